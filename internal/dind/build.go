@@ -1,13 +1,19 @@
 package dind
 
 import (
+	"bytes"
+	"fmt"
+	"reflect"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	applyapps "k8s.io/client-go/applyconfigurations/apps/v1"
 	applybatch "k8s.io/client-go/applyconfigurations/batch/v1"
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 	applynetworking "k8s.io/client-go/applyconfigurations/networking/v1"
 	applystorage "k8s.io/client-go/applyconfigurations/storage/v1"
+	"sigs.k8s.io/yaml"
 )
 
 // Live is what must be carried over from the cluster, because the API refuses
@@ -31,16 +37,94 @@ type Objects struct {
 	NetworkPolicy *applynetworking.NetworkPolicyApplyConfiguration
 }
 
+// plan is what the objects are made from, once options and cluster are read.
+type plan struct {
+	Options
+	// size is the claim's, or zero where the claim is not ours.
+	size resource.Quantity
+	// cacheBytes is the limit of the build cache.
+	cacheBytes int64
+	// claimName is the claim that the pod mounts, live what it is now.
+	claimName string
+	live      *corev1.PersistentVolumeClaim
+	// selector is the Deployment's, podLabels what its pods carry to match it,
+	// traffic what Service and NetworkPolicy go by.
+	selector  selector
+	podLabels map[string]string
+	traffic   map[string]string
+}
+
 // Build validates the options and gives the objects they ask for. Its error is
-// Problems, or nil.
+// Problems, or nil. It changes neither options nor live objects.
 func Build(o Options, live Live) (Objects, error) {
 	if err := o.Validate(); err != nil {
 		return Objects{}, err
 	}
-	return Objects{}, nil
+	p := plan{Options: o, live: live.Claim}
+	var ps Problems
+	p.planStorage(&ps)
+	p.planSelector(&ps, live.Deployment)
+	if err := ps.err(); err != nil {
+		return Objects{}, err
+	}
+	config := p.daemonJSON()
+	objects := Objects{
+		Config:     p.config(config),
+		Deployment: p.deployment(configHash(config)),
+		Service:    p.service(),
+	}
+	if o.ExistingClaim == "" {
+		objects.Claim = p.claim()
+	}
+	if o.LocalPath != "" {
+		objects.StorageClass = localStorageClass()
+		objects.Volume = p.volume()
+	}
+	if o.PruneSchedule != noSchedule {
+		objects.CronJob = p.cronJob()
+	}
+	if !o.NoNetworkPolicy {
+		objects.NetworkPolicy = p.networkPolicy()
+	}
+	return objects, nil
 }
 
-// YAML renders the objects in the order in which they are best applied.
+// labels are Labels and, where the image's tag tells it, the engine's version.
+// It is not dindctl's: upgrading the tool alone must change nothing.
+func (p plan) labels() map[string]string {
+	labels := Labels(p.Name)
+	if version := EngineVersion(p.Image); version != "" {
+		labels[VersionLabel] = version
+	}
+	return labels
+}
+
+// inOrder lists the objects as they are best applied: what others refer to
+// first, and the policy before there is a daemon to reach.
+func (o Objects) inOrder() []any {
+	var objects []any
+	for _, object := range []any{
+		o.StorageClass, o.Volume, o.Claim, o.Config, o.NetworkPolicy, o.Service, o.Deployment, o.CronJob,
+	} {
+		if !reflect.ValueOf(object).IsNil() {
+			objects = append(objects, object)
+		}
+	}
+	return objects
+}
+
+// YAML renders the objects as documents that kubectl apply takes, in the order
+// in which they are best applied. Apply configurations hold what is asked for
+// and nothing else, so there is no status and no creationTimestamp.
 func (o Objects) YAML() ([]byte, error) {
-	return nil, nil
+	var out bytes.Buffer
+	for _, object := range o.inOrder() {
+		document, err := yaml.Marshal(object)
+		if err != nil {
+			return nil, fmt.Errorf("render %T: %w", object, err)
+		}
+		out.WriteString("---\n")
+		out.Write(document)
+	}
+	return out.Bytes(), nil
 }

@@ -54,3 +54,7 @@ func (ps Problems) err() error {
 	}
 	return ps
 }
+
+func (ps *Problems) add(option, value, reason, hint string) {
+	*ps = append(*ps, &Problem{Option: option, Value: value, Reason: reason, Hint: hint})
+}

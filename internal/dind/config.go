@@ -1,0 +1,68 @@
+package dind
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+
+	applycore "k8s.io/client-go/applyconfigurations/core/v1"
+)
+
+// configKey is the file's name in the ConfigMap and in /etc/docker.
+const configKey = "daemon.json"
+
+// daemonConfig is the part of dockerd's configuration that dindctl sets. A
+// setting that is here and a flag as well stops dockerd from starting, so this
+// and checkDockerdArgs belong together. hosts is never set: the image's
+// entrypoint gives it as a flag.
+type daemonConfig struct {
+	Builder            builderConfig     `json:"builder"`
+	InsecureRegistries []string          `json:"insecure-registries,omitempty"`
+	LogDriver          string            `json:"log-driver,omitempty"`
+	LogOpts            map[string]string `json:"log-opts,omitempty"`
+	RegistryMirrors    []string          `json:"registry-mirrors,omitempty"`
+}
+
+type builderConfig struct {
+	GC gcConfig `json:"gc"`
+}
+
+// gcConfig sets the one limit that every engine since 19.03 understands; from
+// 28 on defaultKeepStorage is another name of defaultReservedSpace. Bytes are
+// the one form that they all read alike.
+type gcConfig struct {
+	Enabled            bool   `json:"enabled"`
+	DefaultKeepStorage string `json:"defaultKeepStorage"`
+}
+
+func (p plan) daemonJSON() string {
+	config := daemonConfig{
+		Builder:            builderConfig{GC: gcConfig{Enabled: true, DefaultKeepStorage: strconv.FormatInt(p.cacheBytes, 10)}},
+		InsecureRegistries: p.InsecureRegistries,
+		RegistryMirrors:    p.RegistryMirrors,
+	}
+	if !p.hasArg("--log-driver", "--log-opt") {
+		// Without a bound the log of one chatty container fills the volume.
+		config.LogDriver = "json-file"
+		config.LogOpts = map[string]string{"max-size": "10m", "max-file": "3"}
+	}
+	text, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		panic(err) // strings, bools and maps of strings always marshal
+	}
+	return string(text) + "\n"
+}
+
+// configHash changes when daemon.json does. It needs to differ, not to resist
+// an attacker, so a part of the sum will do.
+func configHash(config string) string {
+	sum := sha256.Sum256([]byte(config))
+	return hex.EncodeToString(sum[:8])
+}
+
+func (p plan) config(daemonJSON string) *applycore.ConfigMapApplyConfiguration {
+	return applycore.ConfigMap(ConfigName(p.Name), p.Namespace).
+		WithLabels(p.labels()).
+		WithData(map[string]string{configKey: daemonJSON})
+}
