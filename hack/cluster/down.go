@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
+	"github.com/dindctl/dindctl/hack/cluster/internal/network"
+	"github.com/dindctl/dindctl/hack/cluster/internal/node"
+)
+
+// stopOrder ends what starts pods before the pods, and the store last. The
+// holder of the mounts goes with the last of its processes.
+var stopOrder = []string{
+	"kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager",
+	"coredns", "kube-apiserver", "containerd", "registry", "etcd", node.Holder,
+}
+
+// grace is how long a component may take to end by itself. The API server
+// would wait a minute for its watchers; what it has confirmed is in etcd.
+func grace(component string) time.Duration {
+	switch component {
+	case "etcd", "containerd":
+		return 10 * time.Second
+	case "kube-apiserver":
+		return time.Second
+	}
+	return 3 * time.Second
+}
+
+func (l *launcher) down(keepData bool) error {
+	if os.Geteuid() != 0 {
+		return errors.New("not root: run this command with sudo")
+	}
+	groups, err := cgroup.Detect()
+	if err != nil {
+		return err
+	}
+	if err := l.clear(groups); err != nil {
+		return fmt.Errorf("stopping the cluster: %w", err)
+	}
+	node.Clean(l.paths)
+	if keepData {
+		l.say("stopped; its data stays in %s", l.paths.State)
+		return nil
+	}
+	// The logs stay: they are what one wants to read after the end.
+	entries, err := os.ReadDir(l.paths.State)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.Name() != "logs" {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(l.paths.State, entry.Name())))
+		}
+	}
+	l.say("stopped; its logs stay in %s", l.paths.In("logs"))
+	return err
+}
+
+// clear ends every process and takes away what they lived in, whatever state
+// all that is in. Mounts need no care: they end with their namespace.
+func (l *launcher) clear(groups cgroup.Layout) error {
+	for _, name := range stopOrder {
+		if err := l.records.Stop(name, grace(name)); err != nil {
+			return err
+		}
+	}
+	// What remains are pods and their shims. With nobody left to start them
+	// again, killing is all it takes.
+	if err := groups.Kill(20 * time.Second); err != nil {
+		return err
+	}
+	if err := network.Down(); err != nil {
+		return err
+	}
+	return groups.Remove(10 * time.Second)
+}

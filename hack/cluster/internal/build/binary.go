@@ -1,0 +1,157 @@
+// Package build makes the cluster's programs and keeps them under a name that
+// tells what they were made of.
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Binary is a program and everything that influences how it turns out.
+type Binary struct {
+	Name    string
+	Version string
+	// Package is an import path. Without Source it is built from the module
+	// proxy at Version; with Source, from that directory.
+	Package string
+	Tags    string
+	Ldflags string
+	CGO     bool
+	// Module is the version to ask the proxy for, where it is not Version.
+	Module string
+	// Source is the directory of a module or of one file's package in the
+	// checkout. Its content counts, its place does not; with Parts, only
+	// that of these files and directories in it.
+	Source string `json:"-"`
+	Parts  []string
+}
+
+// Path is where the built program lives below bin.
+func (b Binary) Path(bin string) (string, error) {
+	hash, err := b.hash()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(bin, fmt.Sprintf("%s-%s-%s", b.Name, b.Version, hash)), nil
+}
+
+func (b Binary) hash() (string, error) {
+	sum := sha256.New()
+	recipe, err := json.Marshal(b)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintln(sum, string(recipe), runtime.Version(), runtime.GOARCH)
+	if b.Source != "" {
+		parts := b.Parts
+		if len(parts) == 0 {
+			parts = []string{"."}
+		}
+		for _, part := range parts {
+			if err := hashSources(sum, b.Source, part); err != nil {
+				return "", fmt.Errorf("reading the sources of %s: %w", b.Name, err)
+			}
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12], nil
+}
+
+// hashSources adds every Go and module file in one part of a directory.
+func hashSources(sum io.Writer, directory, part string) error {
+	return filepath.WalkDir(filepath.Join(directory, part), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name := entry.Name()
+		isSource := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
+		if !isSource && name != "go.mod" && name != "go.sum" {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(directory, path)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(sum, "%s %d\n%s", relative, len(data), data)
+		return err
+	})
+}
+
+// Make builds the program unless it is there, and returns its path.
+func (b Binary) Make(ctx context.Context, bin, log string, say func(string, ...any)) (string, error) {
+	path, err := b.Path(bin)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return "", err
+	}
+	workshop, err := os.MkdirTemp(bin, ".building-"+b.Name+"-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(workshop)
+
+	say("building %s %s (log: %s)", b.Name, b.Version, log)
+	if err := Run(b.command(ctx, workshop), log); err != nil {
+		return "", fmt.Errorf("building %s: %w", b.Name, err)
+	}
+	return path, os.Rename(filepath.Join(workshop, b.output()), path)
+}
+
+// output is the name the go command gives the program.
+func (b Binary) output() string {
+	if b.Source != "" {
+		return b.Name
+	}
+	return filepath.Base(b.Package)
+}
+
+func (b Binary) command(ctx context.Context, workshop string) *exec.Cmd {
+	arguments := []string{"-n", "10", "go"}
+	if b.Source != "" {
+		arguments = append(arguments, "build", "-o", filepath.Join(workshop, b.output()))
+	} else {
+		arguments = append(arguments, "install")
+	}
+	arguments = append(arguments, "-trimpath", "-buildvcs=false", "-ldflags", b.Ldflags)
+	if b.Tags != "" {
+		arguments = append(arguments, "-tags", b.Tags)
+	}
+	if b.Source != "" {
+		arguments = append(arguments, b.Package)
+	} else {
+		module := b.Module
+		if module == "" {
+			module = b.Version
+		}
+		arguments = append(arguments, b.Package+"@"+module)
+	}
+	command := exec.CommandContext(ctx, "nice", arguments...)
+	command.Dir = workshop
+	if b.Source != "" {
+		command.Dir = b.Source
+	}
+	cgo := "CGO_ENABLED=0"
+	if b.CGO {
+		cgo = "CGO_ENABLED=1"
+	}
+	command.Env = append(os.Environ(), cgo, "GOBIN="+workshop, "GOWORK=off", "GO111MODULE=on")
+	return command
+}

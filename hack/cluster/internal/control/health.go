@@ -1,0 +1,133 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/dindctl/dindctl/hack/cluster/internal/network"
+	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
+)
+
+// Check is one thing that has to be true of a healthy cluster.
+type Check struct {
+	Name string
+	Run  func(context.Context) error
+}
+
+// ServerCheck is the one on which all others and Apply depend.
+func ServerCheck(p paths.Paths) Check {
+	return Check{"API server ready", func(ctx context.Context) error {
+		server, err := newAPI(p)
+		if err != nil {
+			return err
+		}
+		if err := server.get(ctx, "/readyz?exclude=shutdown", nil); err != nil {
+			return err
+		}
+		return nil
+	}}
+}
+
+// Checks are all of them. Since is when the node was last started: what its
+// previous life reported about itself says nothing.
+func Checks(p paths.Paths, since time.Time) []Check {
+	return []Check{
+		ServerCheck(p),
+		{"registry answers", registryAnswers},
+		{"node Ready", func(ctx context.Context) error { return nodeReady(ctx, p, since) }},
+		{"default service account", func(ctx context.Context) error { return serviceAccount(ctx, p) }},
+		{"DNS answers", dnsAnswers},
+	}
+}
+
+func registryAnswers(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+Registry+"/v2/", nil)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+func nodeReady(ctx context.Context, p paths.Paths, since time.Time) error {
+	server, err := newAPI(p)
+	if err != nil {
+		return err
+	}
+	var node struct {
+		Status struct {
+			Conditions []struct {
+				Type, Status, Message string
+				LastHeartbeatTime     time.Time
+			}
+		}
+	}
+	if err := server.get(ctx, "/api/v1/nodes/"+NodeName, &node); err != nil {
+		return err
+	}
+	for _, condition := range node.Status.Conditions {
+		if condition.Type != "Ready" {
+			continue
+		}
+		if condition.LastHeartbeatTime.Before(since.Truncate(time.Second)) {
+			return errors.New("kubelet has not reported since the start")
+		}
+		if condition.Status != "True" {
+			return errors.New(condition.Message)
+		}
+		return nil
+	}
+	return errors.New("kubelet has not reported yet")
+}
+
+func serviceAccount(ctx context.Context, p paths.Paths) error {
+	server, err := newAPI(p)
+	if err != nil {
+		return err
+	}
+	return server.get(ctx, "/api/v1/namespaces/default/serviceaccounts/default", nil)
+}
+
+func dnsAnswers(ctx context.Context) error {
+	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, protocol, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, protocol, net.JoinHostPort(network.NodeAddress, "53"))
+	}}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	addresses, err := resolver.LookupHost(ctx, "kubernetes.default.svc.cluster.local.")
+	if err != nil {
+		return err
+	}
+	if len(addresses) != 1 || addresses[0] != serviceAddress {
+		return fmt.Errorf("kubernetes.default resolves to %v, not to %s", addresses, serviceAddress)
+	}
+	return nil
+}
+
+// Wait repeats a check until it passes, alive fails, or the context ends.
+func (c Check) Wait(ctx context.Context, alive func() error) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := c.Run(ctx)
+		if err == nil {
+			return nil
+		}
+		if dead := alive(); dead != nil {
+			return dead
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %q: %w; its last answer: %w", c.Name, context.Cause(ctx), err)
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,119 @@
+// Package images builds the container images of the embedded cluster from
+// Debian packages and Go modules, and keeps them as content-addressed blobs
+// from which the registry serves them as they are.
+package images
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dindctl/dindctl/hack/cluster/internal/imageset"
+	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
+)
+
+// Layers are not compressed: they travel over one machine's own network, where
+// packing and unpacking would take longer than the copy.
+const (
+	configType = "application/vnd.oci.image.config.v1+json"
+	layerType  = "application/vnd.oci.image.layer.v1.tar"
+)
+
+// Descriptor points at a blob, in the words of the OCI specification.
+type Descriptor struct {
+	MediaType string `json:"mediaType"`
+	Digest    string `json:"digest"`
+	Size      int64  `json:"size"`
+}
+
+// addFile moves a finished file into the store.
+func addFile(directory, path, mediaType string) (Descriptor, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Descriptor{}, err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	size, err := io.Copy(sum, file)
+	if err != nil {
+		return Descriptor{}, err
+	}
+	descriptor := Descriptor{mediaType, "sha256:" + hex.EncodeToString(sum.Sum(nil)), size}
+	return descriptor, os.Rename(path, imageset.Blob(directory, descriptor.Digest))
+}
+
+func addJSON(directory, mediaType string, value any) (Descriptor, error) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return Descriptor{}, err
+	}
+	sum := sha256.Sum256(data)
+	descriptor := Descriptor{mediaType, "sha256:" + hex.EncodeToString(sum[:]), int64(len(data))}
+	return descriptor, paths.WriteFile(imageset.Blob(directory, descriptor.Digest), data, 0o644)
+}
+
+// remembered returns what a recipe made before, if all of it is still there.
+func remembered(directory, recipe string) ([]Descriptor, bool) {
+	data, err := os.ReadFile(recipeFile(directory, recipe))
+	if err != nil {
+		return nil, false
+	}
+	var layers []Descriptor
+	if json.Unmarshal(data, &layers) != nil {
+		return nil, false
+	}
+	for _, layer := range layers {
+		info, err := os.Stat(imageset.Blob(directory, layer.Digest))
+		if err != nil || info.Size() != layer.Size {
+			return nil, false
+		}
+	}
+	return layers, true
+}
+
+func remember(directory, recipe string, layers []Descriptor) error {
+	data, err := json.Marshal(layers)
+	if err != nil {
+		return err
+	}
+	return paths.WriteFile(recipeFile(directory, recipe), data, 0o644)
+}
+
+func recipeFile(directory, recipe string) string {
+	return filepath.Join(directory, "layers", recipe+".json")
+}
+
+// recipeName is a layer's name, version and a hash of all that shapes it.
+func recipeName(name, version string, influences ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(influences, "\x00")))
+	return fmt.Sprintf("%s-%s-%s", name, version, hex.EncodeToString(sum[:])[:12])
+}
+
+// collect removes blobs and recipes that no current image uses, the leftovers
+// of earlier versions and of interrupted builds.
+func collect(directory string, recipes []string, digests map[string]bool) error {
+	keep := map[string]bool{}
+	for _, recipe := range recipes {
+		keep[recipeFile(directory, recipe)] = true
+	}
+	for digest := range digests {
+		keep[imageset.Blob(directory, digest)] = true
+	}
+	var failed error
+	for _, pattern := range []string{"layers/*", "blobs/sha256/*", ".building-*"} {
+		found, err := filepath.Glob(filepath.Join(directory, pattern))
+		failed = errors.Join(failed, err)
+		for _, path := range found {
+			if !keep[path] {
+				failed = errors.Join(failed, os.RemoveAll(path))
+			}
+		}
+	}
+	return failed
+}

@@ -1,0 +1,139 @@
+// Package network gives the node a network namespace of its own, joined to
+// the machine by one veth pair. Nothing else of the machine's network changes.
+package network
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// The addresses come from the block reserved for benchmarks (RFC 2544), which
+// no real network routes. The pod interface's MTU differs from the 1500 that
+// a Docker bridge assumes, as it does on most overlay networks.
+const (
+	Namespace   = "dindctl"
+	hostSide    = "dindctl0"
+	nodeSide    = "eth0"
+	link        = "198.18.77.0/30"
+	hostAddress = "198.18.77.1"
+	NodeAddress = "198.18.77.2"
+	Pods        = "10.244.0.0/16"
+	Services    = "10.96.0.0/16"
+	PodMTU      = 1450
+)
+
+// File is what a process enters the namespace by.
+const File = "/run/netns/" + Namespace
+
+// Exists says whether the namespace and its link are in place.
+func Exists() bool {
+	_, namespace := os.Stat(File)
+	_, err := net.InterfaceByName(hostSide)
+	return namespace == nil && err == nil
+}
+
+// Up makes the namespace, unless it is there.
+func Up() error {
+	if Exists() {
+		return nil
+	}
+	if err := unused(); err != nil {
+		return err
+	}
+	if err := Down(); err != nil { // half of an earlier attempt
+		return err
+	}
+	return run(
+		"ip netns add "+Namespace,
+		"ip link add "+hostSide+" type veth peer name "+nodeSide+" netns "+Namespace,
+		"ip address add "+hostAddress+"/30 dev "+hostSide,
+		"ip link set "+hostSide+" up",
+		"ip -n "+Namespace+" link set lo up",
+		"ip -n "+Namespace+" address add "+NodeAddress+"/30 dev "+nodeSide,
+		"ip -n "+Namespace+" link set "+nodeSide+" up",
+		// kubelet and the API server look for the default route's address.
+		"ip -n "+Namespace+" route add default via "+hostAddress,
+		inside("echo 1 > /proc/sys/net/ipv4/ip_forward"),
+		// Pods on one bridge must meet the Service rules on their way to each other.
+		inside("modprobe br_netfilter 2>/dev/null; echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables"),
+		inside("nft -f - <<'RULES'\n"+fence+"RULES"),
+	)
+}
+
+// fence keeps every packet on this machine: an image that is not in the
+// cluster's registry must fail at once, not depend on the weather outside.
+const fence = `table ip dindctl_fence {
+	chain output {
+		type filter hook output priority 10; policy accept;
+		oifname "` + nodeSide + `" ip daddr != ` + link + ` reject
+	}
+	chain forward {
+		type filter hook forward priority 10; policy accept;
+		oifname "` + nodeSide + `" ip daddr != ` + link + ` reject
+	}
+}
+`
+
+// unused refuses to go on where the link's addresses belong to someone else.
+func unused() error {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return fmt.Errorf("listing network interfaces: %w", err)
+	}
+	ours := netip.MustParsePrefix(link)
+	for _, i := range interfaces {
+		addresses, err := i.Addrs()
+		if err != nil || i.Name == hostSide {
+			continue
+		}
+		for _, address := range addresses {
+			if prefix, err := netip.ParsePrefix(address.String()); err == nil && prefix.Bits() > 0 && prefix.Overlaps(ours) {
+				return fmt.Errorf("interface %s has %s, which overlaps the cluster's link %s: take the interface down, or change the address in hack/cluster/internal/network", i.Name, prefix, link)
+			}
+		}
+	}
+	return nil
+}
+
+// Down removes the namespace with everything in it. The veth pair goes with
+// it, or by name where only that is left.
+func Down() error {
+	if _, err := os.Stat(File); err == nil {
+		if err := run("ip netns delete " + Namespace); err != nil {
+			return err
+		}
+	}
+	if _, err := net.InterfaceByName(hostSide); err == nil {
+		if err := run("ip link delete " + hostSide); err != nil {
+			return err
+		}
+	}
+	// ip mounts the directory onto itself for its first namespace, and leaves
+	// that behind after the last one.
+	directory := filepath.Dir(File)
+	if names, err := os.ReadDir(directory); err == nil && len(names) == 0 {
+		_ = syscall.Unmount(directory, 0)
+		_ = os.Remove(directory)
+	}
+	return nil
+}
+
+func inside(script string) string {
+	return "nsenter --net=" + File + " sh -c '" + strings.ReplaceAll(script, "'", `'\''`) + "'"
+}
+
+func run(commands ...string) error {
+	for _, command := range commands {
+		output, err := exec.Command("sh", "-c", command).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("setting up the network: %s: %w: %s", command, err, strings.TrimSpace(string(output)))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package pki
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
+)
+
+// User is somebody the API server knows by a token.
+type User struct {
+	Name   string // in the cluster, for RBAC
+	File   string // of the kubeconfig
+	Groups []string
+}
+
+// People are the users that tests act as: one who may do everything, one who
+// may do nothing, and one to whom a test binds the rights it needs.
+var people = []User{
+	{Name: "admin", File: "admin", Groups: []string{"system:masters"}},
+	{Name: "restricted", File: "restricted"},
+	{Name: "developer", File: "developer", Groups: []string{"developers"}},
+}
+
+// machinery are the components; their rights come from the API server's
+// built-in roles for these names.
+func machinery(nodeName string) []User {
+	return []User{
+		{Name: "system:kube-controller-manager", File: "kube-controller-manager"},
+		{Name: "system:kube-scheduler", File: "kube-scheduler"},
+		{Name: "system:kube-proxy", File: "kube-proxy"},
+		{Name: "system:node:" + nodeName, File: "kubelet", Groups: []string{"system:nodes"}},
+		{Name: DNSUser, File: "coredns"},
+	}
+}
+
+// DNSUser is who CoreDNS acts as; the launcher binds its role.
+const DNSUser = "dindctl:coredns"
+
+// PeopleNames lists for whom a user can ask a kubeconfig.
+func PeopleNames() []string {
+	var names []string
+	for _, person := range people {
+		names = append(names, person.Name)
+	}
+	return names
+}
+
+// EnsureUsers writes the token file and a kubeconfig for each user, unless
+// they are there.
+func EnsureUsers(p paths.Paths, pkiDirectory, server, nodeName string) error {
+	tokens := filepath.Join(pkiDirectory, "tokens.csv")
+	if _, err := os.Stat(tokens); err == nil {
+		return nil
+	}
+	certificate, err := os.ReadFile(filepath.Join(pkiDirectory, CA+".crt"))
+	if err != nil {
+		return err
+	}
+	var lines strings.Builder
+	var failed error
+	for _, user := range append(machinery(nodeName), people...) {
+		token := rand.Text()
+		fmt.Fprintf(&lines, "%s,%s,%s,%q\n", token, user.Name, user.Name, strings.Join(user.Groups, ","))
+		failed = errors.Join(failed, paths.WriteFile(p.Kubeconfig(user.File), kubeconfig(server, certificate, user.Name, token), 0o600))
+	}
+	if failed != nil {
+		return fmt.Errorf("writing kubeconfigs: %w", failed)
+	}
+	return paths.WriteFile(tokens, []byte(lines.String()), 0o600)
+}
+
+// kubeconfig is JSON, which every reader of kubeconfigs takes for YAML.
+func kubeconfig(server string, certificate []byte, user, token string) []byte {
+	type object map[string]any
+	data, err := json.MarshalIndent(object{
+		"apiVersion":      "v1",
+		"kind":            "Config",
+		"current-context": "dindctl",
+		"clusters":        []object{{"name": "dindctl", "cluster": object{"server": server, "certificate-authority-data": certificate}}},
+		"users":           []object{{"name": user, "user": object{"token": token}}},
+		"contexts":        []object{{"name": "dindctl", "context": object{"cluster": "dindctl", "user": user}}},
+	}, "", "  ")
+	if err != nil {
+		panic(err) // strings and bytes always marshal
+	}
+	return append(data, '\n')
+}

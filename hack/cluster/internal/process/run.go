@@ -1,0 +1,95 @@
+package process
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Start runs a command detached, with its output in a log file, and records
+// it. The previous log is kept beside the new one. Enter is called with the
+// new process' number before it is recorded: it puts it into its control group.
+func (d Records) Start(name, spec string, argv []string, log string, enter func(pid int) error) error {
+	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
+		return err
+	}
+	if err := os.Rename(log, log+".previous"); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	output, err := os.Create(log)
+	if err != nil {
+		return err
+	}
+	defer output.Close()
+
+	command := exec.Command(argv[0], argv[1:]...)
+	command.Dir = "/"
+	command.Stdout, command.Stderr = output, output
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("starting %s: %w", name, err)
+	}
+	// Reaps it if it ends while the launcher lives; startTime sees through
+	// the zombies that nobody reaps later.
+	go func() { _ = command.Wait() }()
+
+	pid := command.Process.Pid
+	start, err := startTime(pid)
+	if err != nil {
+		return fmt.Errorf("starting %s: it ended at once", name)
+	}
+	record := Record{PID: pid, Start: start, Boot: bootID(), Spec: spec}
+	if err := d.save(name, record); err != nil {
+		return fmt.Errorf("recording %s: %w", name, err)
+	}
+	if err := enter(pid); err != nil && record.Alive() {
+		return fmt.Errorf("starting %s: %w", name, err)
+	}
+	return nil
+}
+
+// Stop ends a component: politely first, then for certain.
+func (d Records) Stop(name string, patience time.Duration) error {
+	record := d.Load(name)
+	if record.Alive() {
+		_ = syscall.Kill(record.PID, syscall.SIGTERM)
+		if !record.gone(patience) {
+			_ = syscall.Kill(record.PID, syscall.SIGKILL)
+			if !record.gone(10 * time.Second) {
+				return fmt.Errorf("%s (process %d) survives SIGKILL: it hangs in the kernel, see dmesg", name, record.PID)
+			}
+		}
+	}
+	if err := os.Remove(d.file(name)); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}
+
+func (r Record) gone(patience time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for r.Alive() {
+		select {
+		case <-ctx.Done():
+			return !r.Alive()
+		case <-tick.C:
+		}
+	}
+	return true
+}
+
+// Spec condenses how a component is started.
+func Spec(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:])[:16]
+}

@@ -1,0 +1,39 @@
+// Command kube is the control plane and the node of the embedded cluster in
+// one binary: the name it is started under picks the component. One link step
+// instead of five keeps the first build short and the cache small.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/logs/json/register"          // --logging-format=json
+	_ "k8s.io/component-base/metrics/prometheus/clientgo" // client-go metrics
+	_ "k8s.io/component-base/metrics/prometheus/version"  // build_info metric
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+)
+
+func main() {
+	components := map[string]func() *cobra.Command{
+		"kube-apiserver":          func() *cobra.Command { return apiserver.NewAPIServerCommand() },
+		"kube-controller-manager": func() *cobra.Command { return controllermanager.NewControllerManagerCommand() },
+		"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
+		"kube-proxy":              func() *cobra.Command { return proxy.NewProxyCommand() },
+		"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
+	}
+	name := filepath.Base(os.Args[0])
+	command, known := components[name]
+	if !known {
+		fmt.Fprintf(os.Stderr, "%s: start this binary under a component's name, for example kube-apiserver\n", name)
+		os.Exit(2)
+	}
+	os.Exit(cli.Run(command()))
+}

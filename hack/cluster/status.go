@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/dindctl/dindctl/hack/cluster/internal/control"
+)
+
+// status lists processes, then what they achieve together.
+func (l *launcher) status(ctx context.Context, out io.Writer) error {
+	healthy := true
+	for _, name := range slices.Backward(stopOrder) {
+		record := l.records.Load(name)
+		switch {
+		case record.Alive():
+			fmt.Fprintf(out, "%-26s running, process %d\n", name, record.PID)
+		default:
+			healthy = false
+			fmt.Fprintf(out, "%-26s not running\n", name)
+		}
+	}
+	for _, check := range control.Checks(l.paths, time.Time{}) {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := check.Run(ctx)
+		cancel()
+		if err == nil {
+			fmt.Fprintf(out, "%-26s yes\n", check.Name)
+			continue
+		}
+		healthy = false
+		fmt.Fprintf(out, "%-26s no: %v\n", check.Name, err)
+	}
+	if !healthy {
+		return errors.New("not healthy: `go run . up` starts what is missing")
+	}
+	fmt.Fprintf(out, "%-26s %s\n", "kubeconfig", l.paths.Kubeconfig("admin"))
+	fmt.Fprintf(out, "%-26s %s\n", "registry", control.Registry)
+	return nil
+}

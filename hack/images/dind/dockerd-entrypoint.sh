@@ -1,0 +1,130 @@
+#!/bin/sh
+# Starts the Docker daemon under the contract of the official docker:dind image:
+#
+#   no arguments, or only flags   dockerd with listeners chosen here, then the flags
+#   dockerd ...                   exactly that, no listener added
+#   anything else                 handed to docker-entrypoint.sh
+#
+# DOCKER_TLS_CERTDIR   empty: plain TCP on 2375; a directory: mutual TLS on 2376
+#                      with the certificates in it, made here where missing
+# DOCKER_TLS_SAN       more names for the server's certificate: DNS:a,IP:b
+# DOCKER_IPTABLES_LEGACY   not empty: use the legacy iptables
+set -eu
+
+days=825 # the longest that common clients accept
+
+# sign KIND NAMES: a key and a certificate of the authority in $certs/ca.
+sign() {
+	kind=$1 names=$2
+	usage=serverAuth subject='docker:dind server'
+	if [ "$kind" = client ]; then
+		usage=clientAuth subject='docker:dind client'
+	fi
+	mkdir -p "$certs/$kind"
+	[ -s "$certs/$kind/key.pem" ] ||
+		openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$certs/$kind/key.pem" 2>/dev/null
+	openssl req -new -key "$certs/$kind/key.pem" -subj "/CN=$subject" -out "$certs/$kind/csr.pem"
+	{
+		echo "extendedKeyUsage=$usage"
+		[ -z "$names" ] || echo "subjectAltName=$names"
+	} > "$certs/$kind/extensions.cnf"
+	openssl x509 -req -in "$certs/$kind/csr.pem" -days "$days" \
+		-CA "$certs/ca/cert.pem" -CAkey "$certs/ca/key.pem" -CAcreateserial \
+		-extfile "$certs/$kind/extensions.cnf" -out "$certs/$kind/cert.pem" 2>/dev/null
+	cp "$certs/ca/cert.pem" "$certs/$kind/ca.pem"
+	openssl verify -CAfile "$certs/$kind/ca.pem" "$certs/$kind/cert.pem"
+}
+
+# server_names: whatever a client may call this daemon.
+server_names() {
+	names="DNS:localhost,DNS:docker,DNS:$(hostname),IP:127.0.0.1,IP:::1"
+	for address in $(ip -o address show scope global | awk '{ sub("/.*", "", $4); print $4 }'); do
+		names="$names,IP:$address"
+	done
+	echo "$names${DOCKER_TLS_SAN:+,$DOCKER_TLS_SAN}"
+}
+
+# valid CERTIFICATE: there, and for another month at least.
+valid() {
+	[ -s "$1" ] && openssl x509 -in "$1" -noout -checkend 2592000 > /dev/null
+}
+
+certificates() {
+	if [ ! -s "$certs/ca/key.pem" ] && [ -s "$certs/server/ca.pem" ] &&
+		[ -s "$certs/server/cert.pem" ] && [ -s "$certs/server/key.pem" ]; then
+		# Brought along by somebody who keeps the authority's key elsewhere.
+		openssl verify -CAfile "$certs/server/ca.pem" "$certs/server/cert.pem"
+		return
+	fi
+	umask 077
+	mkdir -p "$certs/ca"
+	[ -s "$certs/ca/key.pem" ] ||
+		openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$certs/ca/key.pem" 2>/dev/null
+	if ! valid "$certs/ca/cert.pem"; then
+		openssl req -new -x509 -key "$certs/ca/key.pem" -days "$days" \
+			-subj '/CN=docker:dind CA' -addext 'keyUsage=critical,keyCertSign,cRLSign' -out "$certs/ca/cert.pem"
+		rm -f "$certs/client/cert.pem"
+	fi
+	# A restart may have brought new addresses, so the server's is made anew.
+	sign server "$(server_names)"
+	valid "$certs/client/cert.pem" || sign client ''
+	umask 022
+	# A client in another container of the pod may run as any user.
+	chmod 755 "$certs/client"
+	chmod 644 "$certs/client/"*
+}
+
+# choose_iptables: the kernel may lack one of the two implementations.
+choose_iptables() {
+	legacy=/usr/local/lib/iptables-legacy
+	if [ -z "${DOCKER_IPTABLES_LEGACY:-}" ] && iptables -w 5 -n -L > /dev/null 2>&1; then
+		return
+	fi
+	if [ -z "${DOCKER_IPTABLES_LEGACY:-}" ] && ! iptables-legacy -w 5 -n -L > /dev/null 2>&1; then
+		return # neither works: let dockerd say why
+	fi
+	mkdir -p "$legacy"
+	for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
+		variant=$(echo "$name" | sed 's/tables/tables-legacy/')
+		ln -sf "$(command -v "$variant")" "$legacy/$name"
+	done
+	export PATH="$legacy:$PATH"
+}
+
+# nest_cgroups: on cgroup v2 only a group without processes of its own can have
+# limited children. Only the root of a private cgroup namespace is ours to
+# rearrange; the machine's own root, which has no cgroup.type, is not.
+nest_cgroups() {
+	root=/sys/fs/cgroup
+	[ -f "$root/cgroup.controllers" ] && [ -f "$root/cgroup.type" ] || return 0
+	mkdir -p "$root/init"
+	while read -r pid; do
+		echo "$pid" > "$root/init/cgroup.procs" || true
+	done < "$root/cgroup.procs" 2>/dev/null
+	for controller in $(cat "$root/cgroup.controllers"); do
+		echo "+$controller" > "$root/cgroup.subtree_control" || true
+	done 2>/dev/null
+}
+
+if [ $# -eq 0 ] || [ "${1#-}" != "$1" ]; then
+	socket=unix:///var/run/docker.sock
+	case ${DOCKER_HOST:-} in unix://*) socket=$DOCKER_HOST ;; esac
+	if [ -n "${DOCKER_TLS_CERTDIR:-}" ]; then
+		certs=$DOCKER_TLS_CERTDIR
+		certificates
+		set -- dockerd --host="$socket" --host=tcp://0.0.0.0:2376 --tlsverify \
+			--tlscacert "$certs/server/ca.pem" --tlscert "$certs/server/cert.pem" --tlskey "$certs/server/key.pem" "$@"
+	else
+		set -- dockerd --host="$socket" --host=tcp://0.0.0.0:2375 "$@"
+	fi
+fi
+
+if [ "$1" != dockerd ]; then
+	exec docker-entrypoint.sh "$@"
+fi
+
+# Left by a container that did not end cleanly; dockerd would refuse to start.
+find /run /var/run -iname 'docker*.pid' -delete 2>/dev/null || true
+choose_iptables
+nest_cgroups
+exec docker-init -- "$@"
