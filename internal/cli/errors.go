@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/terminal"
+)
+
+// The exit codes, as the help and the README promise them.
+const (
+	exitDone         = 0
+	exitFailed       = 1
+	exitUsage        = 2
+	exitNotReady     = 3
+	exitNotInstalled = 4
+	exitInterrupted  = 130
+)
+
+var (
+	errTimeout = errors.New("timeout")
+	// errNotConfirmed ends a command that was asked about and not wanted.
+	errNotConfirmed = errors.New("not confirmed: nothing was changed")
+	// errUnhealthy ends a command whose result, already printed, says it all.
+	errUnhealthy = errors.New("unhealthy")
+)
+
+// failure is an error in the user's terms.
+type failure struct {
+	Code     int              `json:"code"`
+	Reason   string           `json:"reason"`
+	Message  string           `json:"message"`
+	Hint     string           `json:"hint,omitempty"`
+	Problems []failureProblem `json:"problems,omitempty"`
+	Log      string           `json:"log,omitempty"`
+}
+
+type failureProblem struct {
+	Option  string `json:"option,omitempty"`
+	Value   string `json:"value,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// describe turns an error into words and an exit code: the one place that
+// does. More telling types come first.
+func describe(err error, how endedError) failure {
+	var (
+		usage         *usageError
+		problems      dind.Problems
+		notInstalled  *lifecycle.NotInstalledError
+		noSchedule    *lifecycle.NoScheduleError
+		claimMissing  *lifecycle.ClaimMissingError
+		notOwned      *cluster.NotOwnedError
+		terminating   *cluster.TerminatingError
+		notReady      *cluster.NotReadyError
+		jobFailed     *cluster.JobFailedError
+		configuration *cluster.ConfigurationError
+		unreachable   *lifecycle.DaemonError
+	)
+	f := failure{Code: exitFailed, Reason: "Failed", Message: err.Error()}
+	switch {
+	case errors.As(err, &usage):
+		f.Code, f.Reason = exitUsage, "Usage"
+		f.setProblems(usage.problems)
+		f.Hint = fmt.Sprintf("`%s --help` lists the options", usage.command)
+	case errors.As(err, &problems):
+		f.Code, f.Reason = exitUsage, "Usage"
+		f.setProblems(problems)
+	case errors.Is(how.ended, context.Canceled):
+		f.Code, f.Reason, f.Message = exitInterrupted, "Interrupted", "interrupted"
+		f.Hint = "the same command continues from here"
+	case errors.As(err, &notInstalled):
+		f.Code, f.Reason = exitNotInstalled, "NotInstalled"
+		f.Hint = "`dindctl install` installs it; -n and --name say where and which"
+		if notInstalled.Claim != "" {
+			f.Message += fmt.Sprintf(" (its cache volume, claim %s, is still there)", notInstalled.Claim)
+			f.Hint = "`dindctl install` takes the volume into use again; `dindctl uninstall --delete-data` removes it"
+		}
+	case errors.As(err, &noSchedule):
+		f.Reason, f.Hint = "NoSchedule", "`dindctl install --prune-schedule '0 0 * * 0'` adds one"
+	case errors.As(err, &claimMissing):
+		f.Reason, f.Hint = "ClaimMissing", "`kubectl get pvc` lists the claims; --existing-claim takes one of them"
+	case errors.As(err, &notOwned):
+		f.Reason = "NotOwned"
+		f.Message = "these objects exist and were not made by dindctl; nothing was changed: " + refs(notOwned.Refs)
+		f.Hint = "install under another name with --name, or remove them first"
+	case errors.As(err, &terminating):
+		f.Code, f.Reason = exitNotReady, "Terminating"
+		f.Hint = "run the same command again when it is gone"
+	case errors.As(err, &notReady):
+		f.Code, f.Reason = exitNotReady, "NotReady"
+		if notReady.Cause != nil {
+			f.Reason, f.Hint, f.Log = notReady.Cause.Reason, notReady.Cause.Hint, notReady.Cause.Log
+		} else {
+			f.Hint = "`dindctl status` shows how it goes on; a longer --timeout waits longer"
+		}
+	case errors.As(err, &jobFailed):
+		f.Reason, f.Log = jobFailed.Reason, jobFailed.Log
+		f.Hint = "`dindctl prune-now -v` shows the whole log"
+	case errors.As(err, &unreachable):
+		f.Code, f.Reason, f.Hint = exitNotReady, "DaemonUnreachable", "`dindctl status` looks again"
+	case errors.Is(err, terminal.ErrCannotAsk):
+		f.Code, f.Reason = exitUsage, "ConfirmationNeeded"
+	case errors.As(err, &configuration):
+		f.Reason = "NoConfiguration"
+		f.Hint = "name a kubeconfig with --kubeconfig or $KUBECONFIG, and a context of it with --context"
+	default:
+		f.describeRequest(err)
+	}
+	if errors.Is(err, context.DeadlineExceeded) && f.Code == exitFailed {
+		f.Code, f.Reason = exitNotReady, "Timeout"
+		f.Message = fmt.Sprintf("%v (%v)", err, how.cause)
+		f.Hint = "a longer --timeout waits longer"
+	}
+	return f
+}
+
+// describeRequest describes what the API server, or the way to it, said.
+func (f *failure) describeRequest(err error) {
+	switch {
+	case cluster.NamespaceMissing(err):
+		f.Reason, f.Hint = "NamespaceMissing", "make it with --create-namespace, or name another with -n"
+	case apierrors.IsUnauthorized(err):
+		f.Reason, f.Hint = "Unauthorized", "the credentials of this context are not valid (any more): log in again"
+	case apierrors.IsForbidden(err):
+		f.Reason, f.Hint = "Forbidden", "ask an administrator of the cluster for the permission that the message names"
+	case apierrors.IsInvalid(err):
+		f.Reason = "Invalid"
+	case apierrors.IsConflict(err):
+		f.Reason, f.Hint = "Conflict", "somebody else changed the object at the same moment: run the same command again"
+	case cluster.Unreachable(err):
+		f.Reason, f.Hint = "Unreachable", "is the address of the cluster right, and does `kubectl version` reach it?"
+	}
+}
+
+func (f *failure) setProblems(problems dind.Problems) {
+	f.Message = "the command line is wrong"
+	for _, p := range problems {
+		f.Problems = append(f.Problems, failureProblem{Option: p.Option, Value: p.Value, Message: p.Error(), Hint: p.Hint})
+	}
+}
+
+func refs(list []cluster.Ref) string {
+	names := make([]string, len(list))
+	for i, ref := range list {
+		names[i] = ref.String()
+	}
+	return strings.Join(names, ", ")
+}
+
+// fail reports the error where the user looks for it and gives the exit code.
+func (p *program) fail(ctx context.Context, err error) int {
+	if errors.Is(err, errUnhealthy) {
+		return exitNotReady
+	}
+	f := describe(err, p.ended(ctx, err))
+	if as := p.outputAsked(); as != formatText {
+		if document(p.streams.Out, as, map[string]failure{"error": f}) == nil {
+			return f.Code
+		}
+	}
+	f.write(p.streams)
+	return f.Code
+}
+
+// endedError carries how the context stood that a command ran under: whether
+// it had timed out or been interrupted when the command failed.
+type endedError struct {
+	ended, cause error
+	err          error
+}
+
+func (e *endedError) Error() string { return e.err.Error() }
+func (e *endedError) Unwrap() error { return e.err }
+
+// ended tells how the context of the command that failed had ended; its fields
+// are nil if it had not.
+func (p *program) ended(ctx context.Context, err error) endedError {
+	var ended *endedError
+	if errors.As(err, &ended) {
+		return *ended
+	}
+	return endedError{ended: ctx.Err(), cause: context.Cause(ctx)}
+}
+
+func (f failure) write(streams terminal.Streams) {
+	style := streams.ErrStyle()
+	fmt.Fprintf(streams.Err, "%s %s\n", style.Bad("error:"), terminal.SanitizeLines(f.Message))
+	for _, problem := range f.Problems {
+		fmt.Fprintf(streams.Err, "  %s\n", terminal.Sanitize(problem.Message))
+		if problem.Hint != "" {
+			fmt.Fprintf(streams.Err, "    %s\n", style.Faint(terminal.Sanitize(problem.Hint)))
+		}
+	}
+	if f.Log != "" {
+		for _, line := range strings.Split(f.Log, "\n") {
+			fmt.Fprintf(streams.Err, "  | %s\n", terminal.Sanitize(line))
+		}
+	}
+	if f.Hint != "" {
+		fmt.Fprintf(streams.Err, "next: %s\n", terminal.SanitizeLines(f.Hint))
+	}
+}
+
+// outputAsked finds the wanted format even where the command line could not be
+// parsed, so that a script that asked for JSON gets JSON.
+func (p *program) outputAsked() format {
+	asked := format(p.getenv(variable("output")))
+	for i, arg := range p.args {
+		name, value, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if !strings.HasPrefix(arg, "-") || (name != "o" && name != "output") {
+			continue
+		}
+		if !joined && i+1 < len(p.args) {
+			value = p.args[i+1]
+		}
+		asked = format(value)
+	}
+	if slices.Contains([]format{formatJSON, formatYAML}, asked) {
+		return asked
+	}
+	return formatText
+}

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/lifecycle"
+)
+
+func (p *program) installCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "install",
+		Usage: "put the daemon into the cluster, or bring it up to these options, and prove that it answers",
+		Description: "Applies each object with server-side apply, waits for the claim to bind and the pod to\n" +
+			"be ready, asks the daemon through a port-forward, and prints the variables for CI jobs on\n" +
+			"standard output. It can be run again at any time: it continues, repairs or changes nothing.",
+		UsageText: "dindctl install [options]\ndindctl install --create-namespace -n ci > vars.yml",
+		Flags: append(objectFlags(),
+			switchFlag("create-namespace", "make the namespace if it does not exist"),
+			switchFlag("no-wait", "return when the objects are applied: nothing is proved then"),
+		),
+		Action: p.install,
+	}
+}
+
+func (p *program) install(c *cli.Context) error {
+	s := p.session(c)
+	options, err := s.objectOptions(c)
+	if err != nil {
+		return err
+	}
+	how := lifecycle.InstallOptions{CreateNamespace: s.on("create-namespace"), NoWait: s.on("no-wait")}
+	var installed lifecycle.Installation
+	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
+		options.Namespace = i.Cluster.Namespace
+		installed, err = i.Install(ctx, options, how)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = s.print(installed, func(out io.Writer) error {
+		return writeGitLab(out, dind.Variables(installed.Namespace, installed.Name))
+	})
+	if err == nil && !s.on("quiet") && s.output == formatText {
+		fmt.Fprintln(s.streams.Err, "Jobs that set these variables share the daemon's cache. Remove `services: docker:dind` from them:\nit would start a daemon of its own for every job.")
+	}
+	return err
+}

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+func (p *program) manifestsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "manifests",
+		Usage:     "print the objects that install would apply, as YAML; contacts no cluster",
+		UsageText: "dindctl manifests [options]\ndindctl manifests -n ci | kubectl apply --server-side -f -",
+		Flags:     objectFlags(),
+		Action:    p.manifests,
+	}
+}
+
+// manifests needs no cluster, so a namespace that is not given is not looked
+// up in the kubeconfig either: the same options print the same everywhere.
+func (p *program) manifests(c *cli.Context) error {
+	s := p.session(c)
+	options, err := s.objectOptions(c)
+	if err != nil {
+		return err
+	}
+	objects, err := dind.Build(options, dind.Live{})
+	if err != nil {
+		return err
+	}
+	if s.output == formatJSON {
+		return s.print(objects.List(), nil)
+	}
+	encoded, err := objects.YAML()
+	if err != nil {
+		return err
+	}
+	return writeAll(s.streams.Out, encoded)
+}
+
+func writeAll(out io.Writer, data []byte) error {
+	_, err := out.Write(data)
+	return err
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/progress"
+	"github.com/dindctl/dindctl/internal/terminal"
+)
+
+func (p *program) pruneNowCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "prune-now",
+		Usage:     "run the scheduled clean-up now and report what it freed",
+		UsageText: "dindctl prune-now [options]",
+		Description: "Runs a Job made from the scheduled clean-up, with what the schedule was installed with\n" +
+			"(--prune-unused-for), and waits for it. With -v, the Job's log is shown as it is written.",
+		Action: p.pruneNow,
+	}
+}
+
+func (p *program) pruneNow(c *cli.Context) error {
+	s := p.session(c)
+	if err := s.checked(c); err != nil {
+		return err
+	}
+	var report lifecycle.PruneReport
+	err := s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
+		var log io.Writer
+		if s.mode == terminal.Verbose {
+			lines := &lineWriter{line: func(line string) { progress.Inform(i.Observer, line) }}
+			defer lines.flush()
+			log = lines
+		}
+		report, err = i.PruneNow(ctx, dind.PruneOverrides{}, log)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.print(report, func(out io.Writer) error { return writePrune(out, s.streams.OutStyle(), report) })
+}
+
+func writePrune(out io.Writer, style terminal.Style, report lifecycle.PruneReport) error {
+	table := terminal.NewTable(style)
+	table.Header("", "BEFORE", "AFTER")
+	row := func(name string, of func(*lifecycle.PruneUsage) int64) {
+		cells := []string{name, "unknown", "unknown"}
+		for n, usage := range []*lifecycle.PruneUsage{report.Before, report.After} {
+			if usage != nil {
+				cells[n+1] = terminal.Bytes(of(usage))
+			}
+		}
+		table.Row(cells...)
+	}
+	row("images", func(u *lifecycle.PruneUsage) int64 { return u.ImagesBytes })
+	row("build cache", func(u *lifecycle.PruneUsage) int64 { return u.BuildCacheBytes })
+	row("reclaimable", func(u *lifecycle.PruneUsage) int64 { return u.ReclaimableBytes })
+	if _, err := table.WriteTo(out); err != nil {
+		return err
+	}
+	freed := "an unknown amount"
+	if report.ReclaimedBytes != nil {
+		freed = terminal.Bytes(*report.ReclaimedBytes)
+	}
+	took := time.Duration(report.DurationSeconds * float64(time.Second)).Round(100 * time.Millisecond)
+	_, err := fmt.Fprintf(out, "Freed %s in %s (job/%s).\n", freed, took, report.Job)
+	return err
+}

@@ -1,0 +1,101 @@
+// Package cli is the command line: flags become values, results go to stdout,
+// errors become a message, a hint and an exit code. Every command is a file.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/terminal"
+)
+
+// Run runs one command line and returns the process's exit code; it never
+// exits itself. args begin with the name the program was started under. getenv
+// is asked for DINDCTL_… variables only; streams are where everything goes.
+// When ctx is cancelled the command stops cleanly and the code is 130.
+func Run(ctx context.Context, args []string, getenv func(string) string, streams terminal.Streams) int {
+	p := &program{
+		getenv: getenv, streams: streams, args: args,
+		connect: cluster.Connect, engine: lifecycle.PortForward, now: time.Now,
+	}
+	return p.run(ctx, args)
+}
+
+// program is one run of the command line, with what it touches of the world.
+type program struct {
+	getenv  func(string) string
+	streams terminal.Streams
+	args    []string
+	connect func(cluster.Connection) (*cluster.Cluster, error)
+	engine  func(context.Context, *cluster.Cluster, string) (lifecycle.Engine, error)
+	now     func() time.Time
+}
+
+func (p *program) run(ctx context.Context, args []string) int {
+	app := p.app(args[0])
+	err := app.RunContext(ctx, args)
+	if err == nil {
+		return exitDone
+	}
+	return p.fail(ctx, err)
+}
+
+func (p *program) app(startedAs string) *cli.App {
+	name := "dindctl"
+	if filepath.Base(startedAs) == "kubectl-dindctl" {
+		name = "kubectl dindctl"
+	}
+	app := &cli.App{
+		Name:            name,
+		Usage:           "one long-lived Docker daemon in the cluster, whose layer cache all CI jobs share",
+		UsageText:       name + " COMMAND [options]",
+		Writer:          p.streams.Out,
+		ErrWriter:       p.streams.Err,
+		HideHelpCommand: true,
+		HideVersion:     true,
+		// A comma is part of many values (NO_PROXY=a,b): repeat the option.
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              p.usageError,
+		Action:                    p.noCommand,
+		Flags: append(connectionFlags(), &cli.BoolFlag{
+			Name: "version", Usage: "print the version", DisableDefaultText: true,
+		}),
+	}
+	app.Commands = []*cli.Command{
+		p.installCommand(), p.statusCommand(), p.pruneNowCommand(), p.uninstallCommand(),
+		p.envCommand(), p.manifestsCommand(),
+	}
+	for _, command := range app.Commands {
+		command.OnUsageError = p.usageError
+		command.Flags = append(command.Flags, connectionFlags()...)
+		command.HideHelpCommand = true
+		action := command.Action
+		command.Action = func(c *cli.Context) error {
+			if c.Args().Present() {
+				return leftover(c)
+			}
+			return action(c)
+		}
+	}
+	return app
+}
+
+// noCommand answers a command line without a command, or with an unknown one.
+func (p *program) noCommand(c *cli.Context) error {
+	switch {
+	case c.Bool("version"):
+		_, err := fmt.Fprintln(p.streams.Out, "dindctl "+Version())
+		return err
+	case c.Args().Present():
+		return unknownCommand(c)
+	default:
+		return cli.ShowAppHelp(c)
+	}
+}

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/terminal"
+)
+
+const defaultTimeout = 5 * time.Minute
+
+// session is what the options common to all commands amount to.
+type session struct {
+	values
+	program    *program
+	connection cluster.Connection
+	name       string
+	timeout    time.Duration
+	output     format
+	mode       terminal.Mode
+	streams    terminal.Streams
+	problems   dind.Problems
+}
+
+func (p *program) session(c *cli.Context) *session {
+	v := values{context: c, getenv: p.getenv}
+	s := &session{
+		values: v, program: p, streams: p.streams,
+		name: v.text("name", dind.DefaultName),
+		connection: cluster.Connection{
+			Kubeconfig: v.text("kubeconfig", ""),
+			Context:    v.text("context", ""),
+			Namespace:  v.text("namespace", ""),
+			As:         v.text("as", ""),
+			AsGroups:   v.list("as-group"),
+			UserAgent:  "dindctl/" + Version(),
+		},
+	}
+	if v.on("no-color") {
+		s.streams = s.streams.WithoutColor()
+	}
+	switch {
+	case v.on("quiet"):
+		s.mode = terminal.Quiet
+	case v.on("verbose"):
+		s.mode = terminal.Verbose
+	}
+	s.parseTimeout(v.text("timeout", ""))
+	s.parseOutput(v.text("output", string(formatText)))
+	return s
+}
+
+func (s *session) parseTimeout(given string) {
+	s.timeout = defaultTimeout
+	if given == "" {
+		return
+	}
+	d, err := time.ParseDuration(given)
+	if err != nil || d <= 0 {
+		s.problems = append(s.problems, &dind.Problem{
+			Option: "--timeout", Value: given, Reason: "not a positive duration", Hint: "for example 90s or 10m",
+		})
+		return
+	}
+	s.timeout = d
+}
+
+func (s *session) parseOutput(given string) {
+	s.output = format(given)
+	switch s.output {
+	case formatText, formatJSON, formatYAML:
+	default:
+		s.problems = append(s.problems, &dind.Problem{
+			Option: "--output", Value: given, Reason: "no such format", Hint: "one of text, json, yaml",
+		})
+		s.output = formatText
+	}
+}
+
+// checked returns all problems found so far and those of the instance's name
+// and namespace, as a usage error; nil if there are none.
+func (s *session) checked(c *cli.Context) error {
+	options := dind.Defaults()
+	options.Name, options.Namespace = s.name, s.namespaceToCheck()
+	problems, err := collect(s.problems, options.Validate())
+	if err != nil {
+		return err
+	}
+	return s.refuse(c, problems)
+}
+
+func (s *session) refuse(c *cli.Context, problems dind.Problems) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return misused(c, problems...)
+}
+
+// namespaceToCheck stands in for the context's namespace, which is not known
+// before the kubeconfig is read and is valid if the cluster has it.
+func (s *session) namespaceToCheck() string {
+	if s.connection.Namespace != "" {
+		return s.connection.Namespace
+	}
+	return dind.DefaultNamespace
+}
+
+// with connects and does the work on the installation, within the timeout. When
+// it returns, nothing is being drawn any more and the result can be printed.
+func (s *session) with(ctx context.Context, work func(context.Context, lifecycle.Instance) error) error {
+	connected, err := s.program.connect(s.connection)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("%w of %s", errTimeout, s.timeout))
+	defer cancel()
+	renderer := terminal.New(s.streams, s.mode)
+	defer renderer.Close()
+	err = work(ctx, lifecycle.Instance{
+		Cluster: connected, Name: s.name, Observer: renderer,
+		Engine: s.program.engine, Now: s.program.now,
+	})
+	if err != nil {
+		return &endedError{ended: ctx.Err(), cause: context.Cause(ctx), err: err}
+	}
+	return nil
+}

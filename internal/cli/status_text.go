@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/terminal"
+)
+
+// barWidth is the width of the disk bar, in columns.
+const barWidth = 24
+
+// writeStatus draws the status for a person.
+func writeStatus(to io.Writer, streams terminal.Streams, status lifecycle.Status, now time.Time) error {
+	style := streams.OutStyle()
+	var out bytes.Buffer
+	verdict := style.Good("healthy")
+	if !status.Healthy {
+		verdict = style.Bad("not healthy")
+	}
+	fmt.Fprintf(&out, "%s in namespace %s: %s\n\n", style.Strong(status.Name), status.Namespace, verdict)
+
+	facts := terminal.NewTable(style)
+	facts.Row("DOCKER_HOST", status.DockerHost)
+	facts.Row("engine", engineLine(status))
+	for i, line := range diskLines(status.Disk) {
+		name := ""
+		if i == 0 {
+			name = "disk"
+		}
+		facts.Row(name, line)
+	}
+	for i, line := range pruneLines(status.Prune, now) {
+		name := ""
+		if i == 0 {
+			name = "clean-up"
+		}
+		facts.Row(name, line)
+	}
+	if _, err := facts.WriteTo(&out); err != nil {
+		return err
+	}
+
+	fmt.Fprintln(&out)
+	objects := terminal.NewTable(style)
+	objects.Header("OBJECT", "NAME", "STATE", "DETAIL")
+	for _, o := range status.Objects {
+		state := style.Good(terminal.Sanitize(o.State))
+		if !o.Ready {
+			state = style.Bad(terminal.Sanitize(o.State))
+		}
+		objects.Row(o.Kind, o.Name, state, o.Detail)
+	}
+	if _, err := objects.WriteTo(&out); err != nil {
+		return err
+	}
+	for _, problem := range status.Problems {
+		mark := style.Bad("✗")
+		if problem.Severity == lifecycle.SeverityWarning {
+			mark = style.Warn("!")
+		}
+		fmt.Fprintf(&out, "\n%s %s: %s\n", mark, terminal.Sanitize(problem.Object), terminal.Sanitize(problem.Message))
+		if problem.Hint != "" {
+			fmt.Fprintf(&out, "  next: %s\n", terminal.Sanitize(problem.Hint))
+		}
+	}
+	_, err := out.WriteTo(to)
+	return err
+}
+
+func engineLine(status lifecycle.Status) string {
+	d := status.Daemon
+	if d == nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("Docker %s (API %s), storage driver %s, cgroup v%s", d.Version, d.APIVersion, d.StorageDriver, d.CgroupVersion)
+}
+
+func diskLines(disk *lifecycle.Disk) []string {
+	if disk == nil {
+		return []string{"unknown"}
+	}
+	var lines []string
+	if disk.CapacityBytes != nil && disk.UsedBytes != nil && *disk.CapacityBytes > 0 {
+		line := fmt.Sprintf("%s %d%%  %s of %s", terminal.Bar(*disk.UsedBytes, *disk.CapacityBytes, barWidth),
+			100**disk.UsedBytes / *disk.CapacityBytes, terminal.Bytes(*disk.UsedBytes), terminal.Bytes(*disk.CapacityBytes))
+		if disk.InodesUsedPercent != nil {
+			line += fmt.Sprintf(", %.0f%% of the inodes", *disk.InodesUsedPercent)
+		}
+		lines = append(lines, line)
+	}
+	var parts []string
+	for _, part := range []struct {
+		name  string
+		bytes *int64
+	}{{"images", disk.ImagesBytes}, {"build cache", disk.BuildCacheBytes}, {"reclaimable", disk.ReclaimableBytes}} {
+		if part.bytes != nil {
+			parts = append(parts, part.name+" "+terminal.Bytes(*part.bytes))
+		}
+	}
+	if len(parts) > 0 {
+		lines = append(lines, strings.Join(parts, " · "))
+	}
+	return lines
+}
+
+func pruneLines(prune *lifecycle.Prune, now time.Time) []string {
+	if prune == nil {
+		return []string{"not scheduled"}
+	}
+	last := "has not run yet"
+	if prune.LastRun != nil {
+		last = "last " + terminal.Ago(now.Sub(*prune.LastRun))
+		if prune.LastResult != nil {
+			last += ": " + *prune.LastResult
+		}
+		if prune.LastReclaimedBytes != nil {
+			last += ", freed " + terminal.Bytes(*prune.LastReclaimedBytes)
+		}
+	}
+	next := "next: suspended"
+	if prune.NextRun != nil {
+		next = fmt.Sprintf("next %s (%s)", terminal.Ago(now.Sub(*prune.NextRun)), prune.NextRun.Format("Mon 2 Jan 15:04 MST"))
+	}
+	return []string{last, fmt.Sprintf("%s, schedule %q", next, prune.Schedule)}
+}

@@ -1,0 +1,55 @@
+package cluster
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// EventsOf reads the events of what the view shows to be in trouble: the
+// current pod, and the claim while it is not bound.
+func (c *Cluster) EventsOf(ctx context.Context, v View) ([]*corev1.Event, error) {
+	var uids []types.UID
+	if v.Claim != nil && v.Claim.Status.Phase != corev1.ClaimBound {
+		uids = append(uids, v.Claim.UID)
+	}
+	if pod := v.CurrentPod(); pod != nil {
+		uids = append(uids, pod.UID)
+	}
+	lists := make([]*corev1.EventList, len(uids))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, uid := range uids {
+		group.Go(func() (err error) {
+			lists[i], err = retried(ctx, func(ctx context.Context) (*corev1.EventList, error) {
+				return c.Client.CoreV1().Events(c.Namespace).List(ctx, about(uid))
+			})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, &ReadError{Ref: Ref{"Event", c.Namespace, "*"}, Err: err}
+	}
+	var events []*corev1.Event
+	for _, list := range lists {
+		for i := range list.Items {
+			events = append(events, &list.Items[i])
+		}
+	}
+	return events, nil
+}
+
+// eventSources are the events of the objects with these UIDs, to be followed.
+func (c *Cluster) eventSources(uids []types.UID) []source {
+	sources := make([]source, len(uids))
+	for i, uid := range uids {
+		sources[i] = source{"events", c.Client.CoreV1().Events(c.Namespace).Watch, about(uid)}
+	}
+	return sources
+}
+
+// about selects events by their object's UID and not by its name, so that an
+// earlier object's events explain nothing.
+func about(uid types.UID) metav1.ListOptions { return matching("involvedObject.uid", string(uid)) }

@@ -1,0 +1,142 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// explain names what stands in the way of a rollout: the first of the known
+// causes that fits, those that come earlier in a pod's life first. nil means
+// that nothing is known to be wrong.
+func explain(v View, pod *corev1.Pod) *Cause {
+	for _, find := range []func(View, *corev1.Pod) *Cause{
+		claimLost, podRefused, claimPending, unschedulable, evicted,
+		volumeNotMounted, imageNotPulled, containerNotCreated, crashed,
+	} {
+		if cause := find(v, pod); cause != nil {
+			return cause
+		}
+	}
+	return nil
+}
+
+func claimRef(claim *corev1.PersistentVolumeClaim) Ref {
+	return Ref{"PersistentVolumeClaim", claim.Namespace, claim.Name}
+}
+
+func podRef(pod *corev1.Pod) Ref { return Ref{"Pod", pod.Namespace, pod.Name} }
+
+// claimLost: a claim whose volume is gone is never bound again.
+func claimLost(v View, _ *corev1.Pod) *Cause {
+	if v.Claim == nil || v.Claim.Status.Phase != corev1.ClaimLost {
+		return nil
+	}
+	return &Cause{
+		Reason: "ClaimLost", Object: claimRef(v.Claim), Final: true,
+		Message: fmt.Sprintf("The claim has lost its volume %s: the PersistentVolume no longer exists, and the cache on it is gone.", v.Claim.Spec.VolumeName),
+		Hint:    "Remove the claim with `dindctl uninstall --delete-data`, then install again.",
+	}
+}
+
+// podRefused: when admission refuses the pod, no pod exists to look at; the
+// ReplicaSet's failure is copied into the Deployment's condition.
+func podRefused(v View, pod *corev1.Pod) *Cause {
+	if v.Deployment == nil || pod != nil {
+		return nil
+	}
+	for _, condition := range v.Deployment.Status.Conditions {
+		if condition.Type != appsv1.DeploymentReplicaFailure || condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		cause := &Cause{
+			Reason: condition.Reason, Final: true,
+			Object:  Ref{"Deployment", v.Deployment.Namespace, v.Deployment.Name},
+			Message: "The cluster refuses the pod: " + oneLine(condition.Message),
+			Hint:    "Ask whoever runs the cluster which admission policy this is.",
+		}
+		switch message := condition.Message; {
+		case strings.Contains(message, "violates PodSecurity"):
+			cause.Reason = "PodSecurity"
+			cause.Hint = fmt.Sprintf("A Docker daemon needs a privileged pod: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite", v.Deployment.Namespace)
+		case strings.Contains(message, "exceeded quota"), strings.Contains(message, "failed quota"):
+			cause.Reason = "QuotaExceeded"
+			cause.Hint = "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to what it leaves."
+		case strings.Contains(message, "per Container is"), strings.Contains(message, "per Pod is"):
+			cause.Reason = "LimitRange"
+			cause.Hint = "Set --cpu-request, --memory-request, --cpu-limit and --memory-limit within the namespace's LimitRange."
+		case strings.Contains(message, "no PriorityClass with name"):
+			cause.Reason = "PriorityClassMissing"
+			cause.Hint = "List the classes there are with `kubectl get priorityclass` and name one with --priority-class."
+		}
+		return cause
+	}
+	return nil
+}
+
+// claimPending: a claim that no volume comes for.
+func claimPending(v View, _ *corev1.Pod) *Cause {
+	claim := v.Claim
+	if claim == nil || claim.Status.Phase != corev1.ClaimPending {
+		return nil
+	}
+	cause := &Cause{Object: claimRef(claim)}
+	if event := v.lastEvent(claim.UID, "ProvisioningFailed", "FailedBinding"); event != nil {
+		cause.Reason, cause.Message = event.Reason, "No volume could be made for the claim: "+oneLine(event.Message)
+		cause.Hint = "The storage provisioner will try again; `kubectl get storageclass` lists the classes, --storage-class takes one."
+	}
+	switch class := claim.Spec.StorageClassName; {
+	case class == nil:
+		cause.Reason = "NoDefaultStorageClass"
+		cause.Message = "The claim names no storage class and the cluster has no default one."
+		cause.Hint = "Name a class with --storage-class (`kubectl get storageclass` lists them), or use --local-path and --local-node."
+	case cause.Reason != "" && strings.Contains(cause.Message, fmt.Sprintf("%q not found", *class)):
+		cause.Reason = "StorageClassMissing"
+		cause.Message = fmt.Sprintf("The storage class %q does not exist.", *class)
+		cause.Hint = "`kubectl get storageclass` lists the classes. A claim's class cannot be changed: `dindctl uninstall --delete-data` removes the unbound claim, then install with another --storage-class."
+	case cause.Reason == "":
+		return nil
+	}
+	return cause
+}
+
+// unschedulable: no node takes the pod. A cluster autoscaler may yet add one,
+// so this is told at once but waited for.
+func unschedulable(_ View, pod *corev1.Pod) *Cause {
+	if pod == nil {
+		return nil
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
+			condition.Reason == corev1.PodReasonUnschedulable {
+			return &Cause{
+				Reason: "Unschedulable", Object: podRef(pod),
+				Message: "No node can take the pod: " + oneLine(condition.Message),
+				Hint:    "Compare `kubectl get nodes --show-labels` with --node-selector, --toleration, --cpu-request and --memory-request.",
+			}
+		}
+	}
+	return nil
+}
+
+// evicted: the node threw the pod out; the ReplicaSet makes another.
+func evicted(_ View, pod *corev1.Pod) *Cause {
+	if pod == nil || pod.Status.Phase != corev1.PodFailed {
+		return nil
+	}
+	reason := pod.Status.Reason
+	if reason == "" {
+		reason = "PodFailed"
+	}
+	return &Cause{
+		Reason: reason, Object: podRef(pod),
+		Message: "The pod was ended by its node: " + oneLine(pod.Status.Message),
+		Hint:    "`kubectl describe node " + pod.Spec.NodeName + "` shows what the node is short of.",
+	}
+}
+
+// oneLine folds a message of the cluster's into one line without a full stop
+// of our own.
+func oneLine(message string) string { return strings.Join(strings.Fields(message), " ") }

@@ -1,0 +1,144 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// crashesUntilFinal is after how many crashes a daemon is taken to crash
+// always: the first may be the node's, the third is its own.
+const crashesUntilFinal = 3
+
+// volumeNotMounted: only events tell that a volume cannot be attached or
+// mounted; the pod merely stays in ContainerCreating.
+func volumeNotMounted(v View, pod *corev1.Pod) *Cause {
+	if pod == nil || pod.Spec.NodeName == "" || started(pod) {
+		return nil
+	}
+	event := v.lastEvent(pod.UID, "FailedMount", "FailedAttachVolume", "FailedMapVolume")
+	if event == nil {
+		return nil
+	}
+	cause := &Cause{
+		Reason: event.Reason, Object: podRef(pod),
+		Message: fmt.Sprintf("Node %s cannot mount the volume: %s", pod.Spec.NodeName, oneLine(event.Message)),
+		Hint:    "`kubectl describe pod " + pod.Name + " -n " + pod.Namespace + "` has the whole story.",
+	}
+	switch {
+	case event.Reason == "FailedAttachVolume":
+		cause.Hint = "The volume is still attached to another node; it is released when the pod there is gone."
+	case strings.Contains(event.Message, "does not exist"), strings.Contains(event.Message, "no such file or directory"):
+		cause.Hint = fmt.Sprintf("Make the directory of --local-path on node %s; the pod starts by itself then.", pod.Spec.NodeName)
+	}
+	return cause
+}
+
+// waiting gives the state of the pod's first container that waits.
+func waiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
+	for i := range pod.Status.ContainerStatuses {
+		if state := pod.Status.ContainerStatuses[i].State.Waiting; state != nil {
+			return state
+		}
+	}
+	return nil
+}
+
+func started(pod *corev1.Pod) bool {
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.State.Running != nil || status.RestartCount > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func imageNotPulled(v View, pod *corev1.Pod) *Cause {
+	if pod == nil || waiting(pod) == nil {
+		return nil
+	}
+	state := waiting(pod)
+	cause := &Cause{Reason: state.Reason, Object: podRef(pod)}
+	switch state.Reason {
+	case "InvalidImageName":
+		cause.Final = true
+		cause.Message = fmt.Sprintf("%q is not an image name.", image(pod))
+		cause.Hint = "Correct --image."
+	case "ErrImageNeverPull":
+		cause.Final = true
+		cause.Message = fmt.Sprintf("The image %s is not on node %s, and pulling is not allowed.", image(pod), pod.Spec.NodeName)
+		cause.Hint = "Load the image onto the node, or name another with --image."
+	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed":
+		cause.Message = fmt.Sprintf("The image %s cannot be pulled: %s", image(pod), pullFailure(v, pod, state))
+		cause.Hint = "Check --image, --image-pull-secret, and that the node reaches the registry."
+	default:
+		return nil
+	}
+	return cause
+}
+
+// pullFailure is the registry's own answer. While the kubelet backs off, the
+// container's state no longer carries it; the Failed event before does.
+func pullFailure(v View, pod *corev1.Pod, state *corev1.ContainerStateWaiting) string {
+	if state.Reason == "ImagePullBackOff" {
+		if event := v.lastEvent(pod.UID, "Failed"); event != nil && strings.Contains(event.Message, "ailed to pull") {
+			return oneLine(event.Message)
+		}
+	}
+	return oneLine(state.Message)
+}
+
+func containerNotCreated(_ View, pod *corev1.Pod) *Cause {
+	if pod == nil || waiting(pod) == nil {
+		return nil
+	}
+	state := waiting(pod)
+	switch state.Reason {
+	case "CreateContainerConfigError":
+		return &Cause{
+			Reason: state.Reason, Object: podRef(pod), Final: true,
+			Message: "The container's configuration is not usable: " + oneLine(state.Message),
+			Hint:    "Make the object it names, then run the same command again.",
+		}
+	case "CreateContainerError", "RunContainerError", "PreCreateHookError", "CreatePodSandboxError":
+		return &Cause{
+			Reason: state.Reason, Object: podRef(pod),
+			Message: fmt.Sprintf("Node %s cannot create the container: %s", pod.Spec.NodeName, oneLine(state.Message)),
+			Hint:    "The node's container runtime says why; the kubelet keeps trying.",
+		}
+	}
+	return nil
+}
+
+// crashed: the daemon started and ended. Its last words are added by whoever
+// can read logs.
+func crashed(_ View, pod *corev1.Pod) *Cause {
+	if pod == nil {
+		return nil
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		end := status.State.Terminated
+		if end == nil {
+			end = status.LastTerminationState.Terminated
+		}
+		if end == nil || (status.State.Running != nil && status.Ready) {
+			continue
+		}
+		crashes := status.RestartCount
+		if status.State.Terminated != nil {
+			crashes++
+		}
+		cause := &Cause{Reason: "CrashLoopBackOff", Object: podRef(pod), Final: crashes >= crashesUntilFinal}
+		if end.Reason == "OOMKilled" {
+			cause.Reason = "OOMKilled"
+			cause.Message = fmt.Sprintf("The daemon was killed for exceeding its memory limit (%d times).", crashes)
+			cause.Hint = "Raise --memory-limit: it holds the builds too."
+			return cause
+		}
+		cause.Message = fmt.Sprintf("The daemon ended with exit code %d (%d times).", end.ExitCode, crashes)
+		cause.Hint = "Its last lines say why; check --dockerd-arg, --env, --storage-driver and --registry-mirror."
+		return cause
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// JobFailedError says that a Job ran and did not succeed.
+type JobFailedError struct {
+	Ref     Ref
+	Reason  string // the Job's own, for example BackoffLimitExceeded
+	Message string
+	Log     string // the last lines of its last pod
+}
+
+func (e *JobFailedError) Error() string {
+	return fmt.Sprintf("%s failed: %s: %s", e.Ref, e.Reason, e.Message)
+}
+
+// CreateJob creates the Job; its name must be new.
+func (c *Cluster) CreateJob(ctx context.Context, job *batchv1.Job) (*batchv1.Job, error) {
+	created, err := c.Client.BatchV1().Jobs(c.Namespace).Create(ctx, job, metav1.CreateOptions{FieldManager: FieldManager})
+	if err != nil {
+		return nil, &ApplyError{Ref: Ref{"Job", c.Namespace, job.Name}, Err: err}
+	}
+	return created, nil
+}
+
+// WaitJob follows a Job until it has succeeded and returns the pod that did.
+// report is told what its newest pod is doing each time something changes. It
+// returns a *JobFailedError, or what WaitReady returns.
+func (c *Cluster) WaitJob(ctx context.Context, job *batchv1.Job, report func(Verdict)) (*corev1.Pod, error) {
+	began := time.Now()
+	ref := Ref{"Job", job.Namespace, job.Name}
+	sources := []source{
+		{"jobs", c.Client.BatchV1().Jobs(c.Namespace).Watch, named(job.Name)},
+		{"pods", c.Client.CoreV1().Pods(c.Namespace).Watch, selected(map[string]string{"job-name": job.Name})},
+	}
+	seen := newObserved(0)
+	var verdict Verdict
+	var current *batchv1.Job
+	err := until(ctx, sources, func(o observation) (more []source, done bool, err error) {
+		more = c.eventSources(seen.take(o))
+		if object, is := o.object.(*batchv1.Job); is {
+			current = object
+			if o.deleted {
+				return nil, true, &JobFailedError{Ref: ref, Reason: "Deleted", Message: "somebody deleted the job while it ran"}
+			}
+		}
+		if o.restarted {
+			return more, false, nil
+		}
+		verdict = judgeJobPod(seen.view())
+		report(verdict)
+		if verdict.Cause != nil && verdict.Cause.Final && !verdict.Ready {
+			return nil, true, c.notReady(ctx, ref, verdict, began)
+		}
+		done, err = c.jobEnded(ctx, current, verdict.Pod)
+		return more, done && (err != nil || verdict.Ready), err
+	})
+	switch {
+	case err == nil:
+		return verdict.Pod, nil
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
+		return nil, c.notReady(ctx, ref, verdict, began)
+	default:
+		return nil, err
+	}
+}
+
+// judgeJobPod tells what a Job's pods are up to. A pod of a Job is ready when
+// it has succeeded; that it ends is no crash.
+func judgeJobPod(v View) Verdict {
+	sort.Slice(v.Pods, func(i, j int) bool {
+		return v.Pods[j].CreationTimestamp.Before(&v.Pods[i].CreationTimestamp)
+	})
+	for _, pod := range v.Pods {
+		if pod.Status.Phase == corev1.PodSucceeded {
+			return Verdict{Ready: true, Pod: pod, Now: "done"}
+		}
+	}
+	if len(v.Pods) == 0 {
+		return Verdict{Now: "waiting for the pod to be created"}
+	}
+	pod := v.Pods[0]
+	if pod.Status.Phase == corev1.PodRunning {
+		return Verdict{Pod: pod, Now: "running"}
+	}
+	if pod.Status.Phase == corev1.PodFailed {
+		return Verdict{Pod: pod, Now: "failed, will be tried again"}
+	}
+	verdict := Verdict{Pod: pod, Now: activity(v, pod)}
+	for _, find := range []func(View, *corev1.Pod) *Cause{unschedulable, volumeNotMounted, imageNotPulled, containerNotCreated} {
+		if verdict.Cause = find(v, pod); verdict.Cause != nil {
+			break
+		}
+	}
+	return verdict
+}
+
+// jobEnded tells whether the Job has ended, and with what failure.
+func (c *Cluster) jobEnded(ctx context.Context, job *batchv1.Job, pod *corev1.Pod) (bool, error) {
+	if job == nil {
+		return false, nil
+	}
+	for _, condition := range job.Status.Conditions {
+		if condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch condition.Type {
+		case batchv1.JobComplete:
+			return true, nil
+		case batchv1.JobFailed:
+			failure := &JobFailedError{
+				Ref:    Ref{"Job", job.Namespace, job.Name},
+				Reason: condition.Reason, Message: condition.Message,
+			}
+			if pod != nil {
+				failure.Log = c.lastWords(ctx, pod)
+			}
+			return true, failure
+		}
+	}
+	return false, nil
+}

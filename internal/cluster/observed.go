@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// observed accumulates observations into a View.
+type observed struct {
+	generation int64
+	deployment *appsv1.Deployment
+	claim      *corev1.PersistentVolumeClaim
+	pods       map[types.UID]*corev1.Pod
+	events     map[types.UID]*corev1.Event
+	followed   map[types.UID]bool
+}
+
+func newObserved(generation int64) *observed {
+	return &observed{
+		generation: generation,
+		pods:       map[types.UID]*corev1.Pod{},
+		events:     map[types.UID]*corev1.Event{},
+		followed:   map[types.UID]bool{},
+	}
+}
+
+// take adds an observation, and gives the UIDs of objects whose events should
+// be followed from now on: pods, and a claim that is not bound yet.
+func (s *observed) take(o observation) (follow []types.UID) {
+	want := func(uid types.UID) {
+		if !s.followed[uid] {
+			s.followed[uid] = true
+			follow = append(follow, uid)
+		}
+	}
+	if o.restarted && o.source == "pods" {
+		// Pods that went while nobody watched would otherwise stay for ever.
+		clear(s.pods)
+	}
+	switch object := o.object.(type) {
+	case *appsv1.Deployment:
+		s.deployment = object
+	case *corev1.PersistentVolumeClaim:
+		s.claim = object
+		if object.Status.Phase != corev1.ClaimBound {
+			want(object.UID)
+		}
+	case *corev1.Pod:
+		if o.deleted {
+			delete(s.pods, object.UID)
+			break
+		}
+		s.pods[object.UID] = object
+		if !podReady(object) {
+			want(object.UID)
+		}
+	case *corev1.Event:
+		s.events[object.UID] = object
+	}
+	return follow
+}
+
+func (s *observed) view() View {
+	v := View{Claim: s.claim, Deployment: s.deployment, Generation: s.generation}
+	for _, pod := range s.pods {
+		v.Pods = append(v.Pods, pod)
+	}
+	for _, event := range s.events {
+		v.Events = append(v.Events, event)
+	}
+	return v
+}

@@ -1,0 +1,48 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Ref names one object.
+type Ref struct {
+	Kind      string
+	Namespace string // empty for cluster-scoped kinds
+	Name      string
+}
+
+// String is how kubectl prints it: deployment/docker-dind.
+func (r Ref) String() string { return strings.ToLower(r.Kind) + "/" + r.Name }
+
+// Labels that mark an object as dindctl's own; see
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
+const (
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+	ManagedBy      = "dindctl"
+	// FieldManager is under which name dindctl owns fields in server-side apply.
+	FieldManager = "dindctl"
+)
+
+// NotOwnedError says that objects of the names dindctl uses exist and were
+// made by something else. Nothing was changed.
+type NotOwnedError struct{ Refs []Ref }
+
+func (e *NotOwnedError) Error() string {
+	names := make([]string, len(e.Refs))
+	for i, r := range e.Refs {
+		names[i] = r.String()
+	}
+	return fmt.Sprintf("%s: not made by dindctl", strings.Join(names, ", "))
+}
+
+// TerminatingError says that an object is being deleted and therefore cannot
+// be used or replaced yet.
+type TerminatingError struct {
+	Ref        Ref
+	Finalizers []string // what the deletion waits for
+}
+
+func (e *TerminatingError) Error() string {
+	return fmt.Sprintf("%s is being deleted (waits for %s)", e.Ref, strings.Join(e.Finalizers, ", "))
+}

@@ -1,0 +1,75 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"syscall"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// backoff spans about three seconds: long enough for a load balancer to move
+// to another API server, short enough that a wrong address is named at once.
+func backoff() wait.Backoff {
+	return wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 6}
+}
+
+// retried sends an idempotent request again while the failure says nothing
+// about the request itself. client-go repeats only answers that carry
+// Retry-After, and never a refused connection. The last error is returned.
+func retried[T any](ctx context.Context, request func(context.Context) (T, error)) (T, error) {
+	pause := backoff()
+	for {
+		result, err := request(ctx)
+		if err == nil || pause.Steps <= 1 || !transient(err) {
+			return result, err
+		}
+		delay := pause.Step()
+		if seconds, wanted := apierrors.SuggestsClientDelay(err); wanted {
+			delay = max(delay, time.Duration(seconds)*time.Second)
+		}
+		select {
+		case <-ctx.Done():
+			return result, err
+		case <-time.After(delay):
+		}
+	}
+}
+
+// transient tells whether sending the same request again may well succeed.
+func transient(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	switch {
+	case apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err),
+		apierrors.IsServiceUnavailable(err), apierrors.IsTimeout(err),
+		apierrors.IsInternalError(err), apierrors.IsUnexpectedServerError(err):
+		return true
+	}
+	if utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) ||
+		utilnet.IsProbableEOF(err) || utilnet.IsHTTP2ConnectionLost(err) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE) {
+		return true
+	}
+	var network net.Error
+	return errors.As(err, &network) && network.Timeout()
+}
+
+// Unreachable tells whether err means that no API server answered at all, as
+// opposed to an answer that refuses the request.
+func Unreachable(err error) bool {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return false
+	}
+	var transport *url.Error
+	var network net.Error
+	return errors.As(err, &transport) || errors.As(err, &network)
+}

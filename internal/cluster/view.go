@@ -1,0 +1,97 @@
+package cluster
+
+import (
+	"slices"
+	"sort"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// View is the state of a rollout as far as it is known: what readiness and its
+// explanation are computed from. Missing objects are nil.
+type View struct {
+	Claim      *corev1.PersistentVolumeClaim
+	Deployment *appsv1.Deployment
+	Pods       []*corev1.Pod
+	Events     []*corev1.Event
+	// Generation is the Deployment's generation that is waited for; an older
+	// Deployment is not evaluated. 0 takes any.
+	Generation int64
+}
+
+// CurrentPod is the pod that matters: the newest one of the Deployment, not
+// counting those that are on their way out while another exists. nil where
+// there is none.
+func (v View) CurrentPod() *corev1.Pod {
+	var pods []*corev1.Pod
+	for _, pod := range v.Pods {
+		if v.Deployment == nil || ownedByRollout(pod, v.Deployment.Name) {
+			pods = append(pods, pod)
+		}
+	}
+	if len(pods) == 0 {
+		return nil
+	}
+	sort.SliceStable(pods, func(i, j int) bool {
+		a, b := pods[i], pods[j]
+		if (a.DeletionTimestamp == nil) != (b.DeletionTimestamp == nil) {
+			return a.DeletionTimestamp == nil
+		}
+		if finished(a) != finished(b) {
+			return !finished(a)
+		}
+		return b.CreationTimestamp.Before(&a.CreationTimestamp)
+	})
+	return pods[0]
+}
+
+// ownedByRollout tells whether a pod belongs to a ReplicaSet of the
+// Deployment, whose names are the Deployment's and the template's hash.
+func ownedByRollout(pod *corev1.Pod, deployment string) bool {
+	owner := metav1.GetControllerOf(pod)
+	return owner != nil && owner.Kind == "ReplicaSet" &&
+		owner.Name == deployment+"-"+pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+}
+
+func finished(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+}
+
+func podReady(pod *corev1.Pod) bool {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// lastEvent is the newest event about the object with one of the reasons.
+func (v View) lastEvent(uid types.UID, reasons ...string) *corev1.Event {
+	var newest *corev1.Event
+	for _, event := range v.Events {
+		if event.InvolvedObject.UID != uid || !slices.Contains(reasons, event.Reason) {
+			continue
+		}
+		if newest == nil || eventTime(newest).Before(eventTime(event)) {
+			newest = event
+		}
+	}
+	return newest
+}
+
+// eventTime is when an event last happened: new-style events carry it in
+// their series or eventTime, old-style ones in lastTimestamp.
+func eventTime(event *corev1.Event) *metav1.Time {
+	switch {
+	case event.Series != nil:
+		return &metav1.Time{Time: event.Series.LastObservedTime.Time}
+	case !event.LastTimestamp.IsZero():
+		return &event.LastTimestamp
+	default:
+		return &metav1.Time{Time: event.EventTime.Time}
+	}
+}

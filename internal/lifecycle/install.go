@@ -1,0 +1,268 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/progress"
+)
+
+// InstallOptions say how to install; what to install is dind.Options'.
+type InstallOptions struct {
+	CreateNamespace bool
+	// NoWait returns when the objects are applied: nothing is proved then.
+	NoWait bool
+}
+
+// Installation is the outcome of Install.
+type Installation struct {
+	Name       string            `json:"name"`
+	Namespace  string            `json:"namespace"`
+	Objects    []ObjectChange    `json:"objects"`
+	DockerHost string            `json:"dockerHost"`
+	Variables  map[string]string `json:"variables"`
+	// Daemon is what the daemon says of itself; nil with NoWait.
+	Daemon          *daemon.Info `json:"daemon"`
+	DurationSeconds float64      `json:"durationSeconds"`
+}
+
+// ObjectChange is what was done to one object.
+type ObjectChange struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Change string `json:"change"` // created, configured, unchanged or deleted
+}
+
+// Install makes the cluster hold what the options ask for and proves that the
+// daemon answers. Running it again continues where an earlier run ended and
+// changes nothing that is already as it should be.
+//
+// What was applied is in the Installation even when an error is returned. The
+// error is dind.Problems, a *cluster.NotOwnedError (nothing was changed), a
+// *cluster.ApplyError, *cluster.NotReadyError, *DaemonError, or what the
+// connection gives.
+func (i Instance) Install(ctx context.Context, options dind.Options, how InstallOptions) (Installation, error) {
+	began := i.Now()
+	outcome := Installation{
+		Name: i.Name, Namespace: i.Cluster.Namespace,
+		DockerHost: dind.Endpoint(i.Cluster.Namespace, i.Name),
+		Variables:  map[string]string{},
+		Objects:    []ObjectChange{},
+	}
+	for _, variable := range dind.Variables(i.Cluster.Namespace, i.Name) {
+		outcome.Variables[variable.Name] = variable.Value
+	}
+	err := i.install(ctx, options, how, &outcome)
+	outcome.DurationSeconds = i.Now().Sub(began).Seconds()
+	return outcome, err
+}
+
+func (i Instance) install(ctx context.Context, options dind.Options, how InstallOptions, outcome *Installation) error {
+	var found cluster.Inventory
+	var wanted []cluster.Desired
+	var plan *cluster.Plan
+	err := progress.Step(i.Observer, "Cluster", func(update func(string)) error {
+		update(fmt.Sprintf("reading what is in namespace %s", i.Cluster.Namespace))
+		var err error
+		if found, err = i.before(ctx, options, how); err != nil {
+			return err
+		}
+		objects, err := dind.Build(options, dind.Live{Claim: found.Claim, Deployment: found.Deployment})
+		if err != nil {
+			return err
+		}
+		wanted = i.desired(objects)
+		if plan, err = cluster.NewPlan(wanted, lookup(found)); err != nil {
+			return err
+		}
+		update(plan.Summary())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var applied []cluster.Applied
+	err = progress.Step(i.Observer, "Objects", func(update func(string)) error {
+		var err error
+		applied, err = plan.Apply(ctx, func(a cluster.Applied) { update(a.Ref.String() + " " + string(a.Change)) })
+		for _, a := range applied {
+			outcome.Objects = append(outcome.Objects, ObjectChange{a.Ref.Kind, a.Ref.Name, string(a.Change)})
+		}
+		if err != nil {
+			return err
+		}
+		removed, err := i.removeUnwanted(ctx, found, wanted)
+		outcome.Objects = append(outcome.Objects, removed...)
+		update(summary(outcome.Objects))
+		return err
+	})
+	if err != nil || how.NoWait {
+		return err
+	}
+	pod, err := i.waitReady(ctx, options, applied)
+	if err != nil {
+		return err
+	}
+	return progress.Step(i.Observer, "Daemon", func(update func(string)) error {
+		update("asking the daemon through a port-forward")
+		info, err := i.ask(ctx, pod)
+		if err != nil {
+			return err
+		}
+		outcome.Daemon = &info
+		update(fmt.Sprintf("answers as Docker Engine %s, storage driver %s", info.Version, info.StorageDriver))
+		return nil
+	})
+}
+
+// before reads what is there, and makes the namespace if that was asked for:
+// the two do not depend on each other.
+func (i Instance) before(ctx context.Context, options dind.Options, how InstallOptions) (cluster.Inventory, error) {
+	names := i.names()
+	if options.ExistingClaim != "" {
+		names.Claim = options.ExistingClaim
+	}
+	if options.LocalPath != "" {
+		names.PersistentVolume = dind.VolumeObjectName(i.Cluster.Namespace, i.Name)
+		names.StorageClass = dind.LocalStorageClass
+	}
+	var found cluster.Inventory
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		found, err = i.Cluster.Read(ctx, names)
+		return err
+	})
+	if how.CreateNamespace {
+		group.Go(func() error {
+			created, err := i.Cluster.EnsureNamespace(ctx)
+			if created {
+				progress.Inform(i.Observer, fmt.Sprintf("namespace %s created", i.Cluster.Namespace))
+			}
+			return err
+		})
+	}
+	err := group.Wait()
+	if err == nil && options.ExistingClaim != "" && found.Claim == nil {
+		err = &ClaimMissingError{Namespace: i.Cluster.Namespace, Claim: options.ExistingClaim}
+	}
+	return found, err
+}
+
+// ClaimMissingError says that the claim of --existing-claim does not exist.
+type ClaimMissingError struct{ Namespace, Claim string }
+
+func (e *ClaimMissingError) Error() string {
+	return fmt.Sprintf("there is no claim %s in namespace %s", e.Claim, e.Namespace)
+}
+
+// desired binds the objects to the cluster, in the order they are listed in.
+func (i Instance) desired(o dind.Objects) []cluster.Desired {
+	var wanted []cluster.Desired
+	if o.StorageClass != nil {
+		wanted = append(wanted, i.Cluster.StorageClass(o.StorageClass))
+	}
+	if o.Volume != nil {
+		wanted = append(wanted, i.Cluster.PersistentVolume(o.Volume))
+	}
+	if o.Claim != nil {
+		wanted = append(wanted, i.Cluster.PersistentVolumeClaim(o.Claim))
+	}
+	wanted = append(wanted, i.Cluster.ConfigMap(o.Config), i.Cluster.Deployment(o.Deployment), i.Cluster.Service(o.Service))
+	if o.CronJob != nil {
+		wanted = append(wanted, i.Cluster.CronJob(o.CronJob))
+	}
+	if o.NetworkPolicy != nil {
+		wanted = append(wanted, i.Cluster.NetworkPolicy(o.NetworkPolicy))
+	}
+	return wanted
+}
+
+// removeUnwanted deletes what an earlier installation with other options made
+// and this one does not want. Only the clean-up and the policy are ever
+// unwanted; storage is never touched here, whatever the options say.
+func (i Instance) removeUnwanted(ctx context.Context, found cluster.Inventory, wanted []cluster.Desired) ([]ObjectChange, error) {
+	keep := map[cluster.Ref]bool{}
+	for _, want := range wanted {
+		keep[want.Ref] = true
+	}
+	var unwanted []cluster.Item
+	for _, item := range found.Items() {
+		optional := item.Ref.Kind == "CronJob" || item.Ref.Kind == "NetworkPolicy"
+		if optional && !keep[item.Ref] && cluster.Owned(item.Object) {
+			unwanted = append(unwanted, item)
+		}
+	}
+	var changes []ObjectChange
+	for _, item := range unwanted {
+		changes = append(changes, ObjectChange{item.Ref.Kind, item.Ref.Name, "deleted"})
+	}
+	return changes, i.Cluster.Delete(ctx, unwanted, func(cluster.Ref) {})
+}
+
+// summary counts the changes: "6 created", "1 configured, 5 unchanged".
+func summary(changes []ObjectChange) string {
+	counts := map[string]int{}
+	for _, change := range changes {
+		counts[change.Change]++
+	}
+	var parts []string
+	for change, n := range counts {
+		parts = append(parts, fmt.Sprintf("%d %s", n, change))
+	}
+	sort.Slice(parts, func(a, b int) bool {
+		return parts[a][strings.Index(parts[a], " "):] < parts[b][strings.Index(parts[b], " "):]
+	})
+	return strings.Join(parts, ", ")
+}
+
+// waitReady waits for claim and pod together: a claim may bind only once the
+// pod exists.
+func (i Instance) waitReady(ctx context.Context, options dind.Options, applied []cluster.Applied) (*corev1.Pod, error) {
+	rollout := cluster.Rollout{Deployment: i.Name, Claim: dind.ClaimName(i.Name)}
+	if options.ExistingClaim != "" {
+		rollout.Claim = options.ExistingClaim
+	}
+	for _, a := range applied {
+		if deployment, is := a.Object.(*appsv1.Deployment); is {
+			rollout.Generation = deployment.Generation
+			rollout.Selector = deployment.Spec.Selector.MatchLabels
+		}
+	}
+	var pod *corev1.Pod
+	err := progress.Step(i.Observer, "Pod", func(update func(string)) error {
+		var told string
+		var err error
+		pod, err = i.Cluster.WaitReady(ctx, rollout, func(v cluster.Verdict) {
+			update(v.Now)
+			if v.Cause != nil && v.Cause.Message != told {
+				told = v.Cause.Message
+				progress.Warn(i.Observer, v.Cause.Message)
+			}
+		})
+		return err
+	})
+	return pod, err
+}
+
+// ask connects to the pod's daemon and asks what it is.
+func (i Instance) ask(ctx context.Context, pod *corev1.Pod) (daemon.Info, error) {
+	engine, err := i.Engine(ctx, i.Cluster, pod.Name)
+	if err != nil {
+		return daemon.Info{}, &DaemonError{Pod: pod.Name, Err: err}
+	}
+	defer engine.Close()
+	info, err := engine.Info(ctx)
+	if err != nil {
+		return info, &DaemonError{Pod: pod.Name, Err: err}
+	}
+	return info, nil
+}

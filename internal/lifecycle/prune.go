@@ -1,0 +1,175 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/progress"
+)
+
+// PruneReport is the outcome of PruneNow.
+type PruneReport struct {
+	Job            string `json:"job"`
+	ReclaimedBytes *int64 `json:"reclaimedBytes"` // nil where the Job did not say
+	// Before and After are what the daemon said around the clean-up; nil where
+	// it could not be asked.
+	Before          *PruneUsage `json:"before"`
+	After           *PruneUsage `json:"after"`
+	DurationSeconds float64     `json:"durationSeconds"`
+}
+
+// PruneUsage is what takes up space in the daemon, in bytes.
+type PruneUsage struct {
+	ImagesBytes      int64 `json:"imagesBytes"`
+	BuildCacheBytes  int64 `json:"buildCacheBytes"`
+	ReclaimableBytes int64 `json:"reclaimableBytes"`
+}
+
+// NoScheduleError says that the installation has no CronJob to run.
+type NoScheduleError struct{ Namespace, Name string }
+
+func (e *NoScheduleError) Error() string {
+	return fmt.Sprintf("%s in namespace %s was installed without a scheduled clean-up", e.Name, e.Namespace)
+}
+
+// PruneNow runs the scheduled clean-up at once, as a Job made from the CronJob,
+// and waits for its end. The Job's log goes to log, if that is not nil, as it
+// is written. The error is a *NotInstalledError, *NoScheduleError,
+// *cluster.NotReadyError (the Job's pod did not start), *cluster.JobFailedError,
+// or what the connection gives.
+func (i Instance) PruneNow(ctx context.Context, overrides dind.PruneOverrides, log io.Writer) (PruneReport, error) {
+	began := i.Now()
+	var report PruneReport
+	var cronJob *batchv1.CronJob
+	var pod *corev1.Pod
+	err := progress.Step(i.Observer, "Daemon", func(update func(string)) (err error) {
+		update("asking what there is")
+		if cronJob, pod, err = i.pruneTarget(ctx); err != nil {
+			return err
+		}
+		report.Before = i.usage(ctx, pod)
+		update(describeUsage(report.Before))
+		return nil
+	})
+	if err != nil {
+		return report, err
+	}
+	suffix := strconv.FormatInt(began.UnixMilli(), 36)
+	job := dind.PruneJob(cronJob, overrides, suffix)
+	err = progress.Step(i.Observer, "Clean-up", func(update func(string)) error {
+		created, err := i.Cluster.CreateJob(ctx, job)
+		if err != nil {
+			return err
+		}
+		report.Job = created.Name
+		update("job/" + created.Name + " created")
+		done, err := i.follow(ctx, created, update, log)
+		if err != nil {
+			return err
+		}
+		if result, err := dind.ParsePruneResult(cluster.TerminationMessage(done)); err == nil {
+			report.ReclaimedBytes = &result.ReclaimedBytes
+		} else {
+			progress.Warn(i.Observer, "the job did not say how much it freed: "+err.Error())
+		}
+		update("job/" + created.Name + " succeeded")
+		return nil
+	})
+	if err != nil {
+		return report, err
+	}
+	report.After = i.usage(ctx, pod)
+	report.DurationSeconds = i.Now().Sub(began).Seconds()
+	return report, nil
+}
+
+// pruneTarget finds the CronJob and, if it runs, the daemon's pod.
+func (i Instance) pruneTarget(ctx context.Context) (*batchv1.CronJob, *corev1.Pod, error) {
+	var found cluster.Inventory
+	var pods []corev1.Pod
+	group, reading := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		found, err = i.Cluster.Read(reading, i.names())
+		return err
+	})
+	group.Go(func() (err error) {
+		pods, err = i.Cluster.Pods(reading, i.owned())
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case !installed(found):
+		return nil, nil, i.notInstalled(found)
+	case found.CronJob == nil:
+		return nil, nil, &NoScheduleError{Namespace: i.Cluster.Namespace, Name: i.Name}
+	}
+	verdict := cluster.Judge(cluster.View{Claim: found.Claim, Deployment: found.Deployment, Pods: pointers(pods)})
+	if !verdict.Ready {
+		return nil, nil, &cluster.NotReadyError{
+			Ref:   cluster.Ref{Kind: "Deployment", Namespace: i.Cluster.Namespace, Name: i.Name},
+			Cause: verdict.Cause, Now: verdict.Now,
+		}
+	}
+	return found.CronJob, verdict.Pod, nil
+}
+
+// follow waits for the Job, and copies the log of the pod that runs it.
+func (i Instance) follow(ctx context.Context, job *batchv1.Job, update func(string), log io.Writer) (*corev1.Pod, error) {
+	var logs errgroup.Group
+	defer func() { _ = logs.Wait() }()
+	copied := map[string]bool{}
+	return i.Cluster.WaitJob(ctx, job, func(v cluster.Verdict) {
+		update(v.Now)
+		if v.Cause != nil {
+			update(v.Cause.Message)
+		}
+		if log == nil || v.Pod == nil || v.Pod.Status.Phase == corev1.PodPending || copied[v.Pod.Name] {
+			return
+		}
+		copied[v.Pod.Name] = true
+		name := v.Pod.Name
+		logs.Go(func() error {
+			if err := i.Cluster.Logs(ctx, name, log); err != nil {
+				progress.Warn(i.Observer, err.Error())
+			}
+			return nil
+		})
+	})
+}
+
+// usage asks the daemon; nil, with a warning, where it does not answer: the
+// clean-up does not depend on it.
+func (i Instance) usage(ctx context.Context, pod *corev1.Pod) *PruneUsage {
+	usage, err := func() (daemon.DiskUsage, error) {
+		engine, err := i.Engine(ctx, i.Cluster, pod.Name)
+		if err != nil {
+			return daemon.DiskUsage{}, err
+		}
+		defer engine.Close()
+		return engine.DiskUsage(ctx)
+	}()
+	if err != nil {
+		progress.Warn(i.Observer, "what the daemon uses could not be read: "+err.Error())
+		return nil
+	}
+	return &PruneUsage{usage.ImagesBytes, usage.BuildCacheBytes, usage.ReclaimableBytes}
+}
+
+func describeUsage(usage *PruneUsage) string {
+	if usage == nil {
+		return ""
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d bytes of images, %d bytes of build cache", usage.ImagesBytes, usage.BuildCacheBytes))
+}

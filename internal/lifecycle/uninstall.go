@@ -1,0 +1,165 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/progress"
+)
+
+// Removal is what uninstalling would do, decided from what is there. Nothing
+// has been changed yet.
+type Removal struct {
+	name, namespace string
+	workload        []cluster.Item // daemon, clean-up and what leads to them
+	storage         []cluster.Item // in the order in which it goes
+	kept            []KeptObject
+}
+
+// Uninstallation is the outcome of Remove.
+type Uninstallation struct {
+	Name      string          `json:"name"`
+	Namespace string          `json:"namespace"`
+	Removed   []RemovedObject `json:"removed"`
+	Kept      []KeptObject    `json:"kept"`
+}
+
+// RemovedObject is one object that is gone, or would be.
+type RemovedObject struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// KeptObject is one object that stays, and why.
+type KeptObject struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// PlanRemoval decides what uninstalling removes: only what carries dindctl's
+// labels, and storage only with deleteData. The error is a *NotInstalledError
+// where nothing at all is there, or what the connection gives.
+func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, error) {
+	removal := Removal{name: i.Name, namespace: i.Cluster.Namespace}
+	found, err := i.find(ctx)
+	if err != nil {
+		return removal, err
+	}
+	if len(found.Items()) == 0 {
+		return removal, i.notInstalled(found)
+	}
+	for _, item := range found.Items() {
+		storage := storageOrder(item.Ref.Kind) > 0
+		switch {
+		case item.Ref.Kind == "StorageClass" && !deleteData:
+			// Shared by every local volume; not worth a word unless asked for.
+		case !cluster.Owned(item.Object):
+			removal.keep(item.Ref, "not made by dindctl")
+		case storage && !deleteData:
+			removal.keep(item.Ref, "holds the cache; --delete-data removes it")
+		case storage:
+			removal.storage = append(removal.storage, item)
+		default:
+			removal.workload = append(removal.workload, item)
+		}
+	}
+	if deleteData && found.PersistentVolume != nil && found.PersistentVolume.Spec.Local != nil {
+		local := found.PersistentVolume.Spec.Local
+		removal.kept = append(removal.kept, KeptObject{
+			Kind: "Files", Name: local.Path,
+			Reason: "the files of a local volume stay on their node; remove them there",
+		})
+	}
+	return removal, nil
+}
+
+func (r *Removal) keep(ref cluster.Ref, reason string) {
+	r.kept = append(r.kept, KeptObject{ref.Kind, ref.Name, reason})
+}
+
+// storageOrder is in which order storage goes; 0 for what is not storage.
+func storageOrder(kind string) int {
+	switch kind {
+	case "PersistentVolumeClaim":
+		return 1
+	case "PersistentVolume":
+		return 2
+	case "StorageClass":
+		return 3
+	}
+	return 0
+}
+
+// Outcome is what the removal would come to.
+func (r Removal) Outcome() Uninstallation {
+	outcome := Uninstallation{Name: r.name, Namespace: r.namespace, Removed: []RemovedObject{}, Kept: []KeptObject{}}
+	for _, items := range [][]cluster.Item{r.workload, r.storage} {
+		for _, item := range items {
+			outcome.Removed = append(outcome.Removed, RemovedObject{item.Ref.Kind, item.Ref.Name})
+		}
+	}
+	outcome.Kept = append(outcome.Kept, r.kept...)
+	return outcome
+}
+
+// DeletesData tells whether the removal would delete the cache.
+func (r Removal) DeletesData() bool { return len(r.storage) > 0 }
+
+// Remove removes what was planned and returns when it is gone. What was removed
+// is in the Uninstallation even when an error is returned, which joins a
+// *cluster.DeleteError for each object that remains; running again continues.
+func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error) {
+	outcome := r.Outcome()
+	outcome.Removed = []RemovedObject{}
+	if err := i.remove(ctx, "Objects", r.workload, &outcome); err != nil {
+		return outcome, err
+	}
+	if err := i.remove(ctx, "Jobs", i.leftoverJobs(ctx), &outcome); err != nil {
+		return outcome, err
+	}
+	// A claim that a pod still mounts would only be marked: storage goes after
+	// the pods, and each kind after what refers to it.
+	for order := 1; order <= 3; order++ {
+		var items []cluster.Item
+		for _, item := range r.storage {
+			if storageOrder(item.Ref.Kind) == order {
+				items = append(items, item)
+			}
+		}
+		if err := i.remove(ctx, "Storage", items, &outcome); err != nil {
+			return outcome, err
+		}
+	}
+	return outcome, nil
+}
+
+// leftoverJobs are clean-up Jobs that no CronJob took with it.
+func (i Instance) leftoverJobs(ctx context.Context) []cluster.Item {
+	items, err := i.Cluster.Jobs(ctx, i.owned())
+	if err != nil {
+		progress.Warn(i.Observer, "jobs of the clean-up may remain: "+err.Error())
+		return nil
+	}
+	return items
+}
+
+func (i Instance) remove(ctx context.Context, step string, items []cluster.Item, outcome *Uninstallation) error {
+	if len(items) == 0 {
+		return nil
+	}
+	return progress.Step(i.Observer, step, func(update func(string)) error {
+		update(fmt.Sprintf("removing %d", len(items)))
+		gone := make(chan cluster.Ref, len(items))
+		err := i.Cluster.Delete(ctx, items, func(ref cluster.Ref) { gone <- ref })
+		close(gone)
+		for ref := range gone {
+			outcome.Removed = append(outcome.Removed, RemovedObject{ref.Kind, ref.Name})
+		}
+		if err == nil {
+			update(fmt.Sprintf("%d removed", len(items)))
+		}
+		return err
+	})
+}
