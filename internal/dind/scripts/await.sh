@@ -6,13 +6,13 @@
 
 tries=0
 while [ "$tries" -lt 400 ]; do
-	# The test of the socket is cheap and spares starting the client in vain:
-	# the daemon opens the socket before its port.
-	if [ -S /var/run/docker.sock ] && docker -H tcp://127.0.0.1:2375 version >/dev/null 2>&1; then
-		exit 0
-	fi
-	tries=$((tries + 1))
-	sleep 0.1
+    # The test of the socket is cheap and spares starting the client in vain:
+    # the daemon opens the socket before its port.
+    if [ -S /var/run/docker.sock ] && docker -H tcp://127.0.0.1:2375 version >/dev/null 2>&1; then
+        exit 0
+    fi
+    tries=$((tries + 1))
+    sleep 0.1
 done
 echo "the Docker daemon does not answer on port 2375 yet"
 exit 1

@@ -15,46 +15,46 @@ shift
 # find_interface sets interface to the one of the first default route; IPv4
 # first, as docker0 always speaks it. See proc_net(5) for the columns.
 find_interface() {
-	interface=
-	if [ -r /proc/net/route ]; then
-		while read -r name destination _ _ _ _ _ mask _; do
-			if [ "$destination/$mask" = 00000000/00000000 ]; then
-				interface=$name
-				return
-			fi
-		done </proc/net/route
-	fi
-	if [ -r /proc/net/ipv6_route ]; then
-		# An "unreachable" default route through lo is always there.
-		while read -r destination length _ _ _ _ _ _ _ name; do
-			if [ "$destination/$length" = 00000000000000000000000000000000/00 ] && [ "$name" != lo ]; then
-				interface=$name
-				return
-			fi
-		done </proc/net/ipv6_route
-	fi
+    interface=
+    if [ -r /proc/net/route ]; then
+        while read -r name destination _ _ _ _ _ mask _; do
+            if [ "$destination/$mask" = 00000000/00000000 ]; then
+                interface=$name
+                return
+            fi
+        done </proc/net/route
+    fi
+    if [ -r /proc/net/ipv6_route ]; then
+        # An "unreachable" default route through lo is always there.
+        while read -r destination length _ _ _ _ _ _ _ name; do
+            if [ "$destination/$length" = 00000000000000000000000000000000/00 ] && [ "$name" != lo ]; then
+                interface=$name
+                return
+            fi
+        done </proc/net/ipv6_route
+    fi
 }
 
 if [ "$mtu" = auto ]; then
-	mtu=
-	find_interface
-	if [ -n "$interface" ] && [ -r "/sys/class/net/$interface/mtu" ]; then
-		read -r mtu <"/sys/class/net/$interface/mtu"
-	fi
+    mtu=
+    find_interface
+    if [ -n "$interface" ] && [ -r "/sys/class/net/$interface/mtu" ]; then
+        read -r mtu <"/sys/class/net/$interface/mtu"
+    fi
 fi
 
 case $mtu in
 '' | *[!0-9]*)
-	echo "dindctl: the MTU of the pod's network is unknown; the daemon keeps its default" >&2
-	;;
+    echo "dindctl: the MTU of the pod's network is unknown; the daemon keeps its default" >&2
+    ;;
 *)
-	# --mtu is for docker0 only; networks that compose and builds create take
-	# theirs from this flag, which engines before 24.0 do not know.
-	if dockerd --help 2>/dev/null | grep -q -e --default-network-opt; then
-		set -- "--default-network-opt=bridge=com.docker.network.driver.mtu=$mtu" "$@"
-	fi
-	set -- "--mtu=$mtu" "$@"
-	;;
+    # --mtu is for docker0 only; networks that compose and builds create take
+    # theirs from this flag, which engines before 24.0 do not know.
+    if dockerd --help 2>/dev/null | grep -q -e --default-network-opt; then
+        set -- "--default-network-opt=bridge=com.docker.network.driver.mtu=$mtu" "$@"
+    fi
+    set -- "--mtu=$mtu" "$@"
+    ;;
 esac
 
 # exec, so that the kubelet's signals reach the daemon and not this shell.

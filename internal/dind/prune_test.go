@@ -1,0 +1,139 @@
+package dind
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// liveCronJob is the default one as the API server would give it back.
+func liveCronJob(t *testing.T) *batchv1.CronJob {
+	t.Helper()
+	manifests, err := mustBuild(t, installation{options: Defaults()}).YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cron := decode(t, manifests).cronJob
+	cron.UID = "uid-1"
+	return cron
+}
+
+func TestPruneJob(t *testing.T) {
+	for _, test := range []struct {
+		name                  string
+		overrides             PruneOverrides
+		unusedFor, keep       string
+		wantOption, wantWords string
+	}{
+		{name: "as scheduled", unusedFor: "168h"},
+		{name: "everything", overrides: PruneOverrides{All: true}, unusedFor: "0"},
+		{name: "days", overrides: PruneOverrides{UnusedFor: "2d"}, unusedFor: "48h"},
+		{name: "keeping cache", overrides: PruneOverrides{KeepStorage: "20GB"}, unusedFor: "168h", keep: "20000000000"},
+		{name: "keeping cache, binary", overrides: PruneOverrides{UnusedFor: "1h", KeepStorage: "1Gi"}, unusedFor: "1h", keep: "1073741824"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := test.overrides.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			cron := liveCronJob(t)
+			cron.Spec.JobTemplate.Annotations = map[string]string{"team": "ci"}
+			before := cron.DeepCopy()
+			job := PruneJob(cron, test.overrides, "manual-x7k2p")
+			if diff := cmp.Diff(before, cron); diff != "" {
+				t.Errorf("PruneJob changed the CronJob:\n%s", diff)
+			}
+			env := map[string]string{}
+			for _, v := range job.Spec.Template.Spec.Containers[0].Env {
+				if _, again := env[v.Name]; again {
+					t.Errorf("%s is set twice", v.Name)
+				}
+				env[v.Name] = v.Value
+			}
+			want := map[string]string{"DOCKER_HOST": "tcp://docker-dind.default.svc:2375", "DOCKER_TLS_CERTDIR": "", "HOME": "/tmp", unusedForEnv: test.unusedFor}
+			if test.keep != "" {
+				want[keepStorageEnv] = test.keep
+			}
+			if diff := cmp.Diff(want, env); diff != "" {
+				t.Errorf("environment (-want +got):\n%s", diff)
+			}
+			wantMeta := metav1.ObjectMeta{
+				Namespace: "default", Name: "docker-dind-clear-cache-manual-x7k2p",
+				Labels:      before.Spec.JobTemplate.Labels,
+				Annotations: map[string]string{"team": "ci", "cronjob.kubernetes.io/instantiate": "manual"},
+				OwnerReferences: []metav1.OwnerReference{{
+					APIVersion: "batch/v1", Kind: "CronJob", Name: "docker-dind-clear-cache", UID: "uid-1", Controller: new(true)}},
+			}
+			if diff := cmp.Diff(wantMeta, job.ObjectMeta); diff != "" {
+				t.Errorf("metadata (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPruneJobOfAnotherCronJob(t *testing.T) {
+	cron := liveCronJob(t)
+	cron.Spec.JobTemplate.Spec.Template.Spec.Containers[0].Name = "other"
+	job := PruneJob(cron, PruneOverrides{All: true}, "x")
+	if diff := cmp.Diff(cron.Spec.JobTemplate.Spec, job.Spec); diff != "" {
+		t.Errorf("a container that is not ours was changed:\n%s", diff)
+	}
+}
+
+func TestJobName(t *testing.T) {
+	long := strings.Repeat("a", 40) + "-clear-cache"
+	for _, test := range []struct{ cron, suffix, want string }{
+		{"docker-dind-clear-cache", "x", "docker-dind-clear-cache-x"},
+		{long, "0123456789", long + "-0123456789"},
+		{long, "manual-0123456789", strings.Repeat("a", 40) + "-clea-manual-0123456789"},
+		{strings.Repeat("a", 39) + "-clear-cache", "manual-0123456-01234567", strings.Repeat("a", 39) + "-manual-0123456-01234567"},
+	} {
+		got := jobName(test.cron, test.suffix)
+		if want := test.want; want != got && len(got) != len(want) || len(got) > 63 || strings.Contains(got, "--") || !strings.HasSuffix(got, "-"+test.suffix) {
+			t.Errorf("jobName(%q, %q) = %q (%d), want %q", test.cron, test.suffix, got, len(got), test.want)
+		}
+	}
+}
+
+func TestPruneOverridesValidate(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		overrides PruneOverrides
+		want      []complaint
+	}{
+		{"none", PruneOverrides{}, nil},
+		{"all but some", PruneOverrides{All: true, KeepStorage: "1GB"}, nil},
+		{"an age that is none", PruneOverrides{UnusedFor: "week"}, []complaint{{"--unused-for", "not a duration"}}},
+		{"all and an age", PruneOverrides{All: true, UnusedFor: "1h"}, []complaint{{"--unused-for", "no effect"}}},
+		{"a size that is none", PruneOverrides{KeepStorage: "75%"}, []complaint{{"--keep-storage", "not a size"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) { checkComplaints(t, test.overrides.Validate(), test.want) })
+	}
+}
+
+func TestParsePruneResult(t *testing.T) {
+	for _, test := range []struct {
+		name, message string
+		want          int64
+		fails         bool
+	}{
+		{"one", `{"reclaimed":["1.234GB"]}`, 1_234_000_000, false},
+		{"several", "{\"reclaimed\":[\"1.2GB\",\"300MB\",\"0B\",\"5kB\"]}\n", 1_500_005_000, false},
+		{"none", `{"reclaimed":[]}`, 0, false},
+		{"nothing", ``, 0, true},
+		{"a log", `dindctl: the daemon does not answer`, 0, true},
+		{"another object", `{"ok":true}`, 0, true},
+		{"a size that is none", `{"reclaimed":["much"]}`, 0, true},
+		{"a size below zero", `{"reclaimed":["-1GB"]}`, 0, true},
+		{"too much", `{"reclaimed":["9000PB","9000PB"]}`, 0, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := ParsePruneResult(test.message)
+			if (err != nil) != test.fails || got.ReclaimedBytes != test.want {
+				t.Errorf("ParsePruneResult = %v, %v", got, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,231 @@
+package dind
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// complaint is what a problem must be about: its option, and words of its
+// reason.
+type complaint struct{ option, reason string }
+
+func TestValidate(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Options)
+		want   []complaint // none: valid
+	}{
+		{"defaults", func(*Options) {}, nil},
+		{"nothing at all", func(o *Options) { *o = Options{} }, []complaint{
+			{"--namespace", "not the name of a namespace"}, {"--name", "a Service can have"}, {"--image", "not an image reference"},
+			{"--mtu", "neither auto"}, {"--cache-limit", "not a size"}, {"--prune-schedule", "not a cron schedule"},
+			{"--prune-unused-for", "not a duration"}}},
+
+		{"namespace with capitals", func(o *Options) { o.Namespace = "CI" }, []complaint{{"--namespace", "not the name"}}},
+		{"name that starts with a digit", func(o *Options) { o.Name = "1st" }, []complaint{{"--name", "a Service can have"}}},
+		{"name with a dot", func(o *Options) { o.Name = "a.b" }, []complaint{{"--name", "a Service can have"}}},
+		{"name of 40 characters", func(o *Options) { o.Name = strings.Repeat("a", 40) }, nil},
+		{"name of 41 characters", func(o *Options) { o.Name = strings.Repeat("a", 41) }, []complaint{{"--name", "longer than 40"}}},
+		{"pull secret with a slash", func(o *Options) { o.ImagePullSecrets = []string{"ok", "a/b"} }, []complaint{{"--image-pull-secret", "Secret"}}},
+
+		{"image with port and digest", func(o *Options) { o.Image = "localhost:5000/docker:29-dind@sha256:" + strings.Repeat("0", 64) }, nil},
+		{"image without tag", func(o *Options) { o.Image = "docker" }, nil},
+		{"image with capitals", func(o *Options) { o.Image = "Docker:dind" }, []complaint{{"--image", "not an image reference"}}},
+		{"image with a space", func(o *Options) { o.Image = "docker:dind " }, []complaint{{"--image", "not an image reference"}}},
+		{"image that is an ID", func(o *Options) { o.Image = strings.Repeat("a", 64) }, []complaint{{"--image", "not an image reference"}}},
+		{"rootless image", func(o *Options) { o.Image = "docker:29.7.2-dind-rootless" }, []complaint{{"--image", "rootless"}}},
+		{"client image", func(o *Options) { o.Image = "docker:29-cli" }, []complaint{{"--image", "client only"}}},
+		{"any client image", func(o *Options) { o.Image = "docker:cli" }, []complaint{{"--image", "client only"}}},
+
+		{"size", func(o *Options) { o.StorageSize = "1.5Ti" }, nil},
+		{"size in words", func(o *Options) { o.StorageSize = "big" }, []complaint{{"--storage-size", "not a quantity"}}},
+		{"size with a docker unit", func(o *Options) { o.StorageSize = "100GB" }, []complaint{{"--storage-size", "not a quantity"}}},
+		{"size zero", func(o *Options) { o.StorageSize = "0" }, []complaint{{"--storage-size", "more than nothing"}}},
+		{"size negative", func(o *Options) { o.StorageSize = "-1Gi" }, []complaint{{"--storage-size", "more than nothing"}}},
+		{"size in thousandths", func(o *Options) { o.StorageSize = "100m" }, []complaint{{"--storage-size", "whole number of bytes"}}},
+		{"size without end", func(o *Options) { o.StorageSize = "9e30" }, []complaint{{"--storage-size", "too large"}}},
+		{"storage class", func(o *Options) { o.StorageClass = "fast.ssd" }, nil},
+		{"storage class with a space", func(o *Options) { o.StorageClass = "fast ssd" }, []complaint{{"--storage-class", "StorageClass"}}},
+		{"existing claim", func(o *Options) { o.ExistingClaim = "data" }, nil},
+		{"existing claim, bad name", func(o *Options) { o.ExistingClaim = "Data" }, []complaint{{"--existing-claim", "PersistentVolumeClaim"}}},
+		{"existing claim with size and class", func(o *Options) { o.ExistingClaim, o.StorageSize, o.StorageClass = "data", "1Gi", "fast" },
+			[]complaint{{"--storage-size", "no effect"}, {"--storage-class", "no effect"}}},
+
+		{"local volume", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/docker", "node-1.example.com" }, nil},
+		{"local path alone", func(o *Options) { o.LocalPath = "/mnt/docker" }, []complaint{{"--local-path", "needs --local-node"}}},
+		{"local node alone", func(o *Options) { o.LocalNode = "node-1" }, []complaint{{"--local-node", "needs --local-path"}}},
+		{"local path relative", func(o *Options) { o.LocalPath, o.LocalNode = "mnt", "n" }, []complaint{{"--local-path", "not an absolute"}}},
+		{"local path with dots", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/../etc", "n" }, []complaint{{"--local-path", "not a plain"}}},
+		{"local path with a slash at its end", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x/", "n" }, []complaint{{"--local-path", "not a plain"}}},
+		{"the node's root", func(o *Options) { o.LocalPath, o.LocalNode = "/", "n" }, []complaint{{"--local-path", "node itself"}}},
+		{"the node's own docker", func(o *Options) { o.LocalPath, o.LocalNode = "/var/lib/docker", "n" }, []complaint{{"--local-path", "node itself"}}},
+		{"local node that is none", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x", "Node_1" }, []complaint{{"--local-node", "not the name of a node"}}},
+		{"local volume and class and claim", func(o *Options) {
+			o.LocalPath, o.LocalNode, o.StorageClass, o.ExistingClaim = "/mnt/x", "n", "fast", "data"
+		}, []complaint{{"--storage-class", "no effect"}, {"--storage-class", "cannot go together"}, {"--existing-claim", "cannot go together"}}},
+
+		{"mirrors", func(o *Options) {
+			o.RegistryMirrors = []string{"https://m", "http://10.0.0.1:5000/", "https://[::1]:5000", "https://m.example.com/hub"}
+		}, nil},
+		{"mirror without scheme", func(o *Options) { o.RegistryMirrors = []string{"mirror:5000"} }, []complaint{{"--registry-mirror", "no scheme"}}},
+		{"mirror by ftp", func(o *Options) { o.RegistryMirrors = []string{"ftp://mirror"} }, []complaint{{"--registry-mirror", "other than http"}}},
+		{"mirror without host", func(o *Options) { o.RegistryMirrors = []string{"https:///hub"} }, []complaint{{"--registry-mirror", "host"}}},
+		{"mirror with a bad port", func(o *Options) { o.RegistryMirrors = []string{"https://m:99999"} }, []complaint{{"--registry-mirror", "host"}}},
+		{"mirror that is no URL", func(o *Options) { o.RegistryMirrors = []string{"https://m:x y"} }, []complaint{{"--registry-mirror", "not a URL"}}},
+		{"mirror with a query", func(o *Options) { o.RegistryMirrors = []string{"https://m?a=b"} }, []complaint{{"--registry-mirror", "query or fragment"}}},
+		{"mirror with a fragment", func(o *Options) { o.RegistryMirrors = []string{"https://m/#a"} }, []complaint{{"--registry-mirror", "query or fragment"}}},
+		{"mirror with a password", func(o *Options) { o.RegistryMirrors = []string{"https://u:secret@m"} }, []complaint{{"--registry-mirror", "password"}}},
+		{"mirror with a path, old engine", func(o *Options) { o.Image, o.RegistryMirrors = "docker:20.10-dind", []string{"https://m/hub"} },
+			[]complaint{{"--registry-mirror", "before 24"}}},
+		{"insecure registries", func(o *Options) {
+			o.InsecureRegistries = []string{"registry", "REG.example.com:5000", "10.0.0.0/8", "::1", "[fd00::1]:5000", "fd00::/8"}
+		}, nil},
+		{"insecure registry with scheme", func(o *Options) { o.InsecureRegistries = []string{"http://r:5000"} }, []complaint{{"--insecure-registry", "scheme"}}},
+		{"insecure registry with path", func(o *Options) { o.InsecureRegistries = []string{"r:5000/x"} }, []complaint{{"--insecure-registry", "port"}}},
+		{"insecure registry with a bad name", func(o *Options) { o.InsecureRegistries = []string{"-r", "a_b"} },
+			[]complaint{{"--insecure-registry", "neither"}, {"--insecure-registry", "neither"}}},
+		{"insecure registry, port 0", func(o *Options) { o.InsecureRegistries = []string{"r:0"} }, []complaint{{"--insecure-registry", "port"}}},
+		{"insecure registry, empty", func(o *Options) { o.InsecureRegistries = []string{""} }, []complaint{{"--insecure-registry", "neither"}}},
+
+		{"storage driver", func(o *Options) { o.StorageDriver = "fuse-overlayfs" }, nil},
+		{"storage driver, two words", func(o *Options) { o.StorageDriver = "overlay 2" }, []complaint{{"--storage-driver", "not the name"}}},
+		{"MTU at its least", func(o *Options) { o.MTU = "68" }, nil},
+		{"MTU at its most", func(o *Options) { o.MTU = "65535" }, nil},
+		{"MTU too small", func(o *Options) { o.MTU = "67" }, []complaint{{"--mtu", "68 to 65535"}}},
+		{"MTU too large", func(o *Options) { o.MTU = "65536" }, []complaint{{"--mtu", "68 to 65535"}}},
+		{"MTU of a word", func(o *Options) { o.MTU = "jumbo" }, []complaint{{"--mtu", "68 to 65535"}}},
+
+		{"env", func(o *Options) { o.Env = []string{"A=b=c", "_B="} }, nil},
+		{"env without value", func(o *Options) { o.Env = []string{"A"} }, []complaint{{"--env", "no value"}}},
+		{"env with a bad name", func(o *Options) { o.Env = []string{"A-B=c", "1=2", "=x"} },
+			[]complaint{{"--env", "not the name"}, {"--env", "not the name"}, {"--env", "not the name"}}},
+		{"env twice", func(o *Options) { o.Env = []string{"A=1", "A=2"} }, []complaint{{"--env", "more than once"}}},
+		{"env with a zero byte", func(o *Options) { o.Env = []string{"A=\x00"} }, []complaint{{"--env", "zero byte"}}},
+		{"env of TLS", func(o *Options) { o.Env = []string{"DOCKER_TLS_CERTDIR=/certs"} }, []complaint{{"--env", "TLS"}}},
+		{"env of the socket", func(o *Options) { o.Env = []string{"DOCKER_HOST=unix:///x"} }, []complaint{{"--env", "socket"}}},
+		{"env of the driver", func(o *Options) { o.Env = []string{"DOCKER_DRIVER=vfs"} }, nil},
+		{"env of the driver, twice", func(o *Options) { o.StorageDriver, o.Env = "overlay2", []string{"DOCKER_DRIVER=vfs"} },
+			[]complaint{{"--env", "--storage-driver"}}},
+
+		{"dockerd args", func(o *Options) { o.DockerdArgs = []string{"-D", "--mtu=1400", "-s=vfs", "--log-opt=max-size=1m"} }, nil},
+		{"dockerd arg that is a value", func(o *Options) { o.DockerdArgs = []string{"--mtu", "1400"} }, []complaint{{"--dockerd-arg", "not a flag"}}},
+		{"dockerd arg, empty", func(o *Options) { o.DockerdArgs = []string{"", "-", "--"} },
+			[]complaint{{"--dockerd-arg", "not a flag"}, {"--dockerd-arg", "not a flag"}, {"--dockerd-arg", "not a flag"}}},
+		{"dockerd args of hosts", func(o *Options) { o.DockerdArgs = []string{"--host=tcp://:1", "-H=fd://", "-Hfd://"} },
+			[]complaint{{"--dockerd-arg", "not the user's"}, {"--dockerd-arg", "not the user's"}, {"--dockerd-arg", "not the user's"}}},
+		{"dockerd args of data and configuration", func(o *Options) { o.DockerdArgs = []string{"--data-root=/x", "--config-file=/x"} },
+			[]complaint{{"--dockerd-arg", "not the user's"}, {"--dockerd-arg", "not the user's"}}},
+		{"dockerd args that are in daemon.json", func(o *Options) { o.DockerdArgs = []string{"--registry-mirror=https://m", "--insecure-registry=r"} },
+			[]complaint{{"--dockerd-arg", "not the user's"}, {"--dockerd-arg", "not the user's"}}},
+		{"dockerd arg of TLS", func(o *Options) { o.DockerdArgs = []string{"--tlsverify=false"} }, []complaint{{"--dockerd-arg", "how clients reach"}}},
+		{"dockerd arg of the driver, twice", func(o *Options) { o.StorageDriver, o.DockerdArgs = "overlay2", []string{"--storage-driver=vfs"} },
+			[]complaint{{"--dockerd-arg", "--storage-driver sets"}}},
+
+		{"resources", func(o *Options) {
+			o.CPURequest, o.CPULimit, o.MemoryRequest, o.MemoryLimit = "500m", "0.5", "1Gi", "1Gi"
+		}, nil},
+		{"resources that are none", func(o *Options) { o.CPURequest, o.MemoryLimit = "half", "4GB" },
+			[]complaint{{"--cpu-request", "not a quantity"}, {"--memory-limit", "not a quantity"}}},
+		{"resources of nothing", func(o *Options) { o.CPULimit, o.MemoryRequest = "0", "-1" },
+			[]complaint{{"--cpu-limit", "more than nothing"}, {"--memory-request", "more than nothing"}}},
+		{"memory in thousandths", func(o *Options) { o.MemoryLimit = "512m" }, []complaint{{"--memory-limit", "whole number"}}},
+		{"requests over limits", func(o *Options) { o.CPURequest, o.CPULimit, o.MemoryRequest, o.MemoryLimit = "2", "1500m", "2Gi", "2G" },
+			[]complaint{{"--cpu-request", "more than the limit of 1500m"}, {"--memory-request", "more than the limit of 2G"}}},
+		{"node selectors", func(o *Options) { o.NodeSelector = []string{"a.io/b=c", "d=", "d="} }, nil},
+		{"node selector without value", func(o *Options) { o.NodeSelector = []string{"ci"} }, []complaint{{"--node-selector", "no value"}}},
+		{"node selector with a bad key", func(o *Options) { o.NodeSelector = []string{"a b=c"} }, []complaint{{"--node-selector", "key"}}},
+		{"node selector with a bad value", func(o *Options) { o.NodeSelector = []string{"a=b c"} }, []complaint{{"--node-selector", "value"}}},
+		{"node selectors at odds", func(o *Options) { o.NodeSelector = []string{"a=b", "a=c"} }, []complaint{{"--node-selector", "another value"}}},
+		{"tolerations", func(o *Options) { o.Tolerations = []string{"a", "a=b", "a:NoExecute", "x.io/a=:PreferNoSchedule"} }, nil},
+		{"toleration with an odd effect", func(o *Options) { o.Tolerations = []string{"a=b:Never", "a:"} },
+			[]complaint{{"--toleration", "effect"}, {"--toleration", "effect"}}},
+		{"toleration without a key", func(o *Options) { o.Tolerations = []string{":NoSchedule", ""} }, []complaint{{"--toleration", "key"}, {"--toleration", "key"}}},
+		{"toleration with a bad value", func(o *Options) { o.Tolerations = []string{"a=b c"} }, []complaint{{"--toleration", "value"}}},
+		{"priority class", func(o *Options) { o.PriorityClass = "High" }, []complaint{{"--priority-class", "PriorityClass"}}},
+
+		{"cache limit in docker's units", func(o *Options) { o.CacheLimit = "20GB" }, nil},
+		{"cache limit of nothing", func(o *Options) { o.CacheLimit = "0%" }, []complaint{{"--cache-limit", "between 1% and 95%"}}},
+		{"cache limit of all", func(o *Options) { o.CacheLimit = "96%" }, []complaint{{"--cache-limit", "between 1% and 95%"}}},
+		{"cache limit of half a percent", func(o *Options) { o.CacheLimit = "0.5%" }, []complaint{{"--cache-limit", "whole number"}}},
+		{"cache limit over the size", func(o *Options) { o.StorageSize, o.CacheLimit = "10Gi", "11Gi" }, []complaint{{"--cache-limit", "more than the volume of 10Gi"}}},
+		{"cache limit of the size", func(o *Options) { o.StorageSize, o.CacheLimit = "10Gi", "10Gi" }, nil},
+
+		{"schedule by name", func(o *Options) { o.PruneSchedule = "@weekly" }, nil},
+		{"no schedule", func(o *Options) { o.PruneSchedule = "none" }, nil},
+		{"schedule of six fields", func(o *Options) { o.PruneSchedule = "0 0 0 * * 0" }, []complaint{{"--prune-schedule", "not a cron"}}},
+		{"schedule out of range", func(o *Options) { o.PruneSchedule = "0 25 * * *" }, []complaint{{"--prune-schedule", "not a cron"}}},
+		{"schedule with a zone", func(o *Options) { o.PruneSchedule = "CRON_TZ=UTC 0 0 * * 0" }, []complaint{{"--prune-schedule", "time zone"}}},
+		{"schedule that never comes", func(o *Options) { o.PruneSchedule = "0 0 31 2 *" }, []complaint{{"--prune-schedule", "never comes"}}},
+		{"schedule of leap days", func(o *Options) { o.PruneSchedule = "0 0 29 2 *" }, nil},
+		{"time zone", func(o *Options) { o.PruneTimezone = "America/Argentina/Buenos_Aires" }, nil},
+		{"time zone unknown", func(o *Options) { o.PruneTimezone = "Europe/Bonn" }, []complaint{{"--prune-timezone", "not a time zone"}}},
+		{"time zone local", func(o *Options) { o.PruneTimezone = "Local" }, []complaint{{"--prune-timezone", "not a time zone"}}},
+		{"time zone without schedule", func(o *Options) { o.PruneSchedule, o.PruneTimezone = "none", "UTC" }, []complaint{{"--prune-timezone", "no effect"}}},
+		{"unused for nothing", func(o *Options) { o.PruneUnusedFor = "0" }, nil},
+		{"unused for days", func(o *Options) { o.PruneUnusedFor = "7d12h" }, nil},
+		{"unused for less than nothing", func(o *Options) { o.PruneUnusedFor = "-1h" }, []complaint{{"--prune-unused-for", "negative"}}},
+		{"unused for a blink", func(o *Options) { o.PruneUnusedFor = "10ms" }, []complaint{{"--prune-unused-for", "less than a second"}}},
+		{"unused for a number", func(o *Options) { o.PruneUnusedFor = "24" }, []complaint{{"--prune-unused-for", "not a duration"}}},
+
+		{"namespaces", func(o *Options) { o.AllowNamespaces = []string{"a", "b", "a"} }, nil},
+		{"namespace that is none", func(o *Options) { o.AllowNamespaces = []string{"a", "*"} }, []complaint{{"--allow-namespace", "not the name"}}},
+		{"namespaces without a policy", func(o *Options) { o.AllowNamespaces, o.NoNetworkPolicy = []string{"a"}, true }, []complaint{{"--allow-namespace", "no effect"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := Defaults()
+			test.change(&o)
+			checkComplaints(t, o.Validate(), test.want)
+		})
+	}
+}
+
+// checkComplaints compares problems, in order; each must have a hint as well.
+func checkComplaints(t *testing.T, err error, want []complaint) {
+	t.Helper()
+	var problems Problems
+	if err != nil && !errors.As(err, &problems) {
+		t.Fatalf("%T is not Problems: %v", err, err)
+	}
+	if (err == nil) != (len(problems) == 0) {
+		t.Errorf("error %v with %d problems", err, len(problems))
+	}
+	same := slices.EqualFunc(problems, want, func(p *Problem, c complaint) bool {
+		return p.Option == c.option && strings.Contains(p.Reason, c.reason)
+	})
+	if !same {
+		t.Errorf("problems:\n%v\nwant:\n%v", err, want)
+	}
+	for _, p := range problems {
+		if p.Hint == "" || !strings.HasSuffix(p.Hint, ".") || strings.HasSuffix(p.Reason, ".") {
+			t.Errorf("not a reason without and a hint with a full stop: %+v", p)
+		}
+	}
+}
+
+func TestProblemsHideSecrets(t *testing.T) {
+	o := with(func(o *Options) {
+		o.RegistryMirrors = []string{"https://user:hunter2@mirror"}
+		o.InsecureRegistries = []string{"https://user:hunter2@registry"}
+		o.Env = []string{"TOKEN-X=hunter2"}
+	})
+	err := o.Validate()
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a secret is in the text, or there is no problem: %v", err)
+	}
+}
+
+func TestProblemsUnwrap(t *testing.T) {
+	err := with(func(o *Options) { o.Name, o.MTU = "A", "B" }).Validate()
+	var first *Problem
+	if !errors.As(err, &first) || first.Option != "--name" {
+		t.Errorf("errors.As finds %v", first)
+	}
+	if want := "--name \"A\": is not a name that a Service can have\n--mtu \"B\": is neither auto nor a number of bytes from 68 to 65535"; err.Error() != want {
+		t.Errorf("Error() = %q, want %q", err.Error(), want)
+	}
+	if got := (&Problem{Option: "--x", Reason: "is missing"}).Error(); got != "--x: is missing" {
+		t.Errorf("Error() = %q", got)
+	}
+}
