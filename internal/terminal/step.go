@@ -1,0 +1,63 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/dindctl/dindctl/internal/progress"
+)
+
+// step is one that has started and not ended. Its texts are sanitised.
+type step struct {
+	name   string
+	detail string
+	began  time.Time
+}
+
+// openSteps are in the order in which they started.
+type openSteps []*step
+
+func (o *openSteps) start(e progress.Event) *step {
+	s := &step{name: Sanitize(e.Step), began: time.Now()}
+	*o = append(*o, s)
+	return s
+}
+
+// find returns the step that an event belongs to; nil if it never started.
+func (o openSteps) find(e progress.Event) *step {
+	name := Sanitize(e.Step)
+	for _, s := range o {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// end takes the event's step out. One that never started took no time.
+func (o *openSteps) end(e progress.Event) *step {
+	s := o.find(e)
+	if s == nil {
+		return &step{name: Sanitize(e.Step), began: time.Now()}
+	}
+	*o = slices.DeleteFunc(*o, func(other *step) bool { return other == s })
+	return s
+}
+
+// stopped is what became of a step whose context was cancelled.
+const stopped = "stopped"
+
+// reason says in one line why a step failed; nothing if nobody knows, as after
+// a panic. A cancelled step did not go wrong itself: somebody, or the failure
+// of another step, stopped it.
+func reason(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, context.Canceled):
+		return stopped
+	}
+	return Sanitize(err.Error())
+}
