@@ -10,7 +10,7 @@ import (
 // defaults are applied by session, not here: the library would otherwise take
 // the inner flag's default for a value that overrides the outer one.
 func connectionFlags() []cli.Flag {
-	return []cli.Flag{
+	return inGroup(common,
 		text("kubeconfig", "path of the kubeconfig (default: $KUBECONFIG, then ~/.kube/config)", "PATH"),
 		text("context", "context of the kubeconfig", "NAME"),
 		aliased(text("namespace", "namespace of the installation (default: the context's)", "NAME"), "n"),
@@ -22,11 +22,11 @@ func connectionFlags() []cli.Flag {
 		switchFlag("quiet", "print results, warnings and errors only", "q"),
 		switchFlag("verbose", "print every step on a line of its own", "v"),
 		switchFlag("no-color", "print without colour"),
-	}
+	)
 }
 
 func text(name, usage, value string) *cli.StringFlag {
-	return &cli.StringFlag{Name: name, Usage: "`" + value + "`: " + usage + fromEnvironment(name)}
+	return &cli.StringFlag{Name: name, Usage: "`" + value + "`: " + usage}
 }
 
 func aliased(flag *cli.StringFlag, alias string) *cli.StringFlag {
@@ -35,14 +35,12 @@ func aliased(flag *cli.StringFlag, alias string) *cli.StringFlag {
 }
 
 func list(name, usage, value string) *cli.StringSliceFlag {
-	return &cli.StringSliceFlag{Name: name, Usage: "`" + value + "`: " + usage + " (may be repeated)" + fromEnvironment(name)}
+	return &cli.StringSliceFlag{Name: name, Usage: "`" + value + "`: " + usage + ""}
 }
 
 func switchFlag(name, usage string, aliases ...string) *cli.BoolFlag {
-	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage + fromEnvironment(name), DisableDefaultText: true}
+	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage, DisableDefaultText: true}
 }
-
-func fromEnvironment(name string) string { return " [$" + variable(name) + "]" }
 
 // variable is the environment variable that sets an option.
 func variable(option string) string {

@@ -19,10 +19,10 @@ func (p *program) installCommand() *cli.Command {
 			"be ready, asks the daemon through a port-forward, and prints the variables for CI jobs on\n" +
 			"standard output. It can be run again at any time: it continues, repairs or changes nothing.",
 		UsageText: "dindctl install [options]\ndindctl install --create-namespace -n ci > vars.yml",
-		Flags: append(objectFlags(),
+		Flags: append(objectFlags(), inGroup("Installing",
 			switchFlag("create-namespace", "make the namespace if it does not exist"),
 			switchFlag("no-wait", "return when the objects are applied: nothing is proved then"),
-		),
+		)...),
 		Action: p.install,
 	}
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"slices"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/dindctl/dindctl/internal/dind"
@@ -9,34 +11,46 @@ import (
 // objectFlags are the options that say what the objects are to be; install and
 // manifests share them.
 func objectFlags() []cli.Flag {
-	return []cli.Flag{
-		text("image", "image of the daemon and of the clean-up (default: "+dind.DefaultImage+")", "IMAGE"),
-		list("image-pull-secret", "Secret to pull it with", "NAME"),
-		text("storage-size", "size of the claim (default: "+dind.DefaultStorageSize+"; a live claim keeps its size)", "SIZE"),
-		text("storage-class", "storage class of the claim (default: the cluster's)", "NAME"),
-		text("existing-claim", "claim to use that dindctl does not own; it is never deleted", "NAME"),
-		text("local-path", "directory on --local-node to make a Local PersistentVolume of", "PATH"),
-		text("local-node", "node that has --local-path", "NODE"),
-		list("registry-mirror", "mirror for Docker Hub", "URL"),
-		list("insecure-registry", "registry to speak to without TLS verification", "HOST[:PORT]"),
-		text("storage-driver", "storage driver (default: the engine's choice)", "NAME"),
-		text("mtu", "MTU of the daemon's networks; auto takes the pod's own (default: auto)", "BYTES"),
-		list("env", "environment variable of the daemon", "KEY=VALUE"),
-		list("dockerd-arg", "argument for dockerd", "ARG"),
-		text("cpu-request", "CPU to reserve", "CPU"),
-		text("memory-request", "memory to reserve", "SIZE"),
-		text("cpu-limit", "CPU limit; builds count too", "CPU"),
-		text("memory-limit", "memory limit; builds count too", "SIZE"),
-		list("node-selector", "label that the node must have", "KEY=VALUE"),
-		list("toleration", "taint to tolerate", "KEY[=VALUE][:EFFECT]"),
-		text("priority-class", "priority class of the pod", "NAME"),
-		text("cache-limit", "build cache to keep, as a share of the volume or a size (default: "+dind.DefaultCacheLimit+")", "LIMIT"),
-		text("prune-schedule", "cron schedule of the clean-up, or none (default: "+dind.DefaultPruneSchedule+")", "SCHEDULE"),
-		text("prune-timezone", "time zone of the schedule", "ZONE"),
-		text("prune-unused-for", "what the clean-up leaves alone; 0 removes everything unused (default: "+dind.DefaultPruneUnusedFor+")", "DURATION"),
-		list("allow-namespace", "namespace whose pods may reach the daemon, besides its own", "NAME"),
-		switchFlag("no-network-policy", "make no NetworkPolicy: every pod of the cluster may reach the daemon"),
-	}
+	return slices.Concat(
+		inGroup("Image",
+			text("image", "image of the daemon and of the clean-up (default: "+dind.DefaultImage+")", "IMAGE"),
+			list("image-pull-secret", "Secret to pull it with", "NAME"),
+		),
+		inGroup("Storage",
+			text("storage-size", "size of the claim (default: "+dind.DefaultStorageSize+"; a live claim keeps its size)", "SIZE"),
+			text("storage-class", "storage class of the claim (default: the cluster's)", "NAME"),
+			text("existing-claim", "claim to use that dindctl does not own; it is never deleted", "NAME"),
+			text("local-path", "directory on --local-node to make a Local PersistentVolume of", "PATH"),
+			text("local-node", "node that has --local-path", "NODE"),
+		),
+		inGroup("Daemon",
+			list("registry-mirror", "mirror for Docker Hub", "URL"),
+			list("insecure-registry", "registry to speak to without TLS verification", "HOST[:PORT]"),
+			text("storage-driver", "storage driver (default: the engine's choice)", "NAME"),
+			text("mtu", "MTU of the daemon's networks (default: auto, the pod's own)", "BYTES"),
+			list("env", "environment variable of the daemon", "KEY=VALUE"),
+			list("dockerd-arg", "argument for dockerd", "ARG"),
+		),
+		inGroup("Pod",
+			text("cpu-request", "CPU to reserve", "CPU"),
+			text("memory-request", "memory to reserve", "SIZE"),
+			text("cpu-limit", "CPU limit; builds count too", "CPU"),
+			text("memory-limit", "memory limit; builds count too", "SIZE"),
+			list("node-selector", "label that the node must have", "KEY=VALUE"),
+			list("toleration", "taint to tolerate", "KEY[=VALUE][:EFFECT]"),
+			text("priority-class", "priority class", "NAME"),
+		),
+		inGroup("Cache and clean-up",
+			text("cache-limit", "build cache to keep: a share of the volume or a size (default: "+dind.DefaultCacheLimit+")", "LIMIT"),
+			text("prune-schedule", "cron schedule of the clean-up, or none (default: "+dind.DefaultPruneSchedule+")", "SCHEDULE"),
+			text("prune-timezone", "time zone of the schedule", "ZONE"),
+			text("prune-unused-for", "leave alone what is younger; 0 removes everything unused (default: "+dind.DefaultPruneUnusedFor+")", "DURATION"),
+		),
+		inGroup("Access",
+			list("allow-namespace", "namespace whose pods may reach the daemon, besides its own", "NAME"),
+			switchFlag("no-network-policy", "make no NetworkPolicy: every pod of the cluster may reach the daemon"),
+		),
+	)
 }
 
 // objectOptions reads the object options and checks them together with all

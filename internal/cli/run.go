@@ -54,7 +54,6 @@ func (p *program) app(startedAs string) *cli.App {
 	app := &cli.App{
 		Name:            name,
 		Usage:           "one long-lived Docker daemon in the cluster, whose layer cache all CI jobs share",
-		UsageText:       name + " COMMAND [options]",
 		Writer:          p.streams.Out,
 		ErrWriter:       p.streams.Err,
 		HideHelpCommand: true,
@@ -64,9 +63,7 @@ func (p *program) app(startedAs string) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              p.usageError,
 		Action:                    p.noCommand,
-		Flags: append(connectionFlags(), &cli.BoolFlag{
-			Name: "version", Usage: "print the version", DisableDefaultText: true,
-		}),
+		Flags:                     append(connectionFlags(), inGroup(common, switchFlag("version", "print the version"))...),
 	}
 	app.Commands = []*cli.Command{
 		p.installCommand(), p.statusCommand(), p.pruneNowCommand(), p.uninstallCommand(),
@@ -76,6 +73,7 @@ func (p *program) app(startedAs string) *cli.App {
 		command.OnUsageError = p.usageError
 		command.Flags = append(command.Flags, connectionFlags()...)
 		command.HideHelpCommand = true
+		command.CustomHelpTemplate = commandHelp(app.Name, command)
 		action := command.Action
 		command.Action = func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -84,6 +82,7 @@ func (p *program) app(startedAs string) *cli.App {
 			return action(c)
 		}
 	}
+	app.CustomAppHelpTemplate = appHelp(app)
 	return app
 }
 

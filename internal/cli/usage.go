@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -33,7 +32,8 @@ func (p *program) usageError(c *cli.Context, err error, isSubcommand bool) error
 		if c.Command != nil && len(c.Command.Flags) > 0 {
 			flags = c.Command.Flags
 		}
-		if near := cli.SuggestFlag(flags, name, true); near != "" {
+		// A single letter is near to anything.
+		if near := cli.SuggestFlag(flags, name, true); len(near) > len("-n") {
 			problem.Hint = "did you mean " + near + "?"
 		}
 		return misused(c, problem)
@@ -63,9 +63,7 @@ func leftover(c *cli.Context) error {
 func unknownCommand(c *cli.Context) error {
 	given := c.Args().First()
 	problem := &dind.Problem{Value: given, Reason: "there is no such command"}
-	if near := cli.SuggestCommand(c.App.Commands, given); near != "" {
-		problem.Hint = fmt.Sprintf("did you mean `%s %s`?", c.App.Name, near)
-	}
+	problem.Hint = cli.SuggestCommand(c.App.Commands, given)
 	return &usageError{problems: dind.Problems{problem}, command: c.App.Name}
 }
 
