@@ -25,27 +25,30 @@ const (
 )
 
 // build makes every program and image that is missing.
-func (l *launcher) build(ctx context.Context) (control.Programs, error) {
+func (l *launcher) build(ctx context.Context) (control.Programs, *images.Builder, error) {
 	checkout, err := paths.Checkout()
 	if err != nil {
-		return control.Programs{}, err
+		return control.Programs{}, nil, err
 	}
 	space := uint64(runSpace)
 	if _, err := imageset.Current(l.paths.Images); err != nil {
 		space = buildSpace
 	}
 	if err := host.Demands(l.paths.Cache, space); err != nil {
-		return control.Programs{}, err
+		return control.Programs{}, nil, err
 	}
 	if err := host.Install(ctx, l.paths.Log("apt"), l.say); err != nil {
-		return control.Programs{}, err
+		return control.Programs{}, nil, err
+	}
+	if err := build.Sweep(l.paths.Bin); err != nil {
+		return control.Programs{}, nil, err
 	}
 	programs, err := l.programs(ctx, filepath.Join(checkout, "hack", "cluster"))
 	if err != nil {
-		return control.Programs{}, err
+		return control.Programs{}, nil, err
 	}
-	builder := images.Builder{Paths: l.paths, Checkout: checkout, Say: l.say}
-	return programs, builder.Build(ctx)
+	builder := &images.Builder{Paths: l.paths, Checkout: checkout, Say: l.say}
+	return programs, builder, builder.Build(ctx)
 }
 
 func (l *launcher) programs(ctx context.Context, source string) (control.Programs, error) {

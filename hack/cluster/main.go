@@ -73,7 +73,7 @@ func run(ctx context.Context, arguments []string) error {
 	case "down":
 		return l.locked(ctx, func(context.Context) error { return l.down(*keepData) })
 	case "build":
-		return l.locked(ctx, func(ctx context.Context) error { _, err := l.build(ctx); return err })
+		return l.locked(ctx, func(ctx context.Context) error { _, _, err := l.build(ctx); return err })
 	case "status":
 		return l.status(ctx, os.Stdout)
 	case "kubeconfig":

@@ -16,11 +16,8 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/process"
 )
 
-// patience is for a slow disk; a healthy start takes seconds.
-const patience = 3 * time.Minute
-
 func (l *launcher) up(ctx context.Context) error {
-	programs, err := l.build(ctx)
+	programs, builder, err := l.build(ctx)
 	if err != nil {
 		return err
 	}
@@ -42,14 +39,15 @@ func (l *launcher) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	components := control.Components(l.paths, programs)
+	run := starter{launcher: l, groups: groups, components: control.Components(l.paths, programs), specs: map[string]string{}}
 	since := time.Time{}
-	for _, component := range components {
+	for _, component := range run.components {
 		influences := append([]string{programs.Kube, component.Program, contents[component.Config]}, component.Arguments...)
 		if component.Name == "registry" {
 			influences = append(influences, string(served))
 		}
-		started, err := l.start(component, process.Spec(influences...), groups)
+		run.specs[component.Name] = process.Spec(influences...)
+		started, err := run.start(component)
 		if err != nil {
 			return err
 		}
@@ -57,7 +55,10 @@ func (l *launcher) up(ctx context.Context) error {
 			since = time.Now()
 		}
 	}
-	return l.settle(ctx, components, since)
+	if err := run.settle(ctx, since); err != nil {
+		return err
+	}
+	return builder.Collect()
 }
 
 // place makes sure there is a node to start programs in. What an unclean end
@@ -90,51 +91,6 @@ func (l *launcher) place(ctx context.Context, groups cgroup.Layout) error {
 		return nil
 	}}
 	return check.Wait(ctx, func() error { return l.died(node.Holder) })
-}
-
-// start brings a component to the state it should be in, and says whether it
-// had to do anything for that.
-func (l *launcher) start(component control.Component, spec string, groups cgroup.Layout) (bool, error) {
-	record := l.records.Load(component.Name)
-	if record.Alive() {
-		if record.Spec == spec {
-			return false, nil
-		}
-		l.say("restarting %s: its configuration changed", component.Name)
-		if err := l.records.Stop(component.Name, grace(component.Name)); err != nil {
-			return false, err
-		}
-	}
-	l.say("starting %s", component.Name)
-	argv := node.Enter(l.records, component.Program, component.Arguments...)
-	return true, l.records.Start(component.Name, spec, argv, l.paths.Log(component.Name), groups.Enter)
-}
-
-// settle waits until the cluster is fit for use.
-func (l *launcher) settle(ctx context.Context, components []control.Component, since time.Time) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("gave up after %s; see the logs in %s", patience, l.paths.In("logs")))
-	defer cancel()
-	alive := func() error {
-		for _, component := range components {
-			if err := l.died(component.Name); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := control.ServerCheck(l.paths).Wait(ctx, alive); err != nil {
-		return err
-	}
-	apply := control.Check{Name: "creating the cluster's own objects", Run: func(ctx context.Context) error { return control.Apply(ctx, l.paths) }}
-	if err := apply.Wait(ctx, alive); err != nil {
-		return err
-	}
-	for _, check := range control.Checks(l.paths, since) {
-		if err := check.Wait(ctx, alive); err != nil {
-			return err
-		}
-	}
-	return alive()
 }
 
 // died explains the end of a component with its last words.

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -90,6 +91,22 @@ func hashSources(sum io.Writer, directory, part string) error {
 	})
 }
 
+// workshopPrefix marks the directories in which builds are under way.
+const workshopPrefix = ".building-"
+
+// Sweep makes the directory ready for builds, without what interrupted ones
+// left in it. The caller sees to it that none is under way.
+func Sweep(bin string) error {
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	left, err := filepath.Glob(filepath.Join(bin, workshopPrefix+"*"))
+	for _, workshop := range left {
+		err = errors.Join(err, os.RemoveAll(workshop))
+	}
+	return err
+}
+
 // Make builds the program unless it is there, and returns its path.
 func (b Binary) Make(ctx context.Context, bin, log string, say func(string, ...any)) (string, error) {
 	path, err := b.Path(bin)
@@ -99,10 +116,7 @@ func (b Binary) Make(ctx context.Context, bin, log string, say func(string, ...a
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	if err := os.MkdirAll(bin, 0o755); err != nil {
-		return "", err
-	}
-	workshop, err := os.MkdirTemp(bin, ".building-"+b.Name+"-")
+	workshop, err := os.MkdirTemp(bin, workshopPrefix+b.Name+"-")
 	if err != nil {
 		return "", err
 	}

@@ -54,7 +54,11 @@ func registryAnswers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return response.Body.Close()
+	// Where nothing of ours listens, some networks' proxies answer anyway.
+	if response.Header.Get("Docker-Distribution-Api-Version") == "" {
+		err = fmt.Errorf("something else answers at %s: %s", Registry, response.Status)
+	}
+	return errors.Join(err, response.Body.Close())
 }
 
 func nodeReady(ctx context.Context, p paths.Paths, since time.Time) error {

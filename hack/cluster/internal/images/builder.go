@@ -45,13 +45,13 @@ func (b *Builder) Build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if old, err := os.ReadFile(imageset.File(directory)); err == nil && string(old) == string(data) {
-		return nil
-	}
-	if err := paths.WriteFile(imageset.File(directory), data, 0o644); err != nil {
-		return err
-	}
-	return collect(directory, b.recipes, b.digests)
+	return paths.WriteFile(imageset.File(directory), data, 0o644)
+}
+
+// Collect removes what the images just built do not use. It comes after the
+// registry serves them: a running one may still hand out their predecessors.
+func (b *Builder) Collect() error {
+	return collect(b.Paths.Images, b.recipes, b.digests)
 }
 
 func (b *Builder) pause(ctx context.Context) ([]imageset.Image, error) {

@@ -19,7 +19,7 @@ type User struct {
 	Groups []string
 }
 
-// People are the users that tests act as: one who may do everything, one who
+// people are the users that tests act as: one who may do everything, one who
 // may do nothing, and one to whom a test binds the rights it needs.
 var people = []User{
 	{Name: "admin", File: "admin", Groups: []string{"system:masters"}},
@@ -66,13 +66,23 @@ func EnsureUsers(p paths.Paths, pkiDirectory, server, nodeName string) error {
 	var failed error
 	for _, user := range append(machinery(nodeName), people...) {
 		token := rand.Text()
-		fmt.Fprintf(&lines, "%s,%s,%s,%q\n", token, user.Name, user.Name, strings.Join(user.Groups, ","))
+		fmt.Fprintln(&lines, tokenLine(token, user))
 		failed = errors.Join(failed, paths.WriteFile(p.Kubeconfig(user.File), kubeconfig(server, certificate, user.Name, token), 0o600))
 	}
 	if failed != nil {
 		return fmt.Errorf("writing kubeconfigs: %w", failed)
 	}
 	return paths.WriteFile(tokens, []byte(lines.String()), 0o600)
+}
+
+// tokenLine leaves the last column out where there are no groups: an empty one
+// is a group without a name.
+func tokenLine(token string, user User) string {
+	line := strings.Join([]string{token, user.Name, user.Name}, ",")
+	if len(user.Groups) == 0 {
+		return line
+	}
+	return line + `,"` + strings.Join(user.Groups, ",") + `"`
 }
 
 // kubeconfig is JSON, which every reader of kubeconfigs takes for YAML.

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
+	"github.com/dindctl/dindctl/hack/cluster/internal/control"
+	"github.com/dindctl/dindctl/hack/cluster/internal/node"
+)
+
+const (
+	// patience is for a slow disk; a healthy start takes seconds.
+	patience = 3 * time.Minute
+	// revivals is how often kubelet may end at its start. It gives up at once
+	// while containerd still looks through what its last life left, and relies
+	// on being started again.
+	revivals = 30
+)
+
+// starter brings the components up and watches over them until all is well.
+type starter struct {
+	*launcher
+	groups     cgroup.Layout
+	components []control.Component
+	specs      map[string]string
+
+	revived  int
+	lastLife time.Time // when kubelet was last started again
+}
+
+// start brings a component to the state it should be in, and says whether it
+// had to do anything for that.
+func (s *starter) start(component control.Component) (bool, error) {
+	record, spec := s.records.Load(component.Name), s.specs[component.Name]
+	if record.Alive() {
+		if record.Spec == spec {
+			return false, nil
+		}
+		s.say("restarting %s: its configuration changed", component.Name)
+		if err := s.records.Stop(component.Name, grace(component.Name)); err != nil {
+			return false, err
+		}
+	}
+	s.say("starting %s", component.Name)
+	argv := node.Enter(s.records, component.Program, component.Arguments...)
+	return true, s.records.Start(component.Name, spec, argv, s.paths.Log(component.Name), s.groups.Enter)
+}
+
+// settle waits until the cluster is fit for use.
+func (s *starter) settle(ctx context.Context, since time.Time) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("gave up after %s; see the logs in %s", patience, s.paths.In("logs")))
+	defer cancel()
+	apply := control.Check{Name: "the cluster's own objects", Run: func(ctx context.Context) error { return control.Apply(ctx, s.paths) }}
+	checks := append([]control.Check{control.ServerCheck(s.paths), apply}, control.Checks(s.paths, since)...)
+	for _, check := range checks {
+		if err := check.Wait(ctx, s.alive); err != nil {
+			return err
+		}
+	}
+	return s.alive()
+}
+
+// alive fails when a component has died for good.
+func (s *starter) alive() error {
+	for _, component := range s.components {
+		err := s.died(component.Name)
+		switch {
+		case err == nil:
+		case component.Name != "kubelet" || s.revived == revivals:
+			return err
+		case time.Since(s.lastLife) > time.Second:
+			s.revived, s.lastLife = s.revived+1, time.Now()
+			if _, err := s.start(component); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
