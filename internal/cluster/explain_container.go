@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -10,6 +11,10 @@ import (
 // crashesUntilFinal is after how many crashes a daemon is taken to crash
 // always: the first may be the node's, the third is its own.
 const crashesUntilFinal = 3
+
+// shortLife is how long a daemon runs at most that is said to crash at its
+// start: restarts that a pod collected over weeks are no crash loop.
+const shortLife = time.Minute
 
 // volumeNotMounted: only events tell that a volume cannot be attached or
 // mounted; the pod merely stays in ContainerCreating.
@@ -111,34 +116,43 @@ func containerNotCreated(_ View, pod *corev1.Pod) *Cause {
 	return nil
 }
 
-// crashed: the daemon started and ended. Its last words are added by whoever
-// can read logs.
+// crashed: the daemon started and ended, and the kubelet holds it back from
+// being started again. Its last words are added by whoever can read logs. A
+// container that runs is given its chance: an earlier end may have been the
+// node's.
 func crashed(_ View, pod *corev1.Pod) *Cause {
 	if pod == nil {
 		return nil
 	}
 	for _, status := range pod.Status.ContainerStatuses {
 		end := status.State.Terminated
-		if end == nil {
+		if end == nil && status.State.Waiting != nil {
 			end = status.LastTerminationState.Terminated
 		}
-		if end == nil || (status.State.Running != nil && status.Ready) {
+		if end == nil {
 			continue
 		}
-		crashes := status.RestartCount
-		if status.State.Terminated != nil {
-			crashes++
+		crashes := status.RestartCount + 1
+		cause := &Cause{
+			Reason: "CrashLoopBackOff", Object: podRef(pod),
+			Final: crashes >= crashesUntilFinal && end.FinishedAt.Sub(end.StartedAt.Time) < shortLife,
 		}
-		cause := &Cause{Reason: "CrashLoopBackOff", Object: podRef(pod), Final: crashes >= crashesUntilFinal}
 		if end.Reason == "OOMKilled" {
 			cause.Reason = "OOMKilled"
-			cause.Message = fmt.Sprintf("The daemon was killed for exceeding its memory limit (%d times).", crashes)
+			cause.Message = fmt.Sprintf("The daemon was killed for exceeding its memory limit (%s).", times(crashes))
 			cause.Hint = "Raise --memory-limit: it holds the builds too."
 			return cause
 		}
-		cause.Message = fmt.Sprintf("The daemon ended with exit code %d (%d times).", end.ExitCode, crashes)
+		cause.Message = fmt.Sprintf("The daemon ended with exit code %d (%s).", end.ExitCode, times(crashes))
 		cause.Hint = "Its last lines say why; check --dockerd-arg, --env, --storage-driver and --registry-mirror."
 		return cause
 	}
 	return nil
+}
+
+func times(n int32) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }

@@ -50,9 +50,12 @@ func (c *Cluster) Pods(ctx context.Context, selector map[string]string) ([]corev
 	return pods.Items, nil
 }
 
+// terminationMessage is the message of the Job's pod that succeeded: those
+// that failed before it, and were tried again, tell another story.
 func terminationMessage(pods []corev1.Pod, job types.UID) string {
 	for i := range pods {
-		if owner := metav1.GetControllerOf(&pods[i]); owner == nil || owner.UID != job {
+		owner := metav1.GetControllerOf(&pods[i])
+		if owner == nil || owner.UID != job || pods[i].Status.Phase != corev1.PodSucceeded {
 			continue
 		}
 		if message := TerminationMessage(&pods[i]); message != "" {

@@ -84,6 +84,18 @@ func TestJudgeReady(t *testing.T) {
 		}, false, "waiting for the pod to be created"},
 		{"pod not ready", func(v *View) { v.Pods[0].Status.Conditions[0].Status = corev1.ConditionFalse }, false, "daemon starting"},
 		{"pod on its way out", func(v *View) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, "waiting for the previous pod new to stop"},
+		{"ended on its way out", func(v *View) {
+			v.Pods[0].DeletionTimestamp = &metav1.Time{}
+			v.Pods[0].Status.ContainerStatuses[0] = corev1.ContainerStatus{
+				RestartCount: 5, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}},
+			}
+		}, false, "waiting for the previous pod new to stop"},
+		{"running again after the node's restart", func(v *View) {
+			v.Deployment.Status.AvailableReplicas = 0
+			s := &v.Pods[0].Status.ContainerStatuses[0]
+			s.Ready, s.RestartCount = false, 5
+			s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 255}
+		}, false, "daemon starting"},
 		{"claim pending", func(v *View) {
 			class := "standard"
 			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, &class
@@ -150,9 +162,9 @@ func TestCauses(t *testing.T) {
 	crashes := func(n int32, reason string) func(*View) {
 		return func(v *View) {
 			s := unready(v.Pods[0])
-			s.RestartCount = n
+			s.RestartCount = n - 1
 			s.State.Waiting = &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}
-			s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: reason}
+			s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: reason, StartedAt: metav1.NewTime(time.Unix(0, 0)), FinishedAt: metav1.NewTime(time.Unix(2, 0))}
 		}
 	}
 	tests := []struct {
@@ -206,8 +218,12 @@ func TestCauses(t *testing.T) {
 		{"image never pulled", waitingFor("ErrImageNeverPull", ""), "ErrImageNeverPull", "not allowed", true},
 		{"configuration", waitingFor("CreateContainerConfigError", `secret "s" not found`), "CreateContainerConfigError", `secret "s" not found`, true},
 		{"creation", waitingFor("CreateContainerError", "boom"), "CreateContainerError", "boom", false},
-		{"one crash", crashes(1, "Error"), "CrashLoopBackOff", "exit code 1 (1 times)", false},
+		{"one crash", crashes(1, "Error"), "CrashLoopBackOff", "exit code 1 (once)", false},
 		{"three crashes", crashes(3, "Error"), "CrashLoopBackOff", "exit code 1 (3 times)", true},
+		{"three ends in a long life", func(v *View) {
+			crashes(3, "Error")(v)
+			v.Pods[0].Status.ContainerStatuses[0].LastTerminationState.Terminated.FinishedAt = metav1.NewTime(time.Unix(7200, 0))
+		}, "CrashLoopBackOff", "exit code 1 (3 times)", false},
 		{"out of memory", crashes(1, "OOMKilled"), "OOMKilled", "memory limit", false},
 	}
 	for _, test := range tests {

@@ -243,7 +243,8 @@ func (i Instance) waitReady(ctx context.Context, options dind.Options, applied [
 		var err error
 		pod, err = i.Cluster.WaitReady(ctx, rollout, func(v cluster.Verdict) {
 			update(v.Now)
-			if v.Cause != nil && v.Cause.Message != told {
+			// A final one is the error, and told as such.
+			if v.Cause != nil && !v.Cause.Final && v.Cause.Message != told {
 				told = v.Cause.Message
 				progress.Warn(i.Observer, v.Cause.Message)
 			}

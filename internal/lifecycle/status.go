@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
@@ -188,11 +189,15 @@ func (i Instance) daemonState(ctx context.Context, pod string) (info *daemon.Inf
 		})
 	}
 	if volumeErr != nil {
-		problems = append(problems, Problem{
+		problem := Problem{
 			Object: object, Reason: "FileSystemUnknown", Severity: SeverityWarning,
 			Message: "The size of the file system could not be read: " + volumeErr.Error(),
-			Hint:    "Reading it takes the permission to create pods/exec.",
-		})
+			Hint:    fmt.Sprintf("kubectl exec -n %s %s -- df %s", i.Cluster.Namespace, pod, dind.DataRoot),
+		}
+		if apierrors.IsForbidden(volumeErr) {
+			problem.Hint = "Reading it takes the permission to create pods/exec."
+		}
+		problems = append(problems, problem)
 	}
 	return info, newDisk(volume, usage), problems
 }

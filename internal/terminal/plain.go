@@ -146,14 +146,10 @@ func (p *plain) failed(s *step, why string) {
 	if a.begun {
 		p.tell(s, a)
 	}
-	switch why {
-	case "":
-		p.print(s.name + ": failed")
-	case stopped:
-		p.print(s.name + ": " + stopped)
-	default:
-		p.print(s.name + ": failed: " + why)
+	if why == "" {
+		why = "failed"
 	}
+	p.print(s.name + ": " + why)
 }
 
 // close ends a step's account. A step that never started has an empty one.

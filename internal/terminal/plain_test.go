@@ -103,10 +103,10 @@ func TestPlain(t *testing.T) {
 		"a quick failure": {Normal, []act{
 			{0, started("Pod")}, {100 * ms, updated("Pod", "pulling")},
 			{200 * ms, failed("Pod", errors.New("no\nsuch image"))},
-		}, "Pod: failed: no such image\n"},
+		}, "Pod: failed\n"},
 		"a slow failure tells the last detail": {Normal, []act{
 			{0, started("Pod")}, {2 * sec, updated("Pod", "pulling")}, {2100 * ms, failed("Pod", errors.New("no such image"))},
-		}, "Pod ...\nPod: pulling\nPod: failed: no such image\n"},
+		}, "Pod ...\nPod: pulling\nPod: failed\n"},
 		"a failure nobody can explain": {Normal, []act{
 			{0, started("Pod")}, {0, failed("Pod", nil)},
 		}, "Pod: failed\n"},

@@ -75,7 +75,7 @@ func TestSpinning(t *testing.T) {
 			{200 * ms, started("Pod")}, {250 * ms, failed("Pod", errors.New("no image"))}, {250 * ms, warning("old engine")},
 		}, f("\x1b[36m⠋\x1b[0m Claim") + f("\x1b[36m⠙\x1b[0m Claim  \x1b[2mwaiting\x1b[0m") +
 			eraseLine + "\x1b[32m✓\x1b[0m Claim  bound\x1b[2m (0.1s)\x1b[0m\n" +
-			f("\x1b[36m⠋\x1b[0m Pod") + eraseLine + "\x1b[31m✗\x1b[0m Pod: no image\n" +
+			f("\x1b[36m⠋\x1b[0m Pod") + eraseLine + "\x1b[31m✗\x1b[0m Pod\n" +
 			"\x1b[33m!\x1b[0m old engine\n"},
 		"steps at once": {80, noColor, []act{
 			{0, started("Claim")}, {10 * ms, started("Pod")}, {20 * ms, updated("Pod", "pulling")}, {30 * ms, started("Job")},
@@ -88,10 +88,10 @@ func TestSpinning(t *testing.T) {
 			{0, failed("A", errors.New("line one\nline two"))}, {0, failed("B", nil)},
 			{0, failed("C", fmt.Errorf("wait: %w", context.Canceled))}, {0, done("D", "")},
 			{0, info("note")}, {0, warning("old")}, {0, warning("old")}, {0, info("note")}, {0, updated("E", "x")},
-		}, "✗ A: line one line two\n✗ B\n✗ C: stopped\n✓ D\nnote\n! old\n"},
+		}, "✗ A\n✗ B\n✗ C: stopped\n✓ D\nnote\n! old\n"},
 		"lines that stay are not cut": {20, noColor, []act{
 			{0, failed("Pod", errors.New("a reason that takes more than one line"))},
-		}, "✗ Pod: a reason that takes more than one line\n"},
+		}, "✗ Pod\n"},
 		"nothing is obeyed": {80, noColor, []act{
 			{0, started("P\x1b[2Jod")}, {10 * ms, updated("P\x1b[2Jod", "a\n\x1b]0;x\x07b\r\x1b[?25lc")},
 			{150 * ms, done("P\x1b[2Jod", "\u009b31md\x1b[F")}, {150 * ms, warning("\a\x1b[1Ae")},

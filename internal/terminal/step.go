@@ -49,15 +49,12 @@ func (o *openSteps) end(e progress.Event) *step {
 // stopped is what became of a step whose context was cancelled.
 const stopped = "stopped"
 
-// reason says in one line why a step failed; nothing if nobody knows, as after
-// a panic. A cancelled step did not go wrong itself: somebody, or the failure
-// of another step, stopped it.
+// reason tells a step that was stopped from one that failed: a cancelled step
+// did not go wrong itself. Why one failed is not told here: the failure ends
+// the command, whose error, a line further down, says it in full.
 func reason(err error) string {
-	switch {
-	case err == nil:
-		return ""
-	case errors.Is(err, context.Canceled):
+	if errors.Is(err, context.Canceled) {
 		return stopped
 	}
-	return Sanitize(err.Error())
+	return ""
 }
