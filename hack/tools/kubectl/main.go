@@ -1,0 +1,13 @@
+// Command kubectl is the upstream client, built from its module: the yardstick
+// of hack/bench on machines that have no kubectl of a fitting version.
+package main
+
+import (
+	"os"
+
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // the logins that a user's own cluster may need
+	"k8s.io/component-base/cli"
+	"k8s.io/kubectl/pkg/cmd"
+)
+
+func main() { os.Exit(cli.Run(cmd.NewDefaultKubectlCommand())) }
