@@ -23,13 +23,14 @@ var packages = []string{
 	"openssl", "ca-certificates", "git", "openssh-client", "wget", "procps", "xz-utils", "pigz",
 }
 
-// engineFiles are the programs in which the two engines differ; all the rest
+// engineFiles are the programs in which the two images differ; all the rest
 // is the root file system they share.
 var engineFiles = []string{
 	"usr/sbin/dockerd", "usr/bin/docker-proxy", "usr/sbin/docker-proxy",
 	"usr/bin/containerd", "usr/bin/containerd-shim", "usr/bin/containerd-shim-runc-v1",
 	"usr/bin/containerd-shim-runc-v2", "usr/bin/containerd-stress", "usr/bin/ctr",
 	"usr/sbin/runc", "usr/bin/runc",
+	"usr/bin/docker", "usr/libexec/docker/cli-plugins/docker-buildx",
 }
 
 // unwanted are trees of which nothing but the directory itself is kept: what a

@@ -20,6 +20,8 @@ const (
 	Moby             = "v2.0.0-beta.24"
 	EngineContainerd = "v2.4.2"
 	EngineRunc       = "v1.5.2"
+	// EngineBuildx is pinned, with the client, in hack/cluster/client.
+	EngineBuildx = "v0.37.0"
 
 	// Pause and Registry are this repository's own.
 	Pause    = "1"
