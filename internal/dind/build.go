@@ -80,7 +80,7 @@ func Build(o Options, live Live) (Objects, error) {
 		objects.StorageClass = localStorageClass()
 		objects.Volume = p.volume()
 	}
-	if o.PruneSchedule != noSchedule {
+	if o.PruneSchedule != NoSchedule {
 		objects.CronJob = p.cronJob()
 	}
 	if !o.NoNetworkPolicy {

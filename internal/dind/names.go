@@ -36,6 +36,9 @@ const (
 	// ConfigHashAnnotation is on the pod template: a changed daemon.json
 	// changes it, and so rolls the pod.
 	ConfigHashAnnotation = "dindctl/config-hash"
+	// RetriedAnnotation is set on a Deployment whose pod was refused, to have
+	// it tried again.
+	RetriedAnnotation = "dindctl/retried-at"
 )
 
 // Label keys and values. ComponentLabel tells the daemon's pod from the pods

@@ -123,7 +123,7 @@ func ParsePruneResult(terminationMessage string) (PruneResult, error) {
 		if err != nil {
 			return PruneResult{}, fmt.Errorf("read the result of the clean-up: %w", err)
 		}
-		if size < 0 || size > math.MaxInt64-sum {
+		if size < 0 || size >= math.MaxInt64-sum {
 			return PruneResult{}, fmt.Errorf("read the result of the clean-up: size out of range: %q", text)
 		}
 		sum += size

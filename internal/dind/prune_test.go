@@ -128,6 +128,7 @@ func TestParsePruneResult(t *testing.T) {
 		{"a size that is none", `{"reclaimed":["much"]}`, 0, true},
 		{"a size below zero", `{"reclaimed":["-1GB"]}`, 0, true},
 		{"too much", `{"reclaimed":["9000PB","9000PB"]}`, 0, true},
+		{"more than can be counted", `{"reclaimed":["99999999PB"]}`, 0, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := ParsePruneResult(test.message)

@@ -135,6 +135,7 @@ func TestStartScript(t *testing.T) {
 	} {
 		for name, shell := range shells(t) {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
 				b := newBox(t)
 				if test.route != "" {
 					b.write("proc/net/route", test.route)
@@ -222,6 +223,7 @@ func TestPruneScript(t *testing.T) {
 	} {
 		for name, shell := range shells(t) {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
 				b := newBox(t)
 				b.stub("docker", dockerStub)
 				if test.busy != "" {
@@ -263,6 +265,7 @@ func TestAwaitScript(t *testing.T) {
 			{"no socket, no client", "exit 0", false, 1, 0},
 		} {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
 				b := newBox(t)
 				b.stub("docker", test.stub)
 				if test.socket {

@@ -8,11 +8,11 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// noSchedule asks for no CronJob.
-const noSchedule = "none"
+// NoSchedule is the --prune-schedule that asks for no CronJob.
+const NoSchedule = "none"
 
 func (o Options) checkPrune(ps *Problems) {
-	if o.PruneSchedule != noSchedule {
+	if o.PruneSchedule != NoSchedule {
 		if reason, hint := scheduleProblem(o.PruneSchedule); reason != "" {
 			ps.add("--prune-schedule", o.PruneSchedule, reason, hint)
 		}
@@ -53,7 +53,7 @@ func (o Options) checkTimezone(ps *Problems) {
 	if _, err := time.LoadLocation(o.PruneTimezone); err != nil || strings.EqualFold(o.PruneTimezone, "local") {
 		ps.add(option, o.PruneTimezone, "is not a time zone", "Give a name such as Europe/Berlin or Etc/UTC.")
 	}
-	if o.PruneSchedule == noSchedule {
+	if o.PruneSchedule == NoSchedule {
 		ps.add(option, o.PruneTimezone, "has no effect without a schedule", "Leave it out, or give --prune-schedule.")
 	}
 }
