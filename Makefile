@@ -1,0 +1,82 @@
+# dindctl's workshop. Everything sets itself up: Go, make, git and root are all
+# a machine needs. `make` alone lists what there is.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+RUNS    ?= 5
+
+# Nothing here needs a C compiler. Without this, go would begin to use the one
+# that the cluster brings along while it is still being installed.
+export CGO_ENABLED = 0
+export DINDCTL_BIN = $(CURDIR)/bin/dindctl
+
+with-cluster := hack/tools/with-cluster
+# Every check but one: a usage line, which is an error's text too, ends in dots.
+staticcheck  := go tool -modfile=$(CURDIR)/hack/tools/go.mod staticcheck -checks all,-ST1005
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "KUBECONFIG_E2E=path makes demo, e2e, test, soak and bench use that cluster and start none."
+
+.PHONY: build
+build: ## the program, as bin/dindctl
+	go build -trimpath -buildvcs=false -ldflags "-s -w -X github.com/dindctl/dindctl/internal/cli.version=$(VERSION)" -o bin/dindctl ./cmd/dindctl
+
+.PHONY: unit
+unit: ## quick tests, no cluster: seconds
+	go test ./cmd/... ./internal/... ./hack/...
+	cd hack/cluster && go test ./...
+	cd hack/tools && go test ./...
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "make lint: gofmt -w these files" >&2; exit 1; }
+	go vet ./...
+	go vet -tags e2e ./...
+	$(staticcheck) ./...
+	$(staticcheck) -tags e2e ./...
+	cd hack/cluster && go vet ./... && $(staticcheck) ./...
+	cd hack/tools && go vet ./... && $(staticcheck) ./...
+
+.PHONY: cluster
+cluster: ## start a real one-node Kubernetes on this machine; prints its kubeconfig
+	@cd hack/cluster && go run . up
+
+.PHONY: cluster-down
+cluster-down: ## stop it and remove all of it but the caches
+	@cd hack/cluster && go run . down
+
+.PHONY: demo
+demo: build ## watch all of it: a cluster, install, two builds, status, uninstall
+	@$(with-cluster) go run ./hack/demo
+
+.PHONY: e2e
+e2e: build ## the program against a real cluster
+	$(with-cluster) go test -tags e2e -count=1 -v -timeout 30m ./e2e/...
+
+.PHONY: soak
+soak: build ## the same, for hours: what chance decides is repeated
+	DINDCTL_SOAK=1 $(with-cluster) go test -tags e2e -count=1 -v -timeout 4h ./e2e/...
+
+.PHONY: bench
+bench: build ## time and requests beside kubectl and helm, RUNS=5 each; bin/bench.json
+	@kubectl=$$(cd hack/tools && go run ./client kubectl) && helm=$$(cd hack/tools && go run ./client helm) && \
+	$(with-cluster) go run ./hack/bench -runs $(RUNS) -kubectl "$$kubectl" -helm "$$helm" -json bin/bench.json
+
+.PHONY: prepare
+prepare: ## only build what cluster and bench need, long before they are started
+	@test -n "$${KUBECONFIG_E2E:-}" || { cd hack/cluster && go run . build; }
+	@cd hack/tools && go run ./client kubectl && go run ./client helm
+
+.PHONY: test
+test: ## everything: lint, unit, e2e on a cluster, a sample of bench
+	@hack/tools/test
+
+.PHONY: clean
+clean: ## remove bin; the caches outside of the checkout stay
+	rm -rf bin
