@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"syscall"
@@ -100,6 +101,8 @@ func TestTransientAndUnreachable(t *testing.T) {
 		{"no such host", errNoSuchHost, false, true},
 		{"unknown authority", errUnknownAuthority, false, true},
 		{"forbidden", errForbidden, false, false},
+		{"a proxy has no backend", apierrors.NewGenericServerResponse(http.StatusBadGateway, "GET", pods, "", "<html>", 0, true), true, false},
+		{"a proxy wants a login", apierrors.NewGenericServerResponse(http.StatusUnauthorized, "GET", pods, "", "<html>", 0, true), false, false},
 		{"not found", apierrors.NewNotFound(pods, "x"), false, false},
 		{"conflict", apierrors.NewConflict(pods, "x", errors.New("x")), false, false},
 		{"cancelled", fmt.Errorf("get: %w", context.Canceled), false, false},
