@@ -2,14 +2,17 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
@@ -58,6 +61,7 @@ func describe(err error, how endedError) failure {
 		problems      dind.Problems
 		notInstalled  *lifecycle.NotInstalledError
 		noSchedule    *lifecycle.NoScheduleError
+		checkFailed   *lifecycle.CheckFailedError
 		claimMissing  *lifecycle.ClaimMissingError
 		notOwned      *cluster.NotOwnedError
 		terminating   *cluster.TerminatingError
@@ -65,6 +69,7 @@ func describe(err error, how endedError) failure {
 		jobFailed     *cluster.JobFailedError
 		configuration *cluster.ConfigurationError
 		unreachable   *lifecycle.DaemonError
+		apiVersion    *daemon.APIVersionError
 	)
 	f := failure{Code: exitFailed, Reason: "Failed", Message: err.Error()}
 	switch {
@@ -87,6 +92,12 @@ func describe(err error, how endedError) failure {
 		}
 	case errors.As(err, &noSchedule):
 		f.Reason, f.Hint = "NoSchedule", "`dindctl install --prune-schedule '0 0 * * 0'` adds one"
+	case errors.As(err, &checkFailed):
+		f.Code, f.Reason, f.Message = exitNotReady, "CheckFailed", "the preflight checks failed; nothing was changed"
+		for _, result := range checkFailed.Failed {
+			f.Problems = append(f.Problems, failureProblem{Option: result.Name, Message: result.Name + ": " + result.Reason, Hint: result.Hint})
+		}
+		f.Hint = "`dindctl check` shows all checks; --skip-preflight goes on without them"
 	case errors.As(err, &claimMissing):
 		f.Reason, f.Hint = "ClaimMissing", "`kubectl get pvc` lists the claims; --existing-claim takes one of them"
 	case errors.As(err, &notOwned):
@@ -106,6 +117,17 @@ func describe(err error, how endedError) failure {
 	case errors.As(err, &jobFailed):
 		f.Reason, f.Log = jobFailed.Reason, jobFailed.Log
 		f.Hint = "`dindctl prune-now -v` shows the whole log"
+	case errors.Is(err, daemon.ErrTLSExpected):
+		f.Code, f.Reason = exitNotReady, "DaemonWantsTLS"
+		f.Hint = "DOCKER_TLS_CERTDIR is set in the daemon's pod: `dindctl install` without --env DOCKER_TLS_CERTDIR=… sets it empty"
+	case errors.Is(err, daemon.ErrPlainExpected):
+		f.Code, f.Reason = exitNotReady, "DaemonWithoutTLS"
+		f.Hint = "unset DOCKER_TLS_VERIFY and DOCKER_CERT_PATH wherever this daemon is spoken to"
+	case errors.As(err, &apiVersion):
+		f.Code, f.Reason = exitNotReady, "DaemonTooOld"
+		f.Hint = "name an image of Docker Engine 19.03 or later with --image"
+	case apierrors.IsForbidden(err):
+		f.describeRequest(err)
 	case errors.As(err, &unreachable):
 		f.Code, f.Reason, f.Hint = exitNotReady, "DaemonUnreachable", "`dindctl status` looks again"
 	case errors.Is(err, terminal.ErrCannotAsk):
@@ -129,6 +151,8 @@ func (f *failure) describeRequest(err error) {
 	switch {
 	case cluster.NamespaceMissing(err):
 		f.Reason, f.Hint = "NamespaceMissing", "make it with --create-namespace, or name another with -n"
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		f.Code, f.Reason, f.Hint = exitNotReady, "NamespaceTerminating", "the namespace is being deleted: run the same command again when it is gone, or name another with -n"
 	case apierrors.IsUnauthorized(err):
 		f.Reason, f.Hint = "Unauthorized", "the credentials of this context are not valid (any more): log in again"
 	case apierrors.IsForbidden(err):
@@ -137,9 +161,17 @@ func (f *failure) describeRequest(err error) {
 		f.Reason = "Invalid"
 	case apierrors.IsConflict(err):
 		f.Reason, f.Hint = "Conflict", "somebody else changed the object at the same moment: run the same command again"
+	case untrusted(err):
+		f.Reason, f.Hint = "UntrustedServer", "the kubeconfig's certificate-authority does not fit this server: is the context the right one, and is it up to date?"
 	case cluster.Unreachable(err):
 		f.Reason, f.Hint = "Unreachable", "is the address of the cluster right, and does `kubectl version` reach it?"
 	}
+}
+
+// untrusted tells whether the server's certificate could not be verified.
+func untrusted(err error) bool {
+	var verification *tls.CertificateVerificationError
+	return errors.As(err, &verification)
 }
 
 func (f *failure) setProblems(problems dind.Problems) {

@@ -21,6 +21,7 @@ func (p *program) installCommand() *cli.Command {
 		UsageText: "dindctl install [options]\ndindctl install --create-namespace -n ci > vars.yml",
 		Flags: append(objectFlags(), inGroup("Installing",
 			switchFlag("create-namespace", "make the namespace if it does not exist"),
+			switchFlag("skip-preflight", "go on without the checks of `dindctl check`"),
 			switchFlag("no-wait", "return when the objects are applied: nothing is proved then"),
 		)...),
 		Action: p.install,
@@ -33,7 +34,7 @@ func (p *program) install(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	how := lifecycle.InstallOptions{CreateNamespace: s.on("create-namespace"), NoWait: s.on("no-wait")}
+	how := lifecycle.InstallOptions{CreateNamespace: s.on("create-namespace"), SkipPreflight: s.on("skip-preflight"), NoWait: s.on("no-wait")}
 	var installed lifecycle.Installation
 	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
 		options.Namespace = i.Cluster.Namespace

@@ -66,7 +66,7 @@ func (p *program) app(startedAs string) *cli.App {
 		Flags:                     append(connectionFlags(), inGroup(common, switchFlag("version", "print the version"))...),
 	}
 	app.Commands = []*cli.Command{
-		p.installCommand(), p.statusCommand(), p.pruneNowCommand(), p.uninstallCommand(),
+		p.checkCommand(), p.installCommand(), p.statusCommand(), p.pruneNowCommand(), p.uninstallCommand(),
 		p.envCommand(), p.manifestsCommand(),
 	}
 	for _, command := range app.Commands {

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Change says what applying did to an object.
@@ -163,6 +165,16 @@ func NamespaceMissing(err error) bool {
 	return details != nil && details.Kind == "namespaces"
 }
 
+// Empty tells that there is nothing to apply.
+func (p *Plan) Empty() bool {
+	for _, step := range p.steps {
+		if step.live == nil || len(step.fields) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Summary says in a few words what Apply would do.
 func (p *Plan) Summary() string {
 	missing, different := 0, 0
@@ -182,4 +194,20 @@ func (p *Plan) Summary() string {
 	default:
 		return fmt.Sprintf("%d of %d objects to create, %d to change", missing, len(p.steps), different)
 	}
+}
+
+// Annotate sets an annotation of a Deployment and nothing else.
+func (c *Cluster) Annotate(ctx context.Context, deployment, key, value string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{key: value}}})
+	if err != nil {
+		return fmt.Errorf("encoding an annotation: %w", err)
+	}
+	_, err = retried(ctx, func(ctx context.Context) (metav1.Object, error) {
+		return c.Client.AppsV1().Deployments(c.Namespace).Patch(ctx, deployment, types.MergePatchType, patch,
+			metav1.PatchOptions{FieldManager: FieldManager})
+	})
+	if err != nil {
+		return &ApplyError{Ref: Ref{"Deployment", c.Namespace, deployment}, Err: err}
+	}
+	return nil
 }

@@ -55,29 +55,38 @@ func podRefused(v View, pod *corev1.Pod) *Cause {
 		if condition.Type != appsv1.DeploymentReplicaFailure || condition.Status != corev1.ConditionTrue {
 			continue
 		}
-		cause := &Cause{
-			Reason: condition.Reason, Final: true,
-			Object:  Ref{"Deployment", v.Deployment.Namespace, v.Deployment.Name},
+		reason, hint := Refusal(v.Deployment.Namespace, condition.Message)
+		return &Cause{
+			Reason: reason, Object: Ref{"Deployment", v.Deployment.Namespace, v.Deployment.Name},
 			Message: "The cluster refuses the pod: " + oneLine(condition.Message),
-			Hint:    "Ask whoever runs the cluster which admission policy this is.",
+			Hint:    hint,
+			// One that was there before may be about a pod that would be
+			// admitted now: the controller is slow to try again.
+			Final: !condition.LastUpdateTime.Equal(v.EarlierRefusal),
 		}
-		switch message := condition.Message; {
-		case strings.Contains(message, "violates PodSecurity"):
-			cause.Reason = "PodSecurity"
-			cause.Hint = fmt.Sprintf("A Docker daemon needs a privileged pod: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite", v.Deployment.Namespace)
-		case strings.Contains(message, "exceeded quota"), strings.Contains(message, "failed quota"):
-			cause.Reason = "QuotaExceeded"
-			cause.Hint = "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to what it leaves."
-		case strings.Contains(message, "per Container is"), strings.Contains(message, "per Pod is"):
-			cause.Reason = "LimitRange"
-			cause.Hint = "Set --cpu-request, --memory-request, --cpu-limit and --memory-limit within the namespace's LimitRange."
-		case strings.Contains(message, "no PriorityClass with name"):
-			cause.Reason = "PriorityClassMissing"
-			cause.Hint = "List the classes there are with `kubectl get priorityclass` and name one with --priority-class."
-		}
-		return cause
 	}
 	return nil
+}
+
+// QuotaExceeded is the reason of a refusal by a ResourceQuota.
+const QuotaExceeded = "QuotaExceeded"
+
+// Refusal names the kind of an admission's refusal and the way out of it.
+func Refusal(namespace, message string) (reason, hint string) {
+	switch {
+	case strings.Contains(message, "violates PodSecurity"):
+		return "PodSecurity", fmt.Sprintf("A Docker daemon needs a privileged pod: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite", namespace)
+	case strings.Contains(message, "exceeded quota"), strings.Contains(message, "failed quota"):
+		return QuotaExceeded, "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to what it leaves."
+	case strings.Contains(message, "per Container is"), strings.Contains(message, "per Pod is"),
+		strings.Contains(message, "limit to request ratio"), strings.Contains(message, "must be less than or equal to"):
+		return "LimitRange", "Set --cpu-request, --memory-request, --cpu-limit and --memory-limit within the namespace's LimitRange."
+	case strings.Contains(message, "no PriorityClass with name"):
+		return "PriorityClassMissing", "List the classes there are with `kubectl get priorityclass` and name one with --priority-class."
+	case strings.Contains(message, "admission webhook"), strings.Contains(message, "ValidatingAdmissionPolicy"):
+		return "AdmissionDenied", "Ask whoever runs the cluster about the admission policy that the message names."
+	}
+	return "FailedCreate", "Ask whoever runs the cluster what refuses the pod."
 }
 
 // claimPending: a claim that no volume comes for.

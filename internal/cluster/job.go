@@ -43,7 +43,7 @@ func (c *Cluster) WaitJob(ctx context.Context, job *batchv1.Job, report func(Ver
 		{"jobs", c.Client.BatchV1().Jobs(c.Namespace).Watch, named(job.Name)},
 		{"pods", c.Client.CoreV1().Pods(c.Namespace).Watch, selected(map[string]string{"job-name": job.Name})},
 	}
-	seen := newObserved(0)
+	seen := newObserved(0, nil)
 	var verdict Verdict
 	var current *batchv1.Job
 	err := until(ctx, sources, func(o observation) (more []source, done bool, err error) {

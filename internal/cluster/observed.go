@@ -3,12 +3,14 @@ package cluster
 import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
 // observed accumulates observations into a View.
 type observed struct {
 	generation int64
+	refusal    *metav1.Time
 	deployment *appsv1.Deployment
 	claim      *corev1.PersistentVolumeClaim
 	pods       map[types.UID]*corev1.Pod
@@ -16,12 +18,12 @@ type observed struct {
 	followed   map[types.UID]bool
 }
 
-func newObserved(generation int64) *observed {
+func newObserved(generation int64, refusal *metav1.Time) *observed {
 	return &observed{
-		generation: generation,
-		pods:       map[types.UID]*corev1.Pod{},
-		events:     map[types.UID]*corev1.Event{},
-		followed:   map[types.UID]bool{},
+		generation: generation, refusal: refusal,
+		pods:     map[types.UID]*corev1.Pod{},
+		events:   map[types.UID]*corev1.Event{},
+		followed: map[types.UID]bool{},
 	}
 }
 
@@ -62,7 +64,7 @@ func (s *observed) take(o observation) (follow []types.UID) {
 }
 
 func (s *observed) view() View {
-	v := View{Claim: s.claim, Deployment: s.deployment, Generation: s.generation}
+	v := View{Claim: s.claim, Deployment: s.deployment, Generation: s.generation, EarlierRefusal: s.refusal}
 	for _, pod := range s.pods {
 		v.Pods = append(v.Pods, pod)
 	}

@@ -20,6 +20,23 @@ type View struct {
 	// Generation is the Deployment's generation that is waited for; an older
 	// Deployment is not evaluated. 0 takes any.
 	Generation int64
+	// EarlierRefusal is when the Deployment's pod had last been refused before
+	// this rollout; nil if it had not.
+	EarlierRefusal *metav1.Time
+}
+
+// EarlierRefusal gives the View's field of that name from the Deployment as it
+// was before it was applied; it may be nil.
+func EarlierRefusal(before *appsv1.Deployment) *metav1.Time {
+	if before == nil {
+		return nil
+	}
+	for _, condition := range before.Status.Conditions {
+		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue {
+			return condition.LastUpdateTime.DeepCopy()
+		}
+	}
+	return nil
 }
 
 // CurrentPod is the pod that matters: the newest one of the Deployment, not

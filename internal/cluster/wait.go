@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -19,6 +20,8 @@ type Rollout struct {
 	Generation int64 // the Deployment's, as applied; older states are ignored
 	Selector   map[string]string
 	Claim      string // "" where there is none to wait for
+	// EarlierRefusal is the View's.
+	EarlierRefusal *metav1.Time
 }
 
 // NotReadyError says that the rollout did not become ready.
@@ -52,7 +55,7 @@ func (c *Cluster) WaitReady(ctx context.Context, rollout Rollout, report func(Ve
 	if rollout.Claim != "" {
 		sources = append(sources, source{"persistentvolumeclaims", core.PersistentVolumeClaims(c.Namespace).Watch, named(rollout.Claim)})
 	}
-	seen := newObserved(rollout.Generation)
+	seen := newObserved(rollout.Generation, rollout.EarlierRefusal)
 	verdict := Verdict{Now: "waiting for the deployment controller"}
 	failure := func() error {
 		return c.notReady(ctx, Ref{"Deployment", c.Namespace, rollout.Deployment}, verdict, began)
@@ -120,6 +123,10 @@ func deletedMeanwhile(o observation) *Cause {
 func (c *Cluster) notReady(ctx context.Context, ref Ref, verdict Verdict, began time.Time) error {
 	if cause := verdict.Cause; cause != nil && verdict.Pod != nil && cause.Reason == "CrashLoopBackOff" {
 		cause.Log = c.lastWords(ctx, verdict.Pod)
+		if strings.Contains(cause.Log, "no space left on device") {
+			cause.Reason, cause.Message = "DiskFull", "The daemon cannot start: its volume is full."
+			cause.Hint = "Give it more with a larger --storage-size, where the storage class can grow; or delete files on the volume."
+		}
 	}
 	return &NotReadyError{Ref: ref, Cause: verdict.Cause, Now: verdict.Now, After: time.Since(began)}
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
-	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -19,6 +19,8 @@ import (
 // InstallOptions say how to install; what to install is dind.Options'.
 type InstallOptions struct {
 	CreateNamespace bool
+	// SkipPreflight leaves out the checks before the first change.
+	SkipPreflight bool
 	// NoWait returns when the objects are applied: nothing is proved then.
 	NoWait bool
 }
@@ -70,11 +72,13 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 	var found cluster.Inventory
 	var wanted []cluster.Desired
 	var plan *cluster.Plan
-	err := progress.Step(i.Observer, "Cluster", func(update func(string)) error {
-		update(fmt.Sprintf("reading what is in namespace %s", i.Cluster.Namespace))
-		var err error
-		if found, err = i.before(ctx, options, how); err != nil {
+	err := progress.Step(i.Observer, "Cluster", func(update func(string)) (err error) {
+		update("reading what is in " + i.place())
+		if found, err = i.Cluster.Read(ctx, i.installNames(options)); err != nil {
 			return err
+		}
+		if options.ExistingClaim != "" && found.Claim == nil {
+			return &ClaimMissingError{Namespace: i.Cluster.Namespace, Claim: options.ExistingClaim}
 		}
 		objects, err := dind.Build(options, dind.Live{Claim: found.Claim, Deployment: found.Deployment})
 		if err != nil {
@@ -84,15 +88,26 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 		if plan, err = cluster.NewPlan(wanted, lookup(found)); err != nil {
 			return err
 		}
-		update(plan.Summary())
-		return nil
+		update(i.place() + ": " + plan.Summary())
+		if plan.Empty() || how.SkipPreflight {
+			return nil
+		}
+		return i.preflight(ctx, checkInput{Instance: i, options: options, how: how, objects: objects, found: found})
 	})
 	if err != nil {
 		return err
 	}
 	var applied []cluster.Applied
-	err = progress.Step(i.Observer, "Objects", func(update func(string)) error {
-		var err error
+	err = progress.Step(i.Observer, "Objects", func(update func(string)) (err error) {
+		if how.CreateNamespace && !plan.Empty() {
+			created, err := i.Cluster.EnsureNamespace(ctx)
+			if err != nil {
+				return err
+			}
+			if created {
+				progress.Inform(i.Observer, fmt.Sprintf("namespace %s created", i.Cluster.Namespace))
+			}
+		}
 		applied, err = plan.Apply(ctx, func(a cluster.Applied) { update(a.Ref.String() + " " + string(a.Change)) })
 		for _, a := range applied {
 			outcome.Objects = append(outcome.Objects, ObjectChange{a.Ref.Kind, a.Ref.Name, string(a.Change)})
@@ -103,12 +118,15 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 		removed, err := i.removeUnwanted(ctx, found, wanted)
 		outcome.Objects = append(outcome.Objects, removed...)
 		update(summary(outcome.Objects))
-		return err
+		if err != nil {
+			return err
+		}
+		return i.retryRefused(ctx, found.Deployment, applied)
 	})
 	if err != nil || how.NoWait {
 		return err
 	}
-	pod, err := i.waitReady(ctx, options, applied)
+	pod, err := i.waitReady(ctx, options, found.Deployment, applied)
 	if err != nil {
 		return err
 	}
@@ -124,9 +142,17 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 	})
 }
 
-// before reads what is there, and makes the namespace if that was asked for:
-// the two do not depend on each other.
-func (i Instance) before(ctx context.Context, options dind.Options, how InstallOptions) (cluster.Inventory, error) {
+// place says where the installation is: which cluster, in the kubeconfig's
+// words, and which namespace.
+func (i Instance) place() string {
+	if i.Cluster.Context == "" {
+		return "namespace " + i.Cluster.Namespace
+	}
+	return fmt.Sprintf("context %s, namespace %s", i.Cluster.Context, i.Cluster.Namespace)
+}
+
+// installNames are the names of the objects that these options are about.
+func (i Instance) installNames(options dind.Options) cluster.Names {
 	names := i.names()
 	if options.ExistingClaim != "" {
 		names.Claim = options.ExistingClaim
@@ -135,26 +161,42 @@ func (i Instance) before(ctx context.Context, options dind.Options, how InstallO
 		names.PersistentVolume = dind.VolumeObjectName(i.Cluster.Namespace, i.Name)
 		names.StorageClass = dind.LocalStorageClass
 	}
-	var found cluster.Inventory
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		found, err = i.Cluster.Read(ctx, names)
+	return names
+}
+
+// preflight runs the checks that ask the cluster. What they warn of is told;
+// what fails ends the installation before it changed anything.
+func (i Instance) preflight(ctx context.Context, input checkInput) error {
+	results := runChecks(ctx, preflight(), input)
+	if err := ctx.Err(); err != nil {
 		return err
-	})
-	if how.CreateNamespace {
-		group.Go(func() error {
-			created, err := i.Cluster.EnsureNamespace(ctx)
-			if created {
-				progress.Inform(i.Observer, fmt.Sprintf("namespace %s created", i.Cluster.Namespace))
-			}
-			return err
-		})
 	}
-	err := group.Wait()
-	if err == nil && options.ExistingClaim != "" && found.Claim == nil {
-		err = &ClaimMissingError{Namespace: i.Cluster.Namespace, Claim: options.ExistingClaim}
+	if failed := failedChecks(results); len(failed) > 0 {
+		return &CheckFailedError{Failed: failed}
 	}
-	return found, err
+	for _, result := range results {
+		if result.Verdict == VerdictWarning {
+			progress.Warn(i.Observer, result.Name+": "+result.Reason)
+		}
+	}
+	return nil
+}
+
+// retryRefused makes the controllers try at once to create a pod that was
+// refused before and that nothing else has changed: they would do so by
+// themselves only after a pause that grows to a quarter of an hour. An
+// annotation of the Deployment is copied to its ReplicaSet, whose change is
+// what its controller acts on.
+func (i Instance) retryRefused(ctx context.Context, before *appsv1.Deployment, applied []cluster.Applied) error {
+	if cluster.EarlierRefusal(before) == nil {
+		return nil
+	}
+	for _, a := range applied {
+		if a.Ref.Kind == "Deployment" && a.Change == cluster.Unchanged {
+			return i.Cluster.Annotate(ctx, i.Name, dind.RetriedAnnotation, i.Now().UTC().Format(time.RFC3339Nano))
+		}
+	}
+	return nil
 }
 
 // ClaimMissingError says that the claim of --existing-claim does not exist.
@@ -226,8 +268,11 @@ func summary(changes []ObjectChange) string {
 
 // waitReady waits for claim and pod together: a claim may bind only once the
 // pod exists.
-func (i Instance) waitReady(ctx context.Context, options dind.Options, applied []cluster.Applied) (*corev1.Pod, error) {
-	rollout := cluster.Rollout{Deployment: i.Name, Claim: dind.ClaimName(i.Name)}
+func (i Instance) waitReady(ctx context.Context, options dind.Options, before *appsv1.Deployment, applied []cluster.Applied) (*corev1.Pod, error) {
+	rollout := cluster.Rollout{
+		Deployment: i.Name, Claim: dind.ClaimName(i.Name),
+		EarlierRefusal: cluster.EarlierRefusal(before),
+	}
 	if options.ExistingClaim != "" {
 		rollout.Claim = options.ExistingClaim
 	}

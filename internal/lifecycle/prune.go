@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
+	"github.com/docker/go-units"
 	"golang.org/x/sync/errgroup"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -171,5 +171,6 @@ func describeUsage(usage *PruneUsage) string {
 	if usage == nil {
 		return ""
 	}
-	return strings.TrimSpace(fmt.Sprintf("%d bytes of images, %d bytes of build cache", usage.ImagesBytes, usage.BuildCacheBytes))
+	return fmt.Sprintf("%s of images, %s of build cache",
+		units.BytesSize(float64(usage.ImagesBytes)), units.BytesSize(float64(usage.BuildCacheBytes)))
 }

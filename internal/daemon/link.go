@@ -1,0 +1,66 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+)
+
+// link dials for the API client, and remembers how the connection failed: the
+// client replaces some errors by advice about the local machine, and flattens
+// others to text.
+type link struct {
+	dial Dial
+
+	mu     sync.Mutex
+	failed error
+}
+
+func (l *link) dialContext(ctx context.Context, _, _ string) (net.Conn, error) {
+	conn, err := l.dial(ctx)
+	l.mu.Lock()
+	l.failed = err
+	l.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return &linkConn{Conn: conn, link: l}, nil
+}
+
+// failure returns how the latest connection failed, or nil if it did not.
+func (l *link) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed
+}
+
+// linkConn tells its link about errors. The end of the stream and those that
+// this side caused are none.
+type linkConn struct {
+	net.Conn
+	link *link
+}
+
+func (c *linkConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.note(err)
+	return n, err
+}
+
+func (c *linkConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.note(err)
+	return n, err
+}
+
+func (c *linkConn) note(err error) {
+	if err == nil || err == io.EOF || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return
+	}
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	c.link.failed = err
+}

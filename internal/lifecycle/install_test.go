@@ -1,0 +1,377 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+var everyPatch = []string{
+	"patch configmaps", "patch cronjobs", "patch deployments", "patch networkpolicies", "patch persistentvolumeclaims", "patch services",
+}
+
+func created(change string) []ObjectChange {
+	return []ObjectChange{
+		{"PersistentVolumeClaim", "d-data", change}, {"ConfigMap", "d-config", change}, {"Deployment", "d", change},
+		{"Service", "d", change}, {"CronJob", "d-clear-cache", change}, {"NetworkPolicy", "d", change},
+	}
+}
+
+func TestInstallFromNothing(t *testing.T) {
+	w := newWorld(t)
+	outcome, err := w.Install(t.Context(), options(nil), InstallOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Installation{
+		Name: "d", Namespace: "ci", DockerHost: "tcp://d.ci.svc:2375", Objects: created("created"),
+		Variables: map[string]string{"DOCKER_HOST": "tcp://d.ci.svc:2375", "DOCKER_TLS_CERTDIR": ""},
+	}
+	info, _ := w.engine.Info(t.Context())
+	want.Daemon = &info
+	if diff := cmp.Diff(want, outcome); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{
+		"Cluster started", "Cluster done: context test, namespace ci: 6 of 6 objects to create",
+		"Objects started", "Objects done: 6 created",
+		"Pod started", "Pod done: pod d-abc-1 is ready",
+		"Daemon started", "Daemon done: answers as Docker Engine 29.7.2, storage driver overlay2",
+	}, w.told()); diff != "" {
+		t.Error(diff)
+	}
+	w.checkSteps(t)
+	if diff := cmp.Diff(everyPatch, w.writes()); diff != "" {
+		t.Error(diff)
+	}
+	// Reads come before writes, and waiting after them: a claim may bind only
+	// once its pod exists.
+	order := map[string]int{"get": 0, "list": 0, "patch": 1, "watch": 2}
+	requests := w.requests("get", "list", "patch", "watch")
+	if !slices.IsSortedFunc(requests, func(a, b string) int {
+		return order[strings.Fields(a)[0]] - order[strings.Fields(b)[0]]
+	}) {
+		t.Errorf("out of order: %q", requests)
+	}
+	if !slices.Equal(w.engine.asked, []string{"d-abc-1"}) || w.engine.closed != 1 {
+		t.Errorf("asked the daemon in %q, closed %d of them", w.engine.asked, w.engine.closed)
+	}
+}
+
+func TestInstallAgainChangesNothing(t *testing.T) {
+	w := installedWorld(t, nil)
+	outcome, err := w.Install(t.Context(), options(nil), InstallOptions{CreateNamespace: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(created("unchanged"), outcome.Objects); diff != "" {
+		t.Error(diff)
+	}
+	if writes := w.writes(); len(writes) > 0 {
+		t.Errorf("sent %q", writes)
+	}
+	if outcome.Daemon == nil {
+		t.Error("the daemon was not asked")
+	}
+}
+
+func TestInstallRepairsWhatDiffers(t *testing.T) {
+	w := installedWorld(t, nil)
+	change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(0)) })
+	if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "d"); err != nil {
+		t.Fatal(err)
+	}
+	outcome, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"patch deployments", "patch services"}, w.writes()); diff != "" {
+		t.Error(diff)
+	}
+	if got := summary(outcome.Objects); got != "1 configured, 1 created, 4 unchanged" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestInstallRefuses(t *testing.T) {
+	foreign := metav1.ObjectMeta{Namespace: "ci", Name: "d"}
+	owned := metav1.ObjectMeta{Namespace: "ci", Name: "d-data", Labels: dind.Labels("d"),
+		DeletionTimestamp: new(metav1.NewTime(noon)), Finalizers: []string{"kubernetes.io/pvc-protection"}}
+	tests := []struct {
+		name    string
+		there   []runtime.Object
+		options func(*dind.Options)
+		want    string
+	}{
+		{"somebody else's objects", []runtime.Object{&corev1.Service{ObjectMeta: foreign}, &appsv1.Deployment{ObjectMeta: foreign}}, nil,
+			"deployment/d, service/d: not made by dindctl"},
+		{"a claim that is going", []runtime.Object{&corev1.PersistentVolumeClaim{ObjectMeta: owned}}, nil,
+			"persistentvolumeclaim/d-data is being deleted (waits for kubernetes.io/pvc-protection)"},
+		{"an existing claim that is not there", nil, func(o *dind.Options) { o.ExistingClaim = "old" }, "there is no claim old in namespace ci"},
+		{"options that make no sense", nil, func(o *dind.Options) { o.MTU = "many" }, `--mtu "many"`},
+		{"a storage class that is not there", nil, func(o *dind.Options) { o.StorageClass = "nope" }, `storage class: there is no class "nope"`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, test.there...)
+			outcome, err := w.Install(t.Context(), options(test.options), InstallOptions{CreateNamespace: true})
+			if !strings.Contains(text(err), test.want) {
+				t.Errorf("got %v, want …%s…", err, test.want)
+			}
+			if writes := w.writes(); len(writes) > 0 || len(outcome.Objects) > 0 {
+				t.Errorf("sent %q, says %v", writes, outcome.Objects)
+			}
+			w.checkSteps(t)
+			if told := w.told(); len(told) != 2 || told[1] != "Cluster failed: "+text(err) {
+				t.Errorf("told %q", told)
+			}
+		})
+	}
+}
+
+func TestInstallNoWait(t *testing.T) {
+	w := newWorld(t)
+	w.idle = true
+	outcome, err := w.Install(t.Context(), options(nil), InstallOptions{NoWait: true})
+	if err != nil || outcome.Daemon != nil || len(outcome.Objects) != 6 {
+		t.Fatalf("got %+v, %v", outcome, err)
+	}
+	if watches := w.requests("watch"); len(watches) > 0 || len(w.engine.asked) > 0 {
+		t.Errorf("sent %q, asked %q", watches, w.engine.asked)
+	}
+	w.checkSteps(t)
+}
+
+func TestInstallCreatesTheNamespace(t *testing.T) {
+	tests := []struct {
+		name  string
+		there []runtime.Object
+		want  string // what is told beside the steps
+	}{
+		{"missing", nil, "info: namespace ci created"},
+		{"there", []runtime.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ci"}}}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, test.there...)
+			if _, err := w.Install(t.Context(), options(nil), InstallOptions{CreateNamespace: true}); err != nil {
+				t.Fatal(err)
+			}
+			writes := w.requests("create", "patch")
+			if writes[0] != "create namespaces" || len(writes) != 7 {
+				t.Errorf("sent %q", writes)
+			}
+			if _, err := w.Tracker().Get(corev1.SchemeGroupVersion.WithResource("namespaces"), "", "ci"); err != nil {
+				t.Error(err)
+			}
+			if got := slices.Contains(w.told(), "info: namespace ci created"); got != (test.want != "") {
+				t.Errorf("told %q", w.told())
+			}
+		})
+	}
+}
+
+// What options of an earlier installation asked for and these do not goes,
+// unless somebody else made it. Storage stays in any case.
+func TestInstallRemovesWhatIsUnwanted(t *testing.T) {
+	bare := func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }
+	t.Run("ours", func(t *testing.T) {
+		w := installedWorld(t, nil)
+		outcome, err := w.Install(t.Context(), options(bare), InstallOptions{SkipPreflight: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies"}, w.writes()); diff != "" {
+			t.Error(diff)
+		}
+		if got := summary(outcome.Objects); got != "2 deleted, 4 unchanged" {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("somebody else's", func(t *testing.T) {
+		w := newWorld(t,
+			&batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d-clear-cache"}},
+			&networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d"}})
+		if _, err := w.Install(t.Context(), options(bare), InstallOptions{SkipPreflight: true}); err != nil {
+			t.Fatal(err)
+		}
+		if deleted := w.requests("delete"); len(deleted) > 0 {
+			t.Errorf("sent %q", deleted)
+		}
+	})
+	t.Run("the claim, for an existing one", func(t *testing.T) {
+		w := installedWorld(t, nil)
+		existing := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "old", UID: "old"}}
+		bind(existing)
+		existing.Spec.Resources.Requests = existing.Status.Capacity
+		if err := w.Tracker().Add(existing); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Install(t.Context(), options(func(o *dind.Options) { o.ExistingClaim = "old" }), InstallOptions{SkipPreflight: true}); err != nil {
+			t.Fatal(err)
+		}
+		for _, request := range w.writes() {
+			if strings.HasSuffix(request, "persistentvolumeclaims") || strings.HasPrefix(request, "delete") {
+				t.Errorf("sent %q", request)
+			}
+		}
+	})
+	t.Run("not allowed", func(t *testing.T) {
+		w := installedWorld(t, nil)
+		refuse(w, "delete", "cronjobs")
+		outcome, err := w.Install(t.Context(), options(bare), InstallOptions{SkipPreflight: true})
+		if !apierrors.IsForbidden(err) {
+			t.Errorf("got %v", err)
+		}
+		if slices.Contains(outcome.Objects, ObjectChange{"CronJob", "d-clear-cache", "deleted"}) {
+			t.Error("says that the CronJob was deleted")
+		}
+	})
+}
+
+func refuse(w *world, verb, resource string) {
+	w.PrependReactor(verb, resource, func(action ktesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
+	})
+}
+
+func TestInstallLocalVolume(t *testing.T) {
+	w := newWorld(t, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}})
+	local := func(o *dind.Options) { o.LocalPath, o.LocalNode = "/mnt/docker", "worker" }
+	outcome, err := w.Install(t.Context(), options(local), InstallOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	patches := w.requests("patch")
+	first := slices.Sorted(slices.Values(patches[:2]))
+	if diff := cmp.Diff([]string{"patch persistentvolumes", "patch storageclasses"}, first); diff != "" || len(patches) != 8 {
+		t.Errorf("%q: %s", patches, diff)
+	}
+	if got := outcome.Objects[:2]; !slices.Equal(got, []ObjectChange{{"StorageClass", "dindctl-local", "created"}, {"PersistentVolume", "ci-d-data", "created"}}) {
+		t.Errorf("got %v", got)
+	}
+	w.forget()
+	if _, err := w.Install(t.Context(), options(local), InstallOptions{}); err != nil || len(w.writes()) > 0 {
+		t.Errorf("again: %v, sent %q", err, w.writes())
+	}
+}
+
+func TestInstallFails(t *testing.T) {
+	tests := []struct {
+		name    string
+		before  func(*world)
+		want    string
+		objects string // what was done
+		last    string // told
+	}{
+		{"one object is refused", func(w *world) { refuse(w, "patch", "services") },
+			`applying service/d: services is forbidden: no`, "5 created", "Objects failed: applying service/d: services is forbidden: no"},
+		{"reading is not allowed", func(w *world) { refuse(w, "get", "deployments") },
+			`reading deployment/d: deployments is forbidden: no`, "", "Cluster failed: reading deployment/d: deployments is forbidden: no"},
+		{"the pod does not come", func(w *world) { w.idle = true },
+			"deployment/d is not ready after 30s: waiting for the deployment controller", "6 created",
+			"Pod failed: deployment/d is not ready after 30s: waiting for the deployment controller"},
+		{"the daemon does not answer", func(w *world) { w.engine.refuse = errDown },
+			"asking the daemon in pod/d-abc-1: connection refused", "6 created",
+			"Daemon failed: asking the daemon in pod/d-abc-1: connection refused"},
+		{"the daemon fails", func(w *world) { w.engine.infoErr = errDown },
+			"asking the daemon in pod/d-abc-1: connection refused", "6 created",
+			"Daemon failed: asking the daemon in pod/d-abc-1: connection refused"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				test.before(w)
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				outcome, err := w.Install(ctx, options(nil), InstallOptions{SkipPreflight: true})
+				if text(err) != test.want || summary(outcome.Objects) != test.objects || outcome.Daemon != nil {
+					t.Errorf("got  %q, %q\nwant %q, %q", text(err), summary(outcome.Objects), test.want, test.objects)
+				}
+				w.checkSteps(t)
+				told := w.told()
+				if got := told[len(told)-1]; got != test.last {
+					t.Errorf("told %q last, want %q", got, test.last)
+				}
+				if len(w.engine.asked) != w.engine.closed && w.engine.refuse == nil {
+					t.Errorf("%d of %d connections closed", w.engine.closed, len(w.engine.asked))
+				}
+			})
+		})
+	}
+}
+
+// A cause that stays is told once, however often the pod changes.
+func TestInstallTellsACauseOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.idle = true
+		go func() {
+			time.Sleep(time.Second)
+			object, _ := w.Tracker().Get(deployments, "ci", "d")
+			pod := podOf(object.(*appsv1.Deployment))
+			pod.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "denied"}},
+			}}}
+			d := object.(*appsv1.Deployment)
+			d.Status.ObservedGeneration = d.Generation
+			_ = w.store(deployments, d, "ci")
+			change(t, w, claims, "d-data", bind)
+			_ = w.Tracker().Add(pod)
+			for n := range 3 {
+				time.Sleep(time.Second)
+				pod.Annotations = map[string]string{"n": string(rune('a' + n))}
+				_ = w.store(pods, pod, "ci")
+			}
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		_, err := w.Install(ctx, options(nil), InstallOptions{SkipPreflight: true})
+		var failure *cluster.NotReadyError
+		if !errors.As(err, &failure) || failure.Cause == nil || failure.Cause.Reason != "ErrImagePull" {
+			t.Errorf("got %v", err)
+		}
+		var warnings []string
+		for _, line := range w.told() {
+			if strings.HasPrefix(line, "warning: ") {
+				warnings = append(warnings, line)
+			}
+		}
+		if want := []string{"warning: The image docker:29.7.2-dind cannot be pulled: denied"}; !slices.Equal(warnings, want) {
+			t.Errorf("got %q, want %q", warnings, want)
+		}
+	})
+}
+
+func TestInstallIsInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.idle = true
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		outcome, err := w.Install(ctx, options(nil), InstallOptions{SkipPreflight: true})
+		if !errors.Is(err, context.Canceled) || len(outcome.Objects) != 6 {
+			t.Errorf("got %v, %v", outcome.Objects, err)
+		}
+		w.checkSteps(t)
+	})
+}

@@ -1,0 +1,83 @@
+package lifecycle
+
+import (
+	"slices"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// grant is one line of the Role: what dindctl asks of a resource, and for what.
+type grant struct {
+	group, resource string
+	verbs           []string
+	clusterScoped   bool
+	// optional is what goes without when the permission is missing; empty for
+	// what no command can do without.
+	optional string
+	// wanted tells whether these options ask for it; nil is always.
+	wanted func(dind.Options, InstallOptions) bool
+}
+
+// grants are all permissions that dindctl uses. The verbs go with how it works:
+// objects are read (get), written with server-side apply (patch, and create
+// where there is none), followed by name (watch) and deleted.
+func grants() []grant {
+	object := []string{"get", "watch", "create", "patch", "delete"}
+	local := func(o dind.Options, _ InstallOptions) bool { return o.LocalPath != "" }
+	return []grant{
+		{resource: "persistentvolumeclaims", verbs: object},
+		{resource: "configmaps", verbs: object},
+		{resource: "services", verbs: object},
+		{group: "apps", resource: "deployments", verbs: object},
+		{
+			group: "batch", resource: "cronjobs", verbs: object,
+			wanted: func(o dind.Options, _ InstallOptions) bool { return o.PruneSchedule != dind.NoSchedule },
+		},
+		{
+			group: "networking.k8s.io", resource: "networkpolicies", verbs: object,
+			wanted: func(o dind.Options, _ InstallOptions) bool { return !o.NoNetworkPolicy },
+		},
+		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now, and removing its Jobs"},
+		{resource: "pods", verbs: []string{"list", "watch"}},
+		{resource: "pods/portforward", verbs: []string{"get", "create"}},
+		{resource: "events", verbs: []string{"list", "watch"}},
+		{resource: "pods/log", verbs: []string{"get"}, optional: "showing the last lines of a daemon that crashes"},
+		{resource: "pods/exec", verbs: []string{"get", "create"}, optional: "showing the size of the disk in status"},
+		{resource: "pods", verbs: []string{"create"}, optional: "checking beforehand that the pod is admitted (a dry run)"},
+		{
+			resource: "namespaces", verbs: []string{"get", "create"}, clusterScoped: true,
+			wanted: func(_ dind.Options, how InstallOptions) bool { return how.CreateNamespace },
+		},
+		{group: "storage.k8s.io", resource: "storageclasses", verbs: object, clusterScoped: true, wanted: local},
+		{resource: "persistentvolumes", verbs: object, clusterScoped: true, wanted: local},
+		{
+			group: "storage.k8s.io", resource: "storageclasses", verbs: []string{"list"}, clusterScoped: true,
+			optional: "checking the storage class beforehand",
+		},
+		{
+			resource: "nodes", verbs: []string{"get"}, clusterScoped: true, wanted: local,
+			optional: "checking the node of a local volume beforehand",
+		},
+	}
+}
+
+// permissions are what the options need.
+func permissions(o dind.Options, how InstallOptions) (needed []cluster.Permission, optional map[cluster.Permission]string) {
+	optional = map[cluster.Permission]string{}
+	for _, g := range grants() {
+		if g.wanted != nil && !g.wanted(o, how) {
+			continue
+		}
+		for _, verb := range g.verbs {
+			p := cluster.Permission{Verb: verb, Group: g.group, Resource: g.resource, ClusterScoped: g.clusterScoped}
+			if !slices.Contains(needed, p) {
+				needed = append(needed, p)
+			}
+			if g.optional != "" {
+				optional[p] = g.optional
+			}
+		}
+	}
+	return needed, optional
+}

@@ -1,0 +1,40 @@
+package lifecycle
+
+import (
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// roleName is what the printed Role and ClusterRole are called.
+const roleName = "dindctl"
+
+// Roles gives the smallest Role that runs all of dindctl's commands in the
+// namespace with these options, and the ClusterRole for what has no namespace;
+// nil where that needs none.
+func Roles(o dind.Options, how InstallOptions) (*rbacv1.Role, *rbacv1.ClusterRole) {
+	role := &rbacv1.Role{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
+		ObjectMeta: metav1.ObjectMeta{Name: roleName, Namespace: o.Namespace},
+	}
+	clusterRole := &rbacv1.ClusterRole{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
+		ObjectMeta: metav1.ObjectMeta{Name: roleName},
+	}
+	for _, g := range grants() {
+		if g.wanted != nil && !g.wanted(o, how) {
+			continue
+		}
+		rule := rbacv1.PolicyRule{APIGroups: []string{g.group}, Resources: []string{g.resource}, Verbs: g.verbs}
+		if g.clusterScoped {
+			clusterRole.Rules = append(clusterRole.Rules, rule)
+		} else {
+			role.Rules = append(role.Rules, rule)
+		}
+	}
+	if len(clusterRole.Rules) == 0 {
+		clusterRole = nil
+	}
+	return role, clusterRole
+}

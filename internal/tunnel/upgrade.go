@@ -1,0 +1,155 @@
+package tunnel
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	subprotocol "k8s.io/apimachinery/pkg/util/portforward"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/websocket"
+	"k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream/spdy"
+)
+
+// upgrade opens a streaming connection: over a websocket, and by a plain SPDY
+// upgrade where something on the way knows no websockets.
+//
+// client-go has dialers for both. They take no context, and the SPDY one drops
+// the status of a refusal, so what they do is done here from the same parts.
+func upgrade(ctx context.Context, config *rest.Config, target *url.URL) (*session, error) {
+	s, err := upgradeWebsocket(ctx, config, target)
+	if err == nil {
+		return s, nil
+	}
+	status := statusOf(err)
+	if worthSPDY(err, status) {
+		var spdyErr error
+		if s, spdyErr = upgradeSPDY(ctx, config, target); spdyErr == nil {
+			return s, nil
+		}
+		if refused := statusOf(spdyErr); refused != nil || status == nil {
+			status, err = refused, fmt.Errorf("%w; and without a websocket: %w", err, spdyErr)
+		}
+	}
+	if status != nil {
+		return nil, status
+	}
+	return nil, err
+}
+
+// worthSPDY says whether a refused websocket might be a granted SPDY upgrade.
+// Even a Forbidden one might: the first is a "get", the second a "create".
+func worthSPDY(err error, status *apierrors.StatusError) bool {
+	if status != nil && (apierrors.IsNotFound(status) || apierrors.IsUnauthorized(status)) {
+		return false
+	}
+	return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+}
+
+// statusOf returns the API server's own error, if err holds one. Upgrade
+// failures don't unwrap.
+func statusOf(err error) *apierrors.StatusError {
+	var failure *httpstream.UpgradeFailureError
+	if errors.As(err, &failure) {
+		err = failure.Cause
+	}
+	var status *apierrors.StatusError
+	errors.As(err, &status)
+	return status
+}
+
+func upgradeWebsocket(ctx context.Context, config *rest.Config, target *url.URL) (*session, error) {
+	transport, holder, err := websocket.RoundTripperFor(config)
+	if err != nil {
+		return nil, err
+	}
+	// The handshake minds the context's deadline, but not its cancellation.
+	release := func() bool { return true }
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		release = context.AfterFunc(ctx, func() { _ = got.Conn.Close() })
+	}})
+	req, err := http.NewRequestWithContext(traced, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	ws, err := websocket.Negotiate(transport, holder, req, subprotocol.WebsocketsSPDYTunnelingPortForwardV1)
+	if !release() {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newSession(portforward.NewTunnelingConnectionWithLogger(logr.Discard(), ws))
+}
+
+func upgradeSPDY(ctx context.Context, config *rest.Config, target *url.URL) (*session, error) {
+	transport, err := rest.TransportFor(config)
+	if err != nil {
+		return nil, err
+	}
+	var raw net.Conn
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		raw = got.Conn
+	}})
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, target.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set(httpstream.HeaderConnection, httpstream.HeaderUpgrade)
+	req.Header.Set(httpstream.HeaderUpgrade, spdy.HeaderSpdy31)
+	req.Header.Set(httpstream.HeaderProtocolVersion, portforward.PortForwardProtocolV1Name)
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	body, upgraded := resp.Body.(io.ReadWriteCloser)
+	if resp.StatusCode != http.StatusSwitchingProtocols || !upgraded {
+		defer utilnet.CloseIdleConnectionsFor(transport)
+		defer func() { _ = resp.Body.Close() }()
+		return nil, refusal(resp)
+	}
+	if got := resp.Header.Get(httpstream.HeaderProtocolVersion); got != portforward.PortForwardProtocolV1Name {
+		_ = body.Close()
+		return nil, fmt.Errorf("the server speaks %q and not %q", got, portforward.PortForwardProtocolV1Name)
+	}
+	return newSession(upgradedConn{Conn: raw, body: body})
+}
+
+// refusal makes an answer that is no upgrade an *apierrors.StatusError.
+func refusal(resp *http.Response) error {
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return fmt.Errorf("read the server's answer (%s): %w", resp.Status, err)
+	}
+	var status metav1.Status
+	if json.Unmarshal(text, &status) == nil && status.Kind == "Status" && status.Code != 0 {
+		return &apierrors.StatusError{ErrStatus: status}
+	}
+	return apierrors.NewGenericServerResponse(resp.StatusCode, "create",
+		schema.GroupResource{Resource: "pods/portforward"}, "", strings.TrimSpace(string(text)), 0, true)
+}
+
+// upgradedConn is a connection after net/http has switched protocols on it:
+// its bytes pass through body, which may have read some ahead.
+type upgradedConn struct {
+	net.Conn
+	body io.ReadWriteCloser
+}
+
+func (c upgradedConn) Read(p []byte) (int, error)  { return c.body.Read(p) }
+func (c upgradedConn) Write(p []byte) (int, error) { return c.body.Write(p) }
+func (c upgradedConn) Close() error                { return c.body.Close() }
