@@ -42,6 +42,7 @@ func readBuild(log io.Reader, show func(line string)) (build, error) {
 			begun = at
 		case line == buildEnded:
 			done = at
+		case line == "":
 		default:
 			show(line)
 			if cachedLine.MatchString(line) {

@@ -23,7 +23,7 @@ func TestReadBuild(t *testing.T) {
 	if want := (build{took: 1500 * time.Millisecond, cached: 1}); b != want {
 		t.Errorf("got %+v, want %+v", b, want)
 	}
-	if len(shown) != 5 || shown[3] != "" {
+	if len(shown) != 4 || shown[2] != "#6 CACHED" {
 		t.Errorf("shown: %q", shown)
 	}
 	if _, err := readBuild(strings.NewReader(log[:strings.Index(log, "2026-11-21T18:00:01.6Z")]), func(string) {}); err == nil {

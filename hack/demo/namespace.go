@@ -14,7 +14,7 @@ import (
 
 // markLabel tells a namespace that an earlier demo left from one that only has
 // the same name, in a cluster that is not ours to clean.
-const markLabel = "dindctl.dev/demo"
+const markLabel = "dindctl/demo"
 
 // mark labels the namespace, which install has made.
 func (d demo) mark(ctx context.Context) error {

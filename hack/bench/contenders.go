@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// The commands that are measured. The first three compete.
+const (
+	byDindctl = "dindctl install"
+	byKubectl = "kubectl apply --server-side, rollout status, port-forward"
+	byHelm    = "helm install --wait, kubectl port-forward"
+	again     = "dindctl install, nothing to change"
+	status    = "dindctl status"
+	uninstall = "dindctl uninstall"
+)
+
+// options are the objects' for all contenders: a size that any cluster has.
+var options = []string{"--storage-size", "1Gi"}
+
+// arena is where one contender runs once.
+type arena struct {
+	setting
+	namespace, kubeconfig string
+}
+
+func dindctl(ctx context.Context, a arena, measure measure) error {
+	for _, step := range []struct {
+		name      string
+		arguments []string
+	}{
+		{byDindctl, append([]string{"install"}, options...)},
+		{again, append([]string{"install"}, options...)},
+		{status, []string{"status"}},
+		{uninstall, []string{"uninstall"}},
+	} {
+		err := measure(step.name, func() (time.Time, error) {
+			_, err := a.run(ctx, a.dindctl, append(step.arguments, "-n", a.namespace)...)
+			return time.Now(), err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func kubectl(ctx context.Context, a arena, measure measure) error {
+	objects, err := a.manifests(ctx)
+	if err != nil {
+		return err
+	}
+	return measure(byKubectl, func() (time.Time, error) {
+		if _, err := a.run(ctx, a.kubectl, "apply", "--server-side", "-n", a.namespace, "-f", objects); err != nil {
+			return time.Time{}, err
+		}
+		if _, err := a.run(ctx, a.kubectl, "rollout", "status", "-n", a.namespace, "deployment/"+dind.DefaultName); err != nil {
+			return time.Time{}, err
+		}
+		return a.answers(ctx)
+	})
+}
+
+func helm(ctx context.Context, a arena, measure measure) error {
+	objects, err := a.manifests(ctx)
+	if err != nil {
+		return err
+	}
+	chart, err := makeChart(objects)
+	if err != nil {
+		return err
+	}
+	return measure(byHelm, func() (time.Time, error) {
+		if _, err := a.run(ctx, a.helm, "install", "dind", chart, "-n", a.namespace, "--wait"); err != nil {
+			return time.Time{}, err
+		}
+		return a.answers(ctx)
+	})
+}
+
+// manifests gives the file with the objects that install makes. Writing it is
+// not counted against those who need it.
+func (a arena) manifests(ctx context.Context) (string, error) {
+	printed, err := a.run(ctx, a.dindctl, append([]string{"manifests", "-n", a.namespace}, options...)...)
+	if err != nil {
+		return "", err
+	}
+	directory := filepath.Join(a.scratch, a.namespace)
+	if err := os.MkdirAll(directory, 0o755); err != nil {
+		return "", err
+	}
+	file := filepath.Join(directory, "objects.yaml")
+	return file, os.WriteFile(file, []byte(printed), 0o644)
+}
+
+// makeChart wraps the objects, braces and all, into a chart beside their file.
+func makeChart(objects string) (string, error) {
+	directory := filepath.Dir(objects)
+	for name, content := range map[string]string{
+		"Chart.yaml":             "apiVersion: v2\nname: dind\nversion: 1.0.0\n",
+		"templates/objects.yaml": `{{ .Files.Get "objects.yaml" }}`,
+	} {
+		path := filepath.Join(directory, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			return "", err
+		}
+	}
+	return directory, nil
+}
+
+// run executes a client to its end and returns its standard output.
+func (a arena) run(ctx context.Context, program string, arguments ...string) (string, error) {
+	command := a.command(ctx, program, arguments...)
+	var out, errs strings.Builder
+	command.Stdout, command.Stderr = &out, &errs
+	if err := command.Run(); err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(program), strings.Join(arguments, " "), err, out.String(), errs.String())
+	}
+	return out.String(), nil
+}
+
+// command prepares a client. Its caches are the benchmark's own; otherwise it
+// has the user's environment, which logging in to his cluster may need.
+func (a arena) command(ctx context.Context, program string, arguments ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, program, arguments...)
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "DINDCTL_") && !strings.HasPrefix(variable, "HELM_") {
+			command.Env = append(command.Env, variable)
+		}
+	}
+	home := filepath.Join(a.scratch, "home")
+	command.Env = append(command.Env, "KUBECONFIG="+a.kubeconfig, "KUBECACHEDIR="+filepath.Join(home, "kube"),
+		"HELM_CACHE_HOME="+filepath.Join(home, "helm-cache"), "HELM_CONFIG_HOME="+filepath.Join(home, "helm-config"),
+		"HELM_DATA_HOME="+filepath.Join(home, "helm-data"))
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = 10 * time.Second
+	return command
+}

@@ -1,0 +1,95 @@
+// Command bench times the way from nothing to a Docker daemon that answers:
+// dindctl beside kubectl and Helm, on the same objects, in turns, in a fresh
+// namespace each time. `make bench` starts the cluster and builds the clients.
+//
+// The first round is not counted: it pulls the image and fills the clients'
+// discovery caches. Deleting is not timed. Requests are counted in the API
+// server's audit log, where there is access to it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// enough is the number of rounds from which medians are worth a verdict.
+// Fewer are a sample that shows only that everything works.
+const enough = 3
+
+// setting is where and with what the benchmark runs.
+type setting struct {
+	dindctl, kubectl, helm string // programs
+	kubeconfig             string
+	audit                  auditLog
+	client                 kubernetes.Interface
+	scratch                string // what clients write goes here
+	runs                   int
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	s := setting{audit: auditLog(os.Getenv("DINDCTL_E2E_AUDIT_LOG"))}
+	flag.StringVar(&s.dindctl, "dindctl", os.Getenv("DINDCTL_BIN"), "the program")
+	flag.StringVar(&s.kubectl, "kubectl", "kubectl", "the kubectl to compare with")
+	flag.StringVar(&s.helm, "helm", "helm", "the helm to compare with")
+	flag.StringVar(&s.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG_E2E"), "an administrator's kubeconfig")
+	flag.IntVar(&s.runs, "runs", 5, "timed runs of each")
+	output := flag.String("json", "", "file for the results")
+	flag.Parse()
+	if s.dindctl == "" || s.kubeconfig == "" || s.runs < 1 {
+		return errors.New("name the program and the cluster with -dindctl and -kubeconfig, or run `make bench`, which does")
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", s.kubeconfig)
+	if err != nil {
+		return err
+	}
+	config.UserAgent = "dindctl-bench"
+	if s.client, err = kubernetes.NewForConfig(config); err != nil {
+		return err
+	}
+	version, err := s.client.Discovery().ServerVersion()
+	if err != nil {
+		return fmt.Errorf("asking the cluster: %w", err)
+	}
+	if s.scratch, err = os.MkdirTemp("", "dindctl-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(s.scratch)
+
+	measured, err := s.rounds(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
+		return err
+	}
+	r := newReport(measured, s.runs)
+	r.Cluster, r.Processors = version.GitVersion, runtime.NumCPU()
+	fmt.Print(r.text())
+	if *output == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(*output), 0o755); err != nil {
+		return err
+	}
+	return r.write(*output)
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// label is on every namespace of the benchmark.
+const label = "dindctl/bench"
+
+// freshNamespace makes a namespace that pods can be created in: not before its
+// service account is there, which would be counted against the contender.
+func (s setting) freshNamespace(ctx context.Context) (string, error) {
+	made, err := s.client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "bench-", Labels: map[string]string{
+			label: "true",
+			// A cluster may enforce another level by default.
+			"pod-security.kubernetes.io/enforce": "privileged",
+		}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("making a namespace: %w", err)
+	}
+	err = until(ctx, func(ctx context.Context) error {
+		_, err := s.client.CoreV1().ServiceAccounts(made.Name).Get(ctx, "default", metav1.GetOptions{})
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("waiting for the service account of namespace %s: %w", made.Name, err)
+	}
+	return made.Name, nil
+}
+
+// removeNamespace deletes a namespace and waits until nothing of it is left
+// that could slow the next contender down.
+func (s setting) removeNamespace(ctx context.Context, name string) error {
+	namespaces := s.client.CoreV1().Namespaces()
+	err := namespaces.Delete(ctx, name, metav1.DeleteOptions{})
+	if err == nil {
+		err = until(ctx, func(ctx context.Context) error {
+			_, err := namespaces.Get(ctx, name, metav1.GetOptions{})
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			return fmt.Errorf("still there (%v)", err)
+		})
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("removing namespace %s: %w", name, err)
+	}
+	return nil
+}
+
+// removeLeftovers clears away what a benchmark left that could not end
+// properly.
+func (s setting) removeLeftovers(ctx context.Context) error {
+	left, err := s.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: label})
+	if err != nil {
+		return err
+	}
+	for _, namespace := range left.Items {
+		if err := s.removeNamespace(ctx, namespace.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// until repeats a question until it has an answer.
+func until(ctx context.Context, ask func(context.Context) error) error {
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
+		last = ask(ctx)
+		return last == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w; last: %w", err, last)
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+)
+
+func TestRelay(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "hello")
+	}))
+	defer server.Close()
+	config := api.NewConfig()
+	config.Clusters["c"] = &api.Cluster{Server: server.URL, InsecureSkipTLSVerify: true}
+	config.Contexts["c"] = &api.Context{Cluster: "c"}
+	config.CurrentContext = "c"
+	kubeconfig, relayed := filepath.Join(t.TempDir(), "direct"), filepath.Join(t.TempDir(), "relayed")
+	if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	r, err := startRelay(kubeconfig, relayed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+
+	through, err := clientcmd.BuildConfigFromFlags("", relayed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if through.Host == server.URL || through.ServerName != "127.0.0.1" {
+		t.Errorf("the kubeconfig leads to %s as %q", through.Host, through.ServerName)
+	}
+	client, err := rest.HTTPClientFor(through)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client.Get(through.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	if err != nil || string(body) != "hello" {
+		t.Fatalf("got %q, %v", body, err)
+	}
+	if sent, received := r.bytes(); sent == 0 || received == 0 {
+		t.Errorf("counted %d sent, %d received", sent, received)
+	}
+	r.reset()
+	if sent, received := r.bytes(); sent != 0 || received != 0 {
+		t.Errorf("%d and %d are left after a reset", sent, received)
+	}
+	if _, err := startRelay(os.DevNull, relayed); err == nil {
+		t.Error("an empty kubeconfig gives a relay")
+	}
+}
