@@ -118,7 +118,7 @@ func (w *world) patched(action ktesting.Action, apply ktesting.ReactionFunc) (bo
 	object.SetResourceVersion(strconv.Itoa(w.versions))
 	object.SetGeneration(object.GetGeneration() + 1)
 	if before == nil {
-		object.SetUID(types.UID(strings.TrimSuffix(patch.GetResource().Resource, "s") + "-" + patch.GetName()))
+		object.SetUID(types.UID(patch.GetResource().Resource + "/" + patch.GetName()))
 	}
 	switch object := after.(type) {
 	case *corev1.PersistentVolumeClaim:

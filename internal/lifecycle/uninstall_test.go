@@ -1,0 +1,290 @@
+package lifecycle
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+func local(o *dind.Options) { o.LocalPath, o.LocalNode = "/mnt/docker", "worker" }
+
+// disown takes dindctl's labels off.
+func disown(object metav1.Object) { object.SetLabels(map[string]string{"app": "d"}) }
+
+// spell writes an outcome down, a line for each object.
+func spell(outcome Uninstallation) []string {
+	var lines []string
+	for _, object := range outcome.Removed {
+		lines = append(lines, "- "+object.Kind+" "+object.Name)
+	}
+	for _, object := range outcome.Kept {
+		lines = append(lines, "= "+object.Kind+" "+object.Name+": "+object.Reason)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+var workload = []string{"- ConfigMap d-config", "- CronJob d-clear-cache", "- Deployment d", "- NetworkPolicy d", "- Service d"}
+
+const holdsTheCache = "holds the cache; --delete-data removes it"
+
+func TestRemoval(t *testing.T) {
+	tests := []struct {
+		name       string
+		options    func(*dind.Options)
+		before     func(*testing.T, *world)
+		deleteData bool
+		want       []string
+		storage    []string // the deletions of storage, in their order
+	}{
+		{"all but the data", nil, nil, false,
+			slices.Concat(workload, []string{"= PersistentVolumeClaim d-data: " + holdsTheCache}), nil},
+		{"the data too", nil, nil, true,
+			slices.Concat(workload, []string{"- PersistentVolumeClaim d-data"}), []string{"persistentvolumeclaims"}},
+		{"a local volume stays", local, nil, false,
+			slices.Concat(workload, []string{"= PersistentVolume ci-d-data: " + holdsTheCache, "= PersistentVolumeClaim d-data: " + holdsTheCache}), nil},
+		{"a local volume goes, its files stay", local, nil, true,
+			slices.Concat(workload, []string{"- PersistentVolume ci-d-data", "- PersistentVolumeClaim d-data", "- StorageClass dindctl-local",
+				"= Files /mnt/docker: the files of a local volume stay on their node; remove them there"}),
+			[]string{"persistentvolumeclaims", "persistentvolumes", "storageclasses"}},
+		{"somebody else's Deployment", nil, func(t *testing.T, w *world) {
+			change(t, w, deployments, "d", func(d *appsv1.Deployment) { disown(d) })
+		}, true, []string{"- ConfigMap d-config", "- CronJob d-clear-cache", "- NetworkPolicy d", "- PersistentVolumeClaim d-data", "- Service d",
+			"= Deployment d: not made by dindctl"}, []string{"persistentvolumeclaims"}},
+		{"somebody else's claim", nil, func(t *testing.T, w *world) {
+			change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { disown(c) })
+		}, true, slices.Concat(workload, []string{"= PersistentVolumeClaim d-data: not made by dindctl"}), nil},
+		{"an existing claim", func(o *dind.Options) { o.ExistingClaim = "old" }, nil, true,
+			slices.Concat(workload, []string{"= PersistentVolumeClaim old: not made by dindctl"}), nil},
+		{"the claim alone is left", nil, func(t *testing.T, w *world) {
+			planned, err := w.PlanRemoval(t.Context(), false)
+			if err == nil {
+				_, err = w.Remove(t.Context(), planned)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, false, []string{"= PersistentVolumeClaim d-data: " + holdsTheCache}, nil},
+		{"parts are missing", func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }, nil, false,
+			[]string{"- ConfigMap d-config", "- Deployment d", "- Service d", "= PersistentVolumeClaim d-data: " + holdsTheCache}, nil},
+		// As an uninstall that was interrupted leaves it.
+		{"a local volume whose claim is gone", local, func(t *testing.T, w *world) {
+			if err := w.Tracker().Delete(claims, "ci", "d-data"); err != nil {
+				t.Fatal(err)
+			}
+		}, true, slices.Concat(workload, []string{"- PersistentVolume ci-d-data", "- StorageClass dindctl-local",
+			"= Files /mnt/docker: the files of a local volume stay on their node; remove them there"}),
+			[]string{"persistentvolumes", "storageclasses"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, oldClaim())
+			if _, err := w.Install(t.Context(), options(test.options), InstallOptions{SkipPreflight: true}); err != nil {
+				t.Fatal(err)
+			}
+			if test.before != nil {
+				test.before(t, w)
+			}
+			w.forget()
+			planned, err := w.PlanRemoval(t.Context(), test.deleteData)
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(test.want)
+			if diff := cmp.Diff(test.want, spell(planned.Outcome())); diff != "" {
+				t.Errorf("planned: %s", diff)
+			}
+			if got := planned.DeletesData(); got != (test.storage != nil) {
+				t.Errorf("deletes data: %v", got)
+			}
+			if writes := w.writes(); len(writes) > 0 {
+				t.Errorf("planning sent %q", writes)
+			}
+			outcome, err := w.Remove(t.Context(), planned)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, spell(outcome)); diff != "" {
+				t.Errorf("done: %s", diff)
+			}
+			w.checkSteps(t)
+			checkDeletions(t, w, test.storage)
+		})
+	}
+}
+
+func oldClaim() *corev1.PersistentVolumeClaim {
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "old", UID: "old"}}
+	claim.Spec.StorageClassName = new("standard")
+	bind(claim)
+	claim.Spec.Resources.Requests = claim.Status.Capacity
+	return claim
+}
+
+// checkDeletions checks that nothing but deletions was sent, each with the UID
+// of what was planned; storage after all else, and in this order.
+func checkDeletions(t *testing.T, w *world, storage []string) {
+	t.Helper()
+	var deleted []string
+	for _, action := range w.Actions() {
+		switch action.GetVerb() {
+		case "get", "list", "watch":
+			continue
+		}
+		request, is := action.(ktesting.DeleteActionImpl)
+		if !is {
+			t.Errorf("sent %s %s", action.GetVerb(), action.GetResource().Resource)
+			continue
+		}
+		resource := request.GetResource().Resource
+		deleted = append(deleted, resource)
+		uid := resource + "/" + request.GetName()
+		if p := request.DeleteOptions.Preconditions; p == nil || p.UID == nil || string(*p.UID) != uid {
+			t.Errorf("%s %s: deleted with %v, want UID %s", resource, request.GetName(), p, uid)
+		}
+	}
+	last := deleted[max(0, len(deleted)-len(storage)):]
+	if !slices.Equal(last, storage) {
+		t.Errorf("deleted %q, want storage %q last", deleted, storage)
+	}
+	for _, resource := range deleted[:max(0, len(deleted)-len(storage))] {
+		if strings.HasPrefix(resource, "persistent") || resource == "storageclasses" {
+			t.Errorf("%s deleted", resource)
+		}
+	}
+}
+
+// Nothing but uninstall --delete-data may touch a claim's existence.
+func TestNothingElseTouchesTheClaim(t *testing.T) {
+	bare := func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }
+	tests := map[string]func(*world) error{
+		"install again": func(w *world) error {
+			_, err := w.Install(t.Context(), options(bare), InstallOptions{SkipPreflight: true})
+			return err
+		},
+		"status":        func(w *world) error { _, err := w.Status(t.Context()); return err },
+		"variables":     func(w *world) error { _, err := w.Variables(t.Context()); return err },
+		"planning only": func(w *world) error { _, err := w.PlanRemoval(t.Context(), true); return err },
+		"uninstall": func(w *world) error {
+			planned, err := w.PlanRemoval(t.Context(), false)
+			if err != nil {
+				return err
+			}
+			_, err = w.Remove(t.Context(), planned)
+			return err
+		},
+	}
+	for name, act := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := installedWorld(t, nil)
+			change(t, w, deployments, "d", func(d *appsv1.Deployment) {
+				if name == "status" {
+					d.Status.AvailableReplicas = 0 // or it would look into the pod
+				}
+			})
+			if err := act(w); err != nil {
+				t.Fatal(err)
+			}
+			for _, request := range w.writes() {
+				if strings.HasSuffix(request, " persistentvolumeclaims") {
+					t.Errorf("sent %q", request)
+				}
+			}
+		})
+	}
+}
+
+func TestRemoveTakesLeftoverJobs(t *testing.T) {
+	job := func(name string, labels map[string]string) *batchv1.Job {
+		return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: name, Labels: labels}}
+	}
+	w := installedWorld(t, nil)
+	for _, object := range []runtime.Object{job("left", dind.Labels("d")), job("other", dind.Labels("e")), job("foreign", map[string]string{dind.InstanceLabel: "d"})} {
+		if err := w.Tracker().Add(object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	planned, err := w.PlanRemoval(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcome, err := w.Remove(t.Context(), planned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var removed []string
+	for _, object := range outcome.Removed {
+		if object.Kind == "Job" {
+			removed = append(removed, object.Name)
+		}
+	}
+	if !slices.Equal(removed, []string{"left"}) {
+		t.Errorf("removed %q", removed)
+	}
+}
+
+func TestRemoveFails(t *testing.T) {
+	w := installedWorld(t, nil)
+	planned, err := w.PlanRemoval(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse(w, "delete", "services")
+	outcome, err := w.Remove(t.Context(), planned)
+	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "service/d") {
+		t.Errorf("got %v", err)
+	}
+	// What went is told, and storage is left alone.
+	want := slices.DeleteFunc(slices.Clone(workload), func(line string) bool { return line == "- Service d" })
+	if diff := cmp.Diff(want, spell(outcome)); diff != "" {
+		t.Error(diff)
+	}
+	if slices.Contains(w.writes(), "delete persistentvolumeclaims") {
+		t.Error("the claim was deleted after a failure")
+	}
+	w.checkSteps(t)
+}
+
+func TestPlanRemovalFails(t *testing.T) {
+	var missing *NotInstalledError
+	if _, err := newWorld(t).PlanRemoval(t.Context(), true); !errors.As(err, &missing) || missing.Claim != "" ||
+		err.Error() != "d is not installed in namespace ci" {
+		t.Errorf("got %v", err)
+	}
+	w := installedWorld(t, nil)
+	refuse(w, "get", "deployments")
+	if _, err := w.PlanRemoval(t.Context(), true); !apierrors.IsForbidden(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestVariables(t *testing.T) {
+	w := installedWorld(t, nil)
+	got, err := w.Variables(t.Context())
+	if diff := cmp.Diff([]dind.Variable{{Name: "DOCKER_HOST", Value: "tcp://d.ci.svc:2375"}, {Name: "DOCKER_TLS_CERTDIR"}}, got); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+	if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "d"); err != nil {
+		t.Fatal(err)
+	}
+	var missing *NotInstalledError
+	if _, err := w.Variables(t.Context()); !errors.As(err, &missing) || missing.Claim != "d-data" {
+		t.Errorf("got %v", err)
+	}
+	refuse(w, "get", "services")
+	if _, err := w.Variables(t.Context()); !apierrors.IsForbidden(err) {
+		t.Errorf("got %v", err)
+	}
+}
