@@ -103,20 +103,17 @@ func difference(live metav1.Object, want any) ([]FieldChange, error) {
 	return changedFields(liveFields, wantFields, live.GetManagedFields())
 }
 
-// Apply sends what the plan found to be missing or different, all at once (what
-// has no namespace before the rest), and nothing for what is already as it
-// should be. done is told of each, from several goroutines. The outcomes come
+// Apply sends what the plan found to be missing or different, as much at once as
+// depends on nothing else, and nothing for what is already as it should be. done is told of each, from several goroutines. The outcomes come
 // in the plan's order, on failure those that there are. The error joins an *ApplyError for each object that was refused; what
 // was applied stays, and applying again continues from there.
 func (p *Plan) Apply(ctx context.Context, done func(Applied)) ([]Applied, error) {
 	outcomes := make([]Applied, len(p.steps))
 	failures := make([]error, len(p.steps))
-	// What has no namespace is storage that the claim needs: a claim that is
-	// seen before its class is looked at again only at the next resync.
-	for _, clusterScoped := range []bool{true, false} {
+	for phase := range phases {
 		var group errgroup.Group
 		for i, step := range p.steps {
-			if (step.desired.Namespace == "") != clusterScoped {
+			if phaseOf(step.desired.Ref) != phase {
 				continue
 			}
 			group.Go(func() error {
@@ -135,6 +132,23 @@ func (p *Plan) Apply(ctx context.Context, done func(Applied)) ([]Applied, error)
 	return outcomes, nil
 }
 
+// phases is how many rounds Apply takes.
+const phases = 3
+
+// phaseOf is the round in which an object is applied. What has no namespace is
+// the storage that a claim needs: a claim that is seen before its class is
+// looked at again only at the next resync. And a pod that is made before its
+// claim or its configuration is put off, with events that look like trouble.
+func phaseOf(ref Ref) int {
+	switch {
+	case ref.Namespace == "":
+		return 0
+	case ref.Kind == "Deployment":
+		return 2
+	}
+	return 1
+}
+
 func (s planned) run(ctx context.Context) (Applied, error) {
 	outcome := Applied{Ref: s.desired.Ref, Change: Unchanged, Object: s.live}
 	if s.live != nil && len(s.fields) == 0 {
@@ -142,7 +156,7 @@ func (s planned) run(ctx context.Context) (Applied, error) {
 	}
 	object, err := retried(ctx, s.desired.apply)
 	if err != nil {
-		return outcome, &ApplyError{Ref: s.desired.Ref, Err: err}
+		return Applied{}, &ApplyError{Ref: s.desired.Ref, Err: err}
 	}
 	outcome.Object = object
 	switch {

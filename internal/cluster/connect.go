@@ -53,7 +53,7 @@ func Connect(c Connection) (*Cluster, error) {
 
 	config, err := loader.ClientConfig()
 	if err != nil {
-		if clientcmd.IsEmptyConfig(err) {
+		if raw, _ := loader.RawConfig(); clientcmd.IsEmptyConfig(err) && c.Kubeconfig == "" && len(raw.Contexts) == 0 {
 			err = ErrNoConfiguration
 		}
 		return nil, &ConfigurationError{Err: err}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -60,7 +61,7 @@ func (c *Cluster) deleteOne(ctx context.Context, item Item) error {
 	if err := kind.remove(ctx, item.Ref.Name, uid); err != nil {
 		return &DeleteError{Ref: item.Ref, Err: err}
 	}
-	var last metav1.Object
+	pause := backoff()
 	for {
 		object, err := kind.read(ctx, item.Ref.Name)
 		if err != nil {
@@ -69,16 +70,22 @@ func (c *Cluster) deleteOne(ctx context.Context, item Item) error {
 		if object == nil || object.GetUID() != uid {
 			return nil
 		}
-		last = object
 		gone, err := kind.untilGone(ctx, object)
 		if gone {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return &DeleteError{Ref: item.Ref, Err: ctx.Err(), Waiting: last.GetFinalizers()}
+			return &DeleteError{Ref: item.Ref, Err: ctx.Err(), Waiting: object.GetFinalizers()}
 		}
 		if err != nil && permanent(err) {
 			return &DeleteError{Ref: item.Ref, Err: err}
+		}
+		if pause.Steps <= 1 {
+			pause = backoff()
+		}
+		select {
+		case <-time.After(pause.Step()):
+		case <-ctx.Done():
 		}
 	}
 }
@@ -96,7 +103,7 @@ type kind struct {
 func (k kind) untilGone(ctx context.Context, object metav1.Object) (gone bool, err error) {
 	options := named(object.GetName())
 	options.ResourceVersion = object.GetResourceVersion()
-	err = follow(ctx, k.open, options, func(o observation) bool {
+	_, err = follow(ctx, k.open, options, func(o observation) bool {
 		gone = o.deleted && o.object.(metav1.Object).GetUID() == object.GetUID()
 		return !gone
 	})

@@ -45,7 +45,8 @@ func (c *Cluster) EventsOf(ctx context.Context, v View) ([]*corev1.Event, error)
 func (c *Cluster) eventSources(uids []types.UID) []source {
 	sources := make([]source, len(uids))
 	for i, uid := range uids {
-		sources[i] = source{"events", c.Client.CoreV1().Events(c.Namespace).Watch, about(uid)}
+		// Events explain and decide nothing: those in the cache will do.
+		sources[i] = source{name: "events", open: c.Client.CoreV1().Events(c.Namespace).Watch, options: about(uid)}
 	}
 	return sources
 }

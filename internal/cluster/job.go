@@ -33,46 +33,57 @@ func (c *Cluster) CreateJob(ctx context.Context, job *batchv1.Job) (*batchv1.Job
 	return created, nil
 }
 
-// WaitJob follows a Job until it has succeeded and returns the pod that did.
-// report is told what its newest pod is doing each time something changes. It
+// WaitJob follows a Job, as it was created, until it has succeeded, and returns
+// the pod that did; nil if that is gone already. report is told what its newest pod is doing each time something changes. It
 // returns a *JobFailedError, or what WaitReady returns.
 func (c *Cluster) WaitJob(ctx context.Context, job *batchv1.Job, report func(Verdict)) (*corev1.Pod, error) {
 	began := time.Now()
 	ref := Ref{"Job", job.Namespace, job.Name}
+	jobs := c.Client.BatchV1().Jobs(c.Namespace)
 	sources := []source{
-		{"jobs", c.Client.BatchV1().Jobs(c.Namespace).Watch, named(job.Name)},
-		{"pods", c.Client.CoreV1().Pods(c.Namespace).Watch, selected(map[string]string{"job-name": job.Name})},
+		single("jobs", jobs, jobs.Watch, job.Name, job.ResourceVersion),
+		c.podSource(map[string]string{"job-name": job.Name}),
 	}
 	seen := newObserved(0, nil)
 	var verdict Verdict
-	var current *batchv1.Job
 	err := until(ctx, sources, func(o observation) (more []source, done bool, err error) {
 		more = c.eventSources(seen.take(o))
-		if object, is := o.object.(*batchv1.Job); is {
-			current = object
-			if o.deleted {
-				return nil, true, &JobFailedError{Ref: ref, Reason: "Deleted", Message: "somebody deleted the job while it ran"}
-			}
-		}
-		if o.restarted {
-			return more, false, nil
+		if o.source == "jobs" && (o.deleted || (o.complete && len(o.objects) == 0)) {
+			return nil, true, &JobFailedError{Ref: ref, Reason: "Deleted", Message: "somebody deleted the job while it ran"}
 		}
 		verdict = judgeJobPod(seen.view())
 		report(verdict)
 		if verdict.Cause != nil && verdict.Cause.Final && !verdict.Ready {
 			return nil, true, c.notReady(ctx, ref, verdict, began)
 		}
-		done, err = c.jobEnded(ctx, current, verdict.Pod)
-		return more, done && (err != nil || verdict.Ready), err
+		done, err = c.jobEnded(ctx, seen.job, verdict.Pod)
+		return more, done, err
 	})
 	switch {
-	case err == nil:
+	case err == nil && verdict.Ready:
 		return verdict.Pod, nil
+	case err == nil:
+		return c.succeeded(ctx, job)
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
 		return nil, c.notReady(ctx, ref, verdict, began)
 	default:
 		return nil, err
 	}
+}
+
+// succeeded looks once more for the pod of a Job that is complete: its own end
+// may be told after the Job's. nil where it is gone.
+func (c *Cluster) succeeded(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
+	pods, err := c.Pods(ctx, map[string]string{"job-name": job.Name})
+	if err != nil {
+		return nil, err
+	}
+	for i := range pods {
+		if pods[i].Status.Phase == corev1.PodSucceeded {
+			return &pods[i], nil
+		}
+	}
+	return nil, nil
 }
 
 // judgeJobPod tells what a Job's pods are up to. A pod of a Job is ready when

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -13,6 +14,7 @@ type observed struct {
 	refusal    *metav1.Time
 	deployment *appsv1.Deployment
 	claim      *corev1.PersistentVolumeClaim
+	job        *batchv1.Job
 	pods       map[types.UID]*corev1.Pod
 	events     map[types.UID]*corev1.Event
 	followed   map[types.UID]bool
@@ -36,9 +38,15 @@ func (s *observed) take(o observation) (follow []types.UID) {
 			follow = append(follow, uid)
 		}
 	}
-	if o.restarted && o.source == "pods" {
-		// Pods that went while nobody watched would otherwise stay for ever.
-		clear(s.pods)
+	if o.complete {
+		if o.source == "pods" {
+			// Pods that went while nobody watched would otherwise stay for ever.
+			clear(s.pods)
+		}
+		for _, object := range o.objects {
+			follow = append(follow, s.take(observation{source: o.source, object: object})...)
+		}
+		return follow
 	}
 	switch object := o.object.(type) {
 	case *appsv1.Deployment:
@@ -48,6 +56,8 @@ func (s *observed) take(o observation) (follow []types.UID) {
 		if object.Status.Phase != corev1.ClaimBound {
 			want(object.UID)
 		}
+	case *batchv1.Job:
+		s.job = object
 	case *corev1.Pod:
 		if o.deleted {
 			delete(s.pods, object.UID)

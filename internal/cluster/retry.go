@@ -50,8 +50,13 @@ func transient(err error) bool {
 	switch {
 	case apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err),
 		apierrors.IsServiceUnavailable(err), apierrors.IsTimeout(err),
-		apierrors.IsInternalError(err), apierrors.IsUnexpectedServerError(err):
+		apierrors.IsInternalError(err):
 		return true
+	}
+	// What a proxy says in plain text has no reason, only a code.
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return status.Status().Code >= 500
 	}
 	if utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) ||
 		utilnet.IsProbableEOF(err) || utilnet.IsHTTP2ConnectionLost(err) ||

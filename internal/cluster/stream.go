@@ -6,6 +6,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -14,31 +15,50 @@ import (
 // openWatch starts a watch, as the Watch methods of client-go's clients do.
 type openWatch func(context.Context, metav1.ListOptions) (watch.Interface, error)
 
-// observation is one thing that a stream learnt.
+// observation is one thing that was learnt about a source: its whole state, or
+// a change of one object.
 type observation struct {
 	source string
-	// object as it is now, or as it last was when deleted is set.
+	// complete says that objects are all there are: what is not among them is
+	// gone, however that escaped notice.
+	complete bool
+	objects  []runtime.Object
+	// object as it is now, or as it last was when deleted is set; nil with
+	// complete.
 	object  runtime.Object
 	deleted bool
-	// restarted says that what was known from this source may be out of date:
-	// its state follows anew. err is why, nil where the server ended the watch
-	// in good order.
-	restarted bool
-	// final says that the stream has ended and err will not go away by itself.
-	final bool
-	err   error
+	// err ends the stream: it will not go away by itself.
+	err error
 }
 
-// stream reports the state of what open selects, and every change of it, until
-// ctx ends or the server refuses for good. It asks for a watch without a
-// resource version, which begins with an Added event for each object that
-// exists: one request instead of a list and a watch, and no version that could
-// be too old. Watches end routinely (the server's own timeout, a restart, a
-// proxy); the stream then begins anew.
-// See https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
-func stream(ctx context.Context, source string, open openWatch, options metav1.ListOptions, out chan<- observation) {
+// source is one thing to follow.
+type source struct {
+	name string
+	// list gives all there is and the version to watch from. Without it, the
+	// state of the API server's cache will do: it comes with the watch, at once
+	// and perhaps a little old.
+	list func(context.Context) (objects []runtime.Object, version string, err error)
+	open openWatch
+	// options select what is followed; their resource version, if there is one,
+	// is that of the state which is known already.
+	options metav1.ListOptions
+}
+
+// anyVersion asks for a watch that begins with the state of the API server's
+// cache. A watch without any version would be the freshest, but an API server
+// on an etcd without progress notifications answers it only once something of
+// that kind has changed. See
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
+const anyVersion = "0"
+
+// stream reports the state of the source and every change of it until ctx ends
+// or the server refuses for good: it lists, watches from the version of the
+// list, and lists again when the watch fails or the version has become too old.
+// A watch that the server ends in good order (its own time limit, a restart, a
+// proxy) goes on where it ended.
+func (s source) stream(ctx context.Context, out chan<- observation) {
 	send := func(o observation) bool {
-		o.source = source
+		o.source = s.name
 		select {
 		case out <- o:
 			return true
@@ -46,18 +66,37 @@ func stream(ctx context.Context, source string, open openWatch, options metav1.L
 			return false
 		}
 	}
+	options := s.options
+	options.AllowWatchBookmarks = true
+	known := s.list == nil || options.ResourceVersion != ""
+	if s.list == nil {
+		options.ResourceVersion = anyVersion
+	}
 	pause := backoff()
 	for {
 		began := time.Now()
-		err := follow(ctx, open, options, send)
+		err := func() error {
+			if !known {
+				objects, version, err := s.list(ctx)
+				if err != nil {
+					return err
+				}
+				if !send(observation{complete: true, objects: objects}) {
+					return nil
+				}
+				known, options.ResourceVersion = true, version
+			}
+			version, err := follow(ctx, s.open, options, send)
+			if s.list != nil {
+				known, options.ResourceVersion = err == nil, version
+			}
+			return err
+		}()
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil && permanent(err) {
-			send(observation{final: true, err: err})
-			return
-		}
-		if !send(observation{restarted: true, err: err}) {
+			send(observation{err: err})
 			return
 		}
 		// A watch that held for a while ended for a reason of its own, and one
@@ -73,28 +112,34 @@ func stream(ctx context.Context, source string, open openWatch, options metav1.L
 	}
 }
 
-// follow runs one watch to its end. nil means that the server closed it.
-func follow(ctx context.Context, open openWatch, options metav1.ListOptions, send func(observation) bool) error {
+// follow runs one watch to its end and gives the version it had come to. A nil
+// error means that the server closed it, or that send wants no more.
+func follow(ctx context.Context, open openWatch, options metav1.ListOptions, send func(observation) bool) (version string, err error) {
+	version = options.ResourceVersion
 	watcher, err := open(ctx, options)
 	if err != nil {
-		return err
+		return version, err
 	}
 	defer watcher.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return version, nil
 		case event, open := <-watcher.ResultChan():
 			if !open {
-				return nil
+				return version, nil
 			}
-			switch event.Type {
-			case watch.Added, watch.Modified, watch.Deleted:
-				if !send(observation{object: event.Object, deleted: event.Type == watch.Deleted}) {
-					return nil
-				}
-			case watch.Error:
-				return apierrors.FromObject(event.Object)
+			if event.Type == watch.Error {
+				return version, apierrors.FromObject(event.Object)
+			}
+			if object, err := meta.Accessor(event.Object); err == nil && object.GetResourceVersion() != "" {
+				version = object.GetResourceVersion()
+			}
+			if event.Type == watch.Bookmark {
+				continue
+			}
+			if !send(observation{object: event.Object, deleted: event.Type == watch.Deleted}) {
+				return version, nil
 			}
 		}
 	}
@@ -107,30 +152,23 @@ func permanent(err error) bool {
 		apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err)
 }
 
-// source is one thing to follow.
-type source struct {
-	name    string
-	open    openWatch
-	options metav1.ListOptions
-}
-
 // until follows the sources and hands over each observation, one at a time,
 // until the handler is done or fails, or ctx ends. The handler may name more
 // sources to follow from then on. It returns the handler's error, ctx's error,
-// or a *WatchError when the server refuses a watch for good.
+// or a *WatchError when the server refuses for good.
 func until(ctx context.Context, sources []source, handle func(observation) (more []source, done bool, err error)) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	observations := make(chan observation)
 	for {
 		for _, s := range sources {
-			go stream(watching, s.name, s.open, s.options, observations)
+			go s.stream(watching, observations)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case o := <-observations:
-			if o.final {
+			if o.err != nil {
 				return &WatchError{Resource: o.source, Err: o.err}
 			}
 			more, done, err := handle(o)

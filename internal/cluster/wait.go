@@ -12,14 +12,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // Rollout is what WaitReady waits for.
 type Rollout struct {
-	Deployment string
-	Generation int64 // the Deployment's, as applied; older states are ignored
-	Selector   map[string]string
-	Claim      string // "" where there is none to wait for
+	// Deployment is the Deployment as it was applied; older states of it are
+	// ignored.
+	Deployment *appsv1.Deployment
+	// Claim is the claim that its pod mounts, as it was applied or found.
+	Claim *corev1.PersistentVolumeClaim
 	// EarlierRefusal is the View's.
 	EarlierRefusal *metav1.Time
 }
@@ -40,39 +42,51 @@ func (e *NotReadyError) Error() string {
 	return fmt.Sprintf("%s is not ready after %s: %s", e.Ref, e.After.Round(time.Second), what)
 }
 
-// WaitReady follows the rollout until its pod is ready and returns the pod.
-// report is told what the cluster is doing, and what is in its way, each time
-// something changes. It returns a *NotReadyError when ctx's deadline passes or
-// nothing more can be hoped for, a *WatchError when the state can no longer be
-// followed, and context.Canceled when ctx is cancelled.
+// WaitReady follows the rollout until its pod is ready and returns the pod. One
+// that is complete already costs one request. report is told what the cluster
+// is doing, and what is in its way, each time something changes. It returns a
+// *NotReadyError when ctx's deadline passes or nothing more can be hoped for, a
+// *WatchError when the state can no longer be followed, and context.Canceled
+// when ctx is cancelled.
 func (c *Cluster) WaitReady(ctx context.Context, rollout Rollout, report func(Verdict)) (*corev1.Pod, error) {
 	began := time.Now()
 	core := c.Client.CoreV1()
+	deployments, claims := c.Client.AppsV1().Deployments(c.Namespace), core.PersistentVolumeClaims(c.Namespace)
+	ref := Ref{"Deployment", c.Namespace, rollout.Deployment.Name}
+
+	seen := newObserved(rollout.Deployment.Generation, rollout.EarlierRefusal)
+	pods := c.podSource(rollout.Deployment.Spec.Selector.MatchLabels)
+	found, version, err := pods.list(ctx)
+	if err != nil {
+		return nil, c.readFailure(ctx, ref, err, began)
+	}
+	pods.options.ResourceVersion = version
 	sources := []source{
-		{"deployments", c.Client.AppsV1().Deployments(c.Namespace).Watch, named(rollout.Deployment)},
-		{"pods", core.Pods(c.Namespace).Watch, selected(rollout.Selector)},
+		pods,
+		single("deployments", deployments, deployments.Watch, rollout.Deployment.Name, rollout.Deployment.ResourceVersion),
 	}
-	if rollout.Claim != "" {
-		sources = append(sources, source{"persistentvolumeclaims", core.PersistentVolumeClaims(c.Namespace).Watch, named(rollout.Claim)})
+	uids := seen.take(observation{source: "pods", complete: true, objects: found})
+	uids = append(uids, seen.take(observation{object: rollout.Deployment})...)
+	if rollout.Claim != nil {
+		uids = append(uids, seen.take(observation{object: rollout.Claim})...)
+		sources = append(sources, single("persistentvolumeclaims", claims, claims.Watch, rollout.Claim.Name, rollout.Claim.ResourceVersion))
 	}
-	seen := newObserved(rollout.Generation, rollout.EarlierRefusal)
-	verdict := Verdict{Now: "waiting for the deployment controller"}
-	failure := func() error {
-		return c.notReady(ctx, Ref{"Deployment", c.Namespace, rollout.Deployment}, verdict, began)
+	verdict := Judge(seen.view())
+	report(verdict)
+	if verdict.Ready {
+		return verdict.Pod, nil
 	}
-	err := until(ctx, sources, func(o observation) (more []source, done bool, err error) {
+
+	err = until(ctx, append(sources, c.eventSources(uids)...), func(o observation) (more []source, done bool, err error) {
 		more = c.eventSources(seen.take(o))
-		if o.restarted {
-			return more, false, nil
-		}
-		if gone := deletedMeanwhile(o); gone != nil {
+		if gone := deletedMeanwhile(o, c.Namespace, rollout); gone != nil {
 			verdict = Verdict{Cause: gone}
-			return nil, true, failure()
+			return nil, true, c.notReady(ctx, ref, verdict, began)
 		}
 		verdict = Judge(seen.view())
 		report(verdict)
 		if verdict.Cause != nil && verdict.Cause.Final {
-			return nil, true, failure()
+			return nil, true, c.notReady(ctx, ref, verdict, began)
 		}
 		return more, verdict.Ready, nil
 	})
@@ -80,9 +94,55 @@ func (c *Cluster) WaitReady(ctx context.Context, rollout Rollout, report func(Ve
 	case err == nil:
 		return verdict.Pod, nil
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
-		return nil, failure()
+		return nil, c.notReady(ctx, ref, verdict, began)
 	default:
 		return nil, err
+	}
+}
+
+// readFailure tells a list that failed from one that ctx's deadline ended.
+func (c *Cluster) readFailure(ctx context.Context, ref Ref, err error, began time.Time) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return c.notReady(ctx, ref, Verdict{Now: "waiting for the API server"}, began)
+	}
+	return &ReadError{Ref: Ref{"Pod", c.Namespace, "*"}, Err: err}
+}
+
+// podSource are the pods that carry the labels.
+func (c *Cluster) podSource(labels map[string]string) source {
+	options := selected(labels)
+	return source{
+		name: "pods", open: c.Client.CoreV1().Pods(c.Namespace).Watch, options: options,
+		list: func(ctx context.Context) ([]runtime.Object, string, error) {
+			list, err := retried(ctx, func(ctx context.Context) (*corev1.PodList, error) {
+				return c.Client.CoreV1().Pods(c.Namespace).List(ctx, options)
+			})
+			if err != nil {
+				return nil, "", err
+			}
+			objects := make([]runtime.Object, len(list.Items))
+			for i := range list.Items {
+				objects[i] = &list.Items[i]
+			}
+			return objects, list.ResourceVersion, nil
+		},
+	}
+}
+
+// single is one object by its name, known up to a version. It is read with get:
+// a Role may well not allow to list.
+func single[T, A any](resource string, client typedClient[T, A], open openWatch, name, version string) source {
+	options := named(name)
+	options.ResourceVersion = version
+	return source{
+		name: resource, open: open, options: options,
+		list: func(ctx context.Context) ([]runtime.Object, string, error) {
+			object, err := read(ctx, client, name)
+			if object == nil || err != nil {
+				return nil, "", err
+			}
+			return []runtime.Object{any(object).(runtime.Object)}, any(object).(metav1.Object).GetResourceVersion(), nil
+		},
 	}
 }
 
@@ -98,16 +158,16 @@ func selected(selector map[string]string) metav1.ListOptions {
 
 // deletedMeanwhile is the cause when an object that is waited for is deleted.
 // Pods come and go; the Deployment and the claim must not.
-func deletedMeanwhile(o observation) *Cause {
-	if !o.deleted {
+func deletedMeanwhile(o observation, namespace string, rollout Rollout) *Cause {
+	if !o.deleted && (!o.complete || len(o.objects) > 0) {
 		return nil
 	}
 	var ref Ref
-	switch object := o.object.(type) {
-	case *appsv1.Deployment:
-		ref = Ref{"Deployment", object.Namespace, object.Name}
-	case *corev1.PersistentVolumeClaim:
-		ref = claimRef(object)
+	switch o.source {
+	case "deployments":
+		ref = Ref{"Deployment", namespace, rollout.Deployment.Name}
+	case "persistentvolumeclaims":
+		ref = Ref{"PersistentVolumeClaim", namespace, rollout.Claim.Name}
 	default:
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"net/url"
+	"slices"
 	"strconv"
 
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
@@ -39,7 +41,7 @@ type gcConfig struct {
 func (p plan) daemonJSON() string {
 	config := daemonConfig{
 		Builder:            builderConfig{GC: gcConfig{Enabled: true, DefaultKeepStorage: strconv.FormatInt(p.cacheBytes, 10)}},
-		InsecureRegistries: p.InsecureRegistries,
+		InsecureRegistries: p.insecureRegistries(),
 		RegistryMirrors:    p.RegistryMirrors,
 	}
 	if !p.hasArg("--log-driver", "--log-opt") {
@@ -52,6 +54,20 @@ func (p plan) daemonJSON() string {
 		panic(err) // strings, bools and maps of strings always marshal
 	}
 	return string(text) + "\n"
+}
+
+// insecureRegistries are the user's and the mirrors that are spoken to in plain
+// HTTP: the builder of engines before 27 takes a mirror's scheme from here, and
+// not from its URL.
+func (p plan) insecureRegistries() []string {
+	registries := slices.Clone(p.InsecureRegistries)
+	for _, mirror := range p.RegistryMirrors {
+		u, err := url.Parse(mirror)
+		if err == nil && u.Scheme == "http" && !slices.Contains(registries, u.Host) {
+			registries = append(registries, u.Host)
+		}
+	}
+	return registries
 }
 
 // configHash changes when daemon.json does. It needs to differ, not to resist

@@ -126,7 +126,7 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 	if err != nil || how.NoWait {
 		return err
 	}
-	pod, err := i.waitReady(ctx, options, found.Deployment, applied)
+	pod, err := i.waitReady(ctx, found, applied)
 	if err != nil {
 		return err
 	}
@@ -268,18 +268,14 @@ func summary(changes []ObjectChange) string {
 
 // waitReady waits for claim and pod together: a claim may bind only once the
 // pod exists.
-func (i Instance) waitReady(ctx context.Context, options dind.Options, before *appsv1.Deployment, applied []cluster.Applied) (*corev1.Pod, error) {
-	rollout := cluster.Rollout{
-		Deployment: i.Name, Claim: dind.ClaimName(i.Name),
-		EarlierRefusal: cluster.EarlierRefusal(before),
-	}
-	if options.ExistingClaim != "" {
-		rollout.Claim = options.ExistingClaim
-	}
+func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applied []cluster.Applied) (*corev1.Pod, error) {
+	rollout := cluster.Rollout{Claim: found.Claim, EarlierRefusal: cluster.EarlierRefusal(found.Deployment)}
 	for _, a := range applied {
-		if deployment, is := a.Object.(*appsv1.Deployment); is {
-			rollout.Generation = deployment.Generation
-			rollout.Selector = deployment.Spec.Selector.MatchLabels
+		switch object := a.Object.(type) {
+		case *appsv1.Deployment:
+			rollout.Deployment = object
+		case *corev1.PersistentVolumeClaim:
+			rollout.Claim = object
 		}
 	}
 	var pod *corev1.Pod

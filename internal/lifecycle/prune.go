@@ -77,7 +77,9 @@ func (i Instance) PruneNow(ctx context.Context, overrides dind.PruneOverrides, l
 		if err != nil {
 			return err
 		}
-		if result, err := dind.ParsePruneResult(cluster.TerminationMessage(done)); err == nil {
+		if done == nil {
+			progress.Warn(i.Observer, "the job's pod is gone: how much it freed is not known")
+		} else if result, err := dind.ParsePruneResult(cluster.TerminationMessage(done)); err == nil {
 			report.ReclaimedBytes = &result.ReclaimedBytes
 		} else {
 			progress.Warn(i.Observer, "the job did not say how much it freed: "+err.Error())
