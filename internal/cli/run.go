@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -35,10 +36,13 @@ type program struct {
 	connect func(cluster.Connection) (*cluster.Cluster, error)
 	engine  func(context.Context, *cluster.Cluster, string) (lifecycle.Engine, error)
 	now     func() time.Time
+	// scanned is what is wrong with the command line apart from its values.
+	scanned dind.Problems
 }
 
 func (p *program) run(ctx context.Context, args []string) int {
 	app := p.app(args[0])
+	args, p.scanned = scan(app, args)
 	err := app.RunContext(ctx, args)
 	if err == nil {
 		return exitDone
@@ -74,13 +78,6 @@ func (p *program) app(startedAs string) *cli.App {
 		command.Flags = append(command.Flags, connectionFlags()...)
 		command.HideHelpCommand = true
 		command.CustomHelpTemplate = commandHelp(app.Name, command)
-		action := command.Action
-		command.Action = func(c *cli.Context) error {
-			if c.Args().Present() {
-				return leftover(c)
-			}
-			return action(c)
-		}
 	}
 	app.CustomAppHelpTemplate = appHelp(app)
 	return app
@@ -89,11 +86,11 @@ func (p *program) app(startedAs string) *cli.App {
 // noCommand answers a command line without a command, or with an unknown one.
 func (p *program) noCommand(c *cli.Context) error {
 	switch {
+	case len(p.scanned) > 0:
+		return misused(c, p.scanned...)
 	case c.Bool("version"):
 		_, err := fmt.Fprintln(p.streams.Out, "dindctl "+Version())
 		return err
-	case c.Args().Present():
-		return unknownCommand(c)
 	default:
 		return cli.ShowAppHelp(c)
 	}

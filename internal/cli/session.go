@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -31,7 +32,7 @@ type session struct {
 func (p *program) session(c *cli.Context) *session {
 	v := values{context: c, getenv: p.getenv}
 	s := &session{
-		values: v, program: p, streams: p.streams,
+		values: v, program: p, streams: p.streams, problems: slices.Clone(p.scanned),
 		name: v.text("name", dind.DefaultName),
 		connection: cluster.Connection{
 			Kubeconfig: v.text("kubeconfig", ""),
