@@ -26,8 +26,26 @@ type ran struct {
 // variables that dindctl printed lead to a daemon.
 func job(t *testing.T, namespace, image string, variables map[string]string, script string) ran {
 	t.Helper()
+	return runPod(t, namespace, jobPod(image, variables, awaitService+script))
+}
+
+// awaitService bridges the moment in which the cluster's nodes have yet to
+// learn where a Service leads to: nobody can tell when all have. The log says
+// whether it was needed.
+const awaitService = `tries=0
+until docker version >/dev/null 2>&1; do
+	tries=$((tries + 1))
+	if [ $tries -ge 100 ]; then docker version; exit 1; fi
+	sleep 0.1
+done
+if [ $tries -gt 0 ]; then echo "the Service led nowhere: $tries tries"; fi
+`
+
+// runPod runs a pod to its end and removes it.
+func runPod(t *testing.T, namespace string, pod *corev1.Pod) ran {
+	t.Helper()
 	pods := env.cluster.CoreV1().Pods(namespace)
-	pod := got[*corev1.Pod](t)(pods.Create(t.Context(), jobPod(image, variables, script), metav1.CreateOptions{}))
+	pod = got[*corev1.Pod](t)(pods.Create(t.Context(), pod, metav1.CreateOptions{}))
 	pod = podUntil(t, pod, func(pod *corev1.Pod) bool {
 		return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	})
@@ -38,7 +56,7 @@ func job(t *testing.T, namespace, image string, variables map[string]string, scr
 			outcome.code = int(end.ExitCode)
 		}
 	}
-	t.Logf("job %s: %s\n%s[exit code %d]", pod.Name, firstLine(script), outcome.log, outcome.code)
+	t.Logf("pod/%s ran: %s\n%s[exit code %d]", pod.Name, strings.TrimPrefix(pod.Spec.Containers[0].Command[3], awaitService), outcome.log, outcome.code)
 	must(t, pods.Delete(t.Context(), pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}))
 	return outcome
 }
@@ -92,9 +110,4 @@ func (r ran) want(t *testing.T, texts ...string) ran {
 		}
 	}
 	return r
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
 }

@@ -141,11 +141,15 @@ func (r result) says(t *testing.T, texts ...string) result {
 func decode[T any](t *testing.T, r result) T {
 	t.Helper()
 	var value T
-	read := func(text []byte, into any) error { return yaml.UnmarshalStrict(text, into) }
-	if strings.HasPrefix(r.stdout, "{") {
-		read = json.Unmarshal
+	// Every JSON document is a YAML document, but not the other way round.
+	document, err := []byte(r.stdout), error(nil)
+	if !strings.HasPrefix(r.stdout, "{") {
+		document, err = yaml.YAMLToJSONStrict(document)
 	}
-	if err := read([]byte(r.stdout), &value); err != nil {
+	if err == nil {
+		err = json.Unmarshal(document, &value)
+	}
+	if err != nil {
 		t.Fatalf("dindctl %s: stdout cannot be read: %v\n%s", strings.Join(r.args, " "), err, r.stdout)
 	}
 	return value

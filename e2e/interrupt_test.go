@@ -1,0 +1,119 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Ctrl-C while install waits: exit code 130, what to do next is said, and the
+// same command goes on from there with the same claim.
+func TestCtrlC(t *testing.T) {
+	t.Parallel()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	line := i.command("install", i.installOptions("--create-namespace")...)
+	c := prepare(t, nil, line...).start(t)
+	eventually(t, "the Deployment", func(ctx context.Context) (bool, error) {
+		_, err := env.cluster.AppsV1().Deployments(i.namespace).Get(ctx, i.name, metav1.GetOptions{})
+		return err == nil, ignoreNotFound(err)
+	})
+	must(t, c.Process.Signal(os.Interrupt))
+	r := c.wait(t).want(t, interrupted).says(t, "interrupted", "the same command continues from here")
+	equal(t, "stdout", r.stdout, "")
+
+	claim := i.claim(t)
+	i.variables = variablesOf(t, succeed(t, line...))
+	equal(t, "claim", i.claim(t).UID, claim.UID)
+	i.job(t, "docker version").want(t)
+}
+
+func ignoreNotFound(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// kill -9 at any moment, again and again: the next install makes it whole, and
+// the claim stays the one it was from the first moment it exists.
+func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	line := i.command("install", i.installOptions("--create-namespace")...)
+	kills := 5
+	if env.soak {
+		kills = 50
+	}
+	var claim types.UID
+	for range kills {
+		c := prepare(t, nil, line...).start(t)
+		moment := rand.N(2 * time.Second)
+		timer := time.AfterFunc(moment, func() { _ = c.Process.Kill() })
+		r := c.wait(t)
+		timer.Stop()
+		t.Logf("killed after %v: %s", moment, r.stderr)
+		found, err := env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Get(t.Context(), i.name+"-data", metav1.GetOptions{})
+		must(t, ignoreNotFound(err))
+		if err == nil && claim != "" && found.UID != claim {
+			t.Fatalf("the claim is another one after a kill at %v", moment)
+		}
+		if err == nil {
+			claim = found.UID
+		}
+	}
+	i.variables = variablesOf(t, succeed(t, line...))
+	if claim != "" {
+		equal(t, "claim", i.claim(t).UID, claim)
+	}
+	if s := statusOf(t, i); !s.Healthy || len(s.Objects) != 6 {
+		t.Errorf("not whole: %+v %+v", s.Objects, s.Problems)
+	}
+	i.job(t, "docker version").want(t)
+
+	c := prepare(t, nil, i.command("uninstall", "--delete-data", "--yes")...).start(t)
+	time.AfterFunc(rand.N(time.Second), func() { _ = c.Process.Kill() })
+	c.wait(t)
+	again := dindctl(t, i.command("uninstall", "--delete-data", "--yes")...)
+	if again.code != done && again.code != notInstalled {
+		t.Errorf("uninstall after a killed uninstall ends with %d", again.code)
+	}
+	equal(t, "what is left", i.leftOver(t), nil)
+}
+
+// --timeout holds: a command that waits for what will not come ends soon after.
+func TestTimeoutHolds(t *testing.T) {
+	t.Parallel()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: "docker:no-such-engine-dind"}
+	const timeout = 10 * time.Second
+	r := dindctl(t, i.command("install", i.installOptions("--create-namespace", "--timeout", timeout.String())...)...)
+	r.want(t, notReady).says(t, i.image, "next: ")
+	if r.took > timeout+5*time.Second {
+		t.Errorf("it took %v", r.took)
+	}
+	if !strings.Contains(r.stderr, "pull") {
+		t.Errorf("the cause is not named:\n%s", r.stderr)
+	}
+
+	// The same as a document, and the way out: the right image.
+	again := dindctl(t, i.command("install", i.installOptions("--timeout", timeout.String(), "-o", "json")...)...).want(t, notReady)
+	failure := decode[map[string]struct {
+		Message, Hint, Reason string
+		Code                  int
+	}](t, again)["error"]
+	if failure.Code != notReady || !strings.Contains(failure.Message, i.image) || failure.Hint == "" {
+		t.Errorf("the document's error: %+v", failure)
+	}
+	claim := i.claim(t)
+	i.image = env.newest()
+	i.install(t)
+	equal(t, "claim", i.claim(t).UID, claim.UID)
+}

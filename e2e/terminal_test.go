@@ -1,0 +1,117 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// What a terminal shows: a spinner on stderr, nothing of it in stdout, and a
+// cursor that is never left hidden; without colour, without a spinner, or
+// without anything where the user or the environment says so.
+func TestOnATerminal(t *testing.T) {
+	t.Parallel()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	line := i.command("install", i.installOptions("--create-namespace")...)
+	tests := []struct {
+		name             string // in this order: the first one has something to wait for
+		variables        []string
+		options          []string
+		spinner, colours bool
+		shows            string
+	}{
+		{"a terminal", nil, nil, true, true, "✓"},
+		{"NO_COLOR", []string{"NO_COLOR=1"}, nil, true, false, "✓ Pod"},
+		{"--no-color", nil, []string{"--no-color"}, true, false, "✓ Pod"},
+		{"CI", []string{"CI=true"}, nil, false, true, "Pod: "},
+		{"TERM=dumb", []string{"TERM=dumb"}, nil, false, false, "Pod: "},
+		{"-v", nil, []string{"-v"}, false, true, "Pod ..."},
+		{"-q", nil, []string{"-q"}, false, false, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r, screen := onTerminal(t, tt.variables, append(line, tt.options...)...)
+			r.want(t, done)
+			variablesOf(t, r)
+			if strings.Contains(r.stdout, "\x1b") {
+				t.Errorf("stdout has controls: %q", r.stdout)
+			}
+			if !strings.Contains(screen, tt.shows) || tt.shows == "" && screen != "" {
+				t.Errorf("the screen does not show %q: %q", tt.shows, screen)
+			}
+			if has := strings.ContainsAny(screen, "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"); has != tt.spinner {
+				t.Errorf("a spinner: %v, want %v: %q", has, tt.spinner, screen)
+			}
+			if has := strings.Contains(screen, "\x1b[3"); has && !tt.colours {
+				t.Errorf("colours: %q", screen)
+			}
+			if hidden := strings.LastIndex(screen, "\x1b[?25l"); hidden > strings.LastIndex(screen, "\x1b[?25h") {
+				t.Errorf("the cursor is left hidden: %q", screen)
+			}
+		})
+	}
+	succeed(t, i.command("uninstall")...)
+	for _, name := range []string{"status", "prune-now"} {
+		r, screen := onTerminal(t, nil, i.command(name, "-o", "yaml")...)
+		r.want(t, notInstalled)
+		if failure := decode[map[string]map[string]any](t, r); failure["error"]["code"] == nil {
+			t.Errorf("%s: no error in the document: %s", name, r.stdout)
+		}
+		if strings.Contains(screen, "\x1b[?25l") {
+			t.Errorf("%s hides the cursor: %q", name, screen)
+		}
+	}
+}
+
+// Without a terminal -q prints nothing but the result, and warnings.
+func TestQuietAndYAML(t *testing.T) {
+	t.Parallel()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	r := succeed(t, i.command("install", i.installOptions("--create-namespace", "-o", "yaml")...)...)
+	outcome := decode[installed](t, r)
+	equal(t, "changes", outcome.changes(), []string{"created"})
+	for _, name := range []string{"install", "status", "env", "prune-now"} {
+		options := []string{"-q"}
+		if name == "install" {
+			options = i.installOptions("-q")
+		}
+		r := succeed(t, i.command(name, options...)...)
+		if r.stderr != "" || r.stdout == "" {
+			t.Errorf("%s -q: stdout %q, stderr %q", name, r.stdout, r.stderr)
+		}
+		var document any
+		r = dindctl(t, append(i.command(name, options...), "-o", "yaml", "--as", "e2e-nobody")...).want(t, failed)
+		if err := yaml.UnmarshalStrict([]byte(r.stdout), &document); err != nil || r.stderr != "" {
+			t.Errorf("%s -o yaml of a failure: %v\nstdout %s\nstderr %s", name, err, r.stdout, r.stderr)
+		}
+	}
+}
+
+// uninstall --delete-data asks for the installation's name: without a terminal
+// it refuses, and another answer than the name is a no.
+func TestDeletingDataIsConfirmed(t *testing.T) {
+	t.Parallel()
+	i := install(t, env.newest())
+	i.settle(t)
+	before := i.objects(t)
+	line := i.command("uninstall", "--delete-data")
+
+	dindctl(t, line...).want(t, usage).says(t, "--yes")
+	equal(t, "objects without a terminal", i.objects(t), before)
+	for _, answer := range []string{"y", "yes", "", "docker"} {
+		r, screen := answering(t, "to go on:", answer, line...)
+		r.want(t, failed)
+		if !strings.Contains(screen, "nothing was changed") {
+			t.Errorf("after the answer %q: %q", answer, screen)
+		}
+	}
+	r, _ := answering(t, "to go on:", "\x03", line...)
+	r.want(t, interrupted)
+	equal(t, "objects after other answers", i.objects(t), before)
+	r, _ = answering(t, "to go on:", i.name, line...)
+	r.want(t, done)
+	equal(t, "what is left", i.leftOver(t), nil)
+}
