@@ -24,9 +24,9 @@ type session struct {
 	raw     net.Conn
 	// alive ends, with ErrLost, soon after the connection is gone.
 	alive context.Context
-	// mute says that a dial got no reply in all its time. Connections that are
-	// open may yet work; new ones are better off elsewhere.
-	mute atomic.Bool
+	// unfit says that a dial failed on it, or got no reply in all its time.
+	// Connections that are open may yet work; new ones are better off elsewhere.
+	unfit atomic.Bool
 }
 
 // newSession speaks SPDY over raw, which it closes when the session ends.

@@ -21,8 +21,8 @@ import (
 
 // Dialer opens connections to the ports of one pod. All of them share one
 // streaming connection to the API server, opened by the first dial, and opened
-// anew by a later one if it has died or stopped replying meanwhile. It is safe
-// for concurrent use.
+// anew by a later one if it has died or does not reply. It is safe for
+// concurrent use.
 type Dialer struct {
 	config         *rest.Config
 	url            *url.URL
@@ -95,11 +95,11 @@ func (d *Dialer) DialContext(ctx context.Context, port int) (net.Conn, error) {
 		if errors.As(err, &refused) {
 			return nil, refused
 		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			s.mute.Store(true)
+		if !errors.Is(err, context.Canceled) {
+			s.unfit.Store(true)
 		}
-		// That a shared tunnel died before this dial is no reason to fail it.
-		if fresh || ctx.Err() != nil || !s.dead() {
+		// What is wrong with a shared tunnel is no reason to fail this dial.
+		if fresh || ctx.Err() != nil {
 			return nil, d.openError(err)
 		}
 	}
@@ -117,7 +117,7 @@ func (d *Dialer) session(ctx context.Context) (s *session, fresh bool, err error
 		return nil, false, context.Cause(ctx)
 	}
 	if n := len(d.sessions); n > 0 {
-		if s := d.sessions[n-1]; !s.dead() && !s.mute.Load() {
+		if s := d.sessions[n-1]; !s.dead() && !s.unfit.Load() {
 			return s, false, nil
 		}
 	}

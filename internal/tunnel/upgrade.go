@@ -16,7 +16,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	subprotocol "k8s.io/apimachinery/pkg/util/portforward"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
@@ -118,7 +117,7 @@ func upgradeSPDY(ctx context.Context, config *rest.Config, target *url.URL) (*se
 	}
 	body, upgraded := resp.Body.(io.ReadWriteCloser)
 	if resp.StatusCode != http.StatusSwitchingProtocols || !upgraded {
-		defer utilnet.CloseIdleConnectionsFor(transport)
+		defer func() { _ = raw.Close() }() // else it idles in the transport
 		defer func() { _ = resp.Body.Close() }()
 		return nil, refusal(resp)
 	}
