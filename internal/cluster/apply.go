@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -67,7 +68,7 @@ func NewPlan(wanted []Desired, live func(Ref) metav1.Object) (*Plan, error) {
 	for _, want := range wanted {
 		step := planned{desired: want, live: live(want.Ref)}
 		if step.live != nil {
-			if !Owned(step.live) {
+			if !Owned(step.live) || otherInstance(step.live, want.want) {
 				foreign.Refs = append(foreign.Refs, want.Ref)
 				continue
 			}
@@ -90,6 +91,18 @@ func NewPlan(wanted []Desired, live func(Ref) metav1.Object) (*Plan, error) {
 
 // Owned tells whether an object carries dindctl's label.
 func Owned(object metav1.Object) bool { return object.GetLabels()[ManagedByLabel] == ManagedBy }
+
+// otherInstance tells whether the live object belongs to another installation
+// than the wanted one: names of objects without a namespace are put together
+// from two names, and two pairs may come to the same.
+func otherInstance(live metav1.Object, want any) bool {
+	fields, err := asMap(want)
+	if err != nil {
+		return false
+	}
+	instance, named, _ := unstructured.NestedString(fields, "metadata", "labels", InstanceLabel)
+	return named && live.GetLabels()[InstanceLabel] != instance
+}
 
 func difference(live metav1.Object, want any) ([]FieldChange, error) {
 	liveFields, err := asMap(live)

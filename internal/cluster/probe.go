@@ -40,10 +40,10 @@ func (c *Cluster) StorageClasses(ctx context.Context) ([]storagev1.StorageClass,
 	return list.Items, nil
 }
 
-// Nodes lists the nodes that have all of these labels; nil takes every node.
-func (c *Cluster) Nodes(ctx context.Context, labels map[string]string) ([]corev1.Node, error) {
-	list, err := retried(ctx, func(ctx context.Context) (*corev1.NodeList, error) {
-		return c.Client.CoreV1().Nodes().List(ctx, selected(labels))
+// PersistentVolumes lists the cluster's volumes.
+func (c *Cluster) PersistentVolumes(ctx context.Context) ([]corev1.PersistentVolume, error) {
+	list, err := retried(ctx, func(ctx context.Context) (*corev1.PersistentVolumeList, error) {
+		return c.Client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
 	})
 	if err != nil {
 		return nil, err

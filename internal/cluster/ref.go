@@ -15,10 +15,11 @@ type Ref struct {
 // String is how kubectl prints it: deployment/docker-dind.
 func (r Ref) String() string { return strings.ToLower(r.Kind) + "/" + r.Name }
 
-// Labels that mark an object as dindctl's own; see
+// Labels that mark an object as dindctl's own, and say of which installation; see
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
 const (
 	ManagedByLabel = "app.kubernetes.io/managed-by"
+	InstanceLabel  = "app.kubernetes.io/instance"
 	ManagedBy      = "dindctl"
 	// FieldManager is under which name dindctl owns fields in server-side apply.
 	FieldManager = "dindctl"

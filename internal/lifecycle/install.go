@@ -243,11 +243,12 @@ func (i Instance) removeUnwanted(ctx context.Context, found cluster.Inventory, w
 			unwanted = append(unwanted, item)
 		}
 	}
+	gone, err := i.deleteAll(ctx, unwanted)
 	var changes []ObjectChange
-	for _, item := range unwanted {
-		changes = append(changes, ObjectChange{item.Ref.Kind, item.Ref.Name, "deleted"})
+	for _, ref := range gone {
+		changes = append(changes, ObjectChange{ref.Kind, ref.Name, "deleted"})
 	}
-	return changes, i.Cluster.Delete(ctx, unwanted, func(cluster.Ref) {})
+	return changes, err
 }
 
 // summary counts the changes: "6 created", "1 configured, 5 unchanged".

@@ -50,7 +50,7 @@ func grants() []grant {
 			wanted: func(_ dind.Options, how InstallOptions) bool { return how.CreateNamespace },
 		},
 		{group: "storage.k8s.io", resource: "storageclasses", verbs: object, clusterScoped: true, wanted: local},
-		{resource: "persistentvolumes", verbs: object, clusterScoped: true, wanted: local},
+		{resource: "persistentvolumes", verbs: append([]string{"list"}, object...), clusterScoped: true, wanted: local},
 		{
 			group: "storage.k8s.io", resource: "storageclasses", verbs: []string{"list"}, clusterScoped: true,
 			optional: "checking the storage class beforehand",

@@ -3,8 +3,12 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
@@ -44,8 +48,15 @@ type KeptObject struct {
 func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, error) {
 	removal := Removal{name: i.Name, namespace: i.Cluster.Namespace}
 	found, err := i.find(ctx)
+	if err == nil && deleteData && found.Claim == nil {
+		err = i.findLocalStorage(ctx, &found)
+	}
 	if err != nil {
 		return removal, err
+	}
+	shared := ""
+	if deleteData && found.StorageClass != nil {
+		shared = i.classInUse(ctx, found)
 	}
 	if len(found.Items()) == 0 {
 		return removal, i.notInstalled(found)
@@ -55,6 +66,8 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 		switch {
 		case item.Ref.Kind == "StorageClass" && !deleteData:
 			// Shared by every local volume; not worth a word unless asked for.
+		case item.Ref.Kind == "StorageClass" && shared != "":
+			removal.keep(item.Ref, shared)
 		case !cluster.Owned(item.Object):
 			removal.keep(item.Ref, "not made by dindctl")
 		case storage && !deleteData:
@@ -73,6 +86,37 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 		})
 	}
 	return removal, nil
+}
+
+// findLocalStorage adds what an interrupted removal may have left: the volume
+// and the class of a local claim that is gone. A user who may not read them
+// cannot have made them.
+func (i Instance) findLocalStorage(ctx context.Context, found *cluster.Inventory) error {
+	left, err := i.Cluster.Read(ctx, cluster.Names{
+		PersistentVolume: dind.VolumeObjectName(i.Cluster.Namespace, i.Name),
+		StorageClass:     dind.LocalStorageClass,
+	})
+	if apierrors.IsForbidden(err) || left.PersistentVolume == nil {
+		return nil
+	}
+	found.PersistentVolume, found.StorageClass = left.PersistentVolume, left.StorageClass
+	return err
+}
+
+// classInUse says why the class of local volumes has to stay; empty where no
+// other volume is of it.
+func (i Instance) classInUse(ctx context.Context, found cluster.Inventory) string {
+	volumes, err := i.Cluster.PersistentVolumes(ctx)
+	if err != nil {
+		return "whether other volumes use it could not be read"
+	}
+	for _, volume := range volumes {
+		other := found.PersistentVolume == nil || volume.Name != found.PersistentVolume.Name
+		if other && volume.Spec.StorageClassName == found.StorageClass.Name {
+			return "other local volumes use it"
+		}
+	}
+	return ""
 }
 
 func (r *Removal) keep(ref cluster.Ref, reason string) {
@@ -145,16 +189,29 @@ func (i Instance) leftoverJobs(ctx context.Context) []cluster.Item {
 	return items
 }
 
+// deleteAll deletes the objects and gives those that are gone, whatever became
+// of the others.
+func (i Instance) deleteAll(ctx context.Context, items []cluster.Item) ([]cluster.Ref, error) {
+	gone := make(chan cluster.Ref, len(items))
+	err := i.Cluster.Delete(ctx, items, func(ref cluster.Ref) { gone <- ref })
+	close(gone)
+	return slices.Collect(func(yield func(cluster.Ref) bool) {
+		for ref := range gone {
+			if !yield(ref) {
+				return
+			}
+		}
+	}), err
+}
+
 func (i Instance) remove(ctx context.Context, step string, items []cluster.Item, outcome *Uninstallation) error {
 	if len(items) == 0 {
 		return nil
 	}
 	return progress.Step(i.Observer, step, func(update func(string)) error {
 		update(fmt.Sprintf("removing %d", len(items)))
-		gone := make(chan cluster.Ref, len(items))
-		err := i.Cluster.Delete(ctx, items, func(ref cluster.Ref) { gone <- ref })
-		close(gone)
-		for ref := range gone {
+		gone, err := i.deleteAll(ctx, items)
+		for _, ref := range gone {
 			outcome.Removed = append(outcome.Removed, RemovedObject{ref.Kind, ref.Name})
 		}
 		if err == nil {

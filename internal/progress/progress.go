@@ -2,6 +2,8 @@
 // that does it to whoever shows it. It has no output of its own.
 package progress
 
+import "sync"
+
 // Kind says what an Event reports.
 type Kind int
 
@@ -45,10 +47,12 @@ var Silent Observer = Func(func(Event) {})
 
 // Step runs one step and reports its course: Started before, Done or Failed
 // after, whatever happens in between, so that no failure (a panic included)
-// leaves a step open. run may call update to say what is going on; the last
-// detail given that way is repeated with Done. The error is run's own.
+// leaves a step open. run may call update, from any goroutine, to say what is
+// going on; the last detail given that way is repeated with Done. The error is
+// run's own.
 func Step(o Observer, name string, run func(update func(detail string)) error) (err error) {
 	o.Observe(Event{Kind: Started, Step: name})
+	var mu sync.Mutex
 	var last string
 	finished := false
 	defer func() {
@@ -62,6 +66,8 @@ func Step(o Observer, name string, run func(update func(detail string)) error) (
 		}
 	}()
 	err = run(func(detail string) {
+		mu.Lock()
+		defer mu.Unlock()
 		if detail == last {
 			return
 		}
