@@ -8,6 +8,9 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+
 	"github.com/dindctl/dindctl/internal/cli"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -19,6 +22,9 @@ func run() int {
 	defer stop()
 	// The first signal asks to stop cleanly; a second one is taken at its word.
 	context.AfterFunc(ctx, stop)
+	// client-go logs what it cannot return, between the lines of a spinner; all
+	// that matters of it comes back as an error too.
+	klog.SetLogger(logr.Discard())
 	streams := terminal.NewStreams(os.Stdin, os.Stdout, os.Stderr, os.Getenv)
 	return cli.Run(ctx, os.Args, os.Getenv, streams)
 }

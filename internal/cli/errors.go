@@ -34,6 +34,8 @@ var (
 	errNotConfirmed = errors.New("not confirmed: nothing was changed")
 	// errUnhealthy ends a command whose result, already printed, says it all.
 	errUnhealthy = errors.New("unhealthy")
+	// errWatchEnded ends a watch the usual way, by an interrupt.
+	errWatchEnded = errors.New("interrupted")
 )
 
 // failure is an error in the user's terms.
@@ -193,6 +195,9 @@ func refs(list []cluster.Ref) string {
 func (p *program) fail(ctx context.Context, err error) int {
 	if errors.Is(err, errUnhealthy) {
 		return exitNotReady
+	}
+	if errors.Is(err, errWatchEnded) {
+		return exitInterrupted
 	}
 	f := describe(err, p.ended(ctx, err))
 	if as := p.outputAsked(); as != formatText {

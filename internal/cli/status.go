@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -66,36 +67,48 @@ func (s *session) watchStatus(ctx context.Context) error {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for first := true; ; first = false {
-		var frame bytes.Buffer
-		status, err := s.status(ctx)
-		var missing *lifecycle.NotInstalledError
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.As(err, &missing):
-			frame.WriteString(err.Error() + "\n")
-		case err != nil:
-			return err
-		case s.output == formatText:
-			err = writeStatus(&frame, s.streams, status, s.program.now())
-		default:
-			if s.output == formatYAML && !first {
-				frame.WriteString("---\n")
-			}
-			err = document(&frame, s.output, status)
+		frame, err := s.frame(ctx, first)
+		if ctx.Err() != nil {
+			return errWatchEnded
 		}
 		if err == nil {
-			err = s.show(frame.Bytes(), first)
+			err = s.show(frame, first)
 		}
-		if err != nil && missing == nil {
+		if err != nil {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return errWatchEnded
 		case <-ticker.C:
 		}
 	}
+}
+
+// frame is one look, drawn.
+func (s *session) frame(ctx context.Context, first bool) ([]byte, error) {
+	var frame bytes.Buffer
+	status, err := s.status(ctx)
+	var missing *lifecycle.NotInstalledError
+	switch {
+	case err != nil && !errors.As(err, &missing):
+		return nil, err
+	case s.output == formatText && missing != nil:
+		fmt.Fprintln(&frame, missing)
+		return frame.Bytes(), nil
+	case s.output == formatText:
+		err = writeStatus(&frame, s.streams, status, s.program.now())
+		return frame.Bytes(), err
+	}
+	if s.output == formatYAML && !first {
+		frame.WriteString("---\n")
+	}
+	var result any = status
+	if missing != nil {
+		result = map[string]failure{"error": describe(err, endedError{})}
+	}
+	err = document(&frame, s.output, result)
+	return frame.Bytes(), err
 }
 
 func (s *session) show(frame []byte, first bool) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -130,16 +131,37 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 	if err != nil {
 		return err
 	}
-	return progress.Step(i.Observer, "Daemon", func(update func(string)) error {
-		update("asking the daemon through a port-forward")
-		info, err := i.ask(ctx, pod)
-		if err != nil {
-			return err
-		}
-		outcome.Daemon = &info
-		update(fmt.Sprintf("answers as Docker Engine %s, storage driver %s", info.Version, info.StorageDriver))
-		return nil
+	return i.prove(ctx, pod, outcome)
+}
+
+// prove asks the daemon and makes sure that the Service leads to it. The
+// port-forward proves the daemon and not the way to it; the two do not depend
+// on each other.
+func (i Instance) prove(ctx context.Context, pod *corev1.Pod, outcome *Installation) error {
+	proving, ctx := errgroup.WithContext(ctx)
+	proving.Go(func() error {
+		return progress.Step(i.Observer, "Daemon", func(update func(string)) error {
+			update("asking the daemon through a port-forward")
+			info, err := i.ask(ctx, pod)
+			if err != nil {
+				return err
+			}
+			outcome.Daemon = &info
+			update(fmt.Sprintf("answers as Docker Engine %s, storage driver %s", info.Version, info.StorageDriver))
+			return nil
+		})
 	})
+	proving.Go(func() error {
+		return progress.Step(i.Observer, "Service", func(update func(string)) error {
+			update("waiting for it to lead to the pod")
+			if err := i.Cluster.WaitEndpoint(ctx, i.Name, pod); err != nil {
+				return err
+			}
+			update("leads to the pod")
+			return nil
+		})
+	})
+	return proving.Wait()
 }
 
 // place says where the installation is: which cluster, in the kubeconfig's

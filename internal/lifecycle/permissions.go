@@ -41,6 +41,7 @@ func grants() []grant {
 		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now, and removing its Jobs"},
 		{resource: "pods", verbs: []string{"list", "watch"}},
 		{resource: "pods/portforward", verbs: []string{"get", "create"}},
+		{group: "discovery.k8s.io", resource: "endpointslices", verbs: []string{"list", "watch"}},
 		{resource: "events", verbs: []string{"list", "watch"}},
 		{resource: "pods/log", verbs: []string{"get"}, optional: "showing the last lines of a daemon that crashes"},
 		{resource: "pods/exec", verbs: []string{"get", "create"}, optional: "showing the size of the disk in status"},

@@ -44,7 +44,7 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 		return state, append(problems, Problem{
 			Object: object, Reason: "RunsUnknown", Severity: SeverityWarning,
 			Message: "The last clean-up could not be read: " + err.Error(),
-			Hint:    "Reading it takes the permission to list jobs.",
+			Hint:    hintFor(err, "list jobs.batch", "`dindctl status` looks again."),
 		})
 	}
 	if len(runs) == 0 {

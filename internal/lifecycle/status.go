@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -107,6 +108,13 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		prune, pruneProblems = i.pruneState(ctx, found.CronJob, pods)
 		return nil
 	})
+	var serviceProblems []Problem
+	if verdict.Ready && found.Service != nil {
+		asking.Go(func() error {
+			serviceProblems = i.serviceState(ctx, verdict.Pod)
+			return nil
+		})
+	}
 	if verdict.Ready {
 		asking.Go(func() error {
 			status.Daemon, status.Disk, daemonProblems = i.daemonState(ctx, verdict.Pod.Name)
@@ -118,12 +126,38 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		return status, err
 	}
 	status.Prune = prune
-	status.Problems = append(append(status.Problems, daemonProblems...), pruneProblems...)
+	status.Problems = slices.Concat(status.Problems, serviceProblems, daemonProblems, pruneProblems)
 	status.Healthy = true
 	for _, problem := range status.Problems {
 		status.Healthy = status.Healthy && problem.Severity != SeverityError
 	}
 	return status, nil
+}
+
+// serviceState tells whether jobs reach the pod by the Service's name.
+func (i Instance) serviceState(ctx context.Context, pod *corev1.Pod) []Problem {
+	endpoints, err := i.Cluster.Endpoints(ctx, i.Name)
+	if err != nil {
+		return []Problem{{
+			Object: "service/" + i.Name, Reason: "EndpointsUnknown", Severity: SeverityWarning,
+			Message: "Whether the Service leads to the pod could not be read: " + err.Error(),
+			Hint:    hintFor(err, "list endpointslices.discovery.k8s.io", "`dindctl status` looks again."),
+		}}
+	}
+	if cluster.LeadsTo(endpoints, pod) {
+		return nil
+	}
+	cause := i.Cluster.NoEndpoint(i.Name, pod.Name)
+	return []Problem{{cause.Object.String(), cause.Reason, cause.Message, cause.Hint, SeverityError}}
+}
+
+// hintFor is the way out of an error: the permission to ask for where that is
+// what was missing, and otherwise the given hint.
+func hintFor(err error, permission, otherwise string) string {
+	if apierrors.IsForbidden(err) {
+		return "Ask for the permission to " + permission + "; `dindctl check --print-role` prints all that dindctl uses."
+	}
+	return otherwise
 }
 
 func pointers(pods []corev1.Pod) []*corev1.Pod {
@@ -178,7 +212,7 @@ func (i Instance) daemonState(ctx context.Context, pod string) (info *daemon.Inf
 		problems = append(problems, Problem{
 			Object: object, Reason: "DaemonUnreachable", Severity: SeverityError,
 			Message: (&DaemonError{Pod: pod, Err: engineErr}).Error(),
-			Hint:    fmt.Sprintf("kubectl logs -n %s %s", i.Cluster.Namespace, pod),
+			Hint:    hintFor(engineErr, "create pods/portforward", fmt.Sprintf("kubectl logs -n %s %s", i.Cluster.Namespace, pod)),
 		})
 	}
 	if usageErr != nil && engineErr == nil {
@@ -189,15 +223,12 @@ func (i Instance) daemonState(ctx context.Context, pod string) (info *daemon.Inf
 		})
 	}
 	if volumeErr != nil {
-		problem := Problem{
+		problems = append(problems, Problem{
 			Object: object, Reason: "FileSystemUnknown", Severity: SeverityWarning,
 			Message: "The size of the file system could not be read: " + volumeErr.Error(),
-			Hint:    fmt.Sprintf("kubectl exec -n %s %s -- df %s", i.Cluster.Namespace, pod, dind.DataRoot),
-		}
-		if apierrors.IsForbidden(volumeErr) {
-			problem.Hint = "Reading it takes the permission to create pods/exec."
-		}
-		problems = append(problems, problem)
+			Hint: hintFor(volumeErr, "create pods/exec",
+				fmt.Sprintf("kubectl exec -n %s %s -- df %s", i.Cluster.Namespace, pod, dind.DataRoot)),
+		})
 	}
 	return info, newDisk(volume, usage), problems
 }

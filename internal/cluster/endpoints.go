@@ -1,0 +1,109 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// WaitEndpoint waits until the Service leads to the pod, as far as the API can
+// tell: an EndpointSlice lists the pod as ready. The nodes' proxies follow
+// within their own sync period, which nothing in the API shows. The errors are
+// those of WaitReady.
+func (c *Cluster) WaitEndpoint(ctx context.Context, service string, pod *corev1.Pod) error {
+	began := time.Now()
+	slices := c.endpointSource(service)
+	known := map[types.UID]*discoveryv1.EndpointSlice{}
+	err := until(ctx, []source{slices}, func(o observation) (more []source, done bool, err error) {
+		if o.complete {
+			clear(known)
+		} else {
+			o.objects = []runtime.Object{o.object}
+		}
+		for _, object := range o.objects {
+			slice := object.(*discoveryv1.EndpointSlice)
+			if o.deleted {
+				delete(known, slice.UID)
+				continue
+			}
+			known[slice.UID] = slice
+		}
+		for _, slice := range known {
+			if leadsTo(slice, pod.UID) {
+				return nil, true, nil
+			}
+		}
+		return nil, false, nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		ref := Ref{"Service", c.Namespace, service}
+		return c.notReady(ctx, ref, Verdict{Cause: noEndpoint(ref, pod.Name)}, began)
+	}
+	return err
+}
+
+// Endpoints lists the EndpointSlices of a Service.
+func (c *Cluster) Endpoints(ctx context.Context, service string) ([]runtime.Object, error) {
+	objects, _, err := c.endpointSource(service).list(ctx)
+	return objects, err
+}
+
+// LeadsTo tells whether one of the EndpointSlices lists the pod as ready.
+func LeadsTo(slices []runtime.Object, pod *corev1.Pod) bool {
+	for _, object := range slices {
+		if slice, is := object.(*discoveryv1.EndpointSlice); is && leadsTo(slice, pod.UID) {
+			return true
+		}
+	}
+	return false
+}
+
+// NoEndpoint is the cause when a Service does not lead to a ready pod.
+func (c *Cluster) NoEndpoint(service, pod string) *Cause {
+	return noEndpoint(Ref{"Service", c.Namespace, service}, pod)
+}
+
+func noEndpoint(service Ref, pod string) *Cause {
+	return &Cause{
+		Reason: "NoEndpoint", Object: service,
+		Message: fmt.Sprintf("The Service does not lead to the pod %s: jobs cannot reach the daemon by its name.", pod),
+		Hint:    "`dindctl install` repairs the Service's selector and port.",
+	}
+}
+
+func leadsTo(slice *discoveryv1.EndpointSlice, pod types.UID) bool {
+	for _, endpoint := range slice.Endpoints {
+		ready := endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready
+		if ready && endpoint.TargetRef != nil && endpoint.TargetRef.UID == pod {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Cluster) endpointSource(service string) source {
+	options := selected(map[string]string{discoveryv1.LabelServiceName: service})
+	client := c.Client.DiscoveryV1().EndpointSlices(c.Namespace)
+	return source{
+		name: "endpointslices", open: client.Watch, options: options,
+		list: func(ctx context.Context) ([]runtime.Object, string, error) {
+			list, err := retried(ctx, func(ctx context.Context) (*discoveryv1.EndpointSliceList, error) {
+				return client.List(ctx, options)
+			})
+			if err != nil {
+				return nil, "", err
+			}
+			objects := make([]runtime.Object, len(list.Items))
+			for i := range list.Items {
+				objects[i] = &list.Items[i]
+			}
+			return objects, list.ResourceVersion, nil
+		},
+	}
+}
