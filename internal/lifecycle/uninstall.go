@@ -3,7 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
-	"slices"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -189,19 +189,23 @@ func (i Instance) leftoverJobs(ctx context.Context) []cluster.Item {
 	return items
 }
 
-// deleteAll deletes the objects and gives those that are gone, whatever became
-// of the others.
+// deleteAll deletes the objects and gives those that are gone, in the order of
+// the items, whatever became of the others.
 func (i Instance) deleteAll(ctx context.Context, items []cluster.Item) ([]cluster.Ref, error) {
-	gone := make(chan cluster.Ref, len(items))
-	err := i.Cluster.Delete(ctx, items, func(ref cluster.Ref) { gone <- ref })
-	close(gone)
-	return slices.Collect(func(yield func(cluster.Ref) bool) {
-		for ref := range gone {
-			if !yield(ref) {
-				return
-			}
+	var mu sync.Mutex
+	gone := map[cluster.Ref]bool{}
+	err := i.Cluster.Delete(ctx, items, func(ref cluster.Ref) {
+		mu.Lock()
+		defer mu.Unlock()
+		gone[ref] = true
+	})
+	var refs []cluster.Ref
+	for _, item := range items {
+		if gone[item.Ref] {
+			refs = append(refs, item.Ref)
 		}
-	}), err
+	}
+	return refs, err
 }
 
 func (i Instance) remove(ctx context.Context, step string, items []cluster.Item, outcome *Uninstallation) error {
