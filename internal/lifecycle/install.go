@@ -3,13 +3,6 @@ package lifecycle
 import (
 	"context"
 	"fmt"
-	"sort"
-	"strings"
-	"time"
-
-	"golang.org/x/sync/errgroup"
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
@@ -134,36 +127,6 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 	return i.prove(ctx, pod, outcome)
 }
 
-// prove asks the daemon and makes sure that the Service leads to it. The
-// port-forward proves the daemon and not the way to it; the two do not depend
-// on each other.
-func (i Instance) prove(ctx context.Context, pod *corev1.Pod, outcome *Installation) error {
-	proving, ctx := errgroup.WithContext(ctx)
-	proving.Go(func() error {
-		return progress.Step(i.Observer, "Daemon", func(update func(string)) error {
-			update("asking the daemon through a port-forward")
-			info, err := i.ask(ctx, pod)
-			if err != nil {
-				return err
-			}
-			outcome.Daemon = &info
-			update(fmt.Sprintf("answers as Docker Engine %s, storage driver %s", info.Version, info.StorageDriver))
-			return nil
-		})
-	})
-	proving.Go(func() error {
-		return progress.Step(i.Observer, "Service", func(update func(string)) error {
-			update("waiting for it to lead to the pod")
-			if err := i.Cluster.WaitEndpoint(ctx, i.Name, pod); err != nil {
-				return err
-			}
-			update("leads to the pod")
-			return nil
-		})
-	})
-	return proving.Wait()
-}
-
 // place says where the installation is: which cluster, in the kubeconfig's
 // words, and which namespace.
 func (i Instance) place() string {
@@ -186,148 +149,9 @@ func (i Instance) installNames(options dind.Options) cluster.Names {
 	return names
 }
 
-// preflight runs the checks that ask the cluster. What they warn of is told;
-// what fails ends the installation before it changed anything.
-func (i Instance) preflight(ctx context.Context, input checkInput) error {
-	results := runChecks(ctx, preflight(), input)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if failed := failedChecks(results); len(failed) > 0 {
-		return &CheckFailedError{Failed: failed}
-	}
-	for _, result := range results {
-		if result.Verdict == VerdictWarning {
-			progress.Warn(i.Observer, result.Name+": "+result.Reason)
-		}
-	}
-	return nil
-}
-
-// retryRefused makes the controllers try at once to create a pod that was
-// refused before and that nothing else has changed: they would do so by
-// themselves only after a pause that grows to a quarter of an hour. An
-// annotation of the Deployment is copied to its ReplicaSet, whose change is
-// what its controller acts on.
-func (i Instance) retryRefused(ctx context.Context, before *appsv1.Deployment, applied []cluster.Applied) error {
-	if cluster.EarlierRefusal(before) == nil {
-		return nil
-	}
-	for _, a := range applied {
-		if a.Ref.Kind == "Deployment" && a.Change == cluster.Unchanged {
-			return i.Cluster.Annotate(ctx, i.Name, dind.RetriedAnnotation, i.Now().UTC().Format(time.RFC3339Nano))
-		}
-	}
-	return nil
-}
-
 // ClaimMissingError says that the claim of --existing-claim does not exist.
 type ClaimMissingError struct{ Namespace, Claim string }
 
 func (e *ClaimMissingError) Error() string {
 	return fmt.Sprintf("there is no claim %s in namespace %s", e.Claim, e.Namespace)
-}
-
-// desired binds the objects to the cluster, in the order they are listed in.
-func (i Instance) desired(o dind.Objects) []cluster.Desired {
-	var wanted []cluster.Desired
-	if o.StorageClass != nil {
-		wanted = append(wanted, i.Cluster.StorageClass(o.StorageClass))
-	}
-	if o.Volume != nil {
-		wanted = append(wanted, i.Cluster.PersistentVolume(o.Volume))
-	}
-	if o.Claim != nil {
-		wanted = append(wanted, i.Cluster.PersistentVolumeClaim(o.Claim))
-	}
-	wanted = append(wanted, i.Cluster.ConfigMap(o.Config), i.Cluster.Deployment(o.Deployment), i.Cluster.Service(o.Service))
-	if o.CronJob != nil {
-		wanted = append(wanted, i.Cluster.CronJob(o.CronJob))
-	}
-	if o.NetworkPolicy != nil {
-		wanted = append(wanted, i.Cluster.NetworkPolicy(o.NetworkPolicy))
-	}
-	return wanted
-}
-
-// removeUnwanted deletes what an earlier installation with other options made
-// and this one does not want. Only the clean-up and the policy are ever
-// unwanted; storage is never touched here, whatever the options say.
-func (i Instance) removeUnwanted(ctx context.Context, found cluster.Inventory, wanted []cluster.Desired) ([]ObjectChange, error) {
-	keep := map[cluster.Ref]bool{}
-	for _, want := range wanted {
-		keep[want.Ref] = true
-	}
-	var unwanted []cluster.Item
-	for _, item := range found.Items() {
-		optional := item.Ref.Kind == "CronJob" || item.Ref.Kind == "NetworkPolicy"
-		if optional && !keep[item.Ref] && cluster.Owned(item.Object) {
-			unwanted = append(unwanted, item)
-		}
-	}
-	gone, err := i.deleteAll(ctx, unwanted)
-	var changes []ObjectChange
-	for _, ref := range gone {
-		changes = append(changes, ObjectChange{ref.Kind, ref.Name, "deleted"})
-	}
-	return changes, err
-}
-
-// summary counts the changes: "6 created", "1 configured, 5 unchanged".
-func summary(changes []ObjectChange) string {
-	counts := map[string]int{}
-	for _, change := range changes {
-		counts[change.Change]++
-	}
-	var parts []string
-	for change, n := range counts {
-		parts = append(parts, fmt.Sprintf("%d %s", n, change))
-	}
-	sort.Slice(parts, func(a, b int) bool {
-		return parts[a][strings.Index(parts[a], " "):] < parts[b][strings.Index(parts[b], " "):]
-	})
-	return strings.Join(parts, ", ")
-}
-
-// waitReady waits for claim and pod together: a claim may bind only once the
-// pod exists.
-func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applied []cluster.Applied) (*corev1.Pod, error) {
-	rollout := cluster.Rollout{Claim: found.Claim, EarlierRefusal: cluster.EarlierRefusal(found.Deployment)}
-	for _, a := range applied {
-		switch object := a.Object.(type) {
-		case *appsv1.Deployment:
-			rollout.Deployment = object
-		case *corev1.PersistentVolumeClaim:
-			rollout.Claim = object
-		}
-	}
-	var pod *corev1.Pod
-	err := progress.Step(i.Observer, "Pod", func(update func(string)) error {
-		var told string
-		var err error
-		pod, err = i.Cluster.WaitReady(ctx, rollout, func(v cluster.Verdict) {
-			update(v.Now)
-			// A final one is the error, and told as such.
-			if v.Cause != nil && !v.Cause.Final && v.Cause.Message != told {
-				told = v.Cause.Message
-				progress.Warn(i.Observer, v.Cause.Message)
-			}
-		})
-		return err
-	})
-	return pod, err
-}
-
-// ask connects to the pod's daemon and asks what it is.
-func (i Instance) ask(ctx context.Context, pod *corev1.Pod) (daemon.Info, error) {
-	engine, err := i.Engine(ctx, i.Cluster, pod.Name)
-	if err != nil {
-		return daemon.Info{}, &DaemonError{Pod: pod.Name, Err: err}
-	}
-	defer engine.Close()
-	info, err := engine.Info(ctx)
-	if err != nil {
-		return info, &DaemonError{Pod: pod.Name, Err: err}
-	}
-	return info, nil
 }

@@ -3,13 +3,10 @@ package lifecycle
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
@@ -134,193 +131,10 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
-// serviceState tells whether jobs reach the pod by the Service's name.
-func (i Instance) serviceState(ctx context.Context, pod *corev1.Pod) []Problem {
-	endpoints, err := i.Cluster.Endpoints(ctx, i.Name)
-	if err != nil {
-		return []Problem{{
-			Object: "service/" + i.Name, Reason: "EndpointsUnknown", Severity: SeverityWarning,
-			Message: "Whether the Service leads to the pod could not be read: " + err.Error(),
-			Hint:    hintFor(err, "list endpointslices.discovery.k8s.io", "`dindctl status` looks again."),
-		}}
-	}
-	if cluster.LeadsTo(endpoints, pod) {
-		return nil
-	}
-	cause := i.Cluster.NoEndpoint(i.Name, pod.Name)
-	return []Problem{{cause.Object.String(), cause.Reason, cause.Message, cause.Hint, SeverityError}}
-}
-
-// hintFor is the way out of an error: the permission to ask for where that is
-// what was missing, and otherwise the given hint.
-func hintFor(err error, permission, otherwise string) string {
-	if apierrors.IsForbidden(err) {
-		return "Ask for the permission to " + permission + "; `dindctl check --print-role` prints all that dindctl uses."
-	}
-	return otherwise
-}
-
 func pointers(pods []corev1.Pod) []*corev1.Pod {
 	list := make([]*corev1.Pod, len(pods))
 	for i := range pods {
 		list[i] = &pods[i]
 	}
 	return list
-}
-
-// daemonState asks the daemon and its file system, at the same time. A nil
-// answer always comes with a problem that says why.
-func (i Instance) daemonState(ctx context.Context, pod string) (info *daemon.Info, disk *Disk, problems []Problem) {
-	object := cluster.Ref{Kind: "Pod", Namespace: i.Cluster.Namespace, Name: pod}.String()
-	var usage *daemon.DiskUsage
-	var volume *fileSystem
-	var engineErr, usageErr, volumeErr error
-	var group errgroup.Group
-	group.Go(func() error {
-		volume, volumeErr = i.fileSystem(ctx, pod)
-		return nil
-	})
-	group.Go(func() error {
-		engine, err := i.Engine(ctx, i.Cluster, pod)
-		if err != nil {
-			engineErr = err
-			return nil
-		}
-		defer engine.Close()
-		var questions errgroup.Group
-		questions.Go(func() error {
-			answer, err := engine.Info(ctx)
-			if err == nil {
-				info = &answer
-			}
-			engineErr = err
-			return nil
-		})
-		questions.Go(func() error {
-			answer, err := engine.DiskUsage(ctx)
-			if err == nil {
-				usage = &answer
-			}
-			usageErr = err
-			return nil
-		})
-		return questions.Wait()
-	})
-	_ = group.Wait()
-
-	if engineErr != nil {
-		problems = append(problems, Problem{
-			Object: object, Reason: "DaemonUnreachable", Severity: SeverityError,
-			Message: (&DaemonError{Pod: pod, Err: engineErr}).Error(),
-			Hint:    hintFor(engineErr, "create pods/portforward", fmt.Sprintf("kubectl logs -n %s %s", i.Cluster.Namespace, pod)),
-		})
-	}
-	if usageErr != nil && engineErr == nil {
-		problems = append(problems, Problem{
-			Object: object, Reason: "DiskUsageUnknown", Severity: SeverityWarning,
-			Message: "The daemon does not say what its images and cache use: " + usageErr.Error(),
-			Hint:    fmt.Sprintf("kubectl logs -n %s %s", i.Cluster.Namespace, pod),
-		})
-	}
-	if volumeErr != nil {
-		problems = append(problems, Problem{
-			Object: object, Reason: "FileSystemUnknown", Severity: SeverityWarning,
-			Message: "The size of the file system could not be read: " + volumeErr.Error(),
-			Hint: hintFor(volumeErr, "create pods/exec",
-				fmt.Sprintf("kubectl exec -n %s %s -- df %s", i.Cluster.Namespace, pod, dind.DataRoot)),
-		})
-	}
-	return info, newDisk(volume, usage), problems
-}
-
-// objectProblems are the problems that the objects themselves show.
-func objectProblems(found cluster.Inventory, verdict cluster.Verdict) []Problem {
-	var problems []Problem
-	missing := func(kind string) {
-		problems = append(problems, Problem{
-			Object: kind, Reason: "Missing", Severity: SeverityError,
-			Message: "The " + kind + " does not exist.", Hint: "`dindctl install` makes it again.",
-		})
-	}
-	if found.Deployment == nil {
-		missing("Deployment")
-	}
-	if found.Service == nil {
-		missing("Service")
-	}
-	if found.Claim == nil {
-		missing("PersistentVolumeClaim")
-	}
-	if found.Deployment == nil || verdict.Ready {
-		return problems
-	}
-	problem := Problem{
-		Object: "deployment/" + found.Deployment.Name, Reason: "NotReady", Severity: SeverityError,
-		Message: "The pod is not ready: " + verdict.Now + ".",
-		Hint:    "It may just be starting: `dindctl status --watch` follows it.",
-	}
-	if replicas := found.Deployment.Spec.Replicas; replicas != nil && *replicas == 0 {
-		problem.Reason, problem.Message = "ScaledToZero", "The Deployment is scaled to zero: no daemon runs."
-		problem.Hint = "`dindctl install` scales it back to one."
-	}
-	if cause := verdict.Cause; cause != nil {
-		problem.Object, problem.Reason, problem.Message, problem.Hint = cause.Object.String(), cause.Reason, cause.Message, cause.Hint
-	}
-	return append(problems, problem)
-}
-
-// objectStates are the objects in the order they are shown in.
-func objectStates(found cluster.Inventory, verdict cluster.Verdict) []ObjectState {
-	var states []ObjectState
-	add := func(kind, name, state string, ready bool, detail ...string) {
-		states = append(states, ObjectState{kind, name, state, ready, strings.Join(detail, ", ")})
-	}
-	if c := found.Claim; c != nil {
-		size := c.Status.Capacity[corev1.ResourceStorage]
-		detail := []string{className(c)}
-		if !size.IsZero() {
-			detail = append([]string{size.String()}, detail...)
-		}
-		add("PersistentVolumeClaim", c.Name, string(c.Status.Phase), c.Status.Phase == corev1.ClaimBound, detail...)
-	}
-	if v := found.PersistentVolume; v != nil {
-		add("PersistentVolume", v.Name, string(v.Status.Phase), v.Status.Phase == corev1.VolumeBound, localPath(v))
-	}
-	if d := found.Deployment; d != nil {
-		state, detail := "NotReady", verdict.Now
-		if verdict.Ready {
-			state = "Ready"
-			detail = fmt.Sprintf("pod %s on node %s", verdict.Pod.Name, verdict.Pod.Spec.NodeName)
-		}
-		add("Deployment", d.Name, state, verdict.Ready, detail)
-	}
-	if s := found.Service; s != nil {
-		var ports []string
-		for _, port := range s.Spec.Ports {
-			ports = append(ports, fmt.Sprintf("%d/%s", port.Port, port.Protocol))
-		}
-		add("Service", s.Name, string(s.Spec.Type), true, strings.Join(ports, " "))
-	}
-	if c := found.ConfigMap; c != nil {
-		add("ConfigMap", c.Name, "Present", true)
-	}
-	if c := found.CronJob; c != nil {
-		state := "Scheduled"
-		if c.Spec.Suspend != nil && *c.Spec.Suspend {
-			state = "Suspended"
-		}
-		add("CronJob", c.Name, state, state == "Scheduled", c.Spec.Schedule)
-	}
-	if n := found.NetworkPolicy; n != nil {
-		// Nothing in the API tells whether a network plugin enforces policies.
-		add("NetworkPolicy", n.Name, "Created", true, "enforcement depends on the network plugin")
-	}
-	return states
-}
-
-func localPath(volume *corev1.PersistentVolume) string {
-	if volume.Spec.Local == nil {
-		return ""
-	}
-	return volume.Spec.Local.Path
 }

@@ -1,0 +1,92 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// retryRefused makes the controllers try at once to create a pod that was
+// refused before and that nothing else has changed: they would do so by
+// themselves only after a pause that grows to a quarter of an hour. An
+// annotation of the Deployment is copied to its ReplicaSet, whose change is
+// what its controller acts on.
+func (i Instance) retryRefused(ctx context.Context, before *appsv1.Deployment, applied []cluster.Applied) error {
+	if cluster.EarlierRefusal(before) == nil {
+		return nil
+	}
+	for _, a := range applied {
+		if a.Ref.Kind == "Deployment" && a.Change == cluster.Unchanged {
+			return i.Cluster.Annotate(ctx, i.Name, dind.RetriedAnnotation, i.Now().UTC().Format(time.RFC3339Nano))
+		}
+	}
+	return nil
+}
+
+// desired binds the objects to the cluster, in the order they are listed in.
+func (i Instance) desired(o dind.Objects) []cluster.Desired {
+	var wanted []cluster.Desired
+	if o.StorageClass != nil {
+		wanted = append(wanted, i.Cluster.StorageClass(o.StorageClass))
+	}
+	if o.Volume != nil {
+		wanted = append(wanted, i.Cluster.PersistentVolume(o.Volume))
+	}
+	if o.Claim != nil {
+		wanted = append(wanted, i.Cluster.PersistentVolumeClaim(o.Claim))
+	}
+	wanted = append(wanted, i.Cluster.ConfigMap(o.Config), i.Cluster.Deployment(o.Deployment), i.Cluster.Service(o.Service))
+	if o.CronJob != nil {
+		wanted = append(wanted, i.Cluster.CronJob(o.CronJob))
+	}
+	if o.NetworkPolicy != nil {
+		wanted = append(wanted, i.Cluster.NetworkPolicy(o.NetworkPolicy))
+	}
+	return wanted
+}
+
+// removeUnwanted deletes what an earlier installation with other options made
+// and this one does not want. Only the clean-up and the policy are ever
+// unwanted; storage is never touched here, whatever the options say.
+func (i Instance) removeUnwanted(ctx context.Context, found cluster.Inventory, wanted []cluster.Desired) ([]ObjectChange, error) {
+	keep := map[cluster.Ref]bool{}
+	for _, want := range wanted {
+		keep[want.Ref] = true
+	}
+	var unwanted []cluster.Item
+	for _, item := range found.Items() {
+		optional := item.Ref.Kind == "CronJob" || item.Ref.Kind == "NetworkPolicy"
+		if optional && !keep[item.Ref] && cluster.Owned(item.Object) {
+			unwanted = append(unwanted, item)
+		}
+	}
+	gone, err := i.deleteAll(ctx, unwanted)
+	var changes []ObjectChange
+	for _, ref := range gone {
+		changes = append(changes, ObjectChange{ref.Kind, ref.Name, "deleted"})
+	}
+	return changes, err
+}
+
+// summary counts the changes: "6 created", "1 configured, 5 unchanged".
+func summary(changes []ObjectChange) string {
+	counts := map[string]int{}
+	for _, change := range changes {
+		counts[change.Change]++
+	}
+	var parts []string
+	for change, n := range counts {
+		parts = append(parts, fmt.Sprintf("%d %s", n, change))
+	}
+	sort.Slice(parts, func(a, b int) bool {
+		return parts[a][strings.Index(parts[a], " "):] < parts[b][strings.Index(parts[b], " "):]
+	})
+	return strings.Join(parts, ", ")
+}
