@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -138,6 +139,9 @@ func (f *failure) describeRequest(err error) {
 		f.Code, f.Reason, f.Hint = exitNotReady, "NamespaceTerminating", "the namespace is being deleted: run the same command again when it is gone, or name another with -n"
 	case apierrors.IsUnauthorized(err):
 		f.Reason, f.Hint = "Unauthorized", "the credentials of this context are not valid (any more): log in again"
+	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), " cannot "):
+		// RBAC says that a user cannot; every other refusal is admission's.
+		f.Reason, f.Hint = cluster.Refusal("", err.Error())
 	case apierrors.IsForbidden(err):
 		f.Reason, f.Hint = "Forbidden", "ask an administrator of the cluster for the permission that the message names"
 	case apierrors.IsInvalid(err):

@@ -74,6 +74,10 @@ const QuotaExceeded = "QuotaExceeded"
 // Refusal names the kind of an admission's refusal and the way out of it.
 func Refusal(namespace, message string) (reason, hint string) {
 	switch {
+	case strings.Contains(message, "per PersistentVolumeClaim is"):
+		return "LimitRange", "Set --storage-size within the namespace's LimitRange."
+	case strings.Contains(message, "exceeded quota") && strings.Contains(message, "requests.storage"):
+		return QuotaExceeded, "Raise the ResourceQuota, or set --storage-size to what it leaves."
 	case strings.Contains(message, "violates PodSecurity"):
 		return "PodSecurity", fmt.Sprintf("A Docker daemon needs a privileged pod: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite", namespace)
 	case strings.Contains(message, "exceeded quota"), strings.Contains(message, "failed quota"):
