@@ -137,10 +137,10 @@ func TestConnectFails(t *testing.T) {
 		{"nothing configured", Connection{}, "reading the client configuration: no kubeconfig was found", true},
 		{"no such file", Connection{Kubeconfig: "/does/not/exist"}, "stat /does/not/exist: no such file or directory", false},
 		{"no kubeconfig", Connection{Kubeconfig: write(t, "bad", "a: [")}, "yaml", false},
-		{"an empty file", Connection{Kubeconfig: write(t, "empty", "")}, "no kubeconfig was found", true},
+		{"an empty file", Connection{Kubeconfig: write(t, "empty", "")}, "no configuration has been provided", false},
 		{"no such context", Connection{Kubeconfig: path, Context: "nope"}, `context "nope" does not exist`, false},
 		// client-go's own words for it; kubectl says the same.
-		{"a context without a cluster", Connection{Kubeconfig: path, Context: "broken"}, "no kubeconfig was found", true},
+		{"a context without a cluster", Connection{Kubeconfig: path, Context: "broken"}, "no configuration has been provided", false},
 		{"no certificate", Connection{Kubeconfig: write(t, "ca", strings.ReplaceAll(kubeconfig, "server: SERVER", "server: https://x, certificate-authority: /does/not/exist"))},
 			"/does/not/exist", false},
 	}

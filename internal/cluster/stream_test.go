@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 )
@@ -36,16 +37,25 @@ func shows(events ...func(*watch.RaceFreeFakeWatcher)) opening {
 	}
 }
 
-func added(name string) func(*watch.RaceFreeFakeWatcher) {
-	return func(w *watch.RaceFreeFakeWatcher) { w.Add(podNamed(name)) }
+// refused opens no watch.
+func refused(err error) opening {
+	return func(context.Context) (watch.Interface, error) { return nil, err }
 }
 
-func modified(name string) func(*watch.RaceFreeFakeWatcher) {
-	return func(w *watch.RaceFreeFakeWatcher) { w.Modify(podNamed(name)) }
+func added(name, version string) func(*watch.RaceFreeFakeWatcher) {
+	return func(w *watch.RaceFreeFakeWatcher) { w.Add(podAt(name, version)) }
 }
 
-func deleted(name string) func(*watch.RaceFreeFakeWatcher) {
-	return func(w *watch.RaceFreeFakeWatcher) { w.Delete(podNamed(name)) }
+func modified(name, version string) func(*watch.RaceFreeFakeWatcher) {
+	return func(w *watch.RaceFreeFakeWatcher) { w.Modify(podAt(name, version)) }
+}
+
+func deleted(name, version string) func(*watch.RaceFreeFakeWatcher) {
+	return func(w *watch.RaceFreeFakeWatcher) { w.Delete(podAt(name, version)) }
+}
+
+func bookmark(version string) func(*watch.RaceFreeFakeWatcher) {
+	return func(w *watch.RaceFreeFakeWatcher) { w.Action(watch.Bookmark, podAt("", version)) }
 }
 
 func failed(err *apierrors.StatusError) func(*watch.RaceFreeFakeWatcher) {
@@ -54,57 +64,81 @@ func failed(err *apierrors.StatusError) func(*watch.RaceFreeFakeWatcher) {
 
 func closed(w *watch.RaceFreeFakeWatcher) { w.Stop() }
 
-func podNamed(name string) *corev1.Pod {
-	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, UID: "uid"}}
+func podAt(name, version string) *corev1.Pod {
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: version}}
 }
 
-// refused opens no watch.
-func refused(err error) opening {
-	return func(context.Context) (watch.Interface, error) { return nil, err }
+// listing is what one request for a list comes to.
+type listing func() ([]runtime.Object, string, error)
+
+func lists(version string, names ...string) listing {
+	var objects []runtime.Object
+	for _, name := range names {
+		objects = append(objects, podAt(name, version))
+	}
+	return func() ([]runtime.Object, string, error) { return objects, version, nil }
 }
 
-// inTurn gives the openings one after the other, the last one for ever, and
-// counts them.
-func inTurn(openings ...opening) (openWatch, *int) {
-	n := 0
-	return func(ctx context.Context, _ metav1.ListOptions) (watch.Interface, error) {
-		n++
-		return openings[min(n, len(openings))-1](ctx)
-	}, &n
+func unlisted(err error) listing {
+	return func() ([]runtime.Object, string, error) { return nil, "", err }
+}
+
+// script answers requests one after the other, the last answer for ever, and
+// notes them.
+type script struct {
+	lists    []listing
+	openings []opening
+	asked    []string // "list", "watch 5"
+}
+
+func (s *script) source(name, version string) source {
+	listed, watches := 0, 0
+	followed := source{name: name, options: metav1.ListOptions{ResourceVersion: version}}
+	followed.open = func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+		watches++
+		s.asked = append(s.asked, "watch "+options.ResourceVersion)
+		return s.openings[min(watches, len(s.openings))-1](ctx)
+	}
+	if s.lists != nil {
+		followed.list = func(context.Context) ([]runtime.Object, string, error) {
+			listed++
+			s.asked = append(s.asked, "list")
+			return s.lists[min(listed, len(s.lists))-1]()
+		}
+	}
+	return followed
 }
 
 func spell(o observation) string {
-	var text string
 	switch {
-	case o.final:
-		text = "final"
-	case o.restarted:
-		text = "restarted"
+	case o.err != nil:
+		return "ended: " + string(apierrors.ReasonForError(o.err))
+	case o.complete:
+		text := "all:"
+		for _, object := range o.objects {
+			text += " " + object.(*corev1.Pod).Name
+		}
+		return text
 	case o.deleted:
-		text = "gone " + o.object.(*corev1.Pod).Name
-	default:
-		text = o.object.(*corev1.Pod).Name
+		return "gone " + o.object.(*corev1.Pod).Name
 	}
-	if o.err != nil {
-		text += ": " + string(apierrors.ReasonForError(o.err))
-	}
-	return text
+	return o.object.(*corev1.Pod).Name
 }
 
 // heard runs a stream for a minute and tells what it reported.
-func heard(t *testing.T, open openWatch) []string {
+func heard(t *testing.T, followed source) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	out := make(chan observation)
 	go func() {
-		stream(ctx, "pods", open, metav1.ListOptions{}, out)
+		followed.stream(ctx, out)
 		close(out)
 	}()
 	var all []string
 	for o := range out {
-		if o.source != "pods" {
-			t.Errorf("observation of %q, want pods", o.source)
+		if o.source != followed.name {
+			t.Errorf("observation of %q, want %q", o.source, followed.name)
 		}
 		all = append(all, spell(o))
 	}
@@ -113,44 +147,50 @@ func heard(t *testing.T, open openWatch) []string {
 
 func TestStream(t *testing.T) {
 	tests := []struct {
-		name     string
-		openings []opening
-		want     []string
-		opened   int
+		name    string
+		script  script
+		version string // that is known already
+		want    []string
+		asked   []string
 	}{
-		{"what exists, then every change",
-			[]opening{shows(added("a"), added("b"), modified("a"), deleted("b"))},
-			[]string{"a", "b", "a", "gone b"}, 1},
-		{"nothing there", []opening{shows()}, nil, 1},
-		{"the server closes the watch",
-			[]opening{shows(added("a"), closed), shows(added("b"))},
-			[]string{"a", "restarted", "b"}, 2},
-		{"410 within the watch",
-			[]opening{shows(added("a"), failed(errGone)), shows(added("b"))},
-			[]string{"a", "restarted: Expired", "b"}, 2},
+		{"what there is, then every change",
+			script{lists: []listing{lists("5", "a", "b")}, openings: []opening{shows(added("c", "6"), modified("a", "7"), deleted("b", "8"))}}, "",
+			[]string{"all: a b", "c", "a", "gone b"}, []string{"list", "watch 5"}},
+		{"nothing there", script{lists: []listing{lists("5")}, openings: []opening{shows()}}, "", []string{"all:"}, []string{"list", "watch 5"}},
+		{"from what is known on", script{lists: []listing{lists("9")}, openings: []opening{shows(modified("a", "6"))}}, "5",
+			[]string{"a"}, []string{"watch 5"}},
+		{"the server closes the watch: on from there",
+			script{lists: []listing{lists("5", "a")}, openings: []opening{shows(modified("a", "6"), bookmark("8"), closed), shows(added("b", "9"))}}, "",
+			[]string{"all: a", "a", "b"}, []string{"list", "watch 5", "watch 8"}},
+		{"410 within the watch: from the start",
+			script{lists: []listing{lists("5", "a"), lists("20", "b")}, openings: []opening{shows(failed(errGone)), shows(added("c", "21"))}}, "",
+			[]string{"all: a", "all: b", "c"}, []string{"list", "watch 5", "list", "watch 20"}},
+		{"410 for what is known",
+			script{lists: []listing{lists("20", "b")}, openings: []opening{refused(errGone), shows()}}, "5",
+			[]string{"all: b"}, []string{"watch 5", "list", "watch 20"}},
 		{"errors, then recovery",
-			[]opening{refused(errBusy), refused(errBusy), shows(added("a"))},
-			[]string{"restarted: ServiceUnavailable", "restarted: ServiceUnavailable", "a"}, 3},
-		{"a bookmark says nothing",
-			[]opening{shows(func(w *watch.RaceFreeFakeWatcher) { w.Action(watch.Bookmark, podNamed("x")) }, added("a"))},
-			[]string{"a"}, 1},
-		{"forbidden from the start", []opening{refused(errForbidden)}, []string{"final: Forbidden"}, 1},
-		{"forbidden meanwhile",
-			[]opening{shows(added("a"), closed), refused(errForbidden)},
-			[]string{"a", "restarted", "final: Forbidden"}, 2},
-		{"forbidden within the watch",
-			[]opening{shows(added("a"), failed(errForbidden))},
-			[]string{"a", "final: Forbidden"}, 1},
+			script{lists: []listing{unlisted(errBusy), lists("5", "a"), lists("6", "a")}, openings: []opening{refused(errBusy), shows(added("b", "7"))}}, "",
+			[]string{"all: a", "all: a", "b"}, []string{"list", "list", "watch 5", "list", "watch 6"}},
+		{"listing is forbidden", script{lists: []listing{unlisted(errForbidden)}, openings: []opening{shows()}}, "",
+			[]string{"ended: Forbidden"}, []string{"list"}},
+		{"watching is forbidden", script{lists: []listing{lists("5", "a")}, openings: []opening{refused(errForbidden)}}, "",
+			[]string{"all: a", "ended: Forbidden"}, []string{"list", "watch 5"}},
+		{"forbidden meanwhile", script{lists: []listing{lists("5", "a")}, openings: []opening{shows(closed), refused(errForbidden)}}, "",
+			[]string{"all: a", "ended: Forbidden"}, []string{"list", "watch 5", "watch 5"}},
+		{"forbidden within the watch", script{lists: []listing{lists("5", "a")}, openings: []opening{shows(added("b", "6"), failed(errForbidden))}}, "",
+			[]string{"all: a", "b", "ended: Forbidden"}, []string{"list", "watch 5"}},
+		// What cannot be listed comes with the watch.
+		{"the cache will do", script{openings: []opening{shows(added("a", "5"), closed), shows(added("a", "5"))}}, "",
+			[]string{"a", "a"}, []string{"watch 0", "watch 0"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				open, opened := inTurn(test.openings...)
-				if got := heard(t, open); !slices.Equal(got, test.want) {
+				if got := heard(t, test.script.source("pods", test.version)); !slices.Equal(got, test.want) {
 					t.Errorf("got  %q\nwant %q", got, test.want)
 				}
-				if *opened != test.opened {
-					t.Errorf("%d watches opened, want %d", *opened, test.opened)
+				if !slices.Equal(test.script.asked, test.asked) {
+					t.Errorf("asked %q\nwant  %q", test.script.asked, test.asked)
 				}
 			})
 		})
@@ -160,25 +200,25 @@ func TestStream(t *testing.T) {
 func TestStreamBacksOff(t *testing.T) {
 	tests := []struct {
 		name        string
-		opening     opening
-		least, most int // watches in a minute
+		script      script
+		least, most int // requests in a minute
 	}{
-		{"a watch that is closed at once", shows(closed), 60, 105},
-		{"a watch that is refused", refused(errBusy), 60, 105},
+		{"a watch that is closed at once", script{openings: []opening{shows(closed)}}, 60, 105},
+		{"a watch that is refused", script{openings: []opening{refused(errBusy)}}, 60, 105},
+		{"a list that fails", script{lists: []listing{unlisted(errBusy)}}, 60, 105},
 		// After 6 s each, every one of them waits for the shortest pause alone.
-		{"a watch that held", func(context.Context) (watch.Interface, error) {
+		{"a watch that held", script{openings: []opening{func(context.Context) (watch.Interface, error) {
 			w := watch.NewRaceFreeFake()
 			time.AfterFunc(6*time.Second, w.Stop)
 			return w, nil
-		}, 10, 10},
+		}}}, 10, 10},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				open, opened := inTurn(test.opening)
-				heard(t, open)
-				if *opened < test.least || *opened > test.most {
-					t.Errorf("%d watches in a minute, want %d to %d", *opened, test.least, test.most)
+				heard(t, test.script.source("pods", ""))
+				if n := len(test.script.asked); n < test.least || n > test.most {
+					t.Errorf("%d requests in a minute, want %d to %d", n, test.least, test.most)
 				}
 			})
 		})
@@ -187,17 +227,17 @@ func TestStreamBacksOff(t *testing.T) {
 
 // Nobody listens any more: the stream must end all the same.
 func TestStreamEndsUnheard(t *testing.T) {
-	for name, first := range map[string]opening{
-		"while it tells of an object":  shows(added("a")),
-		"while it tells of a restart":  shows(closed),
-		"while it tells of a refusal":  refused(errForbidden),
-		"while it waits for an object": shows(),
+	for name, unheard := range map[string]script{
+		"while it tells of all":        {lists: []listing{lists("5", "a")}},
+		"while it tells of an object":  {openings: []opening{shows(added("a", "5"))}},
+		"while it tells of a refusal":  {openings: []opening{refused(errForbidden)}},
+		"while it waits for an object": {openings: []opening{shows()}},
+		"while it pauses":              {openings: []opening{shows(closed)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
-				open, _ := inTurn(first)
-				go stream(ctx, "pods", open, metav1.ListOptions{}, make(chan observation))
+				go unheard.source("pods", "").stream(ctx, make(chan observation))
 				synctest.Wait()
 				cancel() // the bubble waits for the goroutine's end
 			})
@@ -207,43 +247,39 @@ func TestStreamEndsUnheard(t *testing.T) {
 
 func TestFollowStopsTheWatch(t *testing.T) {
 	w := watch.NewRaceFreeFake()
-	w.Add(podNamed("a"))
-	open := func(context.Context, metav1.ListOptions) (watch.Interface, error) { return w, nil }
-	if err := follow(t.Context(), open, metav1.ListOptions{}, func(observation) bool { return false }); err != nil {
-		t.Error(err)
-	}
-	if !w.IsStopped() {
-		t.Error("the watch was left open")
+	w.Add(podAt("a", "6"))
+	open := func(_ context.Context, options metav1.ListOptions) (watch.Interface, error) { return w, nil }
+	version, err := follow(t.Context(), open, metav1.ListOptions{ResourceVersion: "5"}, func(observation) bool { return false })
+	if err != nil || version != "6" || !w.IsStopped() {
+		t.Errorf("got version %s, %v; stopped: %v", version, err, w.IsStopped())
 	}
 }
 
 func TestUntil(t *testing.T) {
 	broken := errors.New("broken")
+	one := script{openings: []opening{shows(added("a", "5"))}}
 	tests := []struct {
 		name   string
-		first  opening
+		script script
 		handle func(observation) ([]source, bool, error)
 		want   string // the error
 		is     error
 	}{
-		{"done", shows(added("a")),
-			func(observation) ([]source, bool, error) { return nil, true, nil }, "", nil},
-		{"the handler fails", shows(added("a")),
-			func(observation) ([]source, bool, error) { return nil, false, broken }, "broken", broken},
-		{"time is up", shows(added("a")),
-			func(observation) ([]source, bool, error) { return nil, false, nil }, "context deadline exceeded", context.DeadlineExceeded},
-		{"refused for good", refused(errForbidden),
-			func(o observation) ([]source, bool, error) { t.Errorf("handed over %v", o); return nil, false, nil },
-			`watching pods: pods is forbidden: no`, errForbidden},
+		{"done", one, func(observation) ([]source, bool, error) { return nil, true, nil }, "", nil},
+		{"the handler fails", one, func(observation) ([]source, bool, error) { return nil, false, broken }, "broken", broken},
+		{"time is up", one, func(observation) ([]source, bool, error) { return nil, false, nil }, "context deadline exceeded", context.DeadlineExceeded},
+		{"refused for good", script{openings: []opening{refused(errForbidden)}}, func(o observation) ([]source, bool, error) {
+			t.Errorf("handed over %v", o)
+			return nil, false, nil
+		}, `watching pods: pods is forbidden: no`, errForbidden},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				open, _ := inTurn(test.first)
-				quiet, _ := inTurn(shows()) // must be ended too
-				err := until(ctx, []source{{name: "pods", open: open}, {name: "quiet", open: quiet}}, test.handle)
+				quiet := script{openings: []opening{shows()}} // must be ended too
+				err := until(ctx, []source{test.script.source("pods", ""), quiet.source("quiet", "")}, test.handle)
 				if got := text(err); got != test.want || !errors.Is(err, test.is) {
 					t.Errorf("got %q, want %q", got, test.want)
 				}
@@ -257,21 +293,21 @@ func TestUntil(t *testing.T) {
 
 func TestUntilFollowsMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pods, _ := inTurn(shows(added("a")))
-		events, opened := inTurn(shows(added("event-1"), added("event-2")))
+		pods := script{openings: []opening{shows(added("a", "5"))}}
+		events := script{openings: []opening{shows(added("event-1", "5"), added("event-2", "6"))}}
 		var got []string
-		err := until(t.Context(), []source{{name: "pods", open: pods}}, func(o observation) (more []source, done bool, err error) {
+		err := until(t.Context(), []source{pods.source("pods", "")}, func(o observation) (more []source, done bool, err error) {
 			got = append(got, o.source+" "+spell(o))
 			if o.source == "pods" {
-				more = []source{{name: "events", open: events}}
+				more = []source{events.source("events", "")}
 			}
 			return more, len(got) == 3, nil
 		})
 		if want := []string{"pods a", "events event-1", "events event-2"}; err != nil || !slices.Equal(got, want) {
 			t.Errorf("got %q (%v), want %q", got, err, want)
 		}
-		if *opened != 1 {
-			t.Errorf("events were watched %d times", *opened)
+		if len(events.asked) != 1 {
+			t.Errorf("events were watched %d times", len(events.asked))
 		}
 	})
 }
