@@ -91,9 +91,7 @@ func TestRemoval(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, oldClaim())
-			if _, err := w.Install(t.Context(), options(test.options), InstallOptions{SkipPreflight: true}); err != nil {
-				t.Fatal(err)
-			}
+			w.install(t, options(test.options))
 			if test.before != nil {
 				test.before(t, w)
 			}
@@ -171,8 +169,8 @@ func TestNothingElseTouchesTheClaim(t *testing.T) {
 	bare := func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }
 	tests := map[string]func(*world) error{
 		"install again": func(w *world) error {
-			_, err := w.Install(t.Context(), options(bare), InstallOptions{SkipPreflight: true})
-			return err
+			w.install(t, options(bare))
+			return nil
 		},
 		"status":        func(w *world) error { _, err := w.Status(t.Context()); return err },
 		"variables":     func(w *world) error { _, err := w.Variables(t.Context()); return err },

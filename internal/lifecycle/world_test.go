@@ -15,8 +15,10 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -132,12 +134,19 @@ func (w *world) patched(action ktesting.Action, apply ktesting.ReactionFunc) (bo
 	case *appsv1.Deployment:
 		if !w.idle {
 			rollOut(object)
-			if err := w.Tracker().Add(podOf(object)); err != nil && before == nil {
-				return true, nil, err
-			}
+			w.add(podOf(object), endpointOf(object))
 		}
 	}
 	return true, after, w.store(patch.GetResource(), after, patch.GetNamespace())
+}
+
+// add puts objects beside what is there; those that are there already stay.
+func (w *world) add(objects ...runtime.Object) {
+	for _, object := range objects {
+		if err := w.Tracker().Add(object); err != nil && !apierrors.IsAlreadyExists(err) {
+			panic(err)
+		}
+	}
 }
 
 // store writes as a controller, which owns other fields than dindctl does.
@@ -191,15 +200,36 @@ func podOf(d *appsv1.Deployment) *corev1.Pod {
 	}
 }
 
+// endpointOf says that the Service leads to the Deployment's pod.
+func endpointOf(d *appsv1.Deployment) *discoveryv1.EndpointSlice {
+	return &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: d.Name + "-x", Namespace: d.Namespace, UID: "slice",
+			Labels: map[string]string{discoveryv1.LabelServiceName: d.Name},
+		},
+		Endpoints: []discoveryv1.Endpoint{{TargetRef: &corev1.ObjectReference{UID: "pod"}}},
+	}
+}
+
 // installedWorld is one in which install has run.
 func installedWorld(t *testing.T, change func(*dind.Options)) *world {
 	t.Helper()
 	w := newWorld(t)
-	if _, err := w.Install(t.Context(), options(change), InstallOptions{SkipPreflight: true}); err != nil {
-		t.Fatal(err)
-	}
+	w.install(t, options(change))
 	w.forget()
 	return w
+}
+
+// install installs, or the test ends.
+func (w *world) install(t *testing.T, o dind.Options) Installation {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	outcome, err := w.Install(ctx, o, InstallOptions{SkipPreflight: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome
 }
 
 // forget makes the world as if nobody had ever asked it for anything.

@@ -1,0 +1,152 @@
+package lifecycle
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/daemon"
+)
+
+func TestParseFileSystem(t *testing.T) {
+	tests := []struct {
+		name, out      string
+		capacity, used int64
+		inodes         float64 // -1 for unknown
+		want           string  // the error
+	}{
+		{"GNU stat", "4096 26214400 20971520 6553600 6225920\n", 100 << 30, 20 << 30, 5, ""},
+		{"spaces", "  4096  10 5   8 4 ", 40960, 20480, 50, ""},
+		{"no fixed number of inodes", "4096 10 5 0 0", 40960, 20480, -1, ""},
+		{"empty", "4096 10 10 8 8", 40960, 0, 0, ""},
+		{"full", "4096 10 0 8 0", 40960, 40960, 100, ""},
+		{"nothing", "", 0, 0, 0, `stat printed "" instead of five numbers`},
+		{"too few", "4096 10 5 8", 0, 0, 0, `stat printed "4096 10 5 8" instead of five numbers`},
+		{"words", "4096 10 5 8 many", 0, 0, 0, `stat printed "4096 10 5 8 many" instead of five numbers`},
+		{"an error", "stat: can't read file system information\n", 0, 0, 0, `stat printed "stat: can't read file system information" instead of five numbers`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			found, err := parseFileSystem(test.out)
+			if text(err) != test.want {
+				t.Fatalf("got error %q, want %q", text(err), test.want)
+			}
+			if test.want != "" {
+				return
+			}
+			if found.capacityBytes != test.capacity || found.usedBytes != test.used {
+				t.Errorf("got %d of %d, want %d of %d", found.usedBytes, found.capacityBytes, test.used, test.capacity)
+			}
+			switch got := found.inodesUsedPercent; {
+			case got == nil && test.inodes >= 0:
+				t.Error("inodes are unknown")
+			case got != nil && *got != test.inodes:
+				t.Errorf("got %v%% of the inodes, want %v%%", *got, test.inodes)
+			}
+		})
+	}
+}
+
+func TestNewDisk(t *testing.T) {
+	percent := 5.0
+	volume := &fileSystem{capacityBytes: 10, usedBytes: 4, inodesUsedPercent: &percent}
+	usage := &daemon.DiskUsage{ImagesBytes: 1, BuildCacheBytes: 2, ReclaimableBytes: 3}
+	if got := newDisk(nil, nil); got != nil {
+		t.Errorf("of nothing: %+v", got)
+	}
+	if got := newDisk(volume, nil); *got.CapacityBytes != 10 || *got.UsedBytes != 4 || *got.InodesUsedPercent != 5 ||
+		got.ImagesBytes != nil || got.BuildCacheBytes != nil || got.ReclaimableBytes != nil {
+		t.Errorf("of the volume: %+v", got)
+	}
+	if got := newDisk(nil, usage); *got.ImagesBytes != 1 || *got.BuildCacheBytes != 2 || *got.ReclaimableBytes != 3 ||
+		got.CapacityBytes != nil || got.UsedBytes != nil || got.InodesUsedPercent != nil {
+		t.Errorf("of the daemon: %+v", got)
+	}
+}
+
+func TestNextRun(t *testing.T) {
+	tests := []struct {
+		name           string
+		schedule, zone string
+		suspended      bool
+		now            time.Time
+		want           string // "" for none
+		err            string
+	}{
+		{"weekly, in UTC", "0 0 * * 0", "", false, noon, "2026-11-22T00:00:00Z", ""},
+		{"the clock of the machine does not matter", "0 0 * * 0", "", false, noon.In(time.FixedZone("far", 14*3600)), "2026-11-22T00:00:00Z", ""},
+		{"in a time zone", "0 0 * * 0", "Europe/Berlin", false, noon, "2026-11-22T00:00:00+01:00", ""},
+		{"where it is Sunday already", "0 0 * * 0", "Pacific/Auckland", false, noon, "2026-11-29T00:00:00+13:00", ""},
+		{"over the change to summer time", "30 2 * * *", "Europe/Berlin", false, time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC), "2026-03-30T02:30:00+02:00", ""},
+		{"a name for a schedule", "@daily", "", false, noon, "2026-11-22T00:00:00Z", ""},
+		{"suspended", "0 0 * * 0", "", true, noon, "", ""},
+		{"no such zone", "0 0 * * 0", "Mars/Base", false, noon, "", "unknown time zone Mars/Base"},
+		{"no schedule", "weekly", "", false, noon, "", "expected exactly 5 fields"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			cronJob := &batchv1.CronJob{Spec: batchv1.CronJobSpec{Schedule: test.schedule, Suspend: &test.suspended}}
+			if test.zone != "" {
+				cronJob.Spec.TimeZone = &test.zone
+			}
+			next, err := nextRun(cronJob, test.now)
+			if (err == nil) != (test.err == "") || !strings.Contains(text(err), test.err) {
+				t.Fatalf("got error %v, want %q", err, test.err)
+			}
+			got := ""
+			if next != nil {
+				got = next.Format(time.RFC3339)
+			}
+			if got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestJobResult(t *testing.T) {
+	condition := func(kind batchv1.JobConditionType, status corev1.ConditionStatus) batchv1.JobCondition {
+		return batchv1.JobCondition{Type: kind, Status: status, Message: "why"}
+	}
+	tests := []struct {
+		name            string
+		conditions      []batchv1.JobCondition
+		result, message string
+	}{
+		{"no conditions", nil, "running", ""},
+		{"complete", []batchv1.JobCondition{condition(batchv1.JobSuccessCriteriaMet, corev1.ConditionTrue), condition(batchv1.JobComplete, corev1.ConditionTrue)}, "succeeded", ""},
+		{"failed", []batchv1.JobCondition{condition(batchv1.JobFailureTarget, corev1.ConditionTrue), condition(batchv1.JobFailed, corev1.ConditionTrue)}, "failed", "why"},
+		{"not failed", []batchv1.JobCondition{condition(batchv1.JobFailed, corev1.ConditionFalse)}, "running", ""},
+		{"suspended", []batchv1.JobCondition{condition(batchv1.JobSuspended, corev1.ConditionTrue)}, "running", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			result, message := jobResult(&batchv1.Job{Status: batchv1.JobStatus{Conditions: test.conditions}})
+			if result != test.result || message != test.message {
+				t.Errorf("got %s (%q), want %s (%q)", result, message, test.result, test.message)
+			}
+		})
+	}
+}
+
+func TestSummary(t *testing.T) {
+	of := func(changes ...string) (list []ObjectChange) {
+		for _, change := range changes {
+			list = append(list, ObjectChange{Change: change})
+		}
+		return list
+	}
+	for want, changes := range map[string][]ObjectChange{
+		"":                                   nil,
+		"3 created":                          of("created", "created", "created"),
+		"1 configured, 2 unchanged":          of("unchanged", "configured", "unchanged"),
+		"2 configured, 1 created, 1 deleted": of("deleted", "configured", "created", "configured"),
+	} {
+		if got := summary(changes); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

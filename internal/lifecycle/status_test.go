@@ -1,0 +1,408 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/websocket"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+	typedcore "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream/spdy"
+
+	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// execClient is the fake clientset with a way into pods, which it has not.
+type execClient struct {
+	*fake.Clientset
+	rest rest.Interface
+}
+
+func (c execClient) CoreV1() typedcore.CoreV1Interface { return execCore{c.Clientset.CoreV1(), c.rest} }
+
+type execCore struct {
+	typedcore.CoreV1Interface
+	rest rest.Interface
+}
+
+func (c execCore) RESTClient() rest.Interface { return c.rest }
+
+// withExec has the server answer requests to run something in a pod.
+func (w *world) withExec(t *testing.T, serve http.HandlerFunc) {
+	t.Helper()
+	server := httptest.NewServer(serve)
+	t.Cleanup(server.Close)
+	config := &rest.Config{Host: server.URL}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Cluster.Config, w.Cluster.Client = config, execClient{w.Clientset, client.CoreV1().RESTClient()}
+}
+
+// prints runs a command that prints this. See the protocol at
+// https://pkg.go.dev/k8s.io/apimachinery/pkg/util/remotecommand
+func prints(out string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		upgrader := websocket.Upgrader{Subprotocols: []string{"v5.channel.k8s.io"}}
+		conn, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_ = conn.WriteMessage(websocket.BinaryMessage, append([]byte{1}, out...))
+		_ = conn.WriteMessage(websocket.BinaryMessage, append([]byte{3}, `{"status":"Success"}`...))
+		_ = conn.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""))
+	}
+}
+
+// printsOverSPDY is prints for API servers before 1.30, and proxies that know
+// no websockets.
+func printsOverSPDY(out string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if websocket.IsWebSocketUpgrade(r) {
+			http.Error(w, "unable to upgrade: no websockets here", http.StatusBadRequest)
+			return
+		}
+		if _, err := httpstream.Handshake(r, w, []string{"v4.channel.k8s.io"}); err != nil {
+			return
+		}
+		streams := make(chan httpstream.Stream, 3)
+		conn := spdy.NewResponseUpgrader().UpgradeResponse(w, r, func(s httpstream.Stream, _ <-chan struct{}) error {
+			streams <- s
+			return nil
+		})
+		if conn == nil {
+			return
+		}
+		defer conn.Close()
+		said := map[string]string{"stdout": out, "error": `{"status":"Success"}`}
+		for range 3 {
+			s := <-streams
+			_, _ = s.Write([]byte(said[s.Headers().Get("streamType")]))
+			_ = s.Close()
+		}
+		<-conn.CloseChan()
+	}
+}
+
+// forbids answers as the API server does without the permission.
+func forbids(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","message":"pods \"d-abc-1\" is forbidden: no exec","reason":"Forbidden","code":403}`))
+}
+
+const df = "4096 26214400 20971520 6553600 6225920\n" // 20 GiB of 100, 5 % of the inodes
+
+// statusWorld is healthy, with a way into its pod.
+func statusWorld(t *testing.T) *world {
+	t.Helper()
+	w := installedWorld(t, nil)
+	w.withExec(t, prints(df))
+	return w
+}
+
+// lastPrune adds a run of the clean-up that ended an hour ago.
+func lastPrune(t *testing.T, w *world, state batchv1.JobConditionType, message string) {
+	t.Helper()
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "ci", Name: "d-clear-cache-1", UID: "job", Labels: dind.Labels("d"),
+		CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour)),
+		OwnerReferences:   []metav1.OwnerReference{{Kind: "CronJob", UID: "cronjobs/d-clear-cache", Controller: new(true)}},
+	}}
+	if state != "" {
+		job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Message: "it failed too often"}}
+	}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "ci", Name: "d-clear-cache-1-x", Labels: dind.Labels("d"),
+		OwnerReferences: []metav1.OwnerReference{{Kind: "Job", UID: "job", Controller: new(true)}},
+	}}
+	pod.Status.Phase = corev1.PodSucceeded
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
+		Terminated: &corev1.ContainerStateTerminated{Message: message},
+	}}}
+	for _, err := range []error{w.Tracker().Add(job), w.Tracker().Add(pod)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestStatusHealthy(t *testing.T) {
+	w := statusWorld(t)
+	lastPrune(t, w, batchv1.JobComplete, `{"reclaimed":["1.5GB","500MB"]}`)
+	w.forget()
+	got, err := w.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lastRun, nextRun := noon.Add(-time.Hour), time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	want := Status{
+		Name: "d", Namespace: "ci", Healthy: true, DockerHost: "tcp://d.ci.svc:2375",
+		Objects: []ObjectState{
+			{"PersistentVolumeClaim", "d-data", "Bound", true, "100Gi, standard"},
+			{"Deployment", "d", "Ready", true, "pod d-abc-1 on node node-1"},
+			{"Service", "d", "ClusterIP", true, "2375/TCP"},
+			{"ConfigMap", "d-config", "Present", true, ""},
+			{"CronJob", "d-clear-cache", "Scheduled", true, "0 0 * * 0"},
+			{"NetworkPolicy", "d", "Created", true, "enforcement depends on the network plugin"},
+		},
+		Daemon: &daemon.Info{Version: "29.7.2", APIVersion: "1.52", StorageDriver: "overlay2", RootDir: dind.DataRoot, CgroupVersion: "2"},
+		Disk: &Disk{
+			CapacityBytes: new(int64(100 << 30)), UsedBytes: new(int64(20 << 30)), InodesUsedPercent: new(5.0),
+			ImagesBytes: new(int64(3 << 30)), BuildCacheBytes: new(int64(5 << 30)), ReclaimableBytes: new(int64(2 << 30)),
+		},
+		Prune: &Prune{
+			Schedule: "0 0 * * 0", LastRun: &lastRun, LastResult: new("succeeded"), LastReclaimedBytes: new(int64(2_000_000_000)), NextRun: &nextRun,
+		},
+		Problems: []Problem{},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if writes := w.writes(); len(writes) > 0 {
+		t.Errorf("sent %q", writes)
+	}
+	if w.engine.closed != 1 {
+		t.Errorf("%d connections closed", w.engine.closed)
+	}
+}
+
+// Each case does one damage and names what is to be told of it.
+func TestStatusTrouble(t *testing.T) {
+	drop := func(resource schema.GroupVersionResource, name string) func(*testing.T, *world) {
+		return func(t *testing.T, w *world) {
+			if err := w.Tracker().Delete(resource, "ci", name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	waiting := func(reason, message string) func(*testing.T, *world) {
+		return func(t *testing.T, w *world) {
+			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 })
+			change(t, w, pods, "d-abc-1", func(p *corev1.Pod) {
+				p.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+					State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
+				}}}
+			})
+		}
+	}
+	core := corev1.SchemeGroupVersion
+	tests := []struct {
+		name     string
+		damage   func(*testing.T, *world)
+		healthy  bool
+		problems []string // severity, reason, object
+		daemon   bool     // it was asked, and answered
+	}{
+		{"no Deployment", drop(deployments, "d"), false, []string{"error Missing Deployment"}, false},
+		{"no Service", drop(core.WithResource("services"), "d"), false, []string{"error Missing Service"}, true},
+		{"no claim", drop(claims, "d-data"), false, []string{"error Missing PersistentVolumeClaim"}, true},
+		// The pod runs on; the next one would hang.
+		{"no ConfigMap", drop(core.WithResource("configmaps"), "d-config"), false, []string{"error Missing ConfigMap"}, true},
+		{"no CronJob", drop(batchv1.SchemeGroupVersion.WithResource("cronjobs"), "d-clear-cache"), true, nil, true},
+		{"no NetworkPolicy", drop(networkingv1.SchemeGroupVersion.WithResource("networkpolicies"), "d"), true, nil, true},
+		{"no pod", func(t *testing.T, w *world) {
+			drop(pods, "d-abc-1")(t, w)
+			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Status.AvailableReplicas, d.Status.Replicas = 0, 0 })
+		}, false, []string{"error NotReady deployment/d"}, false},
+		{"scaled to zero", func(t *testing.T, w *world) {
+			drop(pods, "d-abc-1")(t, w)
+			change(t, w, deployments, "d", func(d *appsv1.Deployment) {
+				d.Spec.Replicas, d.Status = new(int32(0)), appsv1.DeploymentStatus{ObservedGeneration: d.Generation}
+			})
+		}, false, []string{"error ScaledToZero deployment/d"}, false},
+		{"image not pulled", waiting("ErrImagePull", "denied"), false, []string{"error ErrImagePull pod/d-abc-1"}, false},
+		{"an event tells", func(t *testing.T, w *world) {
+			waiting("ContainerCreating", "")(t, w)
+			event := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "e"}, Reason: "FailedMount", Message: "no such file or directory"}
+			event.InvolvedObject.UID = types.UID("pod")
+			if err := w.Tracker().Add(event); err != nil {
+				t.Fatal(err)
+			}
+		}, false, []string{"error FailedMount pod/d-abc-1"}, false},
+		{"events may not be read", func(t *testing.T, w *world) {
+			waiting("ErrImagePull", "denied")(t, w)
+			refuse(w, "list", "events")
+		}, false, []string{"error ErrImagePull pod/d-abc-1"}, false},
+		{"claim not bound", func(t *testing.T, w *world) {
+			change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.Status.Phase = corev1.ClaimLost })
+		}, false, []string{"error ClaimLost persistentvolumeclaim/d-data"}, false},
+		{"the daemon does not answer", func(_ *testing.T, w *world) { w.engine.refuse = errDown }, false,
+			[]string{"error DaemonUnreachable pod/d-abc-1"}, false},
+		{"the daemon fails", func(_ *testing.T, w *world) { w.engine.infoErr, w.engine.usageErr = errDown, errDown }, false,
+			[]string{"error DaemonUnreachable pod/d-abc-1"}, false},
+		{"the daemon does not count", func(_ *testing.T, w *world) { w.engine.usageErr = errDown }, true,
+			[]string{"warning DiskUsageUnknown pod/d-abc-1"}, true},
+		{"no way into the pod", func(t *testing.T, w *world) { w.withExec(t, forbids) }, true,
+			[]string{"warning FileSystemUnknown pod/d-abc-1"}, true},
+		{"stat says nothing", func(t *testing.T, w *world) { w.withExec(t, prints("")) }, true,
+			[]string{"warning FileSystemUnknown pod/d-abc-1"}, true},
+		{"the last clean-up failed", func(t *testing.T, w *world) { lastPrune(t, w, batchv1.JobFailed, "") }, true,
+			[]string{"warning PruneFailed job/d-clear-cache-1"}, true},
+		{"jobs may not be read", func(_ *testing.T, w *world) { refuse(w, "list", "jobs") }, true,
+			[]string{"warning RunsUnknown cronjob/d-clear-cache"}, true},
+		{"the schedule makes no sense", func(t *testing.T, w *world) {
+			change(t, w, batchv1.SchemeGroupVersion.WithResource("cronjobs"), "d-clear-cache", func(c *batchv1.CronJob) { c.Spec.Schedule = "weekly" })
+		}, true, []string{"warning ScheduleInvalid cronjob/d-clear-cache"}, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := statusWorld(t)
+			test.damage(t, w)
+			status, err := w.Status(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var problems []string
+			for _, p := range status.Problems {
+				problems = append(problems, strings.Join([]string{p.Severity, p.Reason, p.Object}, " "))
+				if p.Message == "" || p.Hint == "" {
+					t.Errorf("%s comes without a message or a hint: %+v", p.Reason, p)
+				}
+			}
+			if diff := cmp.Diff(test.problems, problems); diff != "" {
+				t.Error(diff)
+			}
+			if status.Healthy != test.healthy || (status.Daemon != nil) != test.daemon {
+				t.Errorf("healthy: %v, daemon %v", status.Healthy, status.Daemon)
+			}
+		})
+	}
+}
+
+// What is not known is nil, and the rest is there.
+func TestStatusPartlyKnown(t *testing.T) {
+	t.Run("no way into the pod", func(t *testing.T) {
+		w := statusWorld(t)
+		w.withExec(t, forbids)
+		status, err := w.Status(t.Context())
+		if err != nil || status.Disk == nil || status.Disk.CapacityBytes != nil || status.Disk.ImagesBytes == nil {
+			t.Fatalf("got %+v, %v", status.Disk, err)
+		}
+		if p := status.Problems[0]; !strings.Contains(p.Hint, "the permission to create pods/exec") || !strings.HasSuffix(p.Message, "no exec") {
+			t.Errorf("got %+v", p)
+		}
+	})
+	t.Run("an API server without websockets", func(t *testing.T) {
+		w := statusWorld(t)
+		w.withExec(t, printsOverSPDY(df))
+		status, err := w.Status(t.Context())
+		if err != nil || status.Disk == nil || status.Disk.CapacityBytes == nil {
+			t.Fatalf("got %+v, %v: %+v", status.Disk, err, status.Problems)
+		}
+	})
+	t.Run("the daemon does not count", func(t *testing.T) {
+		w := statusWorld(t)
+		w.engine.usageErr = errDown
+		status, err := w.Status(t.Context())
+		if err != nil || status.Disk == nil || status.Disk.CapacityBytes == nil || status.Disk.ImagesBytes != nil || status.Daemon == nil {
+			t.Fatalf("got %+v, %v", status, err)
+		}
+	})
+	t.Run("a run that goes on", func(t *testing.T) {
+		w := statusWorld(t)
+		lastPrune(t, w, "", "")
+		status, err := w.Status(t.Context())
+		if err != nil || *status.Prune.LastResult != "running" || status.Prune.LastReclaimedBytes != nil {
+			t.Fatalf("got %+v, %v", status.Prune, err)
+		}
+	})
+	t.Run("no clean-up", func(t *testing.T) {
+		w := installedWorld(t, func(o *dind.Options) { o.PruneSchedule = "none" })
+		w.withExec(t, prints(df))
+		status, err := w.Status(t.Context())
+		if err != nil || status.Prune != nil || !status.Healthy {
+			t.Fatalf("got %+v, %v", status, err)
+		}
+	})
+	t.Run("a local volume", func(t *testing.T) {
+		w := installedWorld(t, local)
+		change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.Status.Capacity = nil })
+		w.withExec(t, prints(df))
+		status, err := w.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []ObjectState{
+			{"PersistentVolumeClaim", "d-data", "Bound", true, "dindctl-local"},
+			{"PersistentVolume", "ci-d-data", "", false, "/mnt/docker"},
+		}
+		if diff := cmp.Diff(want, status.Objects[:2]); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("an existing claim", func(t *testing.T) {
+		w := newWorld(t, oldClaim())
+		w.install(t, options(func(o *dind.Options) { o.ExistingClaim = "old" }))
+		w.withExec(t, prints(df))
+		status, err := w.Status(t.Context())
+		if err != nil || !status.Healthy || status.Objects[0].Name != "old" {
+			t.Fatalf("got %+v, %v", status, err)
+		}
+	})
+}
+
+func TestStatusFails(t *testing.T) {
+	t.Run("nothing there", func(t *testing.T) {
+		var missing *NotInstalledError
+		if _, err := newWorld(t).Status(t.Context()); !errors.As(err, &missing) || missing.Claim != "" {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("the claim alone is left", func(t *testing.T) {
+		claim := oldClaim()
+		claim.Name = "d-data"
+		var missing *NotInstalledError
+		if _, err := newWorld(t, claim).Status(t.Context()); !errors.As(err, &missing) || missing.Claim != "d-data" {
+			t.Errorf("got %v", err)
+		}
+	})
+	for _, request := range []string{"get deployments", "list pods"} {
+		t.Run("no right to "+request, func(t *testing.T) {
+			w := statusWorld(t)
+			verb, resource, _ := strings.Cut(request, " ")
+			refuse(w, verb, resource)
+			if _, err := w.Status(t.Context()); !apierrors.IsForbidden(err) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	// Even while the API server, or what is in front of it, keeps quiet.
+	t.Run("interrupted", func(t *testing.T) {
+		w := statusWorld(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		answer := make(chan struct{})
+		w.withExec(t, func(http.ResponseWriter, *http.Request) { cancel(); <-answer })
+		t.Cleanup(func() { close(answer) })
+		ended := make(chan error, 1)
+		go func() { _, err := w.Status(ctx); ended <- err }()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+		case <-time.After(2 * time.Second):
+			t.Error("it did not end")
+		}
+	})
+}
