@@ -39,7 +39,7 @@ func life(t *testing.T, image string) {
 	i.buildsCached(t, "app", "after the pod was rescheduled")
 	checkStatus(t, i)
 
-	i.job(t, `docker run --detach --name keeper app sleep 36000`).want(t)
+	i.job(t, `docker run --detach --stop-timeout 1 --name keeper app sleep 36000`).want(t)
 	checkPrune(t, i)
 	checkScheduledPrune(t, i)
 

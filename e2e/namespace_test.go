@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,10 @@ func removeNamespace(t *testing.T, name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	core := env.cluster.CoreV1()
-	err := core.Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
+	err := stopPods(ctx, name)
+	if err == nil {
+		err = core.Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
+	}
 	if err == nil {
 		err = wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
 			_, err := core.Namespaces().Get(ctx, name, metav1.GetOptions{})
@@ -72,6 +76,30 @@ func removeNamespace(t *testing.T, name string) {
 			t.Errorf("removing volume %s: %v", volume.Name, err)
 		}
 	}
+}
+
+// stopPods ends whatever runs in a namespace. Deleting the namespace would do,
+// but its controller looks at the pods' grace period and then comes back only
+// after half of it.
+func stopPods(ctx context.Context, namespace string) error {
+	owners := metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}
+	everything := metav1.ListOptions{}
+	pods := env.cluster.CoreV1().Pods(namespace)
+	err := errors.Join(
+		env.cluster.AppsV1().Deployments(namespace).DeleteCollection(ctx, owners, everything),
+		env.cluster.BatchV1().CronJobs(namespace).DeleteCollection(ctx, owners, everything),
+		env.cluster.BatchV1().Jobs(namespace).DeleteCollection(ctx, owners, everything),
+	)
+	if err != nil {
+		return err
+	}
+	return wait.PollUntilContextCancel(ctx, 300*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		left, err := pods.List(ctx, everything)
+		if err != nil || len(left.Items) == 0 {
+			return err == nil, err
+		}
+		return false, pods.DeleteCollection(ctx, metav1.DeleteOptions{}, everything)
+	})
 }
 
 // eventually waits until ok says so; what is what is waited for.

@@ -40,10 +40,29 @@ func TestOptionsReachTheDaemon(t *testing.T) {
 	equal(t, "objects", i.leftOver(t), []string{
 		"configmap/" + i.name + "-config", "deployment/" + i.name, "persistentvolumeclaim/" + i.name + "-data", "service/" + i.name,
 	})
+	equal(t, "claim, without --storage-size", i.claim(t).Spec.Resources.Requests.Storage().String(), "12Gi")
+	dindctl(t, i.command("install", i.installOptions("--storage-size", "1Gi")...)...).want(t, usage).says(t, `--storage-size "1Gi"`, "shrinking is refused")
 	dindctl(t, i.command("prune-now")...).want(t, failed).says(t, "without a scheduled clean-up", "--prune-schedule")
 	if s := statusOf(t, i); !s.Healthy || s.Prune != nil {
 		t.Errorf("without a schedule: healthy %v, prune %+v", s.Healthy, s.Prune)
 	}
+}
+
+// A change of nothing but daemon.json reaches the daemon too, although a file
+// that is mounted does not follow its ConfigMap: the pod is replaced.
+func TestConfigChangeRollsThePod(t *testing.T) {
+	t.Parallel()
+	i := install(t, env.newest(), "--cache-limit", "1Gi")
+	pod := i.pod(t)
+	i.install(t, "--cache-limit", "2Gi")
+	replaced := i.pod(t)
+	if replaced.UID == pod.UID {
+		t.Error("the pod was not replaced")
+	}
+	if config := inPod(t, replaced, "cat", "/etc/docker/daemon.json"); !strings.Contains(config, fmt.Sprint(2<<30)) {
+		t.Errorf("daemon.json: %s", config)
+	}
+	i.job(t, "docker version").want(t)
 }
 
 // checkDaemon asks the daemon itself, from a job.

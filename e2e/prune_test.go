@@ -41,3 +41,26 @@ func checkPrune(t *testing.T, i *installation) {
 		t.Errorf("status after prune-now: %+v", last)
 	}
 }
+
+// With --prune-unused-for 0 the clean-up takes everything that is unused, says
+// how much that was, and still leaves what a container uses.
+func TestPruneFreesWhatIsUnused(t *testing.T) {
+	t.Parallel()
+	i := install(t, env.newest(), "--prune-unused-for", "0")
+	i.buildsCold(t, "unused")
+	i.buildsCold(t, "used")
+	i.job(t, `docker run --detach --stop-timeout 1 --name keeper used sleep 36000`).want(t)
+	r := succeed(t, i.command("prune-now", "-v", "-o", "json")...).says(t, "+ docker system prune -af", "Total reclaimed space: ")
+	report := decode[pruned](t, r)
+	if report.ReclaimedBytes == nil || *report.ReclaimedBytes <= 0 {
+		t.Errorf("nothing was freed: %+v", report)
+	}
+	if report.After["buildCacheBytes"] >= report.Before["buildCacheBytes"] || report.After["reclaimableBytes"] >= report.Before["reclaimableBytes"] {
+		t.Errorf("before and after: %+v", report)
+	}
+	i.job(t, `docker image ls --format '{{.Repository}}' | sort | tr '\n' ' '; docker ps`).want(t, "keeper", "used ")
+	if log := i.job(t, `docker image ls`).want(t).log; strings.Contains(log, "unused") {
+		t.Errorf("the unused image is still there:\n%s", log)
+	}
+	i.buildsCold(t, "unused")
+}

@@ -70,9 +70,12 @@ func TestOnATerminal(t *testing.T) {
 func TestQuietAndYAML(t *testing.T) {
 	t.Parallel()
 	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
-	r := succeed(t, i.command("install", i.installOptions("--create-namespace", "-o", "yaml")...)...)
+	r := succeed(t, i.command("install", i.installOptions("--create-namespace", "--no-wait", "-o", "yaml")...)...)
 	outcome := decode[installed](t, r)
 	equal(t, "changes", outcome.changes(), []string{"created"})
+	if outcome.Daemon != nil {
+		t.Errorf("--no-wait proves nothing, yet a daemon is told: %v", outcome.Daemon)
+	}
 	for _, name := range []string{"install", "status", "env", "prune-now"} {
 		options := []string{"-q"}
 		if name == "install" {

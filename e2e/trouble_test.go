@@ -27,8 +27,8 @@ func TestForbidden(t *testing.T) {
 	// All but one right: the one that is missing is told. Reading is not
 	// enough to open a port-forward, and without it nothing proves the daemon.
 	allow(t, i.namespace, "e2e-operator", []rbacv1.PolicyRule{
-		{APIGroups: []string{"", "apps", "batch", "networking.k8s.io"}, Resources: []string{
-			"persistentvolumeclaims", "configmaps", "services", "pods", "events", "deployments", "cronjobs", "jobs", "networkpolicies",
+		{APIGroups: []string{"", "apps", "batch", "networking.k8s.io", "discovery.k8s.io"}, Resources: []string{
+			"persistentvolumeclaims", "configmaps", "services", "pods", "events", "deployments", "cronjobs", "jobs", "networkpolicies", "endpointslices",
 		}, Verbs: []string{"*"}},
 	})
 	r := dindctl(t, append(i.command("install", i.installOptions()...), "--as", "e2e-operator", "--timeout", "60s")...)
@@ -52,6 +52,32 @@ func allow(t *testing.T, namespace, user string, rules []rbacv1.PolicyRule) {
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: user}},
 	}, metav1.CreateOptions{})
 	must(t, err)
+}
+
+// A namespace that does not take privileged pods is found out before anything
+// is made, and by the wait where the preflight is skipped.
+func TestPodSecurityRefusesThePod(t *testing.T) {
+	t.Parallel()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	createNamespace(t, i.namespace)
+	_, err := env.cluster.CoreV1().Namespaces().Patch(t.Context(), i.namespace, types.MergePatchType,
+		[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"baseline"}}}`), metav1.PatchOptions{})
+	must(t, err)
+	r := dindctl(t, i.command("check")...).want(t, notReady)
+	if !strings.Contains(r.stdout, "privileged") {
+		t.Errorf("check does not say why:\n%s", r.stdout)
+	}
+	const remedy = "pod-security.kubernetes.io/enforce=privileged"
+	dindctl(t, i.command("install", i.installOptions()...)...).want(t, notReady).says(t, "privileged", remedy)
+	equal(t, "objects after the preflight", i.leftOver(t), nil)
+	dindctl(t, i.command("install", i.installOptions("--skip-preflight", "--timeout", "60s")...)...).want(t, notReady).says(t, "privileged", remedy)
+
+	_, err = env.cluster.CoreV1().Namespaces().Patch(t.Context(), i.namespace, types.MergePatchType,
+		[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"privileged"}}}`), metav1.PatchOptions{})
+	must(t, err)
+	succeed(t, i.command("check")...)
+	i.install(t)
+	i.job(t, "docker version").want(t)
 }
 
 // A daemon that does not run: status says so with exit code 3, a problem and a
