@@ -1,0 +1,216 @@
+package lifecycle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// runsJobs has a Job come to this end at once, its pod with this message.
+func runsJobs(w *world, state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
+	create := ktesting.ObjectReaction(w.Tracker())
+	w.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
+		_, object, err := create(action)
+		if err != nil {
+			return true, nil, err
+		}
+		job := object.(*batchv1.Job)
+		job.UID = "job"
+		if state != "" {
+			job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "it failed too often"}}
+		}
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "ci", Name: job.Name + "-x", UID: "job-pod", Labels: map[string]string{"job-name": job.Name},
+			OwnerReferences: []metav1.OwnerReference{{Kind: "Job", UID: "job", Controller: new(true)}},
+		}}
+		pod.Status.Phase = phase
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
+			Terminated: &corev1.ContainerStateTerminated{Message: message},
+		}}}
+		if phase != "" {
+			w.add(pod)
+		}
+		return true, job, w.store(jobs, job, "ci")
+	})
+}
+
+const freed = `{"reclaimed":["1.5GB"]}`
+
+func TestPruneNow(t *testing.T) {
+	w := installedWorld(t, nil)
+	runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, freed)
+	var log bytes.Buffer
+	report, err := w.PruneNow(t.Context(), dind.PruneOverrides{}, &log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	usage := &PruneUsage{ImagesBytes: 3 << 30, BuildCacheBytes: 5 << 30, ReclaimableBytes: 2 << 30}
+	if !strings.HasPrefix(report.Job, "d-clear-cache-") {
+		t.Errorf("job %q", report.Job)
+	}
+	want := PruneReport{Job: report.Job, ReclaimedBytes: new(int64(1_500_000_000)), Before: usage, After: usage}
+	if diff := cmp.Diff(want, report); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{
+		"Daemon started", "Daemon done: 3GiB of images, 5GiB of build cache",
+		"Clean-up started", "Clean-up done: job/" + report.Job + " succeeded",
+	}, w.told()); diff != "" {
+		t.Error(diff)
+	}
+	w.checkSteps(t)
+	if diff := cmp.Diff([]string{"create jobs"}, w.writes()); diff != "" {
+		t.Error(diff)
+	}
+	if log.String() != "fake logs" {
+		t.Errorf("got log %q", log.String())
+	}
+	if w.engine.closed != len(w.engine.asked) {
+		t.Errorf("%d of %d connections closed", w.engine.closed, len(w.engine.asked))
+	}
+}
+
+func TestPruneNowIsTheSchedulesJob(t *testing.T) {
+	w := installedWorld(t, nil)
+	runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, freed)
+	if _, err := w.PruneNow(t.Context(), dind.PruneOverrides{All: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, action := range w.Actions() {
+		create, is := action.(ktesting.CreateActionImpl)
+		if !is {
+			continue
+		}
+		job := create.GetObject().(*batchv1.Job)
+		if owner := metav1.GetControllerOf(job); owner == nil || owner.Kind != "CronJob" || owner.UID != "cronjobs/d-clear-cache" {
+			t.Errorf("owned by %v", owner)
+		}
+		if !slices.Contains(job.Spec.Template.Spec.Containers[0].Env, corev1.EnvVar{Name: "PRUNE_UNUSED_FOR", Value: "0"}) {
+			t.Error("the overrides are lost")
+		}
+	}
+}
+
+func TestPruneNowPartlyKnown(t *testing.T) {
+	tests := []struct {
+		name           string
+		before         func(*world)
+		message        string
+		freed, counted bool
+		warns          string
+	}{
+		{"the daemon cannot be asked", func(w *world) { w.engine.refuse = errDown }, freed, true, false,
+			"warning: what the daemon uses could not be read: connection refused"},
+		{"the daemon does not count", func(w *world) { w.engine.usageErr = errDown }, freed, true, false,
+			"warning: what the daemon uses could not be read: connection refused"},
+		{"the job does not say", func(*world) {}, "", false, true,
+			"warning: the job did not say how much it freed: read the result of the clean-up: unexpected end of JSON input"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := installedWorld(t, nil)
+			test.before(w)
+			runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, test.message)
+			report, err := w.PruneNow(t.Context(), dind.PruneOverrides{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (report.ReclaimedBytes != nil) != test.freed || (report.Before != nil) != test.counted || (report.After != nil) != test.counted {
+				t.Errorf("got %+v", report)
+			}
+			if !slices.Contains(w.told(), test.warns) {
+				t.Errorf("told %q, want %q", w.told(), test.warns)
+			}
+			w.checkSteps(t)
+		})
+	}
+}
+
+// A pod that is gone took its message along; the clean-up is done all the same.
+func TestPruneNowWithoutThePod(t *testing.T) {
+	w := installedWorld(t, nil)
+	runsJobs(w, batchv1.JobComplete, "", "")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	report, err := w.PruneNow(ctx, dind.PruneOverrides{}, nil)
+	if err != nil || report.ReclaimedBytes != nil || report.Job == "" {
+		t.Errorf("got %+v, %v", report, err)
+	}
+}
+
+func TestPruneNowFails(t *testing.T) {
+	var (
+		missing    *NotInstalledError
+		noSchedule *NoScheduleError
+		notReady   *cluster.NotReadyError
+		jobFailed  *cluster.JobFailedError
+	)
+	tests := []struct {
+		name   string
+		world  func(*testing.T) *world
+		before func(*testing.T, *world)
+		as     any
+		want   string
+		job    bool // it was created
+	}{
+		{"not installed", func(t *testing.T) *world { return newWorld(t) }, nil, &missing, "d is not installed in namespace ci", false},
+		{"no schedule", func(t *testing.T) *world {
+			return installedWorld(t, func(o *dind.Options) { o.PruneSchedule = "none" })
+		}, nil, &noSchedule, "d in namespace ci was installed without a scheduled clean-up", false},
+		{"the pod is down", nil, func(t *testing.T, w *world) {
+			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 })
+			change(t, w, pods, "d-abc-1", func(p *corev1.Pod) {
+				p.Status.Conditions = nil
+				p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "denied"}}
+			})
+		}, &notReady, "deployment/d is not ready", false},
+		{"the job fails", nil, func(_ *testing.T, w *world) { runsJobs(w, batchv1.JobFailed, corev1.PodFailed, "") },
+			&jobFailed, "failed: BackoffLimitExceeded: it failed too often", true},
+		{"the job takes too long", nil, func(_ *testing.T, w *world) { runsJobs(w, "", corev1.PodRunning, "") },
+			&notReady, "is not ready after 30s: running", true},
+		{"jobs may not be made", nil, func(_ *testing.T, w *world) { refuse(w, "create", "jobs") }, nil, "jobs is forbidden: no", false},
+		{"cron jobs may not be read", nil, func(_ *testing.T, w *world) { refuse(w, "get", "cronjobs") }, nil, "reading cronjob/d-clear-cache: cronjobs is forbidden: no", false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := (*world)(nil)
+				if test.world != nil {
+					w = test.world(t)
+				} else {
+					w = installedWorld(t, nil)
+				}
+				if test.before != nil {
+					test.before(t, w)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				report, err := w.PruneNow(ctx, dind.PruneOverrides{}, nil)
+				if !strings.Contains(text(err), test.want) || (test.as != nil && !errors.As(err, test.as)) || (test.as == nil && !apierrors.IsForbidden(err)) {
+					t.Errorf("got %T: %v, want …%s…", err, err, test.want)
+				}
+				if (report.Job != "") != test.job {
+					t.Errorf("job %q", report.Job)
+				}
+				w.checkSteps(t)
+			})
+		})
+	}
+}
