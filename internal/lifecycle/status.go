@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -123,7 +122,10 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		return status, err
 	}
 	status.Prune = prune
-	status.Problems = slices.Concat(status.Problems, serviceProblems, daemonProblems, pruneProblems)
+	// Appended, so that no problems are an empty list and not null.
+	for _, more := range [][]Problem{serviceProblems, daemonProblems, pruneProblems} {
+		status.Problems = append(status.Problems, more...)
+	}
 	status.Healthy = true
 	for _, problem := range status.Problems {
 		status.Healthy = status.Healthy && problem.Severity != SeverityError

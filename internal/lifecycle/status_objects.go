@@ -21,6 +21,9 @@ func objectProblems(found cluster.Inventory, verdict cluster.Verdict) []Problem 
 	if found.Deployment == nil {
 		missing("Deployment")
 	}
+	if found.ConfigMap == nil {
+		missing("ConfigMap")
+	}
 	if found.Service == nil {
 		missing("Service")
 	}
