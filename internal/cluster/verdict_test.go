@@ -101,6 +101,10 @@ func TestJudgeReady(t *testing.T) {
 			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, &class
 		}, false, "claim d-data waits for a volume"},
 		{"somebody else's pod with the label", func(v *View) { v.Pods[0].OwnerReferences = nil }, false, "waiting for the pod to be created"},
+		{"a failing pod of the template before", func(v *View) {
+			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}
+			v.Deployment.Status.UpdatedReplicas, v.Deployment.Status.AvailableReplicas = 0, 0
+		}, false, "starting the container on node node"},
 		{"pulling", func(v *View) {
 			unready(v.Pods[0])
 			v.Deployment.Status.AvailableReplicas = 0
@@ -178,7 +182,7 @@ func TestCauses(t *testing.T) {
 		{"pod security", refused(`pods "d-x" is forbidden: violates PodSecurity "baseline:latest": privileged`), "PodSecurity", "violates PodSecurity", true},
 		{"quota", refused(`pods "d-x" is forbidden: exceeded quota: q, requested: pods=1`), "QuotaExceeded", "exceeded quota", true},
 		{"limit range", refused(`pods "d-x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi`), "LimitRange", "per Container", true},
-		{"some webhook", refused(`admission webhook "x" denied the request`), "FailedCreate", "denied the request", true},
+		{"some webhook", refused(`admission webhook "x" denied the request`), "AdmissionDenied", "denied the request", true},
 		{"no default class", func(v *View) { v.Claim.Status.Phase = corev1.ClaimPending }, "NoDefaultStorageClass", "no default", false},
 		{"unknown class", func(v *View) {
 			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, &class
