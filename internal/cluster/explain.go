@@ -12,8 +12,9 @@ import (
 // causes that fits, those that come earlier in a pod's life first. nil means
 // that nothing is known to be wrong.
 func explain(v View, pod *corev1.Pod) *Cause {
-	if pod != nil && pod.DeletionTimestamp != nil {
-		// On its way out: how it ends is no obstacle to the one that follows.
+	if pod != nil && (pod.DeletionTimestamp != nil || !v.updated()) {
+		// On its way out, or of an earlier template and soon to be: how it
+		// fares is no obstacle to the one that follows.
 		return claimLost(v, nil)
 	}
 	for _, find := range []func(View, *corev1.Pod) *Cause{

@@ -65,6 +65,14 @@ func (v View) CurrentPod() *corev1.Pod {
 	return pods[0]
 }
 
+// updated tells whether the pods are of the Deployment's present template: its
+// controller has seen it, and counts a pod of it. With the strategy Recreate no
+// older pod is left then.
+func (v View) updated() bool {
+	d := v.Deployment
+	return d != nil && d.Generation >= v.Generation && d.Status.ObservedGeneration >= d.Generation && d.Status.UpdatedReplicas > 0
+}
+
 // ownedByRollout tells whether a pod belongs to a ReplicaSet of the
 // Deployment, whose names are the Deployment's and the template's hash.
 func ownedByRollout(pod *corev1.Pod, deployment string) bool {

@@ -73,8 +73,11 @@ func (c *Cluster) WaitReady(ctx context.Context, rollout Rollout, report func(Ve
 	}
 	verdict := Judge(seen.view())
 	report(verdict)
-	if verdict.Ready {
+	switch {
+	case verdict.Ready:
 		return verdict.Pod, nil
+	case verdict.Cause != nil && verdict.Cause.Final:
+		return nil, c.notReady(ctx, ref, verdict, began)
 	}
 
 	err = until(ctx, append(sources, c.eventSources(uids)...), func(o observation) (more []source, done bool, err error) {
