@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/terminal"
+)
+
+func TestDescribe(t *testing.T) {
+	services := schema.GroupResource{Resource: "services"}
+	ref := cluster.Ref{Kind: "Service", Namespace: "ci", Name: "d"}
+	applying := func(err error) error { return &cluster.ApplyError{Ref: ref, Err: err} }
+	ending := apierrors.NewForbidden(services, "d", errors.New("unable to create new content in namespace ci because it is being terminated"))
+	ending.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	notReady := &cluster.NotReadyError{Ref: ref, Now: "waiting", After: 5 * time.Minute}
+	crashed := &cluster.NotReadyError{Ref: ref, After: time.Second, Cause: &cluster.Cause{
+		Reason: "CrashLoopBackOff", Message: "The daemon ended.", Hint: "Look.", Log: "fatal: no\nbye",
+	}}
+	deadline := endedError{ended: context.DeadlineExceeded, cause: fmt.Errorf("%w of 5m0s", errTimeout)}
+	tests := []struct {
+		name string
+		err  error
+		how  endedError
+		want failure
+	}{
+		{"command line", &usageError{problems: dind.Problems{{Option: "--mtu", Value: "x", Reason: "is no number", Hint: "Give one."}}, command: "dindctl install"}, endedError{},
+			failure{Code: 2, Reason: "Usage", Message: "the command line is wrong", Hint: "`dindctl install --help` lists the options",
+				Problems: []failureProblem{{Option: "--mtu", Value: "x", Message: `--mtu "x": is no number`, Hint: "Give one."}}}},
+		{"options that the cluster shows to be wrong", dind.Problems{{Option: "--storage-size", Value: "1Gi", Reason: "is less"}}, endedError{},
+			failure{Code: 2, Reason: "Usage", Message: "the command line is wrong",
+				Problems: []failureProblem{{Option: "--storage-size", Value: "1Gi", Message: `--storage-size "1Gi": is less`}}}},
+		{"interrupted", context.Canceled, endedError{ended: context.Canceled},
+			failure{Code: 130, Reason: "Interrupted", Message: "interrupted", Hint: "the same command continues from here"}},
+		{"interrupted while something else failed", applying(errDown), endedError{ended: context.Canceled},
+			failure{Code: 130, Reason: "Interrupted", Message: "interrupted", Hint: "the same command continues from here"}},
+		{"not installed", &lifecycle.NotInstalledError{Namespace: "ci", Name: "d"}, endedError{},
+			failure{Code: 4, Reason: "NotInstalled", Message: "d is not installed in namespace ci",
+				Hint: "`dindctl install` installs it; -n and --name say where and which"}},
+		{"not installed, but for the claim", &lifecycle.NotInstalledError{Namespace: "ci", Name: "d", Claim: "d-data"}, endedError{},
+			failure{Code: 4, Reason: "NotInstalled", Message: "d is not installed in namespace ci (its cache volume, claim d-data, is still there)",
+				Hint: "`dindctl install` takes the volume into use again; `dindctl uninstall --delete-data` removes it"}},
+		{"no schedule", &lifecycle.NoScheduleError{Namespace: "ci", Name: "d"}, endedError{},
+			failure{Code: 1, Reason: "NoSchedule", Message: "d in namespace ci was installed without a scheduled clean-up",
+				Hint: "`dindctl install --prune-schedule '0 0 * * 0'` adds one"}},
+		{"checks", &lifecycle.CheckFailedError{Failed: []lifecycle.CheckResult{{Name: "node", Reason: "gone", Hint: "Get one."}}}, endedError{},
+			failure{Code: 3, Reason: "CheckFailed", Message: "the preflight checks failed; nothing was changed",
+				Hint:     "`dindctl check` shows all checks; --skip-preflight goes on without them",
+				Problems: []failureProblem{{Option: "node", Message: "node: gone", Hint: "Get one."}}}},
+		{"no claim", &lifecycle.ClaimMissingError{Namespace: "ci", Claim: "old"}, endedError{},
+			failure{Code: 1, Reason: "ClaimMissing", Message: "there is no claim old in namespace ci",
+				Hint: "`kubectl get pvc` lists the claims; --existing-claim takes one of them"}},
+		{"not owned", &cluster.NotOwnedError{Refs: []cluster.Ref{ref, {Kind: "Deployment", Name: "d"}}}, endedError{},
+			failure{Code: 1, Reason: "NotOwned", Message: "these objects exist and were not made by dindctl; nothing was changed: service/d, deployment/d",
+				Hint: "install under another name with --name, or remove them first"}},
+		{"terminating", &cluster.TerminatingError{Ref: ref, Finalizers: []string{"x"}}, endedError{},
+			failure{Code: 3, Reason: "Terminating", Message: "service/d is being deleted (waits for x)", Hint: "run the same command again when it is gone"}},
+		{"not ready", notReady, deadline,
+			failure{Code: 3, Reason: "NotReady", Message: "service/d is not ready after 5m0s: waiting",
+				Hint: "`dindctl status` shows how it goes on; a longer --timeout waits longer"}},
+		{"not ready, for a cause", crashed, endedError{},
+			failure{Code: 3, Reason: "CrashLoopBackOff", Message: "service/d is not ready after 1s: The daemon ended.", Hint: "Look.", Log: "fatal: no\nbye"}},
+		{"job failed", &cluster.JobFailedError{Ref: cluster.Ref{Kind: "Job", Name: "j"}, Reason: "BackoffLimitExceeded", Message: "too often", Log: "bye"}, endedError{},
+			failure{Code: 1, Reason: "BackoffLimitExceeded", Message: "job/j failed: BackoffLimitExceeded: too often", Log: "bye",
+				Hint: "`dindctl prune-now -v` shows the whole log"}},
+		{"the daemon wants TLS", &lifecycle.DaemonError{Pod: "p", Err: daemon.ErrTLSExpected}, endedError{},
+			failure{Code: 3, Reason: "DaemonWantsTLS", Message: "asking the daemon in pod/p: " + daemon.ErrTLSExpected.Error(),
+				Hint: "DOCKER_TLS_CERTDIR is set in the daemon's pod: `dindctl install` without --env DOCKER_TLS_CERTDIR=… sets it empty"}},
+		{"the daemon knows no TLS", &lifecycle.DaemonError{Pod: "p", Err: daemon.ErrPlainExpected}, endedError{},
+			failure{Code: 3, Reason: "DaemonWithoutTLS", Message: "asking the daemon in pod/p: " + daemon.ErrPlainExpected.Error(),
+				Hint: "unset DOCKER_TLS_VERIFY and DOCKER_CERT_PATH wherever this daemon is spoken to"}},
+		{"the daemon does not answer", &lifecycle.DaemonError{Pod: "p", Err: errDown}, endedError{},
+			failure{Code: 3, Reason: "DaemonUnreachable", Message: "asking the daemon in pod/p: connection refused", Hint: "`dindctl status` looks again"}},
+		{"the way to the daemon is forbidden", &lifecycle.DaemonError{Pod: "p", Err: apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "p",
+			errors.New(`User "jane" cannot create resource "pods/portforward"`))}, endedError{},
+			failure{Code: 1, Reason: "Forbidden", Message: `asking the daemon in pod/p: pods "p" is forbidden: User "jane" cannot create resource "pods/portforward"`,
+				Hint: "ask an administrator of the cluster for the permission that the message names"}},
+		{"nobody to ask", terminal.ErrCannotAsk, endedError{},
+			failure{Code: 2, Reason: "ConfirmationNeeded", Message: "there is no terminal to ask for confirmation: add --yes to go on without being asked"}},
+		{"not confirmed", errNotConfirmed, endedError{}, failure{Code: 1, Reason: "Failed", Message: "not confirmed: nothing was changed"}},
+		{"no configuration", &cluster.ConfigurationError{Err: cluster.ErrNoConfiguration}, endedError{},
+			failure{Code: 1, Reason: "NoConfiguration", Message: "reading the client configuration: no kubeconfig was found",
+				Hint: "name a kubeconfig with --kubeconfig or $KUBECONFIG, and a context of it with --context"}},
+		{"no namespace", applying(apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "ci")), endedError{},
+			failure{Code: 1, Reason: "NamespaceMissing", Message: `applying service/d: namespaces "ci" not found`,
+				Hint: "make it with --create-namespace, or name another with -n"}},
+		{"the namespace is going", applying(ending), endedError{},
+			failure{Code: 3, Reason: "NamespaceTerminating", Message: "applying service/d: " + ending.Error(),
+				Hint: "the namespace is being deleted: run the same command again when it is gone, or name another with -n"}},
+		{"unauthorized", applying(apierrors.NewUnauthorized("Unauthorized")), endedError{},
+			failure{Code: 1, Reason: "Unauthorized", Message: "applying service/d: Unauthorized",
+				Hint: "the credentials of this context are not valid (any more): log in again"}},
+		{"forbidden", applying(apierrors.NewForbidden(services, "d", errors.New(`User "jane" cannot patch resource`))), endedError{},
+			failure{Code: 1, Reason: "Forbidden", Message: `applying service/d: services "d" is forbidden: User "jane" cannot patch resource`,
+				Hint: "ask an administrator of the cluster for the permission that the message names"}},
+		{"a quota", applying(apierrors.NewForbidden(services, "d", errors.New("exceeded quota: q"))), endedError{},
+			failure{Code: 1, Reason: "QuotaExceeded", Message: `applying service/d: services "d" is forbidden: exceeded quota: q`,
+				Hint: "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to what it leaves."}},
+		{"invalid", applying(apierrors.NewBadRequest("no")), endedError{}, failure{Code: 1, Reason: "Failed", Message: "applying service/d: no"}},
+		{"refused as invalid", applying(apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, "d", nil)), endedError{},
+			failure{Code: 1, Reason: "Invalid", Message: `applying service/d: Service "d" is invalid`}},
+		{"conflict", applying(apierrors.NewConflict(services, "d", errors.New("changed"))), endedError{},
+			failure{Code: 1, Reason: "Conflict", Message: `applying service/d: Operation cannot be fulfilled on services "d": changed`,
+				Hint: "somebody else changed the object at the same moment: run the same command again"}},
+		{"unknown authority", applying(&url.Error{Op: "Get", URL: "https://x", Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}), endedError{},
+			failure{Code: 1, Reason: "UntrustedServer", Message: `applying service/d: Get "https://x": tls: failed to verify certificate: x509: certificate signed by unknown authority`,
+				Hint: "the kubeconfig's certificate-authority does not fit this server: is the context the right one, and is it up to date?"}},
+		{"no answer", applying(&url.Error{Op: "Get", URL: "https://x", Err: &net.OpError{Op: "dial", Net: "tcp", Err: errDown}}), endedError{},
+			failure{Code: 1, Reason: "Unreachable", Message: `applying service/d: Get "https://x": dial tcp: connection refused`,
+				Hint: "is the address of the cluster right, and does `kubectl version` reach it?"}},
+		{"time is up", applying(context.DeadlineExceeded), deadline,
+			failure{Code: 3, Reason: "Timeout", Message: "applying service/d: context deadline exceeded (timeout of 5m0s)", Hint: "a longer --timeout waits longer"}},
+		{"several at once", errors.Join(applying(errDown), applying(apierrors.NewUnauthorized("Unauthorized"))), endedError{},
+			failure{Code: 1, Reason: "Unauthorized", Message: "applying service/d: connection refused\napplying service/d: Unauthorized",
+				Hint: "the credentials of this context are not valid (any more): log in again"}},
+		{"anything else", errors.New("disk full"), endedError{}, failure{Code: 1, Reason: "Failed", Message: "disk full"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, describe(test.err, test.how)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestFailureText(t *testing.T) {
+	f := failure{
+		Message: "it failed\nin two ways\x1b[31m", Hint: "go on", Log: "one\ttwo\nthree\x1b]0;x\a",
+		Problems: []failureProblem{{Message: "--mtu: no\nnumber", Hint: "give one"}, {Message: "--name: no"}},
+	}
+	tests := []struct {
+		name  string
+		color bool
+		want  string
+	}{
+		{"plain", false, "error: it failed\nin two ways\n  --mtu: no number\n    give one\n  --name: no\n  | one two\n  | three\nnext: go on\n"},
+		{"coloured", true, "\x1b[31merror:\x1b[0m it failed\nin two ways\n  --mtu: no number\n    \x1b[2mgive one\x1b[0m\n  --name: no\n  | one two\n  | three\nnext: go on\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.streams.ErrColor = test.color
+			f.write(w.streams)
+			if diff := cmp.Diff(test.want, w.err.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

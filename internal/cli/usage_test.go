@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+)
+
+// wrong are command lines that are wrong, and all that is said about them.
+var wrong = []struct {
+	name string
+	args string
+	env  map[string]string
+	want string // stderr
+}{
+	{"an unknown command", "instal", nil, `error: the command line is wrong
+  command "instal": there is no such command
+    Did you mean ` + "`dindctl install`?" + `
+next: ` + "`dindctl --help`" + ` lists the options
+`},
+	{"nothing like a command", "frobnicate --with this", nil, `error: the command line is wrong
+  command "frobnicate": there is no such command
+next: ` + "`dindctl --help`" + ` lists the options
+`},
+	{"an unknown option", "install --storage-sise 1Gi", nil, `error: the command line is wrong
+  --storage-sise: there is no such option
+    Did you mean --storage-size?
+next: ` + "`dindctl install --help`" + ` lists the options
+`},
+	{"an unknown option before the command", "--nope status", nil, `error: the command line is wrong
+  --nope: there is no such option
+next: ` + "`dindctl --help`" + ` lists the options
+`},
+	{"an unknown letter", "status -x", nil, `error: the command line is wrong
+  -x: there is no such option
+next: ` + "`dindctl status --help`" + ` lists the options
+`},
+	{"an option of another command", "status --storage-size=1Gi", nil, `error: the command line is wrong
+  --storage-size: there is no such option
+next: ` + "`dindctl status --help`" + ` lists the options
+`},
+	{"a missing value", "install --name", nil, `error: the command line is wrong
+  --name: needs a value
+next: ` + "`dindctl install --help`" + ` lists the options
+`},
+	{"leftover arguments", "status docker-dind now", nil, `error: the command line is wrong
+  argument "docker-dind now": is not expected
+    dindctl's commands take options only.
+next: ` + "`dindctl status --help`" + ` lists the options
+`},
+	{"a switch with a value", "install --no-wait=maybe", nil, `error: the command line is wrong
+  --no-wait "maybe": is a switch: true or false, or nothing
+next: ` + "`dindctl install --help`" + ` lists the options
+`},
+	{"common options", "status --timeout soon -n Bad_Name --name 1st", nil, `error: the command line is wrong
+  --timeout "soon": not a positive duration
+    for example 90s or 10m
+  --namespace "Bad_Name": is not the name of a namespace
+    Use lower-case letters, digits and dashes, 63 characters at most.
+  --name "1st": is not a name that a Service can have
+    Use lower-case letters, digits and dashes, with a letter first, for example docker-dind.
+next: ` + "`dindctl status --help`" + ` lists the options
+`},
+	{"an unknown format", "status -o xml", nil, `error: the command line is wrong
+  --output "xml": no such format
+    one of text, json, yaml
+next: ` + "`dindctl status --help`" + ` lists the options
+`},
+	{"no timeout", "status --timeout 0s", nil, `error: the command line is wrong
+  --timeout "0s": not a positive duration
+    for example 90s or 10m
+next: ` + "`dindctl status --help`" + ` lists the options
+`},
+	{"an unknown format of env", "env --format toml", nil, `error: the command line is wrong
+  --format "toml": no such format
+    one of github, gitlab, helm, jenkins, runner, shell
+next: ` + "`dindctl env --help`" + ` lists the options
+`},
+	{"in the environment", "status", map[string]string{"DINDCTL_TIMEOUT": "never"}, `error: the command line is wrong
+  --timeout "never": not a positive duration
+    for example 90s or 10m
+next: ` + "`dindctl status --help`" + ` lists the options
+`},
+	{"everything at once", "--timeout never install --nope --mtu many --storage-size=-1 --prune-schedule weekly leftover", nil, `error: the command line is wrong
+  --nope: there is no such option
+  argument "leftover": is not expected
+    dindctl's commands take options only.
+  --timeout "never": not a positive duration
+    for example 90s or 10m
+  --storage-size "-1": must be more than nothing
+    Give a quantity, for example 100Gi.
+  --mtu "many": is neither auto nor a number of bytes from 68 to 65535
+    Leave it out: auto takes the MTU of the pod's own network.
+  --prune-schedule "weekly": is not a cron schedule (expected exactly 5 fields, found 1: [weekly])
+    Give five fields, for example "0 0 * * 0" for Sundays at midnight, or none.
+next: ` + "`dindctl install --help`" + ` lists the options
+`},
+}
+
+func TestWrongCommandLines(t *testing.T) {
+	for _, test := range wrong {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.env = test.env
+			code, stdout, stderr := w.run(t, strings.Fields(test.args)...)
+			if code != exitUsage || stdout != "" {
+				t.Errorf("code %d, stdout %q", code, stdout)
+			}
+			if diff := cmp.Diff(test.want, stderr); diff != "" {
+				t.Error(diff)
+			}
+			if len(w.connections) > 0 || len(w.Actions()) > 0 {
+				t.Errorf("it connected: %v", w.Actions())
+			}
+		})
+	}
+}
+
+// With -o json or yaml, an error is one document on stdout, wherever the option
+// stands and even if the rest cannot be parsed.
+func TestWrongCommandLinesAsDocuments(t *testing.T) {
+	type document struct{ Error failure }
+	for _, test := range wrong {
+		for _, as := range []string{"-o json", "-o yaml", "--output=json"} {
+			if test.name == "an unknown format" || test.name == "nothing like a command" {
+				continue
+			}
+			t.Run(test.name+" "+as, func(t *testing.T) {
+				w := newWorld(t)
+				w.env = test.env
+				code, stdout, stderr := w.run(t, strings.Fields(as+" "+test.args)...)
+				var got document
+				decode := json.Unmarshal
+				if as == "-o yaml" {
+					decode = func(data []byte, v any) error { return yaml.UnmarshalStrict(data, v) }
+				}
+				if err := decode([]byte(stdout), &got); err != nil {
+					t.Fatalf("%v:\n%s", err, stdout)
+				}
+				if code != exitUsage || got.Error.Code != exitUsage || got.Error.Reason != "Usage" || stderr != "" {
+					t.Errorf("code %d, stderr %q, %+v", code, stderr, got)
+				}
+				// It says what the text says.
+				text := "error: " + got.Error.Message + "\n"
+				for _, problem := range got.Error.Problems {
+					text += "  " + problem.Message + "\n"
+					if problem.Hint != "" {
+						text += "    " + problem.Hint + "\n"
+					}
+				}
+				text += "next: " + got.Error.Hint + "\n"
+				if diff := cmp.Diff(test.want, text); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	}
+}
+
+func TestOutputOfErrorsFromTheEnvironment(t *testing.T) {
+	w := newWorld(t)
+	w.env["DINDCTL_OUTPUT"] = "json"
+	if code, stdout, _ := w.run(t, "instal"); code != exitUsage || !json.Valid([]byte(stdout)) {
+		t.Errorf("got %d, %s", code, stdout)
+	}
+	if code, stdout, stderr := w.run(t, "instal", "-o", "text"); code != exitUsage || stdout != "" || stderr == "" {
+		t.Errorf("got %d, %s", code, stdout)
+	}
+}
