@@ -211,4 +211,3 @@ func TestSession(t *testing.T) {
 		})
 	}
 }
-

@@ -1,0 +1,292 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/dindctl/dindctl/internal/terminal"
+)
+
+// result is what the real program did.
+type result struct {
+	code           int
+	stdout, stderr string
+	took           time.Duration
+}
+
+// runFor runs the program as main does, with a kubeconfig for the server, and
+// checks that it leaves no goroutine behind.
+func runFor(t *testing.T, ctx context.Context, server string, args ...string) result {
+	t.Helper()
+	leaks := goleak.IgnoreCurrent()
+	path := filepath.Join(t.TempDir(), "config")
+	config := fmt.Sprintf(`{"apiVersion":"v1","kind":"Config","current-context":"test",
+		"clusters":[{"name":"c","cluster":{"server":%q}}],
+		"users":[{"name":"u","user":{"token":"t"}}],
+		"contexts":[{"name":"test","context":{"cluster":"c","user":"u","namespace":"ci"}}]}`, server)
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	began := time.Now()
+	code := Run(ctx, append([]string{"dindctl", "--kubeconfig", path}, args...), func(string) string { return "" },
+		terminal.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	ended := result{code, out.String(), elapsed.ReplaceAllString(errs.String(), ""), time.Since(began)}
+	// Idle connections belong to the transport, which lives as long as the process.
+	goleak.VerifyNone(t, leaks, goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"),
+		goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"), goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"))
+	return ended
+}
+
+// answers is a server that answers every request alike.
+func answers(t *testing.T, code int, status map[string]any, header http.Header) (address string, requests *atomic.Int32) {
+	t.Helper()
+	requests = &atomic.Int32{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		for name, values := range header {
+			w.Header()[name] = values
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		status["kind"], status["apiVersion"], status["status"], status["code"] = "Status", "v1", "Failure", code
+		encoded, _ := json.Marshal(status)
+		_, _ = w.Write(encoded)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, requests
+}
+
+func TestServerRefuses(t *testing.T) {
+	tests := []struct {
+		name   string
+		code   int
+		status map[string]any
+		want   string // stderr
+		exit   int
+	}{
+		{"401", 401, map[string]any{"reason": "Unauthorized", "message": "Unauthorized"},
+			"error: reading service/docker-dind: Unauthorized\nnext: the credentials of this context are not valid (any more): log in again\n", 1},
+		{"403", 403, map[string]any{"reason": "Forbidden", "message": `services "docker-dind" is forbidden: User "jane" cannot get resource "services"`},
+			"error: reading service/docker-dind: services \"docker-dind\" is forbidden: User \"jane\" cannot get resource \"services\"\n" +
+				"next: ask an administrator of the cluster for the permission that the message names\n", 1},
+		{"404: nothing there", 404, map[string]any{"reason": "NotFound", "message": `services "docker-dind" not found`, "details": map[string]any{"kind": "services"}},
+			"error: docker-dind is not installed in namespace ci\nnext: `dindctl install` installs it; -n and --name say where and which\n", 4},
+		{"409", 409, map[string]any{"reason": "Conflict", "message": "the object has been modified"},
+			"error: reading service/docker-dind: the object has been modified\nnext: somebody else changed the object at the same moment: run the same command again\n", 1},
+		{"422", 422, map[string]any{"reason": "Invalid", "message": "Service is invalid"},
+			"error: reading service/docker-dind: Service is invalid\n", 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			address, requests := answers(t, test.code, test.status, nil)
+			got := runFor(t, t.Context(), address, "env")
+			// The claim is read at the same time, and may be the first to fail.
+			stderr := strings.Replace(got.stderr, "persistentvolumeclaim/docker-dind-data", "service/docker-dind", 1)
+			if got.code != test.exit || got.stdout != "" {
+				t.Errorf("code %d, stdout %q", got.code, got.stdout)
+			}
+			if diff := cmp.Diff(test.want, stderr); diff != "" {
+				t.Error(diff)
+			}
+			if got.took > time.Second || requests.Load() > 2 {
+				t.Errorf("took %s and %d requests", got.took, requests.Load())
+			}
+		})
+	}
+}
+
+// A namespace that does not exist is known only when something is made in it.
+func TestServerWithoutTheNamespace(t *testing.T) {
+	var sent atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		kind := "others"
+		if r.Method == http.MethodPatch {
+			sent.Add(1)
+			kind = "namespaces"
+		}
+		fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","message":"%s \"ci\" not found","code":404,"details":{"kind":%q}}`, kind, kind)
+	}))
+	t.Cleanup(server.Close)
+	got := runFor(t, t.Context(), server.URL, "install", "--skip-preflight", "-q")
+	if got.code != 1 || got.stdout != "" || !strings.HasSuffix(got.stderr, "\nnext: make it with --create-namespace, or name another with -n\n") ||
+		!strings.Contains(got.stderr, `namespaces "ci" not found`) {
+		t.Errorf("got %d\n%s", got.code, got.stderr)
+	}
+	if sent.Load() == 0 {
+		t.Error("nothing was sent")
+	}
+}
+
+// 503 is tried again as the server asks, and then told.
+func TestServerIsBusy(t *testing.T) {
+	status := map[string]any{"reason": "ServiceUnavailable", "message": "the server is starting"}
+	address, requests := answers(t, 503, status, nil)
+	got := runFor(t, t.Context(), address, "env", "--timeout", "700ms")
+	if got.code != 1 && got.code != 3 || !strings.Contains(got.stderr, "the server is starting") {
+		t.Errorf("got %d\n%s", got.code, got.stderr)
+	}
+	if got.took > 2*time.Second || requests.Load() < 4 {
+		t.Errorf("took %s and %d requests", got.took, requests.Load())
+	}
+}
+
+func TestServerRecovers(t *testing.T) {
+	var requests atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if requests.Add(1) == 1 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"ServiceUnavailable","code":503,"details":{"retryAfterSeconds":1}}`)
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "/services/docker-dind") {
+			fmt.Fprint(w, `{"kind":"Service","apiVersion":"v1","metadata":{"name":"docker-dind","namespace":"ci"}}`)
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
+	}))
+	t.Cleanup(server.Close)
+	got := runFor(t, t.Context(), server.URL, "env")
+	want := "variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n"
+	if got.code != 0 || got.stdout != want || got.stderr != "" {
+		t.Errorf("got %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+func TestServerOutOfReach(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := closed.Addr().String()
+	_ = closed.Close()
+	foreign := httptest.NewUnstartedServer(http.NotFoundHandler())
+	foreign.Config.ErrorLog = log.New(io.Discard, "", 0)
+	foreign.StartTLS()
+	t.Cleanup(foreign.Close)
+	tests := []struct {
+		name, server string
+		want         []string // in stderr
+		hint         string
+	}{
+		{"nobody listens", "http://" + address, []string{"dial tcp " + address, "connection refused"},
+			"next: is the address of the cluster right, and does `kubectl version` reach it?\n"},
+		{"no such host", "http://nowhere.invalid", []string{"nowhere.invalid"},
+			"next: is the address of the cluster right, and does `kubectl version` reach it?\n"},
+		{"an unknown authority", foreign.URL, []string{"certificate signed by unknown authority"},
+			"next: the kubeconfig's certificate-authority does not fit this server: is the context the right one, and is it up to date?\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := runFor(t, t.Context(), test.server, "env")
+			if got.code != 1 || got.stdout != "" || !strings.HasPrefix(got.stderr, "error: reading ") || !strings.HasSuffix(got.stderr, test.hint) {
+				t.Errorf("got %d\n%s", got.code, got.stderr)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(got.stderr, want) {
+					t.Errorf("got %s, want …%s…", got.stderr, want)
+				}
+			}
+			if got.took > 6*time.Second {
+				t.Errorf("took %s", got.took)
+			}
+		})
+	}
+}
+
+// interrupt is what signal.NotifyContext gives as the cause.
+type interrupt struct{}
+
+func (interrupt) Error() string        { return "interrupt signal received" }
+func (interrupt) Is(target error) bool { return target == context.Canceled }
+
+// What hangs is ended by --timeout with 3 and by an interrupt with 130, soon.
+func TestServerHangs(t *testing.T) {
+	hangs := func(t *testing.T) string {
+		t.Helper()
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+		t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+		return server.URL
+	}
+	for _, command := range []string{"env", "status", "install", "uninstall", "prune-now", "check"} {
+		t.Run(command+", timeout", func(t *testing.T) {
+			got := runFor(t, t.Context(), hangs(t), command, "--timeout", "200ms")
+			if got.code != 3 || !strings.Contains(got.stderr, "(timeout of 200ms)\nnext: a longer --timeout waits longer\n") {
+				t.Errorf("got %d\n%s", got.code, got.stderr)
+			}
+			if got.took > time.Second {
+				t.Errorf("took %s", got.took)
+			}
+		})
+		t.Run(command+", interrupt", func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(200*time.Millisecond, func() { cancel(interrupt{}) })
+			got := runFor(t, ctx, hangs(t), command)
+			if strings.Contains(got.stderr, "failed") {
+				t.Errorf("an interrupted step is told as failed:\n%s", got.stderr)
+			}
+			if got.code != 130 || !strings.HasSuffix(got.stderr, "error: interrupted\nnext: the same command continues from here\n") {
+				t.Errorf("got %d\n%s", got.code, got.stderr)
+			}
+			if got.took > time.Second {
+				t.Errorf("took %s", got.took)
+			}
+		})
+	}
+}
+
+func TestErrorsOfTheServerAsDocuments(t *testing.T) {
+	address, _ := answers(t, 401, map[string]any{"reason": "Unauthorized", "message": "Unauthorized"}, nil)
+	got := runFor(t, t.Context(), address, "env", "-o", "json")
+	var document struct{ Error failure }
+	if err := json.Unmarshal([]byte(got.stdout), &document); err != nil {
+		t.Fatalf("%v: %s", err, got.stdout)
+	}
+	if got.code != 1 || document.Error.Code != 1 || document.Error.Reason != "Unauthorized" || document.Error.Hint == "" || got.stderr != "" {
+		t.Errorf("got %d, %+v, %s", got.code, document, got.stderr)
+	}
+}
+
+func TestNoConfiguration(t *testing.T) {
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	tests := []struct{ name, args, want string }{
+		{"none at all", "status", "error: reading the client configuration: no kubeconfig was found\n"},
+		{"no such file", "status --kubeconfig /does/not/exist", "error: reading the client configuration: stat /does/not/exist: no such file or directory\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			code := Run(t.Context(), append([]string{"dindctl"}, strings.Fields(test.args)...), func(string) string { return "" },
+				terminal.Streams{Out: &out, Err: &errs})
+			want := test.want + "next: name a kubeconfig with --kubeconfig or $KUBECONFIG, and a context of it with --context\n"
+			if code != 1 || out.Len() > 0 {
+				t.Errorf("code %d, stdout %q", code, out.String())
+			}
+			if diff := cmp.Diff(want, errs.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
