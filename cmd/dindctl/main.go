@@ -18,10 +18,18 @@ import (
 func main() { os.Exit(run()) }
 
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	// The first signal asks to stop cleanly; a second one is taken at its word.
-	context.AfterFunc(ctx, stop)
+	// A plain cancellation it is, and not signal.NotifyContext: the cause that
+	// gives would come back from requests in place of context.Canceled.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals)
+		cancel()
+	}()
 	// client-go logs what it cannot return, between the lines of a spinner; all
 	// that matters of it comes back as an error too.
 	klog.SetLogger(logr.Discard())

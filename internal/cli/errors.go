@@ -28,7 +28,6 @@ const (
 )
 
 var (
-	errTimeout = errors.New("timeout")
 	// errNotConfirmed ends a command that was asked about and not wanted.
 	errNotConfirmed = errors.New("not confirmed: nothing was changed")
 	// errUnhealthy ends a command whose result, already printed, says it all.
@@ -122,7 +121,7 @@ func describe(err error, how endedError) failure {
 	default:
 		f.describeRequest(err)
 	}
-	if errors.Is(err, context.DeadlineExceeded) && f.Code == exitFailed {
+	if f.Code == exitFailed && (errors.Is(err, context.DeadlineExceeded) || errors.Is(how.ended, context.DeadlineExceeded)) {
 		f.Code, f.Reason = exitNotReady, "Timeout"
 		f.Message = fmt.Sprintf("%v (%v)", err, how.cause)
 		f.Hint = "a longer --timeout waits longer"
@@ -139,13 +138,13 @@ func (f *failure) describeRequest(err error) {
 		f.Code, f.Reason, f.Hint = exitNotReady, "NamespaceTerminating", "the namespace is being deleted: run the same command again when it is gone, or name another with -n"
 	case apierrors.IsUnauthorized(err):
 		f.Reason, f.Hint = "Unauthorized", "the credentials of this context are not valid (any more): log in again"
-	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), " cannot "):
+	case cluster.AdmissionDenied(err.Error()), apierrors.IsForbidden(err) && !strings.Contains(err.Error(), " cannot "):
 		// RBAC says that a user cannot; every other refusal is admission's.
 		f.Reason, f.Hint = cluster.Refusal("", err.Error())
 	case apierrors.IsForbidden(err):
 		f.Reason, f.Hint = "Forbidden", "ask an administrator of the cluster for the permission that the message names"
 	case apierrors.IsInvalid(err):
-		f.Reason = "Invalid"
+		f.Reason, f.Hint = "Invalid", "the message names the field: correct the option that it comes from"
 	case apierrors.IsConflict(err):
 		f.Reason, f.Hint = "Conflict", "somebody else changed the object at the same moment: run the same command again"
 	case untrusted(err):

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -119,7 +118,7 @@ func (s *session) with(ctx context.Context, work func(context.Context, lifecycle
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("%w of %s", errTimeout, s.timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, timeoutError(s.timeout))
 	defer cancel()
 	renderer := terminal.New(s.streams, s.mode)
 	defer renderer.Close()
@@ -132,3 +131,15 @@ func (s *session) with(ctx context.Context, work func(context.Context, lifecycle
 	}
 	return nil
 }
+
+// timeoutError is the cause of a context that --timeout ended. The HTTP client
+// gives the cause and not the context's own error, so it has to pass for that.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string { return "timeout of " + time.Duration(e).String() }
+
+// Is makes it a context.DeadlineExceeded.
+func (e timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// Timeout makes it a net.Error's timeout.
+func (e timeoutError) Timeout() bool { return true }

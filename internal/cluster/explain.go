@@ -18,8 +18,8 @@ func explain(v View, pod *corev1.Pod) *Cause {
 		return claimLost(v, nil)
 	}
 	for _, find := range []func(View, *corev1.Pod) *Cause{
-		claimLost, podRefused, claimPending, unschedulable, evicted,
-		volumeNotMounted, imageNotPulled, containerNotCreated, crashed,
+		claimLost, podRefused, claimPending, unschedulable,
+		volumeNotMounted, sandboxNotCreated, imageNotPulled, containerNotCreated, crashed, evicted,
 	} {
 		if cause := find(v, pod); cause != nil {
 			return cause
@@ -40,7 +40,7 @@ func claimLost(v View, _ *corev1.Pod) *Cause {
 		return nil
 	}
 	return &Cause{
-		Reason: "ClaimLost", Object: claimRef(v.Claim), Final: true,
+		Reason: "ClaimLost", Object: claimRef(v.Claim), Final: !v.VolumeApplied,
 		Message: fmt.Sprintf("The claim has lost its volume %s: the PersistentVolume no longer exists, and the cache on it is gone.", v.Claim.Spec.VolumeName),
 		Hint:    "Remove the claim with `dindctl uninstall --delete-data`, then install again.",
 	}
@@ -88,10 +88,16 @@ func Refusal(namespace, message string) (reason, hint string) {
 		return "LimitRange", "Set --cpu-request, --memory-request, --cpu-limit and --memory-limit within the namespace's LimitRange."
 	case strings.Contains(message, "no PriorityClass with name"):
 		return "PriorityClassMissing", "List the classes there are with `kubectl get priorityclass` and name one with --priority-class."
-	case strings.Contains(message, "admission webhook"), strings.Contains(message, "ValidatingAdmissionPolicy"):
+	case AdmissionDenied(message):
 		return "AdmissionDenied", "Ask whoever runs the cluster about the admission policy that the message names."
 	}
 	return "FailedCreate", "Ask whoever runs the cluster what refuses the pod."
+}
+
+// AdmissionDenied tells whether it is an admission policy or a webhook that
+// speaks in the message.
+func AdmissionDenied(message string) bool {
+	return strings.Contains(message, "admission webhook") || strings.Contains(message, "ValidatingAdmissionPolicy")
 }
 
 // claimPending: a claim that no volume comes for.
@@ -139,20 +145,24 @@ func unschedulable(_ View, pod *corev1.Pod) *Cause {
 	return nil
 }
 
-// evicted: the node threw the pod out; the ReplicaSet makes another.
-func evicted(_ View, pod *corev1.Pod) *Cause {
-	if pod == nil || pod.Status.Phase != corev1.PodFailed {
-		return nil
+// evicted: the node threw the pod out, or the one before it, of which nothing
+// else is known yet: the ReplicaSet makes another each time.
+func evicted(v View, pod *corev1.Pod) *Cause {
+	for _, ended := range append([]*corev1.Pod{pod}, v.Pods...) {
+		if ended == nil || ended.Status.Phase != corev1.PodFailed {
+			continue
+		}
+		reason := ended.Status.Reason
+		if reason == "" {
+			reason = "PodFailed"
+		}
+		return &Cause{
+			Reason: reason, Object: podRef(ended),
+			Message: "The pod was ended by its node: " + oneLine(ended.Status.Message),
+			Hint:    "`kubectl describe node " + ended.Spec.NodeName + "` shows what the node is short of.",
+		}
 	}
-	reason := pod.Status.Reason
-	if reason == "" {
-		reason = "PodFailed"
-	}
-	return &Cause{
-		Reason: reason, Object: podRef(pod),
-		Message: "The pod was ended by its node: " + oneLine(pod.Status.Message),
-		Hint:    "`kubectl describe node " + pod.Spec.NodeName + "` shows what the node is short of.",
-	}
+	return nil
 }
 
 // oneLine folds a message of the cluster's into one line without a full stop

@@ -40,6 +40,27 @@ func volumeNotMounted(v View, pod *corev1.Pod) *Cause {
 	return cause
 }
 
+// sandboxNotCreated: before a container there is the pod's sandbox, which the
+// network plugin and the memory limit may refuse; only events tell.
+func sandboxNotCreated(v View, pod *corev1.Pod) *Cause {
+	if pod == nil || started(pod) {
+		return nil
+	}
+	event := v.lastEvent(pod.UID, "FailedCreatePodSandBox", "Pulling", "Pulled")
+	if event == nil || event.Reason != "FailedCreatePodSandBox" {
+		return nil
+	}
+	cause := &Cause{
+		Reason: event.Reason, Object: podRef(pod),
+		Message: fmt.Sprintf("Node %s cannot start the pod: %s", pod.Spec.NodeName, oneLine(event.Message)),
+		Hint:    "The node's container runtime or network plugin says why; the kubelet keeps trying.",
+	}
+	if strings.Contains(event.Message, "OOM-killed") || strings.Contains(event.Message, "memory limit") {
+		cause.Hint = "Raise --memory-limit: it holds the builds too."
+	}
+	return cause
+}
+
 // waiting gives the state of the pod's first container that waits.
 func waiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
 	for i := range pod.Status.ContainerStatuses {
@@ -88,7 +109,11 @@ func imageNotPulled(v View, pod *corev1.Pod) *Cause {
 func pullFailure(v View, pod *corev1.Pod, state *corev1.ContainerStateWaiting) string {
 	if state.Reason == "ImagePullBackOff" {
 		if event := v.lastEvent(pod.UID, "Failed"); event != nil && strings.Contains(event.Message, "ailed to pull") {
-			return oneLine(event.Message)
+			_, answer, found := strings.Cut(event.Message, fmt.Sprintf("Failed to pull image %q: ", image(pod)))
+			if !found {
+				answer = event.Message
+			}
+			return oneLine(answer)
 		}
 	}
 	return oneLine(state.Message)

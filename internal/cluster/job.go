@@ -44,7 +44,7 @@ func (c *Cluster) WaitJob(ctx context.Context, job *batchv1.Job, report func(Ver
 		single("jobs", jobs, jobs.Watch, job.Name, job.ResourceVersion),
 		c.podSource(map[string]string{"job-name": job.Name}),
 	}
-	seen := newObserved(0, nil)
+	seen := newObserved(View{})
 	var verdict Verdict
 	err := until(ctx, sources, func(o observation) (more []source, done bool, err error) {
 		more = c.eventSources(seen.take(o))

@@ -4,14 +4,13 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
 // observed accumulates observations into a View.
 type observed struct {
-	generation int64
-	refusal    *metav1.Time
+	// base is the view without objects.
+	base       View
 	deployment *appsv1.Deployment
 	claim      *corev1.PersistentVolumeClaim
 	job        *batchv1.Job
@@ -20,9 +19,9 @@ type observed struct {
 	followed   map[types.UID]bool
 }
 
-func newObserved(generation int64, refusal *metav1.Time) *observed {
+func newObserved(base View) *observed {
 	return &observed{
-		generation: generation, refusal: refusal,
+		base:     base,
 		pods:     map[types.UID]*corev1.Pod{},
 		events:   map[types.UID]*corev1.Event{},
 		followed: map[types.UID]bool{},
@@ -74,7 +73,8 @@ func (s *observed) take(o observation) (follow []types.UID) {
 }
 
 func (s *observed) view() View {
-	v := View{Claim: s.claim, Deployment: s.deployment, Generation: s.generation, EarlierRefusal: s.refusal}
+	v := s.base
+	v.Claim, v.Deployment = s.claim, s.deployment
 	for _, pod := range s.pods {
 		v.Pods = append(v.Pods, pod)
 	}

@@ -22,8 +22,9 @@ type Rollout struct {
 	Deployment *appsv1.Deployment
 	// Claim is the claim that its pod mounts, as it was applied or found.
 	Claim *corev1.PersistentVolumeClaim
-	// EarlierRefusal is the View's.
+	// EarlierRefusal and VolumeApplied are the View's.
 	EarlierRefusal *metav1.Time
+	VolumeApplied  bool
 }
 
 // NotReadyError says that the rollout did not become ready.
@@ -54,7 +55,9 @@ func (c *Cluster) WaitReady(ctx context.Context, rollout Rollout, report func(Ve
 	deployments, claims := c.Client.AppsV1().Deployments(c.Namespace), core.PersistentVolumeClaims(c.Namespace)
 	ref := Ref{"Deployment", c.Namespace, rollout.Deployment.Name}
 
-	seen := newObserved(rollout.Deployment.Generation, rollout.EarlierRefusal)
+	seen := newObserved(View{
+		Generation: rollout.Deployment.Generation, EarlierRefusal: rollout.EarlierRefusal, VolumeApplied: rollout.VolumeApplied,
+	})
 	pods := c.podSource(rollout.Deployment.Spec.Selector.MatchLabels)
 	found, version, err := pods.list(ctx)
 	if err != nil {

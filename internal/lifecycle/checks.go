@@ -72,6 +72,8 @@ func checkAdmission(ctx context.Context, in checkInput) []CheckResult {
 	switch {
 	case err == nil:
 		return ok("a privileged pod is admitted")
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return failed("Run the same command again when it is gone, or name another namespace with -n.", "namespace %s is being deleted", in.Cluster.Namespace)
 	case cluster.NamespaceMissing(err) && in.how.CreateNamespace:
 		return []CheckResult{{Verdict: VerdictUnknown, Reason: "could not tell before the namespace exists"}}
 	case cluster.NamespaceMissing(err):

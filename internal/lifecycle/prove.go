@@ -53,6 +53,8 @@ func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applie
 			rollout.Deployment = object
 		case *corev1.PersistentVolumeClaim:
 			rollout.Claim = object
+		case *corev1.PersistentVolume:
+			rollout.VolumeApplied = a.Change == cluster.Created
 		}
 	}
 	var pod *corev1.Pod
