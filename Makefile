@@ -33,6 +33,10 @@ unit: ## quick tests, no cluster: seconds
 	cd hack/cluster && go test -timeout 3m ./...
 	cd hack/tools && go test -timeout 3m ./...
 
+.PHONY: race
+race: ## the quick tests under the race detector; needs the C compiler that `make cluster` installs
+	CGO_ENABLED=1 go test -race -timeout 10m ./cmd/... ./internal/...
+
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "make lint: gofmt -w these files" >&2; exit 1; }
