@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"testing"
@@ -34,7 +33,7 @@ func TestDescribe(t *testing.T) {
 	crashed := &cluster.NotReadyError{Ref: ref, After: time.Second, Cause: &cluster.Cause{
 		Reason: "CrashLoopBackOff", Message: "The daemon ended.", Hint: "Look.", Log: "fatal: no\nbye",
 	}}
-	deadline := endedError{ended: context.DeadlineExceeded, cause: fmt.Errorf("%w of 5m0s", errTimeout)}
+	deadline := endedError{ended: context.DeadlineExceeded, cause: timeoutError(5 * time.Minute)}
 	tests := []struct {
 		name string
 		err  error
@@ -115,7 +114,8 @@ func TestDescribe(t *testing.T) {
 				Hint: "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to what it leaves."}},
 		{"invalid", applying(apierrors.NewBadRequest("no")), endedError{}, failure{Code: 1, Reason: "Failed", Message: "applying service/d: no"}},
 		{"refused as invalid", applying(apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, "d", nil)), endedError{},
-			failure{Code: 1, Reason: "Invalid", Message: `applying service/d: Service "d" is invalid`}},
+			failure{Code: 1, Reason: "Invalid", Message: `applying service/d: Service "d" is invalid`,
+				Hint: "the message names the field: correct the option that it comes from"}},
 		{"conflict", applying(apierrors.NewConflict(services, "d", errors.New("changed"))), endedError{},
 			failure{Code: 1, Reason: "Conflict", Message: `applying service/d: Operation cannot be fulfilled on services "d": changed`,
 				Hint: "somebody else changed the object at the same moment: run the same command again"}},

@@ -91,7 +91,7 @@ func TestServerRefuses(t *testing.T) {
 		{"409", 409, map[string]any{"reason": "Conflict", "message": "the object has been modified"},
 			"error: reading service/docker-dind: the object has been modified\nnext: somebody else changed the object at the same moment: run the same command again\n", 1},
 		{"422", 422, map[string]any{"reason": "Invalid", "message": "Service is invalid"},
-			"error: reading service/docker-dind: Service is invalid\n", 1},
+			"error: reading service/docker-dind: Service is invalid\nnext: the message names the field: correct the option that it comes from\n", 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -231,8 +231,8 @@ func TestServerHangs(t *testing.T) {
 	}
 	for _, command := range []string{"env", "status", "install", "uninstall", "prune-now", "check"} {
 		t.Run(command+", timeout", func(t *testing.T) {
-			got := runFor(t, t.Context(), hangs(t), command, "--timeout", "200ms")
-			if got.code != 3 || !strings.Contains(got.stderr, "(timeout of 200ms)\nnext: a longer --timeout waits longer\n") {
+			got := runFor(t, t.Context(), hangs(t), command, "--timeout", "50ms")
+			if got.code != 3 || !strings.Contains(got.stderr, "(timeout of 50ms)\nnext: a longer --timeout waits longer\n") {
 				t.Errorf("got %d\n%s", got.code, got.stderr)
 			}
 			if got.took > time.Second {
@@ -241,7 +241,7 @@ func TestServerHangs(t *testing.T) {
 		})
 		t.Run(command+", interrupt", func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
-			time.AfterFunc(200*time.Millisecond, func() { cancel(interrupt{}) })
+			time.AfterFunc(50*time.Millisecond, func() { cancel(interrupt{}) })
 			got := runFor(t, ctx, hangs(t), command)
 			if strings.Contains(got.stderr, "failed") {
 				t.Errorf("an interrupted step is told as failed:\n%s", got.stderr)

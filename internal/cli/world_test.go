@@ -69,6 +69,7 @@ type world struct {
 	// connections are those that were asked for.
 	connections []cluster.Connection
 	versions    int
+	idle        bool // the controllers do nothing
 }
 
 func newWorld(t *testing.T, objects ...runtime.Object) *world {
@@ -122,6 +123,9 @@ func (w *world) patched(action ktesting.Action, apply ktesting.ReactionFunc) (bo
 		object.Status = corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound, Capacity: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("100Gi")}}
 	case *appsv1.Deployment:
 		object.Generation = 1
+		if w.idle {
+			break
+		}
 		object.Status = appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1}
 		for _, made := range []runtime.Object{podOf(object), endpointOf(object)} {
 			_ = w.Tracker().Add(made)

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/lifecycle"
+)
+
+// runsJobs has Jobs end like this, at once.
+func (w *world) runsJobs(state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
+	create := ktesting.ObjectReaction(w.Tracker())
+	w.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
+		_, object, err := create(action)
+		if err != nil {
+			return true, nil, err
+		}
+		job := object.(*batchv1.Job)
+		job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "it failed too often"}}
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "job-pod", UID: "job-pod", Labels: map[string]string{"job-name": job.Name}}}
+		pod.Status.Phase = phase
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message}}}}
+		_ = w.Tracker().Add(pod)
+		return true, job, w.Tracker().Update(batchv1.SchemeGroupVersion.WithResource("jobs"), job, "ci")
+	})
+}
+
+const freed = `{"reclaimed":["1.5GB"]}`
+
+func TestPruneNow(t *testing.T) {
+	const usage = "              BEFORE   AFTER\nimages        3 GiB    3 GiB\nbuild cache   5 GiB    5 GiB\nreclaimable   2 GiB    2 GiB\n"
+	tests := []struct {
+		name, args     string
+		world          func(*testing.T) *world
+		before         func(*world)
+		code           int
+		stdout, stderr string // JOB stands for the Job's name
+	}{
+		{"it works", "prune-now", nil, func(w *world) { w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed) }, 0,
+			usage + "Freed 1.4 GiB in 0s (job/JOB).\n", "Daemon: 3GiB of images, 5GiB of build cache\nClean-up: job/JOB succeeded\n"},
+		{"it does not say", "prune-now -q", nil, func(w *world) { w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, "") }, 0,
+			usage + "Freed an unknown amount in 0s (job/JOB).\n",
+			"Warning: the job did not say how much it freed: read the result of the clean-up: unexpected end of JSON input\n"},
+		{"the daemon does not say", "prune-now -q", nil, func(w *world) {
+			w.engine.refuse = errDown
+			w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed 1.4 GiB in 0s (job/JOB).\n",
+			"Warning: what the daemon uses could not be read: connection refused\n"},
+		{"it fails", "prune-now -q", nil, func(w *world) { w.runsJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
+			"error: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: `dindctl prune-now -v` shows the whole log\n"},
+		{"no schedule", "prune-now -q", func(t *testing.T) *world { return installedWorld(t, "--prune-schedule", "none") }, nil, 1, "",
+			"error: docker-dind in namespace ci was installed without a scheduled clean-up\nnext: `dindctl install --prune-schedule '0 0 * * 0'` adds one\n"},
+		{"not installed", "prune-now -q", func(t *testing.T) *world { return newWorld(t) }, nil, 4, "",
+			"error: docker-dind is not installed in namespace ci\nnext: `dindctl install` installs it; -n and --name say where and which\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var w *world
+			if test.world != nil {
+				w = test.world(t)
+			} else {
+				w = installedWorld(t)
+			}
+			if test.before != nil {
+				test.before(w)
+			}
+			code, stdout, stderr := w.run(t, strings.Fields(test.args)...)
+			if code != test.code || anyJob(stdout) != test.stdout || anyJob(stderr) != test.stderr {
+				t.Errorf("got  %d, %q, %q\nwant %d, %q, %q", code, anyJob(stdout), anyJob(stderr), test.code, test.stdout, test.stderr)
+			}
+		})
+	}
+}
+
+// anyJob writes JOB for the name of the Job, which is new each time.
+func anyJob(text string) string {
+	const prefix = "job/docker-dind-clear-cache-"
+	for {
+		before, after, found := strings.Cut(text, prefix)
+		if !found {
+			return text
+		}
+		text = before + "job/JOB" + strings.TrimLeft(after, "0123456789abcdefghijklmnopqrstuvwxyz")
+	}
+}
+
+func TestPruneNowVerbosely(t *testing.T) {
+	w := installedWorld(t)
+	w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+	if _, _, stderr := w.run(t, "prune-now", "-v"); !strings.Contains(stderr, "\nfake logs\n") {
+		t.Errorf("got %s", stderr)
+	}
+}
+
+func TestPruneNowAsDocument(t *testing.T) {
+	w := installedWorld(t)
+	w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+	code, stdout, _ := w.run(t, "prune-now", "-o", "json")
+	var got lifecycle.PruneReport
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {
+		t.Fatalf("%d, %v: %s", code, err, stdout)
+	}
+	if got.Job == "" || *got.ReclaimedBytes != 1_500_000_000 || got.Before.ImagesBytes != 3<<30 || got.After.BuildCacheBytes != 5<<30 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// Lines of a log arrive in pieces.
+func TestLineWriter(t *testing.T) {
+	var lines []string
+	w := &lineWriter{line: func(line string) { lines = append(lines, line) }}
+	for _, piece := range []string{"on", "e\ntwo\n", "", "\nth", "ree"} {
+		if n, err := w.Write([]byte(piece)); n != len(piece) || err != nil {
+			t.Fatalf("wrote %d of %q: %v", n, piece, err)
+		}
+	}
+	if got := strings.Join(lines, "|"); got != "one|two|" {
+		t.Errorf("got %q", got)
+	}
+	w.flush()
+	w.flush()
+	if got := strings.Join(lines, "|"); got != "one|two||three" {
+		t.Errorf("flushed: got %q", got)
+	}
+}

@@ -1,0 +1,266 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+	typedcore "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// execClient is the fake clientset with a way into pods, which it has not.
+type execClient struct {
+	*fake.Clientset
+	rest rest.Interface
+}
+
+func (c execClient) CoreV1() typedcore.CoreV1Interface { return execCore{c.Clientset.CoreV1(), c.rest} }
+
+type execCore struct {
+	typedcore.CoreV1Interface
+	rest rest.Interface
+}
+
+func (c execCore) RESTClient() rest.Interface { return c.rest }
+
+// withExec has commands in the pod print this; "" forbids them.
+func (w *world) withExec(t *testing.T, out string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if out == "" {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","message":"pods \"docker-dind-abc-1\" is forbidden: no exec","reason":"Forbidden","code":403}`))
+			return
+		}
+		upgrader := websocket.Upgrader{Subprotocols: []string{"v5.channel.k8s.io"}}
+		conn, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_ = conn.WriteMessage(websocket.BinaryMessage, append([]byte{1}, out...))
+		_ = conn.WriteMessage(websocket.BinaryMessage, append([]byte{3}, `{"status":"Success"}`...))
+		_ = conn.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""))
+	}))
+	t.Cleanup(server.Close)
+	config := &rest.Config{Host: server.URL}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.cluster.Config, w.cluster.Client = config, execClient{w.Clientset, client.CoreV1().RESTClient()}
+}
+
+const df = "4096 26214400 20971520 6553600 6225920\n" // 20 GiB of 100, 5 % of the inodes
+
+// alter changes an object behind the program's back.
+func alter[T runtime.Object](t *testing.T, w *world, group, resource, name string, change func(T)) {
+	t.Helper()
+	gvr := appsv1.SchemeGroupVersion.WithResource(resource)
+	gvr.Group = group
+	object, err := w.Tracker().Get(gvr, "ci", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(object.(T))
+	if err := w.Tracker().Update(gvr, object, "ci", metav1.UpdateOptions{FieldManager: "kube-controller-manager"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lastPrune adds a clean-up that ran two days ago.
+func lastPrune(t *testing.T, w *world, state batchv1.JobConditionType) {
+	t.Helper()
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "ci", Name: "docker-dind-clear-cache-1", UID: "job", Labels: dind.Labels("docker-dind"),
+		CreationTimestamp: metav1.NewTime(noon.Add(-50 * time.Hour)),
+		OwnerReferences:   []metav1.OwnerReference{{Kind: "CronJob", UID: "cronjobs/docker-dind-clear-cache", Controller: new(true)}},
+	}}
+	job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Message: "it failed too often"}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "ci", Name: "docker-dind-clear-cache-1-x", Labels: dind.Labels("docker-dind"),
+		OwnerReferences: []metav1.OwnerReference{{Kind: "Job", UID: "job", Controller: new(true)}},
+	}}
+	pod.Status.Phase = corev1.PodSucceeded
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
+		Terminated: &corev1.ContainerStateTerminated{Message: `{"reclaimed":["1.5GB"]}`},
+	}}}
+	for _, err := range []error{w.Tracker().Add(job), w.Tracker().Add(pod)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestStatus(t *testing.T) {
+	tests := []struct {
+		name   string
+		args   []string
+		exec   string
+		damage func(*testing.T, *world)
+		code   int
+	}{
+		{"healthy", nil, df, func(t *testing.T, w *world) { lastPrune(t, w, batchv1.JobComplete) }, 0},
+		{"partly-known", nil, "", func(t *testing.T, w *world) { lastPrune(t, w, batchv1.JobFailed) }, 0},
+		{"daemon-down", nil, df, func(_ *testing.T, w *world) { w.engine.refuse = errDown }, 3},
+		{"not-ready", nil, df, func(t *testing.T, w *world) {
+			alter(t, w, "apps", "deployments", "docker-dind", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 })
+			alter(t, w, "", "pods", "docker-dind-abc-1", func(p *corev1.Pod) {
+				p.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+					State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "not found\x1b[2J"}},
+				}}}
+			})
+		}, 3},
+		{"missing-service", []string{"--prune-schedule", "none", "--no-network-policy"}, df, func(t *testing.T, w *world) {
+			if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "docker-dind"); err != nil {
+				t.Fatal(err)
+			}
+		}, 3},
+		{"suspended", nil, df, func(t *testing.T, w *world) {
+			alter(t, w, "batch", "cronjobs", "docker-dind-clear-cache", func(c *batchv1.CronJob) { c.Spec.Suspend = new(true) })
+		}, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := installedWorld(t, test.args...)
+			w.withExec(t, test.exec)
+			test.damage(t, w)
+			printed := map[string]string{}
+			for _, as := range []string{"text", "json", "yaml"} {
+				code, stdout, stderr := w.run(t, "status", "-o", as)
+				if code != test.code || stderr != "" {
+					t.Errorf("%s: code %d, stderr %q", as, code, stderr)
+				}
+				printed[as] = stdout
+			}
+			golden(t, "status-"+test.name, printed["text"])
+			golden(t, "status-"+test.name+".json", printed["json"])
+			if asJSON, err := yaml.YAMLToJSON([]byte(printed["yaml"])); err != nil || compact(t, asJSON) != compact(t, []byte(printed["json"])) {
+				t.Errorf("YAML says something else than JSON (%v):\n%s", err, printed["yaml"])
+			}
+		})
+	}
+}
+
+// compact is a JSON document with its keys in order and no blanks.
+func compact(t *testing.T, document []byte) string {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal(document, &value); err != nil {
+		t.Fatal(err)
+	}
+	encoded, _ := json.Marshal(value)
+	return string(encoded)
+}
+
+func TestStatusInColour(t *testing.T) {
+	w := installedWorld(t)
+	w.withExec(t, df)
+	w.engine.refuse = errDown
+	_, plain, _ := w.run(t, "status")
+	w.streams.OutColor = true
+	_, coloured, _ := w.run(t, "status")
+	if !strings.Contains(coloured, "\x1b[31mnot healthy\x1b[0m") || !strings.Contains(coloured, "\x1b[31m✗\x1b[0m") {
+		t.Errorf("got %q", coloured)
+	}
+	for _, code := range []string{"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m"} {
+		coloured = strings.ReplaceAll(coloured, code, "")
+	}
+	if coloured != plain {
+		t.Errorf("colour changes more than colour:\n%s\n%s", coloured, plain)
+	}
+	if _, stdout, _ := w.run(t, "status", "--no-color"); stdout != plain {
+		t.Errorf("--no-color: got %q", stdout)
+	}
+}
+
+func TestStatusNotInstalled(t *testing.T) {
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "docker-dind-data"}}
+	tests := []struct {
+		name  string
+		there []runtime.Object
+		want  string
+	}{
+		{"nothing", nil, "error: docker-dind is not installed in namespace ci\nnext: `dindctl install` installs it; -n and --name say where and which\n"},
+		{"the claim alone", []runtime.Object{claim}, "error: docker-dind is not installed in namespace ci (its cache volume, claim docker-dind-data, is still there)\n" +
+			"next: `dindctl install` takes the volume into use again; `dindctl uninstall --delete-data` removes it\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			code, stdout, stderr := newWorld(t, test.there...).run(t, "status")
+			if code != 4 || stdout != "" || stderr != test.want {
+				t.Errorf("got %d, %q, %q", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+// It looks again every five seconds, until it is interrupted, which ends it well.
+func TestStatusWatch(t *testing.T) {
+	watch := func(t *testing.T, w *world, args ...string) (code int, stdout, stderr string) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(12*time.Second, cancel)
+		return w.runUnder(ctx, append([]string{"dindctl", "status", "--watch"}, args...)...)
+	}
+	const missing = "docker-dind is not installed in namespace ci\n"
+	t.Run("text", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			code, stdout, stderr := watch(t, newWorld(t))
+			if code != 130 || stdout != missing+"\n"+missing+"\n"+missing || stderr != "" {
+				t.Errorf("got %d, %q, %q", code, stdout, stderr)
+			}
+		})
+	})
+	t.Run("on a terminal", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.streams.OutTerminal = true
+			_, stdout, _ := watch(t, w)
+			if n := strings.Count(stdout, "\x1b[H"+strings.TrimSuffix(missing, "\n")+"\x1b[K\n\x1b[J"); n != 3 {
+				t.Errorf("%d frames: %q", n, stdout)
+			}
+		})
+	})
+	t.Run("json", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			_, stdout, stderr := watch(t, newWorld(t), "-o", "json")
+			documents := json.NewDecoder(strings.NewReader(stdout))
+			n := 0
+			for ; documents.More(); n++ {
+				var document struct{ Error failure }
+				if err := documents.Decode(&document); err != nil || document.Error.Code != 4 {
+					t.Fatalf("%v, %+v", err, document)
+				}
+			}
+			if n != 3 || stderr != "" {
+				t.Errorf("%d documents, stderr %q", n, stderr)
+			}
+		})
+	})
+	t.Run("yaml", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			_, stdout, _ := watch(t, newWorld(t), "-o", "yaml")
+			if n := strings.Count(stdout, "---\n"); n != 2 {
+				t.Errorf("%d separators: %s", n, stdout)
+			}
+		})
+	})
+}

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/lifecycle"
+)
+
+// deleted lists the resources that were deleted.
+func (w *world) deleted() (resources []string) {
+	for _, action := range w.Actions() {
+		if action.GetVerb() == "delete" {
+			resources = append(resources, action.GetResource().Resource)
+		}
+	}
+	slices.Sort(resources)
+	return resources
+}
+
+var workload = []string{"configmaps", "cronjobs", "deployments", "networkpolicies", "services"}
+
+var allOfIt = []string{"configmaps", "cronjobs", "deployments", "networkpolicies", "persistentvolumeclaims", "services"}
+
+// sorted sorts lines: what goes at once is told in any order.
+func sorted(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+func TestUninstall(t *testing.T) {
+	const (
+		gone = "configmap/docker-dind-config removed\ncronjob/docker-dind-clear-cache removed\ndeployment/docker-dind removed\n" +
+			"networkpolicy/docker-dind removed\nservice/docker-dind removed\n"
+		kept    = "persistentvolumeclaim/docker-dind-data kept (holds the cache; --delete-data removes it)\n"
+		dropped = "persistentvolumeclaim/docker-dind-data removed\n"
+		ask     = "This deletes docker-dind in namespace ci and the build cache on its volume for good. Type docker-dind to go on: "
+	)
+	tests := []struct {
+		name    string
+		args    string
+		answer  string // on a terminal; "" is no terminal
+		code    int
+		stdout  string // sorted
+		stderr  string
+		deleted []string
+	}{
+		{"the workload", "uninstall", "", 0, sorted(gone + kept), "Objects: 5 removed\n", workload},
+		{"the data too", "uninstall --delete-data --yes", "", 0, sorted(gone + dropped), "Objects: 5 removed\nStorage: 1 removed\n",
+			allOfIt},
+		{"a dry run", "uninstall --dry-run", "", 0, sorted(strings.ReplaceAll(gone, "removed", "would be removed") + kept), "", nil},
+		{"a dry run with the data", "uninstall --delete-data --dry-run", "", 0, sorted(strings.ReplaceAll(gone+dropped, "removed", "would be removed")), "", nil},
+		{"nobody to ask", "uninstall --delete-data", "", 2, "",
+			"error: there is no terminal to ask for confirmation: add --yes to go on without being asked\n", nil},
+		{"confirmed", "uninstall --delete-data", "docker-dind\n", 0, sorted(gone + dropped), ask + "Objects: 5 removed\nStorage: 1 removed\n",
+			allOfIt},
+		{"a mere yes", "uninstall --delete-data", "yes\n", 1, "", ask + "error: not confirmed: nothing was changed\n", nil},
+		{"no answer", "uninstall --delete-data", "\n", 1, "", ask + "error: not confirmed: nothing was changed\n", nil},
+		{"nothing is asked without the data", "uninstall", "no\n", 0, sorted(gone + kept), "Objects: 5 removed\n", workload},
+		{"quietly", "uninstall -q", "", 0, sorted(gone + kept), "", workload},
+		{"confirmed by the environment", "uninstall --delete-data", "env", 0, sorted(gone + dropped), "Objects: 5 removed\nStorage: 1 removed\n",
+			allOfIt},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := installedWorld(t)
+			switch test.answer {
+			case "":
+			case "env":
+				w.env["DINDCTL_YES"] = "1"
+			default:
+				w.streams.In, w.streams.InTerminal, w.streams.ErrTerminal = strings.NewReader(test.answer), true, true
+			}
+			code, stdout, stderr := w.run(t, strings.Fields(test.args)...)
+			if code != test.code || sorted(stdout) != test.stdout || stderr != test.stderr {
+				t.Errorf("got  %d, %q, %q\nwant %d, %q, %q", code, sorted(stdout), stderr, test.code, test.stdout, test.stderr)
+			}
+			if got := w.deleted(); !slices.Equal(got, test.deleted) {
+				t.Errorf("deleted %q, want %q", got, test.deleted)
+			}
+		})
+	}
+}
+
+func TestUninstallAgain(t *testing.T) {
+	w := installedWorld(t)
+	w.run(t, "uninstall")
+	code, stdout, stderr := w.run(t, "uninstall")
+	want := "nothing to remove\npersistentvolumeclaim/docker-dind-data kept (holds the cache; --delete-data removes it)\n"
+	if code != 0 || stdout != want || stderr != "" {
+		t.Errorf("got %d, %q, %q", code, stdout, stderr)
+	}
+	w.run(t, "uninstall", "--delete-data", "--yes")
+	if code, _, stderr := w.run(t, "uninstall"); code != 4 || !strings.HasPrefix(stderr, "error: docker-dind is not installed in namespace ci\n") {
+		t.Errorf("got %d, %q", code, stderr)
+	}
+}
+
+func TestUninstallAsDocument(t *testing.T) {
+	w := installedWorld(t)
+	code, stdout, _ := w.run(t, "uninstall", "-o", "json")
+	var got lifecycle.Uninstallation
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {
+		t.Fatalf("%d, %v", code, err)
+	}
+	if got.Name != "docker-dind" || got.Namespace != "ci" || len(got.Removed) != 5 || len(got.Kept) != 1 {
+		t.Errorf("got %+v", got)
+	}
+	if _, stdout, _ = w.run(t, "uninstall", "--delete-data", "-o", "json"); !strings.Contains(stdout, `"reason": "ConfirmationNeeded"`) {
+		t.Errorf("got %s", stdout)
+	}
+}
+
+// What could not be removed ends the command before the data goes.
+func TestUninstallFails(t *testing.T) {
+	w := installedWorld(t)
+	w.PrependReactor("delete", "deployments", func(ktesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "deployments"}, "docker-dind", errDown)
+	})
+	code, stdout, stderr := w.run(t, "uninstall", "--delete-data", "--yes")
+	if code != 1 || stdout != "" || !strings.Contains(stderr, "deleting deployment/docker-dind: ") || slices.Contains(w.deleted(), "persistentvolumeclaims") {
+		t.Errorf("got %d, %q, %q, deleted %q", code, stdout, stderr, w.deleted())
+	}
+	if _, err := w.Tracker().Get(corev1.SchemeGroupVersion.WithResource("persistentvolumeclaims"), "ci", "docker-dind-data"); err != nil {
+		t.Error(err)
+	}
+}
