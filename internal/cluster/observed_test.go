@@ -43,7 +43,7 @@ func TestObserved(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			seen := newObserved(1, nil)
+			seen := newObserved(View{Generation: 1})
 			var follow []types.UID
 			for _, o := range test.takes {
 				follow = append(follow, seen.take(o)...)

@@ -389,8 +389,8 @@ func TestWaitReadyFails(t *testing.T) {
 			*v = starting()
 			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}
 		}, nil, 0, "InvalidImageName", `deployment/d is not ready after 0s: "docker:29" is not an image name.`, ""},
-		{"a crash", crashing, after(func(s *scene) { s.put(starting().Claim) }), 3 * time.Second, "CrashLoopBackOff",
-			"deployment/d is not ready after 3s: The daemon ended with exit code 1 (3 times).", "fake logs"},
+		{"a crash", crashing, nil, 0, "CrashLoopBackOff",
+			"deployment/d is not ready after 0s: The daemon ended with exit code 1 (3 times).", "fake logs"},
 		{"the deployment is deleted", func(v *View) { *v = starting() }, after(func(s *scene) { s.remove(starting().Deployment) }),
 			3 * time.Second, "Deleted", fmt.Sprintf(deletedOne, "deployment/d"), ""},
 		{"the claim is deleted", func(v *View) { *v = starting() }, after(func(s *scene) { s.remove(starting().Claim) }),
