@@ -20,9 +20,11 @@ func (c *Cluster) WaitEndpoint(ctx context.Context, service string, pod *corev1.
 	began := time.Now()
 	slices := c.endpointSource(service)
 	known := map[types.UID]*discoveryv1.EndpointSlice{}
+	listed := false
 	err := until(ctx, []source{slices}, func(o observation) (more []source, done bool, err error) {
 		if o.complete {
 			clear(known)
+			listed = true
 		} else {
 			o.objects = []runtime.Object{o.object}
 		}
@@ -43,7 +45,11 @@ func (c *Cluster) WaitEndpoint(ctx context.Context, service string, pod *corev1.
 	})
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		ref := Ref{"Service", c.Namespace, service}
-		return c.notReady(ctx, ref, Verdict{Cause: noEndpoint(ref, pod.Name)}, began)
+		verdict := Verdict{Now: "waiting for the API server"}
+		if listed {
+			verdict.Cause = noEndpoint(ref, pod.Name)
+		}
+		return c.notReady(ctx, ref, verdict, began)
 	}
 	return err
 }
