@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -14,7 +16,7 @@ import (
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
-// runsJobs has Jobs end like this, at once.
+// runsJobs has Jobs run for half a second and end like this.
 func (w *world) runsJobs(state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
 	create := ktesting.ObjectReaction(w.Tracker())
 	w.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
@@ -23,13 +25,20 @@ func (w *world) runsJobs(state batchv1.JobConditionType, phase corev1.PodPhase, 
 			return true, nil, err
 		}
 		job := object.(*batchv1.Job)
-		job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "it failed too often"}}
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "job-pod", UID: "job-pod", Labels: map[string]string{"job-name": job.Name}}}
-		pod.Status.Phase = phase
-		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message}}}}
+		pod.Status.Phase = corev1.PodRunning
 		_ = w.Tracker().Add(pod)
-		return true, job, w.Tracker().Update(batchv1.SchemeGroupVersion.WithResource("jobs"), job, "ci")
+		time.AfterFunc(500*time.Millisecond, func() { w.endJob(job.DeepCopy(), pod.DeepCopy(), state, phase, message) })
+		return true, job, nil
 	})
+}
+
+func (w *world) endJob(job *batchv1.Job, pod *corev1.Pod, state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
+	pod.Status.Phase = phase
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message}}}}
+	_ = w.Tracker().Update(corev1.SchemeGroupVersion.WithResource("pods"), pod, "ci")
+	job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "it failed too often"}}
+	_ = w.Tracker().Update(batchv1.SchemeGroupVersion.WithResource("jobs"), job, "ci")
 }
 
 const freed = `{"reclaimed":["1.5GB"]}`
@@ -44,14 +53,14 @@ func TestPruneNow(t *testing.T) {
 		stdout, stderr string // JOB stands for the Job's name
 	}{
 		{"it works", "prune-now", nil, func(w *world) { w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed) }, 0,
-			usage + "Freed 1.4 GiB in 0s (job/JOB).\n", "Daemon: 3GiB of images, 5GiB of build cache\nClean-up: job/JOB succeeded\n"},
+			usage + "Freed 1.4 GiB in 500ms (job/JOB).\n", "Daemon: 3GiB of images, 5GiB of build cache\nClean-up: job/JOB succeeded\n"},
 		{"it does not say", "prune-now -q", nil, func(w *world) { w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, "") }, 0,
-			usage + "Freed an unknown amount in 0s (job/JOB).\n",
+			usage + "Freed an unknown amount in 500ms (job/JOB).\n",
 			"Warning: the job did not say how much it freed: read the result of the clean-up: unexpected end of JSON input\n"},
 		{"the daemon does not say", "prune-now -q", nil, func(w *world) {
 			w.engine.refuse = errDown
 			w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
-		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed 1.4 GiB in 0s (job/JOB).\n",
+		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed 1.4 GiB in 500ms (job/JOB).\n",
 			"Warning: what the daemon uses could not be read: connection refused\n"},
 		{"it fails", "prune-now -q", nil, func(w *world) { w.runsJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
 			"error: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: `dindctl prune-now -v` shows the whole log\n"},
@@ -61,7 +70,7 @@ func TestPruneNow(t *testing.T) {
 			"error: docker-dind is not installed in namespace ci\nnext: `dindctl install` installs it; -n and --name say where and which\n"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+		synctestRun(t, test.name, func(t *testing.T) {
 			var w *world
 			if test.world != nil {
 				w = test.world(t)
@@ -71,12 +80,18 @@ func TestPruneNow(t *testing.T) {
 			if test.before != nil {
 				test.before(w)
 			}
+			w.now = time.Now
 			code, stdout, stderr := w.run(t, strings.Fields(test.args)...)
 			if code != test.code || anyJob(stdout) != test.stdout || anyJob(stderr) != test.stderr {
 				t.Errorf("got  %d, %q, %q\nwant %d, %q, %q", code, anyJob(stdout), anyJob(stderr), test.code, test.stdout, test.stderr)
 			}
 		})
 	}
+}
+
+// synctestRun is a subtest with a clock of its own.
+func synctestRun(t *testing.T, name string, test func(*testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
 
 // anyJob writes JOB for the name of the Job, which is new each time.
@@ -92,6 +107,10 @@ func anyJob(text string) string {
 }
 
 func TestPruneNowVerbosely(t *testing.T) {
+	synctest.Test(t, pruneNowVerbosely)
+}
+
+func pruneNowVerbosely(t *testing.T) {
 	w := installedWorld(t)
 	w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	if _, _, stderr := w.run(t, "prune-now", "-v"); !strings.Contains(stderr, "\nfake logs\n") {
@@ -100,6 +119,10 @@ func TestPruneNowVerbosely(t *testing.T) {
 }
 
 func TestPruneNowAsDocument(t *testing.T) {
+	synctest.Test(t, pruneNowAsDocument)
+}
+
+func pruneNowAsDocument(t *testing.T) {
 	w := installedWorld(t)
 	w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	code, stdout, _ := w.run(t, "prune-now", "-o", "json")

@@ -58,6 +58,11 @@ func runFor(t *testing.T, ctx context.Context, server string, args ...string) re
 func answers(t *testing.T, code int, status map[string]any, header http.Header) (address string, requests *atomic.Int32) {
 	t.Helper()
 	requests = &atomic.Int32{}
+	status["kind"], status["apiVersion"], status["status"], status["code"] = "Status", "v1", "Failure", code
+	encoded, err := json.Marshal(status)
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		requests.Add(1)
 		for name, values := range header {
@@ -65,8 +70,6 @@ func answers(t *testing.T, code int, status map[string]any, header http.Header) 
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(code)
-		status["kind"], status["apiVersion"], status["status"], status["code"] = "Status", "v1", "Failure", code
-		encoded, _ := json.Marshal(status)
 		_, _ = w.Write(encoded)
 	}))
 	t.Cleanup(server.Close)
