@@ -106,9 +106,10 @@ func (i *installation) withoutClasses(t *testing.T) {
 	_, err := policies.Create(t.Context(), &admissionv1.MutatingAdmissionPolicy{
 		ObjectMeta: metav1.ObjectMeta{Name: i.namespace},
 		Spec: admissionv1.MutatingAdmissionPolicySpec{
-			MatchConstraints:   i.created("", "persistentvolumeclaims"),
-			MatchConditions:    []admissionv1.MatchCondition{{Name: "class", Expression: "has(object.spec.storageClassName)"}},
-			ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
+			MatchConstraints: i.created("", "persistentvolumeclaims"),
+			MatchConditions:  []admissionv1.MatchCondition{{Name: "class", Expression: "has(object.spec.storageClassName)"}},
+			// After a change, the plugin that sets the default class runs again.
+			ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
 			Mutations: []admissionv1.Mutation{{
 				PatchType: admissionv1.PatchTypeJSONPatch,
 				JSONPatch: &admissionv1.JSONPatch{Expression: `[JSONPatch{op: "remove", path: "/spec/storageClassName"}]`},

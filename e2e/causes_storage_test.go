@@ -51,20 +51,25 @@ func noDefaultClass(t *testing.T) {
 
 func provisioningFailure(t *testing.T) {
 	i := inNewNamespace(t, nil)
-	classes := env.cluster.StorageV1().StorageClasses()
 	standard := defaultClass(t)
 	if standard.Provisioner != "kubernetes.io/host-path" {
 		t.Skipf("how to make provisioner %s fail is not known", standard.Provisioner)
 	}
-	_, err := classes.Create(t.Context(), &storagev1.StorageClass{
-		ObjectMeta: metav1.ObjectMeta{Name: i.namespace}, Provisioner: standard.Provisioner,
-		MountOptions: []string{"e2e-this-provisioner-takes-none"},
-	}, metav1.CreateOptions{})
-	must(t, err)
-	t.Cleanup(func() { _ = classes.Delete(context.Background(), i.namespace, metav1.DeleteOptions{}) })
+	makeClass(t, i.namespace, standard.Provisioner, "e2e-this-provisioner-takes-none")
 	f := i.trouble(t, "--storage-class", i.namespace, "--timeout", shortly)
 	f.names(t, "ProvisioningFailed", "Mount options are not supported by the provisioner", i.namespace)
 	i.statusSays(t, f)
+}
+
+// makeClass makes a storage class, which goes with the test.
+func makeClass(t *testing.T, name, provisioner string, mountOptions ...string) {
+	t.Helper()
+	classes := env.cluster.StorageV1().StorageClasses()
+	_, err := classes.Create(t.Context(), &storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Provisioner: provisioner, MountOptions: mountOptions,
+	}, metav1.CreateOptions{})
+	must(t, err)
+	t.Cleanup(func() { _ = classes.Delete(context.Background(), name, metav1.DeleteOptions{}) })
 }
 
 // defaultClass is the class of claims that name none.

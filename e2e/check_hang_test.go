@@ -1,0 +1,142 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// No check hangs: an API server that does not answer what a check asks makes
+// that check, and no other, one that could not tell.
+func TestCheckEndsAlthoughTheServerHangs(t *testing.T) {
+	t.Parallel()
+	local := []string{"--local-path", "/var/lib/e2e", "--local-node", anyNode(t)}
+	for name, test := range map[string]struct {
+		requests string
+		options  []string
+	}{
+		"API server":    {`^GET /version`, nil},
+		"permissions":   {`^POST /apis/authorization.k8s.io/`, nil},
+		"pod admission": {`^POST /api/v1/namespaces/[^/]+/pods\?`, nil},
+		"storage class": {`^GET /apis/storage.k8s.io/v1/storageclasses(\?|$)`, nil},
+		"node":          {`^GET /api/v1/nodes/`, local},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := inNewNamespace(t, nil)
+			proxy := newProxy(t)
+			proxy.stall(test.requests)
+			options := append(i.installOptions(test.options...), "--kubeconfig", proxy.kubeconfig, "-o", "json")
+			r := dindctl(t, i.command("check", options...)...).want(t, done)
+			c := readCheck(t, r)
+			c.says(t, name, "unknown", "no answer within 10s")
+			for _, one := range c.Checks {
+				if one.Name != name && one.Verdict != "ok" && one.Name != "network policy" {
+					t.Errorf("the server hangs at %s only: %+v", name, one)
+				}
+			}
+			if r.took > 20*time.Second {
+				t.Errorf("it took %s", r.took)
+			}
+		})
+	}
+	// What is read before the checks is bounded by --timeout.
+	t.Run("what is there", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		proxy := newProxy(t)
+		proxy.stall(`^GET /apis/apps/v1/`)
+		for _, command := range []string{"check", "install", "status", "prune-now", "uninstall"} {
+			options := []string{"--kubeconfig", proxy.kubeconfig, "--timeout", "3s", "-o", "json"}
+			r := dindctl(t, i.command(command, options...)...).want(t, notReady)
+			failureOf(t, r).names(t, "Timeout", "3s")
+			if r.took > 10*time.Second {
+				t.Errorf("%s took %s", command, r.took)
+			}
+		}
+		equal(t, "objects", i.leftOver(t), nil)
+	})
+}
+
+// check writes nothing: of all that it sends, as its own user, the audit log has
+// reads, reviews of that user's permissions, and the one dry run.
+func TestCheckWritesNothing(t *testing.T) {
+	t.Parallel()
+	i := inNewNamespace(t, nil)
+	user := i.namespace + "-user"
+	as := []string{"--as", user, "--as-group", "system:masters", "--local-path", "/var/lib/e2e", "--local-node", anyNode(t), "--create-namespace"}
+	before := i.objects(t)
+	i.checkOf(t, done, as...)
+	equal(t, "objects", i.objects(t), before)
+	if env.audit == "" {
+		return
+	}
+	var reads, reviews, dryRuns int
+	for _, request := range auditOf(t, user) {
+		switch {
+		case !strings.HasPrefix(request.UserAgent, "dindctl/"):
+			t.Errorf("user agent %q", request.UserAgent)
+		case slices.Contains([]string{"get", "list", "watch"}, request.Verb):
+			reads++
+		case strings.HasPrefix(request.RequestURI, "/apis/authorization.k8s.io/v1/selfsubject"):
+			reviews++
+		case request.Verb == "create" && strings.Contains(request.RequestURI, "dryRun=All"):
+			dryRuns++
+		default:
+			t.Errorf("check sent %s %s", request.Verb, request.RequestURI)
+		}
+	}
+	t.Logf("%d reads, %d reviews, %d dry runs", reads, reviews, dryRuns)
+	if reads == 0 || reviews == 0 || dryRuns != 1 {
+		t.Errorf("%d reads, %d reviews, %d dry runs: is this the cluster's audit log?", reads, reviews, dryRuns)
+	}
+}
+
+// A tainted node, and the toleration that the check's hint proposes. Pods that
+// come to the node while it is tainted with PreferNoSchedule are not kept off;
+// the strict taint is there for the two seconds that the checks take. This test
+// runs alone.
+func TestCheckTaintedNode(t *testing.T) {
+	node := anyNode(t)
+	i := inNewNamespace(t, nil)
+	options := []string{"--local-path", "/var/lib/e2e", "--local-node", node}
+	taint(t, node, corev1.TaintEffectPreferNoSchedule)
+	i.checkOf(t, done, options...).says(t, "node", "ok")
+	taint(t, node, corev1.TaintEffectNoSchedule)
+	one := i.checkOf(t, notReady, options...).says(t, "node", "failed", "node "+node, "e2e.dindctl.test/for=ci:NoSchedule")
+	_, proposed, _ := strings.Cut(one.Hint, "--toleration ")
+	proposed = strings.TrimSuffix(proposed, ".")
+	equal(t, "the toleration that the hint proposes", proposed, "e2e.dindctl.test/for=ci:NoSchedule")
+	i.checkOf(t, done, append(options, "--toleration", proposed)...).says(t, "node", "ok")
+	i.checkOf(t, done, append(options, "--toleration", "e2e.dindctl.test/for")...).says(t, "node", "ok")
+	i.checkOf(t, notReady, append(options, "--toleration", "e2e.dindctl.test/for=cd")...).says(t, "node", "failed")
+	taint(t, node, "")
+}
+
+// taint gives the node the one taint, or takes it away.
+func taint(t *testing.T, node string, effect corev1.TaintEffect) {
+	t.Helper()
+	set := func(ctx context.Context, taints string) error {
+		_, err := env.cluster.CoreV1().Nodes().Patch(ctx, node, types.MergePatchType, []byte(`{"spec":{"taints":`+taints+`}}`), metav1.PatchOptions{})
+		return err
+	}
+	if effect == "" {
+		must(t, set(t.Context(), "null"))
+		return
+	}
+	t.Cleanup(func() {
+		// The test's own context has ended by now.
+		if err := set(context.Background(), "null"); err != nil {
+			t.Errorf("node %s stays tainted: %v", node, err)
+		}
+	})
+	must(t, set(t.Context(), `[{"key":"e2e.dindctl.test/for","value":"ci","effect":"`+string(effect)+`"}]`))
+}
