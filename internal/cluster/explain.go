@@ -12,7 +12,7 @@ import (
 // causes that fits, those that come earlier in a pod's life first. nil means
 // that nothing is known to be wrong.
 func explain(v View, pod *corev1.Pod) *Cause {
-	if pod != nil && (pod.DeletionTimestamp != nil || !v.updated()) {
+	if pod != nil && (pod.DeletionTimestamp != nil || (!finished(pod) && !v.updated())) {
 		// On its way out, or of an earlier template and soon to be: how it
 		// fares is no obstacle to the one that follows.
 		return claimLost(v, nil)
@@ -49,7 +49,7 @@ func claimLost(v View, _ *corev1.Pod) *Cause {
 // podRefused: when admission refuses the pod, no pod exists to look at; the
 // ReplicaSet's failure is copied into the Deployment's condition.
 func podRefused(v View, pod *corev1.Pod) *Cause {
-	if v.Deployment == nil || pod != nil {
+	if v.Deployment == nil || (pod != nil && !finished(pod)) {
 		return nil
 	}
 	for _, condition := range v.Deployment.Status.Conditions {

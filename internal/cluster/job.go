@@ -86,6 +86,19 @@ func (c *Cluster) succeeded(ctx context.Context, job *batchv1.Job) (*corev1.Pod,
 	return nil, nil
 }
 
+// anyPod is the newest pod of the Job; nil where there is none to be seen.
+func (c *Cluster) anyPod(ctx context.Context, job *batchv1.Job) *corev1.Pod {
+	pods, err := c.Pods(ctx, map[string]string{"job-name": job.Name})
+	if err != nil {
+		return nil
+	}
+	var view View
+	for i := range pods {
+		view.Pods = append(view.Pods, &pods[i])
+	}
+	return judgeJobPod(view).Pod
+}
+
 // judgeJobPod tells what a Job's pods are up to. A pod of a Job is ready when
 // it has succeeded; that it ends is no crash.
 func judgeJobPod(v View) Verdict {
@@ -132,6 +145,10 @@ func (c *Cluster) jobEnded(ctx context.Context, job *batchv1.Job, pod *corev1.Po
 			failure := &JobFailedError{
 				Ref:    Ref{"Job", job.Namespace, job.Name},
 				Reason: condition.Reason, Message: condition.Message,
+			}
+			if pod == nil {
+				// The Job's failure may be told before its pods are.
+				pod = c.anyPod(ctx, job)
 			}
 			if pod != nil {
 				failure.Log = c.lastWords(ctx, pod)
