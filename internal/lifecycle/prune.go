@@ -132,23 +132,28 @@ func (i Instance) follow(ctx context.Context, job *batchv1.Job, update func(stri
 	var logs errgroup.Group
 	defer func() { _ = logs.Wait() }()
 	copied := map[string]bool{}
-	return i.Cluster.WaitJob(ctx, job, func(v cluster.Verdict) {
-		update(v.Now)
-		if v.Cause != nil {
-			update(v.Cause.Message)
-		}
-		if log == nil || v.Pod == nil || v.Pod.Status.Phase == corev1.PodPending || copied[v.Pod.Name] {
+	copyLog := func(pod *corev1.Pod) {
+		if log == nil || pod == nil || pod.Status.Phase == corev1.PodPending || copied[pod.Name] {
 			return
 		}
-		copied[v.Pod.Name] = true
-		name := v.Pod.Name
+		copied[pod.Name] = true
 		logs.Go(func() error {
-			if err := i.Cluster.Logs(ctx, name, log); err != nil {
+			if err := i.Cluster.Logs(ctx, pod.Name, log); err != nil {
 				progress.Warn(i.Observer, err.Error())
 			}
 			return nil
 		})
+	}
+	pod, err := i.Cluster.WaitJob(ctx, job, func(v cluster.Verdict) {
+		update(v.Now)
+		if v.Cause != nil {
+			update(v.Cause.Message)
+		}
+		copyLog(v.Pod)
 	})
+	// A Job that is quick may be done before its pod was seen to run.
+	copyLog(pod)
+	return pod, err
 }
 
 // usage asks the daemon; nil, with a warning, where it does not answer: the
