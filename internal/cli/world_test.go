@@ -10,17 +10,21 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	apiversion "k8s.io/apimachinery/pkg/version"
 	fakediscovery "k8s.io/client-go/discovery/fake"
@@ -154,15 +158,62 @@ func endpointOf(d *appsv1.Deployment) *discoveryv1.EndpointSlice {
 	}
 }
 
-// installedWorld is one in which install has run.
+// installedWorld is one in which install has run with these options.
 func installedWorld(t *testing.T, args ...string) *world {
 	t.Helper()
+	if len(args) == 0 {
+		return newWorld(t, defaultInstallation(t)...)
+	}
 	w := newWorld(t)
+	w.install(t, args...)
+	return w
+}
+
+func (w *world) install(t *testing.T, args ...string) {
+	t.Helper()
 	if code, _, stderr := w.run(t, append([]string{"install", "--skip-preflight"}, args...)...); code != 0 {
 		t.Fatalf("install: %d\n%s", code, stderr)
 	}
 	w.ClearActions()
-	return w
+}
+
+// defaultInstallation is what install leaves behind. It is made once: the fake
+// API server is slow at applying.
+func defaultInstallation(t *testing.T) []runtime.Object {
+	t.Helper()
+	made.once.Do(func() {
+		w := newWorld(t)
+		w.install(t)
+		core := corev1.SchemeGroupVersion
+		for _, object := range []struct {
+			resource schema.GroupVersionResource
+			name     string
+		}{
+			{core.WithResource("persistentvolumeclaims"), "docker-dind-data"}, {core.WithResource("configmaps"), "docker-dind-config"},
+			{core.WithResource("services"), "docker-dind"}, {core.WithResource("pods"), "docker-dind-abc-1"},
+			{appsv1.SchemeGroupVersion.WithResource("deployments"), "docker-dind"},
+			{batchv1.SchemeGroupVersion.WithResource("cronjobs"), "docker-dind-clear-cache"},
+			{networkingv1.SchemeGroupVersion.WithResource("networkpolicies"), "docker-dind"},
+			{discoveryv1.SchemeGroupVersion.WithResource("endpointslices"), "slice"},
+		} {
+			found, err := w.Tracker().Get(object.resource, "ci", object.name)
+			made.objects, made.err = append(made.objects, found), errors.Join(made.err, err)
+		}
+	})
+	if made.err != nil {
+		t.Fatal(made.err)
+	}
+	copies := make([]runtime.Object, len(made.objects))
+	for i, object := range made.objects {
+		copies[i] = object.DeepCopyObject()
+	}
+	return copies
+}
+
+var made struct {
+	once    sync.Once
+	objects []runtime.Object
+	err     error
 }
 
 // elapsed matches how long a step took, which is not to be relied on.

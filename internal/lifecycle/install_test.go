@@ -328,7 +328,8 @@ func TestInstallTellsACauseOnce(t *testing.T) {
 				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "denied"}},
 			}}}
 			d := object.(*appsv1.Deployment)
-			d.Status.ObservedGeneration = d.Generation
+			rollOut(d)
+			d.Status.AvailableReplicas = 0
 			_ = w.store(deployments, d, "ci")
 			change(t, w, claims, "d-data", bind)
 			_ = w.Tracker().Add(pod)

@@ -90,8 +90,13 @@ func TestRemoval(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, oldClaim())
-			w.install(t, options(test.options))
+			w := (*world)(nil)
+			if test.options == nil {
+				w = installedWorld(t, nil)
+			} else {
+				w = newWorld(t, oldClaim())
+				w.install(t, options(test.options))
+			}
 			if test.before != nil {
 				test.before(t, w)
 			}

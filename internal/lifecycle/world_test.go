@@ -16,6 +16,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -214,10 +215,49 @@ func endpointOf(d *appsv1.Deployment) *discoveryv1.EndpointSlice {
 // installedWorld is one in which install has run.
 func installedWorld(t *testing.T, change func(*dind.Options)) *world {
 	t.Helper()
+	if change == nil {
+		return newWorld(t, defaultInstallation(t)...)
+	}
 	w := newWorld(t)
 	w.install(t, options(change))
 	w.forget()
 	return w
+}
+
+// defaultInstallation is what install leaves behind with the default options.
+// It is made once: the fake API server is slow at applying.
+func defaultInstallation(t *testing.T) []runtime.Object {
+	t.Helper()
+	made.once.Do(func() {
+		w := newWorld(t)
+		w.install(t, options(nil))
+		core := corev1.SchemeGroupVersion
+		for _, object := range []struct {
+			resource schema.GroupVersionResource
+			name     string
+		}{
+			{claims, "d-data"}, {core.WithResource("configmaps"), "d-config"}, {core.WithResource("services"), "d"},
+			{deployments, "d"}, {pods, "d-abc-1"}, {batchv1.SchemeGroupVersion.WithResource("cronjobs"), "d-clear-cache"},
+			{networkingv1.SchemeGroupVersion.WithResource("networkpolicies"), "d"}, {discoveryv1.SchemeGroupVersion.WithResource("endpointslices"), "d-x"},
+		} {
+			found, err := w.Tracker().Get(object.resource, "ci", object.name)
+			made.objects, made.err = append(made.objects, found), errors.Join(made.err, err)
+		}
+	})
+	if made.err != nil {
+		t.Fatal(made.err)
+	}
+	copies := make([]runtime.Object, len(made.objects))
+	for i, object := range made.objects {
+		copies[i] = object.DeepCopyObject()
+	}
+	return copies
+}
+
+var made struct {
+	once    sync.Once
+	objects []runtime.Object
+	err     error
 }
 
 // install installs, or the test ends.
