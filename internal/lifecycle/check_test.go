@@ -1,0 +1,328 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/version"
+	fakediscovery "k8s.io/client-go/discovery/fake"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// found writes results down, a line each.
+func found(results []CheckResult) (lines []string) {
+	for _, r := range results {
+		lines = append(lines, string(r.Verdict)+" "+r.Name+": "+r.Reason)
+	}
+	return lines
+}
+
+func TestCheckWell(t *testing.T) {
+	w := newWorld(t)
+	checks, err := w.Check(t.Context(), options(nil), InstallOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"ok API server: Kubernetes v1.36.3",
+		"ok pod admission: a privileged pod is admitted",
+		"ok storage class: standard (example.com/disk): binds at once, cannot grow later",
+		"ok names: free",
+		"ok claim: will be made",
+		"unknown network policy: could not tell: whether the network plugin enforces policies cannot be seen from the API",
+	}
+	got := slices.DeleteFunc(found(checks.Results), func(line string) bool { return strings.HasPrefix(line, "ok permissions: all ") })
+	if diff := cmp.Diff(want, got); diff != "" || len(checks.Results) != len(want)+1 {
+		t.Error(diff)
+	}
+	if !checks.OK || checks.Namespace != "ci" || len(w.writes()) > 0 {
+		t.Errorf("got %+v, sent %q", checks, w.writes())
+	}
+}
+
+// Each case does one damage and names the one result that tells of it.
+func TestCheck(t *testing.T) {
+	tainted := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}
+	tainted.Spec.Taints = []corev1.Taint{{Key: "soft", Effect: corev1.TaintEffectPreferNoSchedule}, {Key: "dedicated", Value: "ci", Effect: corev1.TaintEffectNoSchedule}}
+	cordoned := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}, Spec: corev1.NodeSpec{Unschedulable: true}}
+	unwell := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}
+	unwell.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}
+	claim := func(alter func(*corev1.PersistentVolumeClaim)) *corev1.PersistentVolumeClaim {
+		c := oldClaim()
+		c.Name, c.Labels = "d-data", dind.Labels("d")
+		alter(c)
+		return c
+	}
+	nfs := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "shared"}, Provisioner: "nfs.csi.k8s.io"}
+	tolerating := func(taint string) func(*dind.Options) {
+		return func(o *dind.Options) { local(o); o.Tolerations = []string{taint} }
+	}
+	forbidden := func(verb, resource string) func(*world) {
+		return func(w *world) { refuse(w, verb, resource) }
+	}
+	admission := func(message string) func(*world) {
+		return func(w *world) {
+			w.PrependReactor("create", "pods", func(ktesting.Action) (bool, runtime.Object, error) {
+				return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "d", errors.New(message))
+			})
+		}
+	}
+	tests := []struct {
+		name    string
+		there   []runtime.Object
+		options func(*dind.Options)
+		how     InstallOptions
+		before  func(*world)
+		want    string
+	}{
+		{"an old cluster", nil, nil, InstallOptions{}, func(w *world) {
+			w.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.26.9+k3s1"}
+		}, "warning API server: Kubernetes v1.26.9+k3s1 is older than 1.27.0, the oldest version dindctl supports"},
+		{"no right to deploy", nil, nil, InstallOptions{}, denies("create deployments.apps"), "failed permissions: may not create deployments.apps in namespace ci"},
+		{"no right to look into pods", nil, nil, InstallOptions{}, denies("create pods/exec"),
+			"warning permissions: may not create pods/exec in namespace ci: goes without showing the size of the disk in status"},
+		{"no right to make namespaces", nil, nil, InstallOptions{CreateNamespace: true}, denies("create namespaces"),
+			"failed permissions: may not create namespaces in the cluster"},
+		{"pod security", nil, nil, InstallOptions{}, admission(`violates PodSecurity "baseline:latest": privileged`),
+			`failed pod admission: the cluster refuses the pod: pods "d" is forbidden: violates PodSecurity "baseline:latest": privileged`},
+		{"a quota", nil, nil, InstallOptions{}, admission("exceeded quota: q"), `failed pod admission: the cluster refuses the pod: pods "d" is forbidden: exceeded quota: q`},
+		{"no right to make pods", nil, nil, InstallOptions{}, admission(`User "jane" cannot create resource "pods" in API group ""`),
+			"unknown pod admission: could not tell: this user may not create pods, not even as a dry run (the Deployment's controller may)"},
+		{"a new namespace", nil, nil, InstallOptions{}, admission("error looking up service account ci/default"),
+			"unknown pod admission: could not tell: the namespace is too new, it has no service account yet"},
+		{"no namespace", nil, nil, InstallOptions{}, noNamespace, "failed pod admission: namespace ci does not exist"},
+		{"no namespace yet", nil, nil, InstallOptions{CreateNamespace: true}, noNamespace, "unknown pod admission: could not tell before the namespace exists"},
+		{"no such class", nil, func(o *dind.Options) { o.StorageClass = "fast" }, InstallOptions{}, nil, `failed storage class: there is no class "fast"`},
+		{"a network file system", []runtime.Object{nfs}, func(o *dind.Options) { o.StorageClass = "shared" }, InstallOptions{}, nil,
+			"warning storage class: shared provisions a network file system (nfs.csi.k8s.io): overlay2 does not work on one"},
+		{"classes may not be listed", nil, nil, InstallOptions{}, forbidden("list", "storageclasses"), "unknown storage class: could not tell: this user may not list storage classes"},
+		{"no node", nil, local, InstallOptions{}, nil, `failed node: there is no node "worker"`},
+		{"a cordoned node", []runtime.Object{cordoned}, local, InstallOptions{}, nil, "failed node: node worker is cordoned"},
+		{"a tainted node", []runtime.Object{tainted}, local, InstallOptions{}, nil, "failed node: node worker has the taint dedicated=ci:NoSchedule"},
+		{"a tolerated taint", []runtime.Object{tainted}, tolerating("dedicated=ci:NoSchedule"), InstallOptions{}, nil, "ok node: worker () can take the pod"},
+		{"a taint tolerated whatever it is", []runtime.Object{tainted}, tolerating("dedicated"), InstallOptions{}, nil, "ok node: worker () can take the pod"},
+		{"another taint tolerated", []runtime.Object{tainted}, tolerating("dedicated=other:NoSchedule"), InstallOptions{}, nil, "failed node: node worker has the taint dedicated=ci:NoSchedule"},
+		{"an unwell node", []runtime.Object{unwell}, local, InstallOptions{}, nil, "warning node: node worker is not ready"},
+		{"nodes may not be read", nil, local, InstallOptions{}, forbidden("get", "nodes"), "unknown node: could not tell: this user may not read nodes"},
+		{"names in use", []runtime.Object{&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d"}}}, nil, InstallOptions{}, nil,
+			"failed names: in use by objects that dindctl did not make: service/d"},
+		{"no claim", nil, func(o *dind.Options) { o.ExistingClaim = "gone" }, InstallOptions{}, nil, "failed claim: --existing-claim gone does not exist"},
+		{"a claim that is going", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) {
+			c.DeletionTimestamp, c.Finalizers = new(metav1.Now()), []string{"x"}
+		})}, nil, InstallOptions{}, nil, "failed claim: d-data is being deleted"},
+		{"a lost claim", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) { c.Status.Phase, c.Spec.VolumeName = corev1.ClaimLost, "pv" })},
+			nil, InstallOptions{}, nil, "failed claim: d-data has lost its volume pv"},
+		{"a shared claim", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) {
+			c.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
+		})}, nil, InstallOptions{}, nil, "warning claim: d-data is ReadWriteMany, which is usually a network file system: overlay2 does not work on one"},
+		{"no policy", nil, func(o *dind.Options) { o.NoNetworkPolicy = true }, InstallOptions{}, nil, "warning network policy: switched off"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, test.there...)
+			if test.before != nil {
+				test.before(w)
+			}
+			checks, err := w.Check(t.Context(), options(test.options), test.how)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := found(checks.Results)
+			if !slices.Contains(lines, test.want) {
+				t.Errorf("got  %q\nwant %q", lines, test.want)
+			}
+			if failed := strings.HasPrefix(test.want, "failed "); checks.OK == failed {
+				t.Errorf("OK: %v", checks.OK)
+			}
+			for _, result := range checks.Results {
+				if result.Verdict == VerdictFailed && result.Hint == "" {
+					t.Errorf("%s fails without a hint", result.Name)
+				}
+			}
+		})
+	}
+}
+
+func noNamespace(w *world) {
+	w.PrependReactor("create", "pods", func(ktesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "ci")
+	})
+}
+
+// denies takes one permission away, spelt as kubectl auth can-i takes it.
+func denies(permission string) func(*world) {
+	return func(w *world) {
+		w.PrependReactor("create", "selfsubjectrulesreviews", func(ktesting.Action) (bool, runtime.Object, error) {
+			return true, &authorizationv1.SelfSubjectRulesReview{}, nil
+		})
+		w.PrependReactor("create", "selfsubjectaccessreviews", func(action ktesting.Action) (bool, runtime.Object, error) {
+			review := action.(ktesting.CreateActionImpl).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
+			a := review.Spec.ResourceAttributes
+			asked := a.Verb + " " + a.Resource
+			if a.Group != "" {
+				asked += "." + a.Group
+			}
+			if a.Subresource != "" {
+				asked += "/" + a.Subresource
+			}
+			review.Status.Allowed = asked != permission
+			return true, review, nil
+		})
+	}
+}
+
+// A check that gets no answer hangs nobody.
+func TestCheckHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := check{"slow", func(ctx context.Context, _ checkInput) []CheckResult {
+			<-ctx.Done()
+			return unknown(ctx.Err())
+		}}
+		began := time.Now()
+		results := runChecks(t.Context(), []check{hang, {"quick", func(context.Context, checkInput) []CheckResult { return ok("fine") }}}, checkInput{})
+		if diff := cmp.Diff([]string{"unknown slow: could not tell: no answer within 10s", "ok quick: fine"}, found(results)); diff != "" {
+			t.Error(diff)
+		}
+		if took := time.Since(began); took != checkDeadline {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
+// What the printed Role grants is what all commands together ask for.
+func TestRolesSuffice(t *testing.T) {
+	tests := []struct {
+		name    string
+		options func(*dind.Options)
+		how     InstallOptions
+		there   []runtime.Object
+	}{
+		{"defaults", nil, InstallOptions{}, nil},
+		{"a namespace to make", nil, InstallOptions{CreateNamespace: true}, nil},
+		{"a local volume", local, InstallOptions{}, []runtime.Object{&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}}},
+		{"without clean-up and policy", func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }, InstallOptions{}, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, test.there...)
+			o := options(test.options)
+			role, clusterRole := Roles(o, test.how)
+			if role.Namespace != "ci" {
+				t.Errorf("for namespace %q", role.Namespace)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if _, err := w.Install(ctx, o, test.how); err != nil {
+				t.Fatal(err)
+			}
+			w.withExec(t, prints(df))
+			if _, err := w.Status(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if o.PruneSchedule != "none" {
+				runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, freed)
+				if _, err := w.PruneNow(ctx, dind.PruneOverrides{}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			planned, err := w.PlanRemoval(ctx, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Remove(ctx, planned); err != nil {
+				t.Fatal(err)
+			}
+			for _, action := range w.Actions() {
+				if strings.HasPrefix(action.GetResource().Resource, "selfsubject") || action.GetResource().Resource == "version" {
+					continue // granted to everybody
+				}
+				rules := role.Rules
+				if action.GetNamespace() == "" {
+					rules = nil
+					if clusterRole != nil {
+						rules = clusterRole.Rules
+					}
+				}
+				if !slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
+					resource := action.GetResource().Resource
+					if sub := action.GetSubresource(); sub != "" {
+						resource += "/" + sub
+					}
+					return slices.Contains(r.Verbs, action.GetVerb()) && slices.Contains(r.Resources, resource) && slices.Contains(r.APIGroups, action.GetResource().Group)
+				}) {
+					t.Errorf("%s %s/%s in %q is not granted", action.GetVerb(), action.GetResource(), action.GetSubresource(), action.GetNamespace())
+				}
+			}
+		})
+	}
+}
+
+// A pod that was refused, and may be admitted now, is tried again at once: the
+// controller would take a quarter of an hour.
+func TestInstallTriesARefusedPodAgain(t *testing.T) {
+	w := installedWorld(t, nil)
+	change(t, w, deployments, "d", func(d *appsv1.Deployment) {
+		d.Status.Conditions = []appsv1.DeploymentCondition{{
+			Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "exceeded quota", LastUpdateTime: metav1.NewTime(noon),
+		}}
+	})
+	w.install(t, options(nil))
+	object, err := w.Tracker().Get(deployments, "ci", "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := object.(*appsv1.Deployment).Annotations[dind.RetriedAnnotation]; got != "2026-11-21T12:00:00Z" {
+		t.Errorf("got %q", got)
+	}
+	if diff := cmp.Diff([]string{"patch deployments"}, w.writes()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Ready pods that the Service does not lead to are of no use to a job.
+func TestStatusOfTheService(t *testing.T) {
+	tests := []struct {
+		name   string
+		damage func(*testing.T, *world)
+		want   string
+	}{
+		{"it leads nowhere", func(t *testing.T, w *world) {
+			if err := w.Tracker().Delete(schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}, "ci", "d-x"); err != nil {
+				t.Fatal(err)
+			}
+		}, "error NoEndpoint service/d"},
+		{"it cannot be told", func(_ *testing.T, w *world) { refuse(w, "list", "endpointslices") }, "warning EndpointsUnknown service/d"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := statusWorld(t)
+			test.damage(t, w)
+			status, err := w.Status(t.Context())
+			if err != nil || len(status.Problems) != 1 {
+				t.Fatalf("got %+v, %v", status.Problems, err)
+			}
+			p := status.Problems[0]
+			if got := p.Severity + " " + p.Reason + " " + p.Object; got != test.want || p.Message == "" || p.Hint == "" {
+				t.Errorf("got %+v, want %s", p, test.want)
+			}
+		})
+	}
+}
