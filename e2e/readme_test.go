@@ -1,0 +1,69 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A command in the README does what the README says: each one in a console
+// block is run, in order, in a shell that has the program on its path. Only the
+// namespaces are the test's own, so that nobody's `ci` is touched.
+func TestReadmeCommands(t *testing.T) {
+	root, err := filepath.Abs("..")
+	must(t, err)
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	must(t, err)
+	commands := consoleCommands(string(text))
+	if len(commands) < 10 {
+		t.Fatalf("only %d commands found: %q", len(commands), commands)
+	}
+	bin := t.TempDir()
+	must(t, os.Symlink(env.program, filepath.Join(bin, "dindctl")))
+	namespace := newNamespace(t)
+	scratch := t.TempDir()
+
+	for _, command := range commands {
+		run := exec.Command("bash", "-euo", "pipefail", "-c", strings.ReplaceAll(command, "-n ci", "-n "+namespace))
+		run.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBECONFIG="+env.kubeconfig, "KUBECONFIG_E2E="+env.kubeconfig)
+		run.Dir = scratch
+		if strings.HasPrefix(command, "make ") {
+			run.Dir = root
+			// The program under test may be running: it must not be built over.
+			if command == "make build" {
+				run.Args[len(run.Args)-1] = "go build -o " + filepath.Join(scratch, "dindctl") + " ./cmd/dindctl"
+			}
+		}
+		out, err := run.CombinedOutput()
+		t.Logf("$ %s\n%s", command, out)
+		if err != nil {
+			t.Fatalf("%s: %v", command, err)
+		}
+		if strings.Contains(command, "> vars.yml") {
+			vars, err := os.ReadFile(filepath.Join(scratch, "vars.yml"))
+			must(t, err)
+			if !strings.HasPrefix(string(vars), "variables:\n  DOCKER_HOST: tcp://") {
+				t.Errorf("vars.yml holds %q", vars)
+			}
+		}
+	}
+}
+
+var consoleBlock = regexp.MustCompile("(?ms)^ *```console\n(.*?)^ *```")
+
+// consoleCommands are the lines after a prompt in the blocks of a console.
+func consoleCommands(markdown string) (commands []string) {
+	for _, block := range consoleBlock.FindAllStringSubmatch(markdown, -1) {
+		for _, line := range strings.Split(block[1], "\n") {
+			if command, is := strings.CutPrefix(strings.TrimSpace(line), "$ "); is {
+				commands = append(commands, command)
+			}
+		}
+	}
+	return commands
+}
