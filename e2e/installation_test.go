@@ -43,9 +43,7 @@ func (i *installation) install(t *testing.T, options ...string) result {
 func (i *installation) installOptions(options ...string) []string {
 	options = append([]string{"--image", i.image}, options...)
 	if env.registry != "" && !slices.Contains(options, "--registry-mirror") {
-		// Builds with engines before 28 take the scheme of a mirror from the
-		// list of insecure registries.
-		options = append(options, "--registry-mirror", "http://"+env.registry, "--insecure-registry", env.registry)
+		options = append(options, "--registry-mirror", "http://"+env.registry)
 	}
 	return options
 }

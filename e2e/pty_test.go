@@ -80,9 +80,9 @@ func onTerminal(t *testing.T, variables []string, args ...string) (r result, scr
 	return newTerminal(t).run(t, prepare(t, variables, args...), false, "", "")
 }
 
-// answering runs the program wholly on a terminal, and types an answer, with
-// the key of return, once it is asked.
-func answering(t *testing.T, question, answer string, args ...string) (r result, screen string) {
+// answering runs the program wholly on a terminal, and types these keys once
+// it is asked.
+func answering(t *testing.T, question, keys string, args ...string) (r result, screen string) {
 	t.Helper()
-	return newTerminal(t).run(t, prepare(t, nil, args...), true, question, answer+"\n")
+	return newTerminal(t).run(t, prepare(t, nil, args...), true, question, keys)
 }

@@ -105,7 +105,7 @@ func TestDeletingDataIsConfirmed(t *testing.T) {
 	dindctl(t, line...).want(t, usage).says(t, "--yes")
 	equal(t, "objects without a terminal", i.objects(t), before)
 	for _, answer := range []string{"y", "yes", "", "docker"} {
-		r, screen := answering(t, "to go on:", answer, line...)
+		r, screen := answering(t, "to go on:", answer+"\n", line...)
 		r.want(t, failed)
 		if !strings.Contains(screen, "nothing was changed") {
 			t.Errorf("after the answer %q: %q", answer, screen)
@@ -114,7 +114,7 @@ func TestDeletingDataIsConfirmed(t *testing.T) {
 	r, _ := answering(t, "to go on:", "\x03", line...)
 	r.want(t, interrupted)
 	equal(t, "objects after other answers", i.objects(t), before)
-	r, _ = answering(t, "to go on:", i.name, line...)
+	r, _ = answering(t, "to go on:", i.name+"\n", line...)
 	r.want(t, done)
 	equal(t, "what is left", i.leftOver(t), nil)
 }
