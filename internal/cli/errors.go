@@ -11,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/cluster"
-	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
@@ -52,7 +51,6 @@ func describe(err error, how endedError) failure {
 		jobFailed     *cluster.JobFailedError
 		configuration *cluster.ConfigurationError
 		unreachable   *lifecycle.DaemonError
-		apiVersion    *daemon.APIVersionError
 	)
 	f := failure{Code: exitFailed, Reason: "Failed", Message: err.Error()}
 	switch {
@@ -100,19 +98,11 @@ func describe(err error, how endedError) failure {
 	case errors.As(err, &jobFailed):
 		f.Reason, f.Log = jobFailed.Reason, jobFailed.Log
 		f.Hint = "`dindctl prune-now -v` shows the whole log"
-	case errors.Is(err, daemon.ErrTLSExpected):
-		f.Code, f.Reason = exitNotReady, "DaemonWantsTLS"
-		f.Hint = "DOCKER_TLS_CERTDIR is set in the daemon's pod: `dindctl install` without --env DOCKER_TLS_CERTDIR=… sets it empty"
-	case errors.Is(err, daemon.ErrPlainExpected):
-		f.Code, f.Reason = exitNotReady, "DaemonWithoutTLS"
-		f.Hint = "unset DOCKER_TLS_VERIFY and DOCKER_CERT_PATH wherever this daemon is spoken to"
-	case errors.As(err, &apiVersion):
-		f.Code, f.Reason = exitNotReady, "DaemonTooOld"
-		f.Hint = "name an image of Docker Engine 19.03 or later with --image"
 	case apierrors.IsForbidden(err):
 		f.describeRequest(err)
 	case errors.As(err, &unreachable):
-		f.Code, f.Reason, f.Hint = exitNotReady, "DaemonUnreachable", "`dindctl status` looks again"
+		f.Code = exitNotReady
+		f.Reason, f.Hint = unreachable.Advice()
 	case errors.Is(err, terminal.ErrCannotAsk):
 		f.Code, f.Reason = exitUsage, "ConfirmationNeeded"
 	case errors.As(err, &configuration):

@@ -118,7 +118,7 @@ func TestInstallWithoutAnAnswer(t *testing.T) {
 	w := newWorld(t, defaultClass())
 	w.engine.refuse = errDown
 	code, stdout, stderr := w.run(t, "install")
-	if code != 3 || stdout != "" || !strings.HasSuffix(stderr, "error: asking the daemon in pod/docker-dind-abc-1: connection refused\nnext: `dindctl status` looks again\n") {
+	if code != 3 || stdout != "" || !strings.HasSuffix(stderr, "error: asking the daemon in pod/docker-dind-abc-1: connection refused\nnext: kubectl logs -n ci docker-dind-abc-1\n") {
 		t.Errorf("got %d, %q, %q", code, stdout, stderr)
 	}
 }

@@ -40,9 +40,9 @@ func claimLost(v View, _ *corev1.Pod) *Cause {
 		return nil
 	}
 	return &Cause{
-		Reason: "ClaimLost", Object: claimRef(v.Claim), Final: !v.VolumeApplied,
-		Message: fmt.Sprintf("The claim has lost its volume %s: the PersistentVolume no longer exists, and the cache on it is gone.", v.Claim.Spec.VolumeName),
-		Hint:    "Remove the claim with `dindctl uninstall --delete-data`, then install again.",
+		Reason: "ClaimLost", Object: claimRef(v.Claim), Final: true,
+		Message: fmt.Sprintf("The claim has lost its volume %s: the PersistentVolume no longer exists.", v.Claim.Spec.VolumeName),
+		Hint:    "`dindctl uninstall --delete-data` removes the claim (the files of a local volume stay on their node); the next install makes a new one.",
 	}
 }
 
@@ -149,15 +149,12 @@ func unschedulable(_ View, pod *corev1.Pod) *Cause {
 // else is known yet: the ReplicaSet makes another each time.
 func evicted(v View, pod *corev1.Pod) *Cause {
 	for _, ended := range append([]*corev1.Pod{pod}, v.Pods...) {
-		if ended == nil || ended.Status.Phase != corev1.PodFailed {
+		// One that is merely stopped fails too, and then has no reason.
+		if ended == nil || ended.Status.Phase != corev1.PodFailed || ended.Status.Reason == "" || ended.DeletionTimestamp != nil {
 			continue
 		}
-		reason := ended.Status.Reason
-		if reason == "" {
-			reason = "PodFailed"
-		}
 		return &Cause{
-			Reason: reason, Object: podRef(ended),
+			Reason: ended.Status.Reason, Object: podRef(ended), Ended: true,
 			Message: "The pod was ended by its node: " + oneLine(ended.Status.Message),
 			Hint:    "`kubectl describe node " + ended.Spec.NodeName + "` shows what the node is short of.",
 		}

@@ -50,15 +50,19 @@ func sandboxNotCreated(v View, pod *corev1.Pod) *Cause {
 	if event == nil || event.Reason != "FailedCreatePodSandBox" {
 		return nil
 	}
-	cause := &Cause{
+	return &Cause{
 		Reason: event.Reason, Object: podRef(pod),
 		Message: fmt.Sprintf("Node %s cannot start the pod: %s", pod.Spec.NodeName, oneLine(event.Message)),
-		Hint:    "The node's container runtime or network plugin says why; the kubelet keeps trying.",
+		Hint:    startHint(event.Message),
 	}
-	if strings.Contains(event.Message, "OOM-killed") || strings.Contains(event.Message, "memory limit") {
-		cause.Hint = "Raise --memory-limit: it holds the builds too."
+}
+
+// startHint is the way out when the node cannot start a pod or its container.
+func startHint(message string) string {
+	if strings.Contains(message, "OOM-killed") || strings.Contains(message, "memory limit") {
+		return "Raise --memory-limit: it holds the builds too."
 	}
-	return cause
+	return "The node's container runtime or network plugin says why; the kubelet keeps trying."
 }
 
 // waiting gives the state of the pod's first container that waits.
@@ -159,13 +163,19 @@ func crashed(_ View, pod *corev1.Pod) *Cause {
 		}
 		crashes := status.RestartCount + 1
 		cause := &Cause{
-			Reason: "CrashLoopBackOff", Object: podRef(pod),
+			Reason: "CrashLoopBackOff", Object: podRef(pod), Ended: true,
 			Final: crashes >= crashesUntilFinal && end.FinishedAt.Sub(end.StartedAt.Time) < shortLife,
 		}
 		if end.Reason == "OOMKilled" {
 			cause.Reason = "OOMKilled"
 			cause.Message = fmt.Sprintf("The daemon was killed for exceeding its memory limit (%s).", times(crashes))
 			cause.Hint = "Raise --memory-limit: it holds the builds too."
+			return cause
+		}
+		if end.Reason == "StartError" || end.Reason == "ContainerCannotRun" {
+			cause.Reason = end.Reason
+			cause.Message = fmt.Sprintf("The container could not be started (%s): %s", times(crashes), oneLine(end.Message))
+			cause.Hint = startHint(end.Message)
 			return cause
 		}
 		cause.Message = fmt.Sprintf("The daemon ended with exit code %d (%s).", end.ExitCode, times(crashes))

@@ -25,6 +25,9 @@ type Cause struct {
 	Hint    string // the next step, one sentence
 	// Final says that waiting longer cannot help.
 	Final bool
+	// Ended says that a pod or its container had run and ended; another may run
+	// by now without anything being better.
+	Ended bool
 	// Log holds the last lines of the crashed container, where there is one.
 	Log string
 }

@@ -23,9 +23,6 @@ type View struct {
 	// EarlierRefusal is when the Deployment's pod had last been refused before
 	// this rollout; nil if it had not.
 	EarlierRefusal *metav1.Time
-	// VolumeApplied says that the claim's volume has just been applied: a claim
-	// that had lost it finds it again.
-	VolumeApplied bool
 }
 
 // EarlierRefusal gives the View's field of that name from the Deployment as it

@@ -22,9 +22,8 @@ type Rollout struct {
 	Deployment *appsv1.Deployment
 	// Claim is the claim that its pod mounts, as it was applied or found.
 	Claim *corev1.PersistentVolumeClaim
-	// EarlierRefusal and VolumeApplied are the View's.
+	// EarlierRefusal is the View's.
 	EarlierRefusal *metav1.Time
-	VolumeApplied  bool
 }
 
 // NotReadyError says that the rollout did not become ready.
@@ -55,9 +54,7 @@ func (c *Cluster) WaitReady(ctx context.Context, rollout Rollout, report func(Ve
 	deployments, claims := c.Client.AppsV1().Deployments(c.Namespace), core.PersistentVolumeClaims(c.Namespace)
 	ref := Ref{"Deployment", c.Namespace, rollout.Deployment.Name}
 
-	seen := newObserved(View{
-		Generation: rollout.Deployment.Generation, EarlierRefusal: rollout.EarlierRefusal, VolumeApplied: rollout.VolumeApplied,
-	})
+	seen := newObserved(View{Generation: rollout.Deployment.Generation, EarlierRefusal: rollout.EarlierRefusal})
 	pods := c.podSource(rollout.Deployment.Spec.Selector.MatchLabels)
 	found, version, err := pods.list(ctx)
 	if err != nil {
@@ -75,6 +72,9 @@ func (c *Cluster) WaitReady(ctx context.Context, rollout Rollout, report func(Ve
 		sources = append(sources, single("persistentvolumeclaims", claims, claims.Watch, rollout.Claim.Name, rollout.Claim.ResourceVersion))
 	}
 	verdict := Judge(seen.view())
+	// A daemon that ends again and again runs in between; that it runs at the
+	// deadline does not make it ready.
+	var ended Verdict
 	report(verdict)
 	switch {
 	case verdict.Ready:
@@ -90,6 +90,9 @@ func (c *Cluster) WaitReady(ctx context.Context, rollout Rollout, report func(Ve
 			return nil, true, c.notReady(ctx, ref, verdict, began)
 		}
 		verdict = Judge(seen.view())
+		if verdict.Cause != nil && verdict.Cause.Ended {
+			ended = verdict
+		}
 		report(verdict)
 		if verdict.Cause != nil && verdict.Cause.Final {
 			return nil, true, c.notReady(ctx, ref, verdict, began)
@@ -100,6 +103,9 @@ func (c *Cluster) WaitReady(ctx context.Context, rollout Rollout, report func(Ve
 	case err == nil:
 		return verdict.Pod, nil
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
+		if verdict.Cause == nil && ended.Cause != nil {
+			verdict = ended
+		}
 		return nil, c.notReady(ctx, ref, verdict, began)
 	default:
 		return nil, err

@@ -36,6 +36,8 @@ func (o Options) checkDockerdArgs(ps *Problems) {
 		name := argName(arg)
 		hint, refused := refusedArgs[name]
 		switch {
+		case !utf8.ValidString(arg):
+			ps.add(option, strings.ToValidUTF8(arg, "?"), "is not UTF-8", "Kubernetes would replace what is not; write it in UTF-8.")
 		case !strings.HasPrefix(arg, "-") || arg == "-" || arg == "--":
 			// The image's entrypoint adds its flags only if all that it gets
 			// are flags, so a value must stand in the same argument.

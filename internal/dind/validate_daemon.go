@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 )
@@ -121,6 +122,8 @@ func (o Options) checkEnv(ps *Problems) {
 				"Use letters, digits and underscores, with no digit first.")
 		case strings.ContainsRune(value, 0):
 			ps.add(option, name, "has a zero byte in its value", "Remove it.")
+		case !utf8.ValidString(value):
+			ps.add(option, name, "has a value that is not UTF-8", "Kubernetes would replace what is not; write it in UTF-8.")
 		case reservedEnv[name] != "":
 			ps.add(option, name, reservedEnv[name], "Leave it out.")
 		case name == "DOCKER_DRIVER" && o.StorageDriver != "":

@@ -3,7 +3,10 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
@@ -40,8 +43,8 @@ func (t tunnelled) Close() error { return errors.Join(t.Engine.Close(), t.dialer
 // DaemonError says that the pod is ready and its daemon still could not be
 // spoken to.
 type DaemonError struct {
-	Pod string
-	Err error
+	Namespace, Pod string
+	Err            error
 }
 
 func (e *DaemonError) Error() string {
@@ -50,3 +53,19 @@ func (e *DaemonError) Error() string {
 
 // Unwrap gives the cause.
 func (e *DaemonError) Unwrap() error { return e.Err }
+
+// Advice names the kind of the failure and the way out of it.
+func (e *DaemonError) Advice() (reason, hint string) {
+	var version *daemon.APIVersionError
+	switch {
+	case apierrors.IsForbidden(e.Err):
+		return "Forbidden", hintFor(e.Err, "create pods/portforward", "")
+	case errors.Is(e.Err, daemon.ErrTLSExpected):
+		return "DaemonWantsTLS", "DOCKER_TLS_CERTDIR is set in the daemon's pod: `dindctl install` sets it empty."
+	case errors.Is(e.Err, daemon.ErrPlainExpected):
+		return "DaemonWithoutTLS", "Unset DOCKER_TLS_VERIFY and DOCKER_CERT_PATH wherever this daemon is spoken to."
+	case errors.As(e.Err, &version):
+		return "DaemonTooOld", "Name an image of Docker Engine 19.03 or later with --image."
+	}
+	return "DaemonUnreachable", fmt.Sprintf("kubectl logs -n %s %s", e.Namespace, e.Pod)
+}

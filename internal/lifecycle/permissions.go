@@ -24,18 +24,23 @@ type grant struct {
 // where there is none), followed by name (watch) and deleted.
 func grants() []grant {
 	object := []string{"get", "watch", "create", "patch", "delete"}
+	former, written := []string{"get", "watch", "delete"}, []string{"create", "patch"}
 	local := func(o dind.Options, _ InstallOptions) bool { return o.LocalPath != "" }
 	return []grant{
 		{resource: "persistentvolumeclaims", verbs: object},
 		{resource: "configmaps", verbs: object},
 		{resource: "services", verbs: object},
 		{group: "apps", resource: "deployments", verbs: object},
+		// Looked for, and removed, whatever the options: an earlier install may
+		// have made them.
+		{group: "batch", resource: "cronjobs", verbs: former},
+		{group: "networking.k8s.io", resource: "networkpolicies", verbs: former},
 		{
-			group: "batch", resource: "cronjobs", verbs: object,
+			group: "batch", resource: "cronjobs", verbs: written,
 			wanted: func(o dind.Options, _ InstallOptions) bool { return o.PruneSchedule != dind.NoSchedule },
 		},
 		{
-			group: "networking.k8s.io", resource: "networkpolicies", verbs: object,
+			group: "networking.k8s.io", resource: "networkpolicies", verbs: written,
 			wanted: func(o dind.Options, _ InstallOptions) bool { return !o.NoNetworkPolicy },
 		},
 		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now, and removing its Jobs"},

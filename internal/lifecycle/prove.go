@@ -53,8 +53,6 @@ func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applie
 			rollout.Deployment = object
 		case *corev1.PersistentVolumeClaim:
 			rollout.Claim = object
-		case *corev1.PersistentVolume:
-			rollout.VolumeApplied = a.Change == cluster.Created
 		}
 	}
 	var pod *corev1.Pod
@@ -78,12 +76,12 @@ func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applie
 func (i Instance) ask(ctx context.Context, pod *corev1.Pod) (daemon.Info, error) {
 	engine, err := i.Engine(ctx, i.Cluster, pod.Name)
 	if err != nil {
-		return daemon.Info{}, &DaemonError{Pod: pod.Name, Err: err}
+		return daemon.Info{}, &DaemonError{Namespace: pod.Namespace, Pod: pod.Name, Err: err}
 	}
 	defer engine.Close()
 	info, err := engine.Info(ctx)
 	if err != nil {
-		return info, &DaemonError{Pod: pod.Name, Err: err}
+		return info, &DaemonError{Namespace: pod.Namespace, Pod: pod.Name, Err: err}
 	}
 	return info, nil
 }

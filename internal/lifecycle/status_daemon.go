@@ -80,11 +80,9 @@ func (i Instance) daemonState(ctx context.Context, pod string) (info *daemon.Inf
 	_ = group.Wait()
 
 	if engineErr != nil {
-		problems = append(problems, Problem{
-			Object: object, Reason: "DaemonUnreachable", Severity: SeverityError,
-			Message: (&DaemonError{Pod: pod, Err: engineErr}).Error(),
-			Hint:    hintFor(engineErr, "create pods/portforward", fmt.Sprintf("kubectl logs -n %s %s", i.Cluster.Namespace, pod)),
-		})
+		trouble := &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod, Err: engineErr}
+		reason, hint := trouble.Advice()
+		problems = append(problems, Problem{object, reason, trouble.Error(), hint, SeverityError})
 	}
 	if usageErr != nil && engineErr == nil {
 		problems = append(problems, Problem{
