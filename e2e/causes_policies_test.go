@@ -145,10 +145,12 @@ func namespaceTerminating(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { letGo(t, i.namespace) })
 	must(t, env.cluster.CoreV1().Namespaces().Delete(t.Context(), i.namespace, metav1.DeleteOptions{}))
+	check := i.checkOf(t, notReady).says(t, "pod admission", "failed", i.namespace, "being deleted")
 	for _, options := range [][]string{nil, {"--skip-preflight"}, {"--create-namespace"}} {
 		f := i.trouble(t, append(options, "--timeout", "60s")...)
-		if f.Reason == "CheckFailed" {
-			t.Errorf("%v: the namespace's end is told as a check's: %+v", options, f.Problems)
+		if f.Reason != "NamespaceTerminating" { // the preflight found it
+			f.finds(t, "pod admission", check.Reason)
+			contains(t, "the check's hint", f.Problems[0].Hint, "when it is gone")
 			continue
 		}
 		f.names(t, "NamespaceTerminating", i.namespace, "being terminated")
