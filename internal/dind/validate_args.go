@@ -1,6 +1,9 @@
 package dind
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // refusedArgs are daemon flags that break what the other objects rely on, each
 // with what to do instead. Short flags have one dash.
