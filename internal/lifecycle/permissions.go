@@ -15,8 +15,18 @@ type grant struct {
 	// optional is what goes without when the permission is missing; empty for
 	// what no command can do without.
 	optional string
-	// wanted tells whether these options ask for it; nil is always.
-	wanted func(dind.Options, InstallOptions) bool
+	// wanted tells whether these options ask for it; nil is always. Where they
+	// do not, otherwise are the verbs that remain.
+	wanted    func(dind.Options, InstallOptions) bool
+	otherwise []string
+}
+
+// verbsFor are the verbs that these options need; none where they need nothing.
+func (g grant) verbsFor(o dind.Options, how InstallOptions) []string {
+	if g.wanted != nil && !g.wanted(o, how) {
+		return g.otherwise
+	}
+	return g.verbs
 }
 
 // grants are all permissions that dindctl uses. The verbs go with how it works:
@@ -24,23 +34,21 @@ type grant struct {
 // where there is none), followed by name (watch) and deleted.
 func grants() []grant {
 	object := []string{"get", "watch", "create", "patch", "delete"}
-	former, written := []string{"get", "watch", "delete"}, []string{"create", "patch"}
+	// Looked for, and removed, whatever the options: an earlier install may
+	// have made them.
+	former := []string{"get", "watch", "delete"}
 	local := func(o dind.Options, _ InstallOptions) bool { return o.LocalPath != "" }
 	return []grant{
 		{resource: "persistentvolumeclaims", verbs: object},
 		{resource: "configmaps", verbs: object},
 		{resource: "services", verbs: object},
 		{group: "apps", resource: "deployments", verbs: object},
-		// Looked for, and removed, whatever the options: an earlier install may
-		// have made them.
-		{group: "batch", resource: "cronjobs", verbs: former},
-		{group: "networking.k8s.io", resource: "networkpolicies", verbs: former},
 		{
-			group: "batch", resource: "cronjobs", verbs: written,
+			group: "batch", resource: "cronjobs", verbs: object, otherwise: former,
 			wanted: func(o dind.Options, _ InstallOptions) bool { return o.PruneSchedule != dind.NoSchedule },
 		},
 		{
-			group: "networking.k8s.io", resource: "networkpolicies", verbs: written,
+			group: "networking.k8s.io", resource: "networkpolicies", verbs: object, otherwise: former,
 			wanted: func(o dind.Options, _ InstallOptions) bool { return !o.NoNetworkPolicy },
 		},
 		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now, and removing its Jobs"},
@@ -72,10 +80,7 @@ func grants() []grant {
 func permissions(o dind.Options, how InstallOptions) (needed []cluster.Permission, optional map[cluster.Permission]string) {
 	optional = map[cluster.Permission]string{}
 	for _, g := range grants() {
-		if g.wanted != nil && !g.wanted(o, how) {
-			continue
-		}
-		for _, verb := range g.verbs {
+		for _, verb := range g.verbsFor(o, how) {
 			p := cluster.Permission{Verb: verb, Group: g.group, Resource: g.resource, ClusterScoped: g.clusterScoped}
 			if !slices.Contains(needed, p) {
 				needed = append(needed, p)

@@ -23,10 +23,11 @@ func Roles(o dind.Options, how InstallOptions) (*rbacv1.Role, *rbacv1.ClusterRol
 		ObjectMeta: metav1.ObjectMeta{Name: roleName},
 	}
 	for _, g := range grants() {
-		if g.wanted != nil && !g.wanted(o, how) {
+		verbs := g.verbsFor(o, how)
+		if len(verbs) == 0 {
 			continue
 		}
-		rule := rbacv1.PolicyRule{APIGroups: []string{g.group}, Resources: []string{g.resource}, Verbs: g.verbs}
+		rule := rbacv1.PolicyRule{APIGroups: []string{g.group}, Resources: []string{g.resource}, Verbs: verbs}
 		if g.clusterScoped {
 			clusterRole.Rules = append(clusterRole.Rules, rule)
 		} else {
