@@ -2,26 +2,27 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
 )
 
 func TestRequests(t *testing.T) {
-	line := func(id, agent, verb, namespace string) string {
-		return fmt.Sprintf(`{"auditID":%q,"userAgent":%q,"verb":%q,"requestURI":"/x","objectRef":{"namespace":%q}}`, id, agent, verb, namespace) + "\n"
+	line := func(id, verb, uid string) string {
+		return fmt.Sprintf(`{"auditID":%q,"verb":%q,"requestURI":"/x","user":{"uid":"a"},"impersonatedUser":{"uid":%q}}`, id, verb, uid) + "\n"
 	}
-	log := line("1", "dindctl/v1", "get", "bench-a") +
-		line("2", "kubectl/v1.36.3 (linux/amd64) kubernetes/$Format", "watch", "bench-a") +
-		line("2", "kubectl/v1.36.3 (linux/amd64) kubernetes/$Format", "watch", "bench-a") + // its end
-		line("3", "Helm/4.3.1", "create", "bench-a") +
-		line("4", "dindctl/v1", "get", "somewhere-else") +
-		line("5", "dindctl-bench", "get", "bench-a") +
-		line("6", "kubelet/v1.36.3", "get", "bench-a") +
-		`{"auditID":"7","userAgent":"kubectl/v1.36.3","verb":"get","requestURI":"/api"}` + "\n" +
-		`{"auditID":"8","userAg`
-	got, err := requests(strings.NewReader(log), "bench-a")
+	log := line("1", "get", "a") +
+		line("2", "watch", "a") +
+		line("3", "create", "a") +
+		line("2", "watch", "a") + // its end
+		line("4", "get", "b") +
+		`{"auditID":"5","verb":"get","requestURI":"/api"}` + "\n" +
+		`{"auditID":"6","ver`
+	got, err := requests(strings.NewReader(log), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,10 +30,29 @@ func TestRequests(t *testing.T) {
 	for _, one := range got {
 		verbs = append(verbs, one.verb+" "+one.uri)
 	}
-	if diff := cmp.Diff([]string{"get /x", "watch /x", "create /x", "get /api"}, verbs); diff != "" {
+	if diff := cmp.Diff([]string{"get /x", "watch /x", "create /x"}, verbs); diff != "" {
 		t.Error(diff)
 	}
-	if none, err := requests(strings.NewReader(""), "bench-a"); err != nil || none == nil {
+	if none, err := requests(strings.NewReader(""), "a"); err != nil || none == nil {
 		t.Errorf("an empty log gives %v, %v: nil would mean that nothing could be counted", none, err)
+	}
+}
+
+func TestMark(t *testing.T) {
+	plain := api.NewConfig()
+	plain.AuthInfos["someone"] = &api.AuthInfo{Token: "secret"}
+	kubeconfig, marked := filepath.Join(t.TempDir(), "plain"), filepath.Join(t.TempDir(), "marked")
+	if err := clientcmd.WriteToFile(*plain, kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	if err := auditLog("log").mark(kubeconfig, marked, "run-1"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := clientcmd.LoadFromFile(marked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user := got.AuthInfos["someone"]; user.Token != "secret" || user.ImpersonateUID != "run-1" {
+		t.Errorf("got %+v", user)
 	}
 }

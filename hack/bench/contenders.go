@@ -28,7 +28,19 @@ var options = []string{"--storage-size", "1Gi"}
 // arena is where one contender runs once.
 type arena struct {
 	setting
-	namespace, kubeconfig string
+	namespace, kubeconfig, directory string
+}
+
+func (s setting) arena(namespace, kubeconfig string) (arena, error) {
+	a := arena{setting: s, namespace: namespace, kubeconfig: kubeconfig, directory: filepath.Join(s.scratch, namespace)}
+	if err := os.Mkdir(a.directory, 0o755); err != nil {
+		return a, err
+	}
+	if s.audit == "" {
+		return a, nil
+	}
+	a.kubeconfig = filepath.Join(a.directory, "kubeconfig")
+	return a, s.audit.mark(kubeconfig, a.kubeconfig, namespace)
 }
 
 func dindctl(ctx context.Context, a arena, measure measure) error {
@@ -92,11 +104,7 @@ func (a arena) manifests(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	directory := filepath.Join(a.scratch, a.namespace)
-	if err := os.MkdirAll(directory, 0o755); err != nil {
-		return "", err
-	}
-	file := filepath.Join(directory, "objects.yaml")
+	file := filepath.Join(a.directory, "objects.yaml")
 	return file, os.WriteFile(file, []byte(printed), 0o644)
 }
 

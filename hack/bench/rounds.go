@@ -91,7 +91,10 @@ func (s setting) round(ctx context.Context, m *measurements, turn int, kubeconfi
 		if err != nil {
 			return err
 		}
-		a := arena{setting: s, namespace: namespace, kubeconfig: kubeconfig}
+		a, err := s.arena(namespace, kubeconfig)
+		if err != nil {
+			return err
+		}
 		err = contender(ctx, a, func(name string, work func() (time.Time, error)) error {
 			v, err := s.sample(ctx, namespace, relay, work)
 			if err != nil {
