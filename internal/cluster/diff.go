@@ -71,6 +71,41 @@ func differ(changes *[]FieldChange, path string, before, after any) {
 	*changes = append(*changes, FieldChange{Path: path, From: before, To: after})
 }
 
+// lacking lists the wanted fields that the live object does not have.
+func lacking(live, want map[string]any) []FieldChange {
+	var changes []FieldChange
+	for _, part := range sortedKeys(want) {
+		switch part {
+		case "apiVersion", "kind":
+		case "metadata":
+			lack(&changes, part, live[part], without(want[part], "name", "namespace"))
+		default:
+			lack(&changes, part, live[part], want[part])
+		}
+	}
+	return changes
+}
+
+func lack(changes *[]FieldChange, path string, live, want any) {
+	if wantMap, is := want.(map[string]any); is && len(wantMap) > 0 && live != nil {
+		for _, key := range sortedKeys(wantMap) {
+			lack(changes, path+"."+key, child(live, key), wantMap[key])
+		}
+		return
+	}
+	wantList, isList := want.([]any)
+	liveList, _ := live.([]any)
+	if keys := mergeKeys(path, liveList, wantList); isList && keys != nil {
+		for _, item := range wantList {
+			lack(changes, itemPath(path, item, keys), find(liveList, sameItem(item, keys)), item)
+		}
+		return
+	}
+	if !same(live, want) {
+		*changes = append(*changes, FieldChange{Path: path, From: live, To: want})
+	}
+}
+
 // bookkeeping tells annotations that repeat the whole object.
 func bookkeeping(path, key string) bool {
 	return path == "metadata.annotations" && key == lastApplied

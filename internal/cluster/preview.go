@@ -12,9 +12,8 @@ import (
 
 // Preview asks the API server what Apply would come to: it goes through with
 // every request, defaults, validation and admission included, and keeps
-// nothing. What is as it should be is not asked about. Objects is nil in the
-// outcomes for what does not exist yet. The error joins an *ApplyError for each
-// object that the server would refuse.
+// nothing. What is as it should be is not asked about. The error joins an
+// *ApplyError for each object that the server would refuse.
 func (p *Plan) Preview(ctx context.Context) ([]Applied, error) {
 	outcomes := make([]Applied, len(p.steps))
 	failures := make([]error, len(p.steps))
@@ -34,7 +33,7 @@ func (s planned) tried(ctx context.Context) (Applied, error) {
 		return s.outcome(s.live, false)
 	}
 	object, err := retried(ctx, func(ctx context.Context) (metav1.Object, error) {
-		if !s.adopt {
+		if !s.adopt || !replaceable(s.desired.Kind) {
 			return s.desired.apply(ctx, true)
 		}
 		// Taking over is two requests, and a trial of the second would not know
@@ -48,7 +47,11 @@ func (s planned) tried(ctx context.Context) (Applied, error) {
 	if err != nil {
 		return Applied{}, &ApplyError{Ref: s.desired.Ref, Err: err}
 	}
-	return s.outcome(object, true)
+	outcome, err := s.outcome(object, true)
+	if s.adopt && !replaceable(s.desired.Kind) {
+		outcome.Fields = append(outcome.Fields, marksRemoved(s.live)...)
+	}
+	return outcome, err
 }
 
 // Predict says what Apply would come to from what has been read alone: defaults,
@@ -56,38 +59,59 @@ func (s planned) tried(ctx context.Context) (Applied, error) {
 func (p *Plan) Predict() ([]Applied, error) {
 	var outcomes []Applied
 	for _, step := range p.steps {
-		outcome := Applied{Ref: step.desired.Ref, Change: Created}
-		if step.live != nil {
-			outcome.Change, outcome.Object = Unchanged, step.live
-			live, err := asMap(step.live)
-			if err != nil {
-				return nil, err
-			}
-			want, err := asMap(step.desired.want)
-			if err != nil {
-				return nil, err
-			}
-			for _, field := range step.fields {
-				if !same(field.From, field.To) {
-					outcome.Fields = append(outcome.Fields, field)
-				}
-			}
-			outcome.Fields = withoutSecrets(outcome.Fields)
-			outcome.Strays = strays(live, want)
-			switch {
-			case step.adopt:
-				outcome.Change = Adopted
-				for _, stray := range outcome.Strays {
-					outcome.Fields = append(outcome.Fields, FieldChange{Path: stray, From: "(removed)"})
-				}
-				outcome.Strays = nil
-			case len(outcome.Fields) > 0:
-				outcome.Change = Configured
-			}
+		outcome, err := step.predicted()
+		if err != nil {
+			return nil, fmt.Errorf("comparing %s: %w", step.desired.Ref, err)
 		}
 		outcomes = append(outcomes, outcome)
 	}
 	return outcomes, nil
+}
+
+func (s planned) predicted() (Applied, error) {
+	if s.live == nil {
+		return Applied{Ref: s.desired.Ref, Change: Created}, nil
+	}
+	outcome, err := s.outcome(s.live, false)
+	if err != nil {
+		return outcome, err
+	}
+	for _, field := range s.fields {
+		if !same(field.From, field.To) { // else only who owns it would change
+			outcome.Fields = append(outcome.Fields, field)
+		}
+	}
+	if s.adopt {
+		live, _ := asMap(s.live)
+		want, _ := asMap(s.desired.want)
+		outcome.Fields = lacking(live, want)
+		outcome.Fields = append(outcome.Fields, marksRemoved(s.live)...)
+		for _, stray := range outcome.Strays {
+			outcome.Fields = append(outcome.Fields, FieldChange{Path: stray, From: "present"})
+		}
+		outcome.Strays = nil
+	} else if len(outcome.Fields) > 0 {
+		outcome.Change = Configured
+	}
+	outcome.Fields = withoutSecrets(outcome.Fields)
+	return outcome, nil
+}
+
+// marksRemoved are the marks of tools that taking the object over removes.
+func marksRemoved(live metav1.Object) []FieldChange {
+	var changes []FieldChange
+	for _, part := range []string{"labels", "annotations"} {
+		there := live.GetLabels()
+		if part == "annotations" {
+			there = live.GetAnnotations()
+		}
+		for _, mark := range toolMarks(part) {
+			if value, has := there[mark]; has && mark != lastApplied {
+				changes = append(changes, FieldChange{Path: "metadata." + part + "." + mark, From: value})
+			}
+		}
+	}
+	return changes
 }
 
 // replacement is a JSON Patch that makes the live object what taking it over
@@ -114,11 +138,9 @@ func (s planned) replacement() ([]byte, error) {
 	}
 	for _, part := range contents() {
 		switch {
-		case !replaceable(s.desired.Kind) && want[part] != nil:
-			set("/"+part, overlaid(live[part], want[part]))
 		case want[part] != nil:
 			set("/"+part, want[part])
-		case replaceable(s.desired.Kind) && live[part] != nil:
+		case live[part] != nil:
 			operations = append(operations, map[string]any{"op": "remove", "path": "/" + part})
 		}
 	}
@@ -134,15 +156,29 @@ func mapOf(v any) map[string]any {
 	return fields
 }
 
-// overlaid is under, with the fields of over put in.
-func overlaid(under, over any) any {
-	fields, is := over.(map[string]any)
-	if !is {
-		return over
+// PreviewAdoption says what adopting would do to the objects that dindctl did
+// not make. Where the server refuses to say, what was read has to do.
+func PreviewAdoption(ctx context.Context, wanted []Desired, live func(Ref) metav1.Object) []Applied {
+	foreign := &Plan{}
+	for _, want := range wanted {
+		if object := live(want.Ref); object == nil || Owned(object) {
+			continue
+		}
+		plan, err := NewPlan([]Desired{want}, live, true)
+		if err != nil {
+			continue // it is being deleted
+		}
+		foreign.steps = append(foreign.steps, plan.steps...)
 	}
-	result := merged(mapOf(under), nil)
-	for key, value := range fields {
-		result[key] = overlaid(result[key], value)
+	var outcomes []Applied
+	for _, step := range foreign.steps {
+		outcome, err := step.tried(ctx)
+		if err != nil {
+			outcome, err = step.predicted()
+		}
+		if err == nil {
+			outcomes = append(outcomes, outcome)
+		}
 	}
-	return result
+	return outcomes
 }

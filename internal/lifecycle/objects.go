@@ -52,25 +52,30 @@ func (i Instance) desired(o dind.Objects) []cluster.Desired {
 	return wanted
 }
 
-// removeUnwanted deletes what an earlier installation with other options made
-// and this one does not want. Only the clean-up and the policy are ever
-// unwanted; storage is never touched here, whatever the options say.
-func (i Instance) removeUnwanted(ctx context.Context, found cluster.Inventory, wanted []cluster.Desired) ([]ObjectChange, error) {
+// unwanted are what an earlier installation with other options made and this
+// one does not want. Only the clean-up and the policy ever are; storage is never
+// touched here, whatever the options say.
+func unwanted(found cluster.Inventory, wanted []cluster.Desired) []cluster.Item {
 	keep := map[cluster.Ref]bool{}
 	for _, want := range wanted {
 		keep[want.Ref] = true
 	}
-	var unwanted []cluster.Item
+	var items []cluster.Item
 	for _, item := range found.Items() {
 		optional := item.Ref.Kind == "CronJob" || item.Ref.Kind == "NetworkPolicy"
 		if optional && !keep[item.Ref] && cluster.Owned(item.Object) {
-			unwanted = append(unwanted, item)
+			items = append(items, item)
 		}
 	}
-	gone, err := i.deleteAll(ctx, unwanted)
+	return items
+}
+
+// removeUnwanted deletes what is not wanted any more.
+func (i Instance) removeUnwanted(ctx context.Context, found cluster.Inventory, wanted []cluster.Desired) ([]ObjectChange, error) {
+	gone, err := i.deleteAll(ctx, unwanted(found, wanted))
 	var changes []ObjectChange
 	for _, ref := range gone {
-		changes = append(changes, ObjectChange{ref.Kind, ref.Name, "deleted"})
+		changes = append(changes, ObjectChange{Kind: ref.Kind, Name: ref.Name, Change: changeDeleted})
 	}
 	return changes, err
 }
