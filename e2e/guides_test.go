@@ -57,7 +57,7 @@ spec:
         securityContext: {privileged: true}
         env:
         - {name: DOCKER_TLS_CERTDIR, value: ""}
-        - {name: DOCKER_DRIVER, value: DRIVER}
+        - {name: DOCKER_DRIVER, value: "$DRIVER"}
         - {name: ADDED_BY_HAND, value: "a password"}
         ports:
         - {name: daemon-port, containerPort: 2375}
@@ -155,7 +155,7 @@ func objectsOf(t *testing.T, i *installation, g guide) []*unstructured.Unstructu
 	if env.registry != "" {
 		registry = env.registry
 	}
-	manifest := strings.NewReplacer("NAMESPACE", i.namespace, "IMAGE", i.image, "REGISTRY", registry, "DRIVER", `"`+driver+`"`,
+	manifest := strings.NewReplacer("NAMESPACE", i.namespace, "IMAGE", i.image, "REGISTRY", registry, "$DRIVER", driver,
 		"DIRECTORY", "/var/lib/"+i.namespace, "NODE", anyNode(t)).Replace(g.manifest)
 	var objects []*unstructured.Unstructured
 	for _, document := range strings.Split(manifest, "\n---\n") {
