@@ -23,6 +23,7 @@ func (p *program) installCommand() *cli.Command {
 			switchFlag("create-namespace", "make the namespace if it does not exist"),
 			switchFlag("skip-preflight", "go on without the checks of `dindctl check`"),
 			switchFlag("adopt", "take over objects of the same names that dindctl did not make; claims keep their data"),
+			switchFlag("allow-data-root-change", "go on with an older engine or another storage driver, which lose the cache"),
 			text("dry-run", "client or server: say what would change, object by object, and change nothing", "WHO"),
 			switchFlag("no-wait", "return when the objects are applied: nothing is proved then"),
 		)...),
@@ -37,6 +38,7 @@ func (p *program) install(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	options.AllowDataRootChange = s.on("allow-data-root-change")
 	how := lifecycle.InstallOptions{
 		CreateNamespace: s.on("create-namespace"), SkipPreflight: s.on("skip-preflight"), NoWait: s.on("no-wait"),
 		Adopt: s.on("adopt"), DryRun: dryRun,

@@ -106,9 +106,10 @@ func lack(changes *[]FieldChange, path string, live, want any) {
 	}
 }
 
-// bookkeeping tells annotations that repeat the whole object.
+// bookkeeping tells annotations that nobody asked for: one repeats the whole
+// object, the other counts its changes.
 func bookkeeping(path, key string) bool {
-	return path == "metadata.annotations" && key == lastApplied
+	return path == "metadata.annotations" && (key == lastApplied || key == "deployment.kubernetes.io/revision")
 }
 
 // mergeKeys are the keys by which the items of a list are told apart; nil for

@@ -9,7 +9,7 @@ import (
 const podBefore = `{
   "apiVersion": "apps/v1", "kind": "Deployment", "status": {"replicas": 3},
   "metadata": {"name": "x", "resourceVersion": "1", "labels": {"app": "x", "team": "ci"},
-    "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}},
+    "annotations": {"deployment.kubernetes.io/revision": "1", "kubectl.kubernetes.io/last-applied-configuration": "{}"}},
   "spec": {"replicas": 3, "paused": false, "template": {"spec": {
     "containers": [
       {"name": "d", "image": "docker:26", "args": ["--a"], "env": [{"name": "A", "value": "old secret"}, {"name": "B", "value": "gone"}],

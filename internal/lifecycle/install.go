@@ -77,6 +77,9 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 	if err != nil {
 		return err
 	}
+	if err := i.waitGrown(ctx, applied); err != nil {
+		return err
+	}
 	return i.prove(ctx, pod, outcome)
 }
 
@@ -98,7 +101,11 @@ func (i Instance) prepare(ctx context.Context, options dind.Options, how Install
 		if options.ExistingClaim != "" && p.found.Claim == nil {
 			return &ClaimMissingError{Namespace: i.Cluster.Namespace, Claim: options.ExistingClaim}
 		}
-		objects, err := dind.Build(options, dind.Live{Claim: p.found.Claim, Deployment: p.found.Deployment})
+		live := dind.Live{Claim: p.found.Claim, Deployment: p.found.Deployment}
+		if live.Class, err = i.growthClass(ctx, options, p.found); err != nil {
+			return err
+		}
+		objects, err := dind.Build(options, live)
 		if err != nil {
 			return err
 		}

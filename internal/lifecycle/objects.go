@@ -8,9 +8,13 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/progress"
 )
 
 // retryRefused makes the controllers try at once to create a pod that was
@@ -78,6 +82,35 @@ func (i Instance) removeUnwanted(ctx context.Context, found cluster.Inventory, w
 		changes = append(changes, ObjectChange{Kind: ref.Kind, Name: ref.Name, Change: changeDeleted})
 	}
 	return changes, err
+}
+
+// growthClass is the class of a claim whose size is given, to know whether it
+// may grow; nil where that does not matter or may not be read: the API server
+// says so then.
+func (i Instance) growthClass(ctx context.Context, options dind.Options, found cluster.Inventory) (*storagev1.StorageClass, error) {
+	if options.StorageSize == "" || options.ExistingClaim != "" || found.Claim == nil || className(found.Claim) == "" {
+		return nil, nil
+	}
+	read, err := i.Cluster.Read(ctx, cluster.Names{StorageClass: className(found.Claim)})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	return read.StorageClass, err
+}
+
+// waitGrown waits for a claim that was made larger: some drivers grow its file
+// system only once the pod has mounted it.
+func (i Instance) waitGrown(ctx context.Context, applied []cluster.Applied) error {
+	for _, a := range applied {
+		claim, is := a.Object.(*corev1.PersistentVolumeClaim)
+		if !is || !cluster.Growing(claim) {
+			continue
+		}
+		return progress.Step(i.Observer, "Volume", func(update func(string)) error {
+			return i.Cluster.WaitGrown(ctx, claim, update)
+		})
+	}
+	return nil
 }
 
 // summary counts the changes: "6 created", "1 configured, 5 unchanged".
