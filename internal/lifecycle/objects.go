@@ -91,11 +91,11 @@ func (i Instance) growthClass(ctx context.Context, options dind.Options, found c
 	if options.StorageSize == "" || options.ExistingClaim != "" || found.Claim == nil || className(found.Claim) == "" {
 		return nil, nil
 	}
-	read, err := i.Cluster.Read(ctx, cluster.Names{StorageClass: className(found.Claim)})
+	classes, err := i.Cluster.StorageClasses(ctx)
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}
-	return read.StorageClass, err
+	return chooseClass(classes, className(found.Claim)), err
 }
 
 // waitGrown waits for a claim that was made larger: some drivers grow its file
