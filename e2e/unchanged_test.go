@@ -22,7 +22,13 @@ type installed struct {
 		Kind   string `json:"kind"`
 		Name   string `json:"name"`
 		Change string `json:"change"`
+		Fields []struct {
+			Path     string `json:"path"`
+			From, To any
+		} `json:"fields"`
+		Foreign []string `json:"foreign"`
 	} `json:"objects"`
+	DryRun          string            `json:"dryRun"`
 	DockerHost      string            `json:"dockerHost"`
 	Variables       map[string]string `json:"variables"`
 	Daemon          map[string]any    `json:"daemon"`
@@ -37,6 +43,29 @@ func (r installed) changes() []string {
 	}
 	slices.Sort(changes)
 	return slices.Compact(changes)
+}
+
+// changesByName gives what was done to each object.
+func (r installed) changesByName() map[string]string {
+	changes := map[string]string{}
+	for _, object := range r.Objects {
+		changes[object.Kind+" "+object.Name] = object.Change
+	}
+	return changes
+}
+
+// fields are all changed fields with their values: "Deployment spec.replicas: 3 → 1".
+func (r installed) fields(t *testing.T) []string {
+	t.Helper()
+	var fields []string
+	for _, object := range r.Objects {
+		for _, field := range object.Fields {
+			from, to := got[[]byte](t)(json.Marshal(field.From)), got[[]byte](t)(json.Marshal(field.To))
+			fields = append(fields, object.Kind+" "+field.Path+": "+string(from)+" → "+string(to))
+		}
+	}
+	slices.Sort(fields)
+	return fields
 }
 
 // The same install again: every object unchanged, no pod restarted, nothing

@@ -84,7 +84,8 @@ func describe(err error, how endedError) failure {
 	case errors.As(err, &notOwned):
 		f.Reason = "NotOwned"
 		f.Message = "these objects exist and were not made by dindctl; nothing was changed: " + refs(notOwned.Refs)
-		f.Hint = "install under another name with --name, or remove them first"
+		f.Hint = "--adopt takes them over in place, and the claim keeps its data; --name installs under another name"
+		f.Objects = previews(notOwned)
 	case errors.As(err, &terminating):
 		f.Code, f.Reason = exitNotReady, "Terminating"
 		f.Hint = "run the same command again when it is gone"

@@ -68,7 +68,7 @@ func TestDescribe(t *testing.T) {
 				Hint: "`kubectl get pvc` lists the claims; --existing-claim takes one of them"}},
 		{"not owned", &cluster.NotOwnedError{Refs: []cluster.Ref{ref, {Kind: "Deployment", Name: "d"}}}, endedError{},
 			failure{Code: 1, Reason: "NotOwned", Message: "these objects exist and were not made by dindctl; nothing was changed: service/d, deployment/d",
-				Hint: "install under another name with --name, or remove them first"}},
+				Hint: "--adopt takes them over in place, and the claim keeps its data; --name installs under another name"}},
 		{"terminating", &cluster.TerminatingError{Ref: ref, Finalizers: []string{"x"}}, endedError{},
 			failure{Code: 3, Reason: "Terminating", Message: "service/d is being deleted (waits for x)", Hint: "run the same command again when it is gone"}},
 		{"not ready", notReady, deadline,

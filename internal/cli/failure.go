@@ -9,6 +9,7 @@ import (
 
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
@@ -19,7 +20,9 @@ type failure struct {
 	Message  string           `json:"message"`
 	Hint     string           `json:"hint,omitempty"`
 	Problems []failureProblem `json:"problems,omitempty"`
-	Log      string           `json:"log,omitempty"`
+	// Objects are what --adopt would change.
+	Objects []lifecycle.ObjectChange `json:"objects,omitempty"`
+	Log     string                   `json:"log,omitempty"`
 }
 
 type failureProblem struct {
@@ -91,6 +94,10 @@ func (f failure) write(streams terminal.Streams) {
 		if problem.Hint != "" {
 			fmt.Fprintf(streams.Err, "    %s\n", style.Faint(terminal.Sanitize(problem.Hint)))
 		}
+	}
+	if len(f.Objects) > 0 {
+		fmt.Fprintln(streams.Err, "with --adopt:")
+		_ = writeChanges(streams.Err, style, f.Objects)
 	}
 	if f.Log != "" {
 		for _, line := range strings.Split(f.Log, "\n") {

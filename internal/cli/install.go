@@ -22,6 +22,9 @@ func (p *program) installCommand() *cli.Command {
 		Flags: append(objectFlags(), inGroup("Installing",
 			switchFlag("create-namespace", "make the namespace if it does not exist"),
 			switchFlag("skip-preflight", "go on without the checks of `dindctl check`"),
+			switchFlag("adopt", "take over objects of the same names that dindctl did not make; claims keep their data"),
+			switchFlag("allow-data-root-change", "go on with an older engine or another storage driver, which lose the cache"),
+			text("dry-run", "client or server: say what would change, object by object, and change nothing", "WHO"),
 			switchFlag("no-wait", "return when the objects are applied: nothing is proved then"),
 		)...),
 		Action: p.install,
@@ -30,11 +33,16 @@ func (p *program) installCommand() *cli.Command {
 
 func (p *program) install(c *cli.Context) error {
 	s := p.session(c)
+	dryRun := s.dryRun()
 	options, err := s.objectOptions(c)
 	if err != nil {
 		return err
 	}
-	how := lifecycle.InstallOptions{CreateNamespace: s.on("create-namespace"), SkipPreflight: s.on("skip-preflight"), NoWait: s.on("no-wait")}
+	options.AllowDataRootChange = s.on("allow-data-root-change")
+	how := lifecycle.InstallOptions{
+		CreateNamespace: s.on("create-namespace"), SkipPreflight: s.on("skip-preflight"), NoWait: s.on("no-wait"),
+		Adopt: s.on("adopt"), DryRun: dryRun,
+	}
 	var installed lifecycle.Installation
 	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
 		options.Namespace = i.Cluster.Namespace
@@ -44,6 +52,11 @@ func (p *program) install(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if dryRun != "" {
+		return s.print(installed, func(out io.Writer) error {
+			return writeChanges(out, s.streams.OutStyle(), installed.Objects)
+		})
+	}
 	err = s.print(installed, func(out io.Writer) error {
 		return writeGitLab(out, dind.Variables(installed.Namespace, installed.Name))
 	})
@@ -51,4 +64,17 @@ func (p *program) install(c *cli.Context) error {
 		fmt.Fprintln(s.streams.Err, "Jobs that set these variables share the daemon's cache. Remove `services: docker:dind` from them:\nit would start a daemon of its own for every job.")
 	}
 	return err
+}
+
+// dryRun reads --dry-run; what is no mode is one of the session's problems.
+func (s *session) dryRun() lifecycle.DryRun {
+	mode := lifecycle.DryRun(s.text("dry-run", ""))
+	switch mode {
+	case "", lifecycle.DryRunClient, lifecycle.DryRunServer:
+		return mode
+	}
+	s.problems = append(s.problems, &dind.Problem{
+		Option: "--dry-run", Value: string(mode), Reason: "no such mode", Hint: "client or server",
+	})
+	return ""
 }

@@ -113,9 +113,16 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 // patched applies a patch as the API server does, and lets the controllers act.
 func (w *world) patched(action ktesting.Action, apply ktesting.ReactionFunc) (bool, runtime.Object, error) {
 	patch := action.(ktesting.PatchActionImpl)
+	before, _ := w.Tracker().Get(patch.GetResource(), patch.GetNamespace(), patch.GetName())
 	_, object, err := apply(action)
 	if err != nil {
 		return true, nil, err
+	}
+	if len(patch.PatchOptions.DryRun) > 0 { // which the tracker does not know
+		if before == nil {
+			return true, object, w.Tracker().Delete(patch.GetResource(), patch.GetNamespace(), patch.GetName())
+		}
+		return true, object, w.Tracker().Update(patch.GetResource(), before, patch.GetNamespace())
 	}
 	w.versions++
 	meta := object.(metav1.Object)

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -22,13 +21,18 @@ const (
 	Created    Change = "created"
 	Configured Change = "configured"
 	Unchanged  Change = "unchanged"
+	// Adopted objects were somebody else's before.
+	Adopted Change = "adopted"
 )
 
 // Applied is the outcome for one object.
 type Applied struct {
 	Ref    Ref
 	Change Change
-	Fields []FieldChange // what was changed, for Configured
+	Fields []FieldChange // what was changed, for Configured and Adopted
+	// Strays are what somebody added to the object's lists and applying leaves
+	// alone: a container beside ours, a volume, a variable.
+	Strays []string
 	// Object is the object as the server holds it now.
 	Object metav1.Object
 }
@@ -44,77 +48,6 @@ func (e *ApplyError) Error() string { return fmt.Sprintf("applying %s: %v", e.Re
 
 // Unwrap gives the server's answer.
 func (e *ApplyError) Unwrap() error { return e.Err }
-
-// Plan is what applying would do: which objects are missing, which differ and
-// in which fields.
-type Plan struct {
-	steps []planned
-}
-
-type planned struct {
-	desired Desired
-	live    metav1.Object // nil where there is none
-	fields  []FieldChange
-}
-
-// NewPlan decides, without sending anything, what applying would do. live gives
-// the object as it is now, nil where there is none. It returns a
-// *NotOwnedError that lists every object that exists and is not dindctl's, or
-// a *TerminatingError for one that is being deleted; nothing must be applied
-// then.
-func NewPlan(wanted []Desired, live func(Ref) metav1.Object) (*Plan, error) {
-	plan := &Plan{}
-	foreign := &NotOwnedError{}
-	for _, want := range wanted {
-		step := planned{desired: want, live: live(want.Ref)}
-		if step.live != nil {
-			if !Owned(step.live) || otherInstance(step.live, want.want) {
-				foreign.Refs = append(foreign.Refs, want.Ref)
-				continue
-			}
-			if step.live.GetDeletionTimestamp() != nil {
-				return nil, &TerminatingError{Ref: want.Ref, Finalizers: step.live.GetFinalizers()}
-			}
-			fields, err := difference(step.live, want.want)
-			if err != nil {
-				return nil, fmt.Errorf("comparing %s: %w", want.Ref, err)
-			}
-			step.fields = fields
-		}
-		plan.steps = append(plan.steps, step)
-	}
-	if len(foreign.Refs) > 0 {
-		return nil, foreign
-	}
-	return plan, nil
-}
-
-// Owned tells whether an object carries dindctl's label.
-func Owned(object metav1.Object) bool { return object.GetLabels()[ManagedByLabel] == ManagedBy }
-
-// otherInstance tells whether the live object belongs to another installation
-// than the wanted one: names of objects without a namespace are put together
-// from two names, and two pairs may come to the same.
-func otherInstance(live metav1.Object, want any) bool {
-	fields, err := asMap(want)
-	if err != nil {
-		return false
-	}
-	instance, named, _ := unstructured.NestedString(fields, "metadata", "labels", InstanceLabel)
-	return named && live.GetLabels()[InstanceLabel] != instance
-}
-
-func difference(live metav1.Object, want any) ([]FieldChange, error) {
-	liveFields, err := asMap(live)
-	if err != nil {
-		return nil, err
-	}
-	wantFields, err := asMap(want)
-	if err != nil {
-		return nil, err
-	}
-	return changedFields(liveFields, wantFields, live.GetManagedFields())
-}
 
 // Apply sends what the plan found to be missing or different, as much at once as
 // depends on nothing else, and nothing for what is already as it should be. done is told of each, from several goroutines. The outcomes come
@@ -163,21 +96,49 @@ func phaseOf(ref Ref) int {
 }
 
 func (s planned) run(ctx context.Context) (Applied, error) {
-	outcome := Applied{Ref: s.desired.Ref, Change: Unchanged, Object: s.live}
-	if s.live != nil && len(s.fields) == 0 {
-		return outcome, nil
+	if s.idle() {
+		return s.outcome(s.live, false)
 	}
-	object, err := retried(ctx, s.desired.apply)
+	if s.adopt {
+		if err := s.desired.takeOver(ctx, s.live); err != nil {
+			return Applied{}, &ApplyError{Ref: s.desired.Ref, Err: err}
+		}
+	}
+	object, err := retried(ctx, func(ctx context.Context) (metav1.Object, error) { return s.desired.apply(ctx, false) })
 	if err != nil {
 		return Applied{}, &ApplyError{Ref: s.desired.Ref, Err: err}
 	}
-	outcome.Object = object
-	switch {
-	case s.live == nil || s.live.GetUID() != object.GetUID():
+	return s.outcome(object, s.live != nil && s.live.GetResourceVersion() != object.GetResourceVersion())
+}
+
+// outcome compares the object as it is after the request with what was there.
+func (s planned) outcome(object metav1.Object, moved bool) (Applied, error) {
+	outcome := Applied{Ref: s.desired.Ref, Change: Unchanged, Object: object}
+	if s.live == nil || s.live.GetUID() != object.GetUID() {
 		outcome.Change = Created
-	case s.live.GetResourceVersion() != object.GetResourceVersion():
-		outcome.Change, outcome.Fields = Configured, s.fields
+		return outcome, nil
 	}
+	if moved {
+		var err error
+		if outcome.Fields, err = changedBetween(s.live, object); err != nil {
+			return Applied{}, fmt.Errorf("comparing %s: %w", outcome.Ref, err)
+		}
+	}
+	switch {
+	case s.adopt:
+		outcome.Change = Adopted
+	case len(outcome.Fields) > 0: // else only who owns a field, or a status
+		outcome.Change = Configured
+	}
+	live, err := asMap(object)
+	if err != nil {
+		return Applied{}, err
+	}
+	want, err := asMap(s.desired.want)
+	if err != nil {
+		return Applied{}, err
+	}
+	outcome.Strays = strays(live, want)
 	return outcome, nil
 }
 
@@ -190,37 +151,6 @@ func NamespaceMissing(err error) bool {
 	}
 	details := status.Status().Details
 	return details != nil && details.Kind == "namespaces"
-}
-
-// Empty tells that there is nothing to apply.
-func (p *Plan) Empty() bool {
-	for _, step := range p.steps {
-		if step.live == nil || len(step.fields) > 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// Summary says in a few words what Apply would do.
-func (p *Plan) Summary() string {
-	missing, different := 0, 0
-	for _, step := range p.steps {
-		switch {
-		case step.live == nil:
-			missing++
-		case len(step.fields) > 0:
-			different++
-		}
-	}
-	switch {
-	case missing == 0 && different == 0:
-		return "everything is in place"
-	case different == 0:
-		return fmt.Sprintf("%d of %d objects to create", missing, len(p.steps))
-	default:
-		return fmt.Sprintf("%d of %d objects to create, %d to change", missing, len(p.steps), different)
-	}
 }
 
 // Annotate sets an annotation of a Deployment and nothing else.

@@ -90,7 +90,7 @@ func plan(t *testing.T, c *Cluster, want []Desired) *Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := NewPlan(want, found.Find)
+	p, err := NewPlan(want, found.Find, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func TestNewPlanRefuses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := newServer()
-			p, err := NewPlan(wanted(c, "a"), func(ref Ref) metav1.Object { return test.live[ref.Kind] })
+			p, err := NewPlan(wanted(c, "a"), func(ref Ref) metav1.Object { return test.live[ref.Kind] }, false)
 			if p != nil || text(err) != test.want {
 				t.Errorf("got %v, %v, want %q", p, err, test.want)
 			}

@@ -7,6 +7,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	appsv1 "k8s.io/client-go/applyconfigurations/apps/v1"
 	batchv1 "k8s.io/client-go/applyconfigurations/batch/v1"
 	corev1 "k8s.io/client-go/applyconfigurations/core/v1"
@@ -19,31 +20,59 @@ import (
 type typedClient[T, A any] interface {
 	Get(ctx context.Context, name string, opts metav1.GetOptions) (*T, error)
 	Apply(ctx context.Context, want *A, opts metav1.ApplyOptions) (*T, error)
+	Patch(ctx context.Context, name string, kind types.PatchType, data []byte, opts metav1.PatchOptions, subresources ...string) (*T, error)
 	Delete(ctx context.Context, name string, opts metav1.DeleteOptions) error
 }
 
 // Desired is an object as it should be, of whatever kind.
 type Desired struct {
 	Ref
-	want  any
-	apply func(context.Context) (metav1.Object, error)
+	want any
+	// apply and patch send one request; one that is a trial is gone through
+	// with, admission included, and not kept.
+	apply func(ctx context.Context, trial bool) (metav1.Object, error)
+	patch func(ctx context.Context, patch []byte, trial bool) (metav1.Object, error) // JSON Patch
+	read  func(ctx context.Context) (metav1.Object, error)
 }
 
 func desired[T, A any](kind, namespace string, name *string, client typedClient[T, A], want *A) Desired {
 	return Desired{
 		Ref:  Ref{Kind: kind, Namespace: namespace, Name: *name},
 		want: want,
-		apply: func(ctx context.Context) (metav1.Object, error) {
+		apply: func(ctx context.Context, trial bool) (metav1.Object, error) {
 			// Force takes over fields that somebody changed by hand in an object
 			// that is ours: that is how drift is repaired. Whose object it is
 			// has been decided before.
-			applied, err := client.Apply(ctx, want, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+			applied, err := client.Apply(ctx, want, metav1.ApplyOptions{FieldManager: FieldManager, Force: true, DryRun: dryRun(trial)})
 			if err != nil {
 				return nil, err
 			}
 			return any(applied).(metav1.Object), nil
 		},
+		patch: func(ctx context.Context, patch []byte, trial bool) (metav1.Object, error) {
+			patched, err := client.Patch(ctx, *name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: FieldManager, DryRun: dryRun(trial)})
+			if err != nil {
+				return nil, err
+			}
+			return any(patched).(metav1.Object), nil
+		},
+		read: func(ctx context.Context) (metav1.Object, error) {
+			object, err := read(ctx, client, *name)
+			if object == nil || err != nil {
+				return nil, err
+			}
+			return any(object).(metav1.Object), nil
+		},
 	}
+}
+
+// dryRun is what the API takes for a request that is not to be kept. See
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
+func dryRun(trial bool) []string {
+	if trial {
+		return []string{metav1.DryRunAll}
+	}
+	return nil
 }
 
 // StorageClass binds a wanted StorageClass to the cluster.

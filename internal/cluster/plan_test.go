@@ -51,7 +51,7 @@ func TestApplyPhases(t *testing.T) {
 			if test.refused != "" {
 				c.fake().PrependReactor("patch", test.refused, func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, errForbidden })
 			}
-			p, err := NewPlan(backwards(c), func(Ref) metav1.Object { return nil })
+			p, err := NewPlan(backwards(c), func(Ref) metav1.Object { return nil }, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +109,8 @@ func TestNewPlanGuardsInstances(t *testing.T) {
 			c := newServer()
 			want := c.PersistentVolume(applycore.PersistentVolume("volume").WithLabels(labels(test.want)))
 			live := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "volume", Labels: labels(test.live)}}
-			p, err := NewPlan([]Desired{want}, func(Ref) metav1.Object { return live })
+			// Not even --adopt takes it from the other one.
+			p, err := NewPlan([]Desired{want}, func(Ref) metav1.Object { return live }, true)
 			if text(err) != test.err || (p == nil) != (test.err != "") {
 				t.Errorf("got %v, %q, want %q", p, text(err), test.err)
 			}

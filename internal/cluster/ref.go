@@ -27,7 +27,12 @@ const (
 
 // NotOwnedError says that objects of the names dindctl uses exist and were
 // made by something else. Nothing was changed.
-type NotOwnedError struct{ Refs []Ref }
+type NotOwnedError struct {
+	Refs []Ref
+	// Previews say what adopting would do to those of them that can be adopted,
+	// where that is known. An object of another installation of dindctl cannot.
+	Previews []Applied
+}
 
 func (e *NotOwnedError) Error() string {
 	names := make([]string, len(e.Refs))

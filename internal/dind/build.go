@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	applyapps "k8s.io/client-go/applyconfigurations/apps/v1"
 	applybatch "k8s.io/client-go/applyconfigurations/batch/v1"
@@ -23,6 +24,8 @@ type Live struct {
 	Claim *corev1.PersistentVolumeClaim
 	// Deployment is the Deployment NAME.
 	Deployment *appsv1.Deployment
+	// Class is the live claim's, where it could be read.
+	Class *storagev1.StorageClass
 }
 
 // Objects are the objects of one installation; nil means not wanted.
@@ -47,6 +50,7 @@ type plan struct {
 	// claimName is the claim that the pod mounts, live what it is now.
 	claimName string
 	live      *corev1.PersistentVolumeClaim
+	class     *storagev1.StorageClass
 	// selector is the Deployment's, podLabels what its pods carry to match it,
 	// traffic what Service and NetworkPolicy go by.
 	selector  selector
@@ -60,10 +64,11 @@ func Build(o Options, live Live) (Objects, error) {
 	if err := o.Validate(); err != nil {
 		return Objects{}, err
 	}
-	p := plan{Options: o, live: live.Claim}
+	p := plan{Options: o, live: live.Claim, class: live.Class}
 	var ps Problems
 	p.planStorage(&ps)
 	p.planSelector(&ps, live.Deployment)
+	p.checkDataRoot(&ps, live.Deployment)
 	if err := ps.err(); err != nil {
 		return Objects{}, err
 	}

@@ -41,6 +41,9 @@ type Options struct {
 	// PruneUnusedFor is a duration; "0" removes everything unused.
 	PruneUnusedFor string
 
+	// AllowDataRootChange goes on where the daemon will not find its cache again.
+	AllowDataRootChange bool
+
 	AllowNamespaces []string
 	NoNetworkPolicy bool
 }

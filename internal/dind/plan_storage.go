@@ -79,6 +79,9 @@ func (p *plan) claimSize(ps *Problems) resource.Quantity {
 	case class != nil && *class == LocalStorageClass:
 		ps.add(option, p.StorageSize, "is more than the claim "+p.claimName+" has, and a local volume does not grow",
 			leaveOut+" Its real limit is the file system of the directory.")
+	case p.class != nil && (p.class.AllowVolumeExpansion == nil || !*p.class.AllowVolumeExpansion):
+		ps.add(option, p.StorageSize, "is more than the claim "+p.claimName+" has, and its class "+p.class.Name+" does not let volumes grow",
+			leaveOut+" An administrator can set allowVolumeExpansion on the class, where its driver can do it.")
 	}
 	return asked
 }

@@ -96,10 +96,10 @@ func checkNames(_ context.Context, in checkInput) []CheckResult {
 	if in.objects.Deployment == nil {
 		return nil
 	}
-	_, err := cluster.NewPlan(in.desired(in.objects), lookup(in.found))
+	_, err := cluster.NewPlan(in.desired(in.objects), lookup(in.found), in.how.Adopt)
 	var foreign *cluster.NotOwnedError
 	if errors.As(err, &foreign) {
-		return failed("Install under another name with --name, or remove them first.",
+		return failed("Install under another name with --name, or take them over with --adopt.",
 			"in use by objects that dindctl did not make: %s", names(foreign.Refs))
 	}
 	if installed(in.found) {

@@ -17,25 +17,24 @@ type InstallOptions struct {
 	SkipPreflight bool
 	// NoWait returns when the objects are applied: nothing is proved then.
 	NoWait bool
+	// Adopt takes over objects of the same names that dindctl did not make.
+	Adopt bool
+	// DryRun changes nothing and says what would be changed.
+	DryRun DryRun
 }
 
 // Installation is the outcome of Install.
 type Installation struct {
-	Name       string            `json:"name"`
-	Namespace  string            `json:"namespace"`
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	// DryRun is empty for what was really done.
+	DryRun     DryRun            `json:"dryRun,omitempty"`
 	Objects    []ObjectChange    `json:"objects"`
 	DockerHost string            `json:"dockerHost"`
 	Variables  map[string]string `json:"variables"`
-	// Daemon is what the daemon says of itself; nil with NoWait.
+	// Daemon is what the daemon says of itself; nil with NoWait and DryRun.
 	Daemon          *daemon.Info `json:"daemon"`
 	DurationSeconds float64      `json:"durationSeconds"`
-}
-
-// ObjectChange is what was done to one object.
-type ObjectChange struct {
-	Kind   string `json:"kind"`
-	Name   string `json:"name"`
-	Change string `json:"change"` // created, configured, unchanged or deleted
 }
 
 // Install makes the cluster hold what the options ask for and proves that the
@@ -49,7 +48,7 @@ type ObjectChange struct {
 func (i Instance) Install(ctx context.Context, options dind.Options, how InstallOptions) (Installation, error) {
 	began := i.Now()
 	outcome := Installation{
-		Name: i.Name, Namespace: i.Cluster.Namespace,
+		Name: i.Name, Namespace: i.Cluster.Namespace, DryRun: how.DryRun,
 		DockerHost: dind.Endpoint(i.Cluster.Namespace, i.Name),
 		Variables:  map[string]string{},
 		Objects:    []ObjectChange{},
@@ -63,37 +62,70 @@ func (i Instance) Install(ctx context.Context, options dind.Options, how Install
 }
 
 func (i Instance) install(ctx context.Context, options dind.Options, how InstallOptions, outcome *Installation) error {
-	var found cluster.Inventory
-	var wanted []cluster.Desired
-	var plan *cluster.Plan
-	err := progress.Step(i.Observer, "Cluster", func(update func(string)) (err error) {
-		update("reading what is in " + i.place())
-		if found, err = i.Cluster.Read(ctx, i.installNames(options)); err != nil {
-			return err
-		}
-		if options.ExistingClaim != "" && found.Claim == nil {
-			return &ClaimMissingError{Namespace: i.Cluster.Namespace, Claim: options.ExistingClaim}
-		}
-		objects, err := dind.Build(options, dind.Live{Claim: found.Claim, Deployment: found.Deployment})
-		if err != nil {
-			return err
-		}
-		wanted = i.desired(objects)
-		if plan, err = cluster.NewPlan(wanted, lookup(found)); err != nil {
-			return err
-		}
-		update(i.place() + ": " + plan.Summary())
-		if plan.Empty() || how.SkipPreflight {
-			return nil
-		}
-		return i.preflight(ctx, checkInput{Instance: i, options: options, how: how, objects: objects, found: found})
-	})
+	p, err := i.prepare(ctx, options, how)
 	if err != nil {
 		return err
 	}
-	var applied []cluster.Applied
+	if how.DryRun != "" {
+		return i.rehearse(ctx, p, how, outcome)
+	}
+	applied, err := i.apply(ctx, p, how, outcome)
+	if err != nil || how.NoWait {
+		return err
+	}
+	pod, err := i.waitReady(ctx, p.found, applied)
+	if err != nil {
+		return err
+	}
+	if err := i.waitGrown(ctx, applied); err != nil {
+		return err
+	}
+	return i.prove(ctx, pod, outcome)
+}
+
+// prepared is what is known before the first change.
+type prepared struct {
+	found  cluster.Inventory
+	wanted []cluster.Desired
+	plan   *cluster.Plan
+}
+
+// prepare reads, plans and checks.
+func (i Instance) prepare(ctx context.Context, options dind.Options, how InstallOptions) (prepared, error) {
+	var p prepared
+	err := progress.Step(i.Observer, "Cluster", func(update func(string)) (err error) {
+		update("reading what is in " + i.place())
+		if p.found, err = i.Cluster.Read(ctx, i.installNames(options)); err != nil {
+			return err
+		}
+		if options.ExistingClaim != "" && p.found.Claim == nil {
+			return &ClaimMissingError{Namespace: i.Cluster.Namespace, Claim: options.ExistingClaim}
+		}
+		live := dind.Live{Claim: p.found.Claim, Deployment: p.found.Deployment}
+		if live.Class, err = i.growthClass(ctx, options, p.found); err != nil {
+			return err
+		}
+		objects, err := dind.Build(options, live)
+		if err != nil {
+			return err
+		}
+		p.wanted = i.desired(objects)
+		if p.plan, err = cluster.NewPlan(p.wanted, lookup(p.found), how.Adopt); err != nil {
+			return i.withPreviews(ctx, err, p)
+		}
+		update(i.place() + ": " + p.plan.Summary())
+		if p.plan.Empty() || how.SkipPreflight || how.DryRun == DryRunClient {
+			return nil
+		}
+		return i.preflight(ctx, checkInput{Instance: i, options: options, how: how, objects: objects, found: p.found})
+	})
+	return p, err
+}
+
+// apply makes the cluster hold what was planned.
+func (i Instance) apply(ctx context.Context, p prepared, how InstallOptions, outcome *Installation) (applied []cluster.Applied, err error) {
 	err = progress.Step(i.Observer, "Objects", func(update func(string)) (err error) {
-		if how.CreateNamespace && !plan.Empty() {
+		if how.CreateNamespace && !p.plan.Empty() {
 			created, err := i.Cluster.EnsureNamespace(ctx)
 			if err != nil {
 				return err
@@ -102,29 +134,22 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 				progress.Inform(i.Observer, fmt.Sprintf("namespace %s created", i.Cluster.Namespace))
 			}
 		}
-		applied, err = plan.Apply(ctx, func(a cluster.Applied) { update(a.Ref.String() + " " + string(a.Change)) })
+		applied, err = p.plan.Apply(ctx, func(a cluster.Applied) { i.tell(a, update) })
 		for _, a := range applied {
-			outcome.Objects = append(outcome.Objects, ObjectChange{a.Ref.Kind, a.Ref.Name, string(a.Change)})
+			outcome.Objects = append(outcome.Objects, NewObjectChange(a))
 		}
 		if err != nil {
 			return err
 		}
-		removed, err := i.removeUnwanted(ctx, found, wanted)
+		removed, err := i.removeUnwanted(ctx, p.found, p.wanted)
 		outcome.Objects = append(outcome.Objects, removed...)
 		update(summary(outcome.Objects))
 		if err != nil {
 			return err
 		}
-		return i.retryRefused(ctx, found.Deployment, applied)
+		return i.retryRefused(ctx, p.found.Deployment, applied)
 	})
-	if err != nil || how.NoWait {
-		return err
-	}
-	pod, err := i.waitReady(ctx, found, applied)
-	if err != nil {
-		return err
-	}
-	return i.prove(ctx, pod, outcome)
+	return applied, err
 }
 
 // place says where the installation is: which cluster, in the kubeconfig's

@@ -30,9 +30,13 @@ var everyPatch = []string{
 
 func created(change string) []ObjectChange {
 	return []ObjectChange{
-		{"PersistentVolumeClaim", "d-data", change}, {"ConfigMap", "d-config", change}, {"Deployment", "d", change},
-		{"Service", "d", change}, {"CronJob", "d-clear-cache", change}, {"NetworkPolicy", "d", change},
+		object("PersistentVolumeClaim", "d-data", change), object("ConfigMap", "d-config", change), object("Deployment", "d", change),
+		object("Service", "d", change), object("CronJob", "d-clear-cache", change), object("NetworkPolicy", "d", change),
 	}
+}
+
+func object(kind, name, change string) ObjectChange {
+	return ObjectChange{Kind: kind, Name: name, Change: change}
 }
 
 func TestInstallFromNothing(t *testing.T) {
@@ -237,7 +241,7 @@ func TestInstallRemovesWhatIsUnwanted(t *testing.T) {
 		if !apierrors.IsForbidden(err) {
 			t.Errorf("got %v", err)
 		}
-		if slices.Contains(outcome.Objects, ObjectChange{"CronJob", "d-clear-cache", "deleted"}) {
+		if slices.ContainsFunc(outcome.Objects, func(o ObjectChange) bool { return o.Kind == "CronJob" && o.Change == "deleted" }) {
 			t.Error("says that the CronJob was deleted")
 		}
 	})
@@ -261,8 +265,9 @@ func TestInstallLocalVolume(t *testing.T) {
 	if diff := cmp.Diff([]string{"patch persistentvolumes", "patch storageclasses"}, first); diff != "" || len(patches) != 8 {
 		t.Errorf("%q: %s", patches, diff)
 	}
-	if got := outcome.Objects[:2]; !slices.Equal(got, []ObjectChange{{"StorageClass", "dindctl-local", "created"}, {"PersistentVolume", "ci-d-data", "created"}}) {
-		t.Errorf("got %v", got)
+	want := []ObjectChange{object("StorageClass", "dindctl-local", "created"), object("PersistentVolume", "ci-d-data", "created")}
+	if diff := cmp.Diff(want, outcome.Objects[:2]); diff != "" {
+		t.Error(diff)
 	}
 	w.forget()
 	if _, err := w.Install(t.Context(), options(local), InstallOptions{}); err != nil || len(w.writes()) > 0 {

@@ -8,9 +8,13 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/progress"
 )
 
 // retryRefused makes the controllers try at once to create a pod that was
@@ -52,27 +56,61 @@ func (i Instance) desired(o dind.Objects) []cluster.Desired {
 	return wanted
 }
 
-// removeUnwanted deletes what an earlier installation with other options made
-// and this one does not want. Only the clean-up and the policy are ever
-// unwanted; storage is never touched here, whatever the options say.
-func (i Instance) removeUnwanted(ctx context.Context, found cluster.Inventory, wanted []cluster.Desired) ([]ObjectChange, error) {
+// unwanted are what an earlier installation with other options made and this
+// one does not want. Only the clean-up and the policy ever are; storage is never
+// touched here, whatever the options say.
+func unwanted(found cluster.Inventory, wanted []cluster.Desired) []cluster.Item {
 	keep := map[cluster.Ref]bool{}
 	for _, want := range wanted {
 		keep[want.Ref] = true
 	}
-	var unwanted []cluster.Item
+	var items []cluster.Item
 	for _, item := range found.Items() {
 		optional := item.Ref.Kind == "CronJob" || item.Ref.Kind == "NetworkPolicy"
 		if optional && !keep[item.Ref] && cluster.Owned(item.Object) {
-			unwanted = append(unwanted, item)
+			items = append(items, item)
 		}
 	}
-	gone, err := i.deleteAll(ctx, unwanted)
+	return items
+}
+
+// removeUnwanted deletes what is not wanted any more.
+func (i Instance) removeUnwanted(ctx context.Context, found cluster.Inventory, wanted []cluster.Desired) ([]ObjectChange, error) {
+	gone, err := i.deleteAll(ctx, unwanted(found, wanted))
 	var changes []ObjectChange
 	for _, ref := range gone {
-		changes = append(changes, ObjectChange{ref.Kind, ref.Name, "deleted"})
+		changes = append(changes, ObjectChange{Kind: ref.Kind, Name: ref.Name, Change: changeDeleted})
 	}
 	return changes, err
+}
+
+// growthClass is the class of a claim whose size is given, to know whether it
+// may grow; nil where that does not matter or may not be read: the API server
+// says so then.
+func (i Instance) growthClass(ctx context.Context, options dind.Options, found cluster.Inventory) (*storagev1.StorageClass, error) {
+	if options.StorageSize == "" || options.ExistingClaim != "" || found.Claim == nil || className(found.Claim) == "" {
+		return nil, nil
+	}
+	classes, err := i.Cluster.StorageClasses(ctx)
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	return chooseClass(classes, className(found.Claim)), err
+}
+
+// waitGrown waits for a claim that was made larger: some drivers grow its file
+// system only once the pod has mounted it.
+func (i Instance) waitGrown(ctx context.Context, applied []cluster.Applied) error {
+	for _, a := range applied {
+		claim, is := a.Object.(*corev1.PersistentVolumeClaim)
+		if !is || !cluster.Growing(claim) {
+			continue
+		}
+		return progress.Step(i.Observer, "Volume", func(update func(string)) error {
+			return i.Cluster.WaitGrown(ctx, claim, update)
+		})
+	}
+	return nil
 }
 
 // summary counts the changes: "6 created", "1 configured, 5 unchanged".

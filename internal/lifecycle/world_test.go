@@ -113,6 +113,12 @@ func (w *world) patched(action ktesting.Action, apply ktesting.ReactionFunc) (bo
 	if err != nil {
 		return true, nil, err
 	}
+	if len(patch.PatchOptions.DryRun) > 0 { // which the tracker does not know
+		if before == nil {
+			return true, after, w.Tracker().Delete(patch.GetResource(), patch.GetNamespace(), patch.GetName())
+		}
+		return true, after, w.Tracker().Update(patch.GetResource(), before, patch.GetNamespace())
+	}
 	if before != nil && same(before, after) {
 		return true, after, nil
 	}
@@ -308,6 +314,9 @@ func (w *world) requests(verbs ...string) []string {
 			continue
 		}
 		if create, is := action.(ktesting.CreateActionImpl); is && (len(create.CreateOptions.DryRun) > 0 || strings.HasPrefix(action.GetResource().Resource, "selfsubject")) {
+			continue
+		}
+		if patch, is := action.(ktesting.PatchActionImpl); is && len(patch.PatchOptions.DryRun) > 0 {
 			continue
 		}
 		sent = append(sent, action.GetVerb()+" "+action.GetResource().Resource)

@@ -1,0 +1,131 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"k8s.io/client-go/rest"
+)
+
+// faultProxy stands before the API server, counts a command's requests, and kills
+// the command around one of them: the way to be interrupted at every point
+// there is, and not only where chance has it.
+type faultProxy struct {
+	kubeconfig string
+
+	mu       sync.Mutex
+	requests []string
+	at       int  // kill around this request, the first is 1; 0 never
+	after    bool // when the API server has done it; else before it gets it
+	victim   *os.Process
+	killed   bool
+}
+
+var errKilled = errors.New("the command was killed here")
+
+// newFaultProxy starts one, with an administrator's rights.
+func newFaultProxy(t *testing.T) *faultProxy {
+	t.Helper()
+	p := &faultProxy{kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
+	target := got[*url.URL](t)(url.Parse(env.config.Host))
+	security := got[*tls.Config](t)(rest.TLSConfigFor(env.config))
+	// HTTP/1.1: a port-forward takes the connection over.
+	transport := &http.Transport{TLSClientConfig: security, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
+	reverse := &httputil.ReverseProxy{
+		Transport:     got[http.RoundTripper](t)(rest.HTTPWrappersForConfig(env.config, transport)),
+		FlushInterval: -1,
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ModifyResponse: func(r *http.Response) error {
+			if r.Request.Header.Get(lastRequest) != "" {
+				p.kill()
+				return errKilled
+			}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { panic(http.ErrAbortHandler) },
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch p.next(r) {
+		case killNow:
+			p.kill()
+			panic(http.ErrAbortHandler)
+		case killAfter:
+			r.Header.Set(lastRequest, "yes")
+		}
+		reverse.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.CloseClientConnections)
+	t.Cleanup(func() { go server.Close() })
+	must(t, os.WriteFile(p.kubeconfig, fmt.Appendf(nil, `
+apiVersion: v1
+kind: Config
+current-context: faults
+clusters: [{name: faults, cluster: {server: %q}}]
+contexts: [{name: faults, context: {cluster: faults}}]
+`, server.URL), 0o600))
+	return p
+}
+
+// lastRequest marks the request whose answer the command does not live to see.
+const lastRequest = "X-Dindctl-E2e-Last"
+
+type fate int
+
+const (
+	live fate = iota
+	killNow
+	killAfter
+)
+
+func (p *faultProxy) next(r *http.Request) fate {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests = append(p.requests, r.Method+" "+r.URL.Path)
+	switch {
+	case len(p.requests) != p.at:
+		return live
+	case p.after:
+		return killAfter
+	}
+	return killNow
+}
+
+func (p *faultProxy) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.victim != nil && !p.killed {
+		p.killed = true
+		_ = p.victim.Kill()
+	}
+}
+
+// run runs a command through the proxy and kills it around its n-th request; n
+// 0 lets it live. It tells how many requests there were, and whether it came to
+// the kill: requests that run at once come in any order and number.
+func (p *faultProxy) run(t *testing.T, n int, after bool, line ...string) (r result, requests int, killed bool) {
+	t.Helper()
+	c := prepare(t, []string{"KUBECONFIG=" + p.kubeconfig}, line...)
+	p.mu.Lock()
+	p.requests, p.at, p.after, p.killed, p.victim = nil, n, after, false, nil
+	started := func() { p.victim = c.Process; p.mu.Unlock() }
+	c.start(t)
+	started()
+	r = c.wait(t)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.killed {
+		t.Logf("killed at request %d (after it: %v): %s", n, after, p.requests[n-1])
+	}
+	return r, len(p.requests), p.killed
+}

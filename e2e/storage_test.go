@@ -1,0 +1,115 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// A claim grows where its class allows it, and install ends when it has grown;
+// where the class does not, that is said before anything is written. The
+// storage provider's part is played here: the embedded cluster's cannot grow.
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	fixed, elastic := i.class(t, "fixed", false), i.class(t, "elastic", true)
+	i.install(t, "--create-namespace", "--storage-class", fixed, "--storage-size", "2Gi", "--no-wait")
+	i.awaitBound(t)
+	before := i.objects(t)
+	dindctl(t, i.command("install", i.installOptions("--storage-size", "3Gi")...)...).want(t, usage).says(t, "does not let volumes grow", fixed)
+	dindctl(t, i.command("install", i.installOptions("--storage-size", "1Gi")...)...).want(t, usage).says(t, "shrinking is refused")
+	equal(t, "claim after refusals", i.objects(t)["persistentvolumeclaim/"+i.name+"-data"], before["persistentvolumeclaim/"+i.name+"-data"])
+	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
+
+	i.install(t, "--storage-class", elastic, "--storage-size", "2Gi")
+	claim := i.claim(t)
+	c := prepare(t, nil, i.command("install", i.installOptions("--storage-size", "3Gi", "-v")...)...).start(t)
+	eventually(t, "the larger request", func(ctx context.Context) (bool, error) {
+		found, err := env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Get(ctx, claim.Name, metav1.GetOptions{})
+		return err == nil && found.Spec.Resources.Requests.Storage().String() == "3Gi", err
+	})
+	eventually(t, "the word that it waits", func(context.Context) (bool, error) {
+		return strings.Contains(c.stderr.String(), "Volume: 2Gi of 3Gi"), nil
+	})
+	i.grow(t, "3Gi")
+	c.wait(t).want(t, done).says(t, "persistentvolumeclaim/docker-dind-data spec.resources.requests.storage: 2Gi → 3Gi", "Volume: 3Gi of 3Gi")
+	equal(t, "claim", i.claim(t).UID, claim.UID)
+	again := decode[installed](t, succeed(t, i.command("install", i.installOptions("-o", "json")...)...))
+	equal(t, "changes of the second install", again.changes(), []string{"unchanged"})
+}
+
+// What would leave the cache unread is refused before anything is written, and
+// done on request.
+func TestDataRootChange(t *testing.T) {
+	t.Parallel()
+	if len(env.images) < 2 {
+		t.Skip("one image only")
+	}
+	i := install(t, env.newest(), "--no-wait")
+	before := i.claim(t).UID
+	old := env.images[0]
+	i.image = old
+	objects := i.objects(t)["deployment/"+i.name].Generation
+	dindctl(t, i.command("install", i.installOptions("--no-wait")...)...).want(t, usage).
+		says(t, "is older than engine", "--allow-data-root-change")
+	i.image = env.newest()
+	dindctl(t, i.command("install", i.installOptions("--no-wait", "--storage-driver", "vfs")...)...).want(t, usage).
+		says(t, "is not the driver that wrote the data", "--allow-data-root-change")
+	equal(t, "the Deployment's generation", i.objects(t)["deployment/"+i.name].Generation, objects)
+	i.image = old
+	i.install(t, "--no-wait", "--allow-data-root-change")
+	equal(t, "claim", i.claim(t).UID, before)
+}
+
+// class makes a storage class like the cluster's default one.
+func (i *installation) class(t *testing.T, name string, grows bool) string {
+	t.Helper()
+	classes := env.cluster.StorageV1().StorageClasses()
+	list := got[*storagev1.StorageClassList](t)(classes.List(t.Context(), metav1.ListOptions{}))
+	for _, class := range list.Items {
+		if class.Annotations["storageclass.kubernetes.io/is-default-class"] != "true" {
+			continue
+		}
+		copied := &storagev1.StorageClass{
+			ObjectMeta:  metav1.ObjectMeta{Name: i.namespace + "-" + name},
+			Provisioner: class.Provisioner, Parameters: class.Parameters, ReclaimPolicy: class.ReclaimPolicy,
+			VolumeBindingMode: class.VolumeBindingMode, AllowVolumeExpansion: &grows,
+		}
+		_, err := classes.Create(t.Context(), copied, metav1.CreateOptions{})
+		must(t, err)
+		t.Cleanup(func() { removeClass(t, copied.Name) })
+		return copied.Name
+	}
+	t.Skip("the cluster has no default class")
+	return ""
+}
+
+func (i *installation) awaitBound(t *testing.T) {
+	t.Helper()
+	eventually(t, "the claim's volume", func(ctx context.Context) (bool, error) {
+		claim, err := env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Get(ctx, i.name+"-data", metav1.GetOptions{})
+		return err == nil && claim.Status.Phase == corev1.ClaimBound, err
+	})
+}
+
+// grow does what a storage provider does: the volume first, then the claim.
+func (i *installation) grow(t *testing.T, size string) {
+	t.Helper()
+	claim := i.claim(t)
+	patch := []byte(`{"spec":{"capacity":{"storage":"` + size + `"}}}`)
+	_, err := env.cluster.CoreV1().PersistentVolumes().Patch(t.Context(), claim.Spec.VolumeName, types.MergePatchType, patch, metav1.PatchOptions{})
+	must(t, err)
+	claim = i.claim(t)
+	claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse(size)}
+	claim.Status.Conditions = nil
+	_, err = env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).UpdateStatus(t.Context(), claim, metav1.UpdateOptions{})
+	must(t, err)
+}

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/terminal"
+)
+
+// writeChanges draws what would be done to each object as a diff does: + for
+// what comes, - for what goes, ~ for what is changed, and under it every field.
+func writeChanges(out io.Writer, style terminal.Style, objects []lifecycle.ObjectChange) error {
+	for _, object := range objects {
+		name := terminal.Sanitize(object.Ref())
+		line := style.Faint("  " + name)
+		switch object.Change {
+		case string(cluster.Created):
+			line = style.Good("+ " + name)
+		case string(cluster.Configured):
+			line = style.Warn("~ " + name)
+		case string(cluster.Adopted):
+			line = style.Warn("~ "+name) + style.Faint(" (adopted)")
+		case "deleted":
+			line = style.Bad("- " + name)
+		}
+		if _, err := fmt.Fprintln(out, line); err != nil {
+			return err
+		}
+		for _, field := range object.Fields {
+			paint := style.Warn
+			switch {
+			case field.From == nil:
+				paint = style.Good
+			case field.To == nil:
+				paint = style.Bad
+			}
+			fmt.Fprintln(out, "    "+paint(terminal.Sanitize(field.String())))
+		}
+		for _, foreign := range object.Foreign {
+			fmt.Fprintln(out, "    "+style.Faint(terminal.Sanitize(foreign)+": not dindctl's, stays"))
+		}
+	}
+	return nil
+}
+
+// previews are the changes that an error of objects that are not dindctl's has.
+func previews(err *cluster.NotOwnedError) []lifecycle.ObjectChange {
+	var changes []lifecycle.ObjectChange
+	for _, preview := range err.Previews {
+		changes = append(changes, lifecycle.NewObjectChange(preview))
+	}
+	return changes
+}

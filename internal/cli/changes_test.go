@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/terminal"
+)
+
+func TestWriteChanges(t *testing.T) {
+	objects := []lifecycle.ObjectChange{
+		{Kind: "ConfigMap", Name: "c", Change: "created"},
+		{Kind: "Deployment", Name: "d", Change: "configured", Fields: []lifecycle.FieldChange{
+			{Path: "spec.replicas", From: 3, To: 1}, {Path: "a", To: "new\x1b[31m"}, {Path: "b", From: true},
+		}, Foreign: []string{"containers[name=x]"}},
+		{Kind: "Service", Name: "d", Change: "adopted"},
+		{Kind: "CronJob", Name: "d", Change: "deleted"},
+		{Kind: "NetworkPolicy", Name: "d", Change: "unchanged"},
+	}
+	tests := []struct {
+		name  string
+		color bool
+		want  string
+	}{
+		{"plain", false, "+ configmap/c\n~ deployment/d\n    spec.replicas: 3 → 1\n    a: added new\n    b: removed true\n" +
+			"    containers[name=x]: not dindctl's, stays\n~ service/d (adopted)\n- cronjob/d\n  networkpolicy/d\n"},
+		{"in colour", true, "\x1b[32m+ configmap/c\x1b[0m\n\x1b[33m~ deployment/d\x1b[0m\n    \x1b[33mspec.replicas: 3 → 1\x1b[0m\n" +
+			"    \x1b[32ma: added new\x1b[0m\n    \x1b[31mb: removed true\x1b[0m\n    \x1b[2mcontainers[name=x]: not dindctl's, stays\x1b[0m\n" +
+			"\x1b[33m~ service/d\x1b[0m\x1b[2m (adopted)\x1b[0m\n\x1b[31m- cronjob/d\x1b[0m\n\x1b[2m  networkpolicy/d\x1b[0m\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var out strings.Builder
+			if err := writeChanges(&out, terminal.Style{Color: test.color}, objects); err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != test.want {
+				t.Errorf("got  %q\nwant %q", out.String(), test.want)
+			}
+		})
+	}
+}
+
+func TestInstallDryRun(t *testing.T) {
+	w := newWorld(t, defaultClass())
+	code, stdout, _ := w.run(t, "install", "--dry-run", "server")
+	if code != 0 || strings.Count(stdout, "+ ") != 6 || strings.Contains(stdout, "DOCKER_HOST") {
+		t.Errorf("code %d, %q", code, stdout)
+	}
+	code, stdout, _ = w.run(t, "install", "--dry-run", "client", "-o", "json")
+	if code != 0 || !strings.Contains(stdout, `"dryRun": "client"`) || strings.Count(stdout, `"created"`) != 6 {
+		t.Errorf("code %d, %q", code, stdout)
+	}
+	code, stdout, stderr := w.run(t, "install", "--dry-run", "maybe", "--mtu", "x")
+	if code != 2 || stdout != "" || !strings.Contains(stderr, `--dry-run "maybe": no such mode`) || !strings.Contains(stderr, "--mtu") {
+		t.Errorf("code %d, %q", code, stderr)
+	}
+}
