@@ -197,6 +197,23 @@ func TestApplyTellsANewObject(t *testing.T) {
 	}
 }
 
+// The server has the last word on whether anything changed.
+func TestApplyThatChangesNothing(t *testing.T) {
+	c := newServer()
+	if _, err := plan(t, c, wanted(c, "a")).Apply(t.Context(), func(Applied) {}); err != nil {
+		t.Fatal(err)
+	}
+	p := plan(t, c, wanted(c, "b"))
+	c.fake().PrependReactor("patch", "configmaps", func(action ktesting.Action) (bool, runtime.Object, error) {
+		same, err := c.fake().Tracker().Get(action.GetResource(), "ci", "config")
+		return true, same, err
+	})
+	applied, err := p.Apply(t.Context(), func(Applied) {})
+	if err != nil || applied[0].Change != Unchanged || applied[0].Fields != nil {
+		t.Errorf("got %q, %v", outcomes(applied), err)
+	}
+}
+
 func TestApplyGoesOnAfterARefusal(t *testing.T) {
 	gr := schema.GroupResource{Resource: "x"}
 	forbidden := apierrors.NewForbidden(gr, "x", errors.New("no"))

@@ -59,6 +59,16 @@ func TestWaitJob(t *testing.T) {
 			time.Sleep(time.Second)
 			s.put(run(batchv1.JobComplete))
 		}, 3 * time.Second, "p", "", ""},
+		{"the job says so before the pod does", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
+			time.Sleep(2 * time.Second)
+			s.slip(jobPod("p", corev1.PodSucceeded, 1))
+			s.put(run(batchv1.JobComplete))
+		}, 2 * time.Second, "p", "", ""},
+		{"it fails before its pod is seen", []runtime.Object{run("")}, func(s *scene) {
+			time.Sleep(2 * time.Second)
+			s.slip(jobPod("p", corev1.PodFailed, 1))
+			s.put(run(batchv1.JobFailed))
+		}, 2 * time.Second, "", "job/prune failed: BackoffLimitExceeded: it failed too often", "fake logs"},
 		{"its pod is gone", []runtime.Object{run("")}, func(s *scene) {
 			time.Sleep(2 * time.Second)
 			s.put(run(batchv1.JobComplete))

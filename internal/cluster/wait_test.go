@@ -89,6 +89,17 @@ func (s *scene) put(object runtime.Object) {
 	s.tell(resource, watch.Event{Type: watch.Modified, Object: object})
 }
 
+// slip is put, but those that watch are not told.
+func (s *scene) slip(object runtime.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	resource := resourceOf(object)
+	if pod, is := object.(*corev1.Pod); is && pod.Labels["job-name"] == "" {
+		pod.Labels["app"] = "d"
+	}
+	s.objects[resource] = append(s.without(object), object.DeepCopyObject())
+}
+
 // remove takes the object away and tells those that watch.
 func (s *scene) remove(object runtime.Object) {
 	s.mu.Lock()
