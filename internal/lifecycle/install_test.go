@@ -247,6 +247,25 @@ func TestInstallRemovesWhatIsUnwanted(t *testing.T) {
 	})
 }
 
+// Whatever is found and not wanted: storage, and what each installation has,
+// is not install's to delete.
+func TestInstallNeverRemovesStorage(t *testing.T) {
+	w := installedWorld(t, nil)
+	found, err := w.Cluster.Read(t.Context(), w.names())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found.Claim == nil || !cluster.Owned(found.Claim) {
+		t.Fatal("no claim to be spared")
+	}
+	if _, err := w.removeUnwanted(t.Context(), found, nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies"}, w.writes()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func refuse(w *world, verb, resource string) {
 	w.PrependReactor(verb, resource, func(action ktesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
