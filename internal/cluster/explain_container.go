@@ -23,7 +23,7 @@ func volumeNotMounted(v View, pod *corev1.Pod) *Cause {
 		return nil
 	}
 	event := v.lastEvent(pod.UID, "FailedMount", "FailedAttachVolume", "FailedMapVolume")
-	if event == nil {
+	if event == nil || v.cameFurther(pod, event) {
 		return nil
 	}
 	cause := &Cause{
@@ -40,14 +40,24 @@ func volumeNotMounted(v View, pod *corev1.Pod) *Cause {
 	return cause
 }
 
+// cameFurther tells whether the pod has left behind what an event complains
+// of: its image is only pulled once volumes and sandbox are there.
+func (v View) cameFurther(pod *corev1.Pod, trouble *corev1.Event) bool {
+	if state := waiting(pod); state != nil && state.Reason != "" && state.Reason != "ContainerCreating" && state.Reason != "PodInitializing" {
+		return true
+	}
+	later := v.lastEvent(pod.UID, "Pulling", "Pulled", "Failed", "BackOff", "Created")
+	return later != nil && !eventTime(later).Before(eventTime(trouble))
+}
+
 // sandboxNotCreated: before a container there is the pod's sandbox, which the
 // network plugin and the memory limit may refuse; only events tell.
 func sandboxNotCreated(v View, pod *corev1.Pod) *Cause {
 	if pod == nil || started(pod) {
 		return nil
 	}
-	event := v.lastEvent(pod.UID, "FailedCreatePodSandBox", "Pulling", "Pulled")
-	if event == nil || event.Reason != "FailedCreatePodSandBox" {
+	event := v.lastEvent(pod.UID, "FailedCreatePodSandBox")
+	if event == nil || v.cameFurther(pod, event) {
 		return nil
 	}
 	return &Cause{

@@ -105,6 +105,11 @@ func TestJudgeReady(t *testing.T) {
 			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}
 			v.Deployment.Status.UpdatedReplicas, v.Deployment.Status.AvailableReplicas = 0, 0
 		}, false, "starting the container on node node"},
+		{"pulling, after a mount that failed at first", func(v *View) {
+			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}
+			v.Deployment.Status.AvailableReplicas = 0
+			v.Events = []*corev1.Event{event("new", "FailedMount", "x"), event("new", "FailedCreatePodSandBox", "x"), event("new", "Pulling", "")}
+		}, false, "pulling docker:29"},
 		{"pulling", func(v *View) {
 			unready(v.Pods[0])
 			v.Deployment.Status.AvailableReplicas = 0
@@ -206,6 +211,10 @@ func TestCauses(t *testing.T) {
 			unready(v.Pods[0])
 			v.Events = []*corev1.Event{event("new", "FailedMount", `path "/x" does not exist`)}
 		}, "FailedMount", `path "/x" does not exist`, false},
+		{"a mount that failed before the image was pulled", func(v *View) {
+			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "not found"}
+			v.Events = []*corev1.Event{event("new", "FailedMount", "the claim is not there yet"), event("new", "Pulling", "")}
+		}, "ErrImagePull", "cannot be pulled: not found", false},
 		{"an earlier pod's mount event", func(v *View) {
 			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}
 			v.Events = []*corev1.Event{event("older", "FailedMount", "x")}
