@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -45,6 +46,18 @@ func TestLocalVolume(t *testing.T) {
 	}
 	i.install(t, options...)
 	i.buildsCached(t, "local", "after uninstall and install")
+
+	// The claim deleted by hand: its volume is Released, and taken into use again.
+	succeed(t, i.command("uninstall")...)
+	must(t, env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Delete(t.Context(), i.name+"-data", metav1.DeleteOptions{}))
+	eventually(t, "the volume to be released", func(ctx context.Context) (bool, error) {
+		found, err := env.cluster.CoreV1().PersistentVolumes().Get(ctx, volume, metav1.GetOptions{})
+		return err == nil && found.Status.Phase == corev1.VolumeReleased, err
+	})
+	foreseen := decode[installed](t, succeed(t, i.command("install", i.installOptions(append(options, "--dry-run", "server", "-o", "json")...)...)...))
+	equal(t, "what is foreseen for the volume", foreseen.changesByName()["PersistentVolume "+volume], "configured")
+	i.install(t, options...)
+	i.buildsCached(t, "local", "on a released volume")
 
 	r = succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
 	if !strings.Contains(r.stdout, directory) {

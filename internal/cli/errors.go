@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -89,6 +90,10 @@ func describe(err error, how endedError) failure {
 	case errors.As(err, &terminating):
 		f.Code, f.Reason = exitNotReady, "Terminating"
 		f.Hint = "run the same command again when it is gone"
+		if slices.Contains(terminating.Finalizers, "kubernetes.io/pvc-protection") {
+			f.Hint = fmt.Sprintf("a pod still mounts it: `kubectl describe pvc %s -n %s` names it (Used By); the claim goes with that pod, then run the same command again",
+				terminating.Ref.Name, terminating.Ref.Namespace)
+		}
 	case errors.As(err, &notReady):
 		f.Code, f.Reason = exitNotReady, "NotReady"
 		if notReady.Cause != nil {

@@ -104,6 +104,11 @@ func (s planned) run(ctx context.Context) (Applied, error) {
 			return Applied{}, &ApplyError{Ref: s.desired.Ref, Err: err}
 		}
 	}
+	if bond(s.live) != "" {
+		if err := s.desired.unbind(ctx, s.live); err != nil {
+			return Applied{}, &ApplyError{Ref: s.desired.Ref, Err: err}
+		}
+	}
 	object, err := retried(ctx, func(ctx context.Context) (metav1.Object, error) { return s.desired.apply(ctx, false) })
 	if err != nil {
 		return Applied{}, &ApplyError{Ref: s.desired.Ref, Err: err}

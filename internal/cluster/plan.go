@@ -47,6 +47,9 @@ func NewPlan(wanted []Desired, live func(Ref) metav1.Object, adopt bool) (*Plan,
 			if err != nil {
 				return nil, fmt.Errorf("comparing %s: %w", want.Ref, err)
 			}
+			if uid := bond(step.live); uid != "" {
+				fields = append(fields, FieldChange{Path: bondPath, From: uid})
+			}
 			step.fields, step.adopt = fields, !owned
 		}
 		plan.steps = append(plan.steps, step)
@@ -95,7 +98,9 @@ func (p *Plan) Empty() bool {
 }
 
 // idle tells that the object is as it should be.
-func (s planned) idle() bool { return s.live != nil && len(s.fields) == 0 && !s.adopt }
+func (s planned) idle() bool {
+	return s.live != nil && len(s.fields) == 0 && !s.adopt
+}
 
 // Summary says in a few words what Apply would do.
 func (p *Plan) Summary() string {

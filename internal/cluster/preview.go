@@ -48,6 +48,10 @@ func (s planned) tried(ctx context.Context) (Applied, error) {
 		return Applied{}, &ApplyError{Ref: s.desired.Ref, Err: err}
 	}
 	outcome, err := s.outcome(object, true)
+	if uid := bond(s.live); uid != "" { // a request of its own, not tried here
+		outcome.Change = Configured
+		outcome.Fields = append(outcome.Fields, FieldChange{Path: bondPath, From: uid})
+	}
 	if s.adopt && !replaceable(s.desired.Kind) {
 		outcome.Fields = append(outcome.Fields, marksRemoved(s.live)...)
 	}
