@@ -15,8 +15,15 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// script is what the jobs do: an image of five steps, one of them slow.
+// script is what the jobs do: an image of five steps, one of them slow. The
+// nodes' proxies follow a new Service within a second or so: a job that comes
+// within that second tries again.
 const script = `
+tries=0
+until docker version >/dev/null 2>&1 || [ $tries -ge 50 ]; do
+	tries=$((tries + 1))
+	sleep 0.2
+done
 mkdir /tmp/app && cd /tmp/app
 echo 'echo hello from a cached layer' > main.sh
 cat > Dockerfile <<'END'
