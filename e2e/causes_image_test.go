@@ -66,7 +66,7 @@ func malformedImage(t *testing.T) {
 }
 
 // The registry does not answer. In the embedded cluster every registry is its
-// own one, so that containerd is told of one more, which is nowhere.
+// own one, so that containerd is told of one more, where nothing listens.
 func registryDown(t *testing.T) {
 	i := inNewNamespace(t, nil)
 	const host = "registry-down.invalid"
@@ -74,11 +74,14 @@ func registryDown(t *testing.T) {
 		directory := filepath.Join(filepath.Dir(env.audit), "config", "registries", host)
 		must(t, os.MkdirAll(directory, 0o755))
 		t.Cleanup(func() { _ = os.RemoveAll(directory) })
-		must(t, os.WriteFile(filepath.Join(directory, "hosts.toml"), []byte(`server = "http://127.0.0.1:1"`+"\n"), 0o644))
+		const hosts = "server = \"http://127.0.0.1:1\"\n[host.\"http://127.0.0.1:1\"]\ncapabilities = [\"pull\", \"resolve\"]\n"
+		must(t, os.WriteFile(filepath.Join(directory, "hosts.toml"), []byte(hosts), 0o644))
 	}
 	i.image = host + "/docker:29.7.2-dind"
 	f := i.trouble(t, "--timeout", "20s").names(t, "ErrImagePull|ImagePullBackOff|RegistryUnavailable", host, "dial tcp")
 	contains(t, "hint", f.Hint, "registry")
+	i.image = env.newest()
+	i.install(t)
 }
 
 // A Secret for pulling that does not exist is no obstacle where the image can be

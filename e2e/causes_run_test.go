@@ -21,7 +21,7 @@ import (
 
 // shortly is a --timeout for what cannot become ready: the cause is known long
 // before, and the rest is waiting.
-const shortly = "12s"
+const shortly = "8s"
 
 // named is a cause by its name and what tests it.
 type named struct {

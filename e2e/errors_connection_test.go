@@ -93,7 +93,7 @@ func TestErrorsForbidden(t *testing.T) {
 			continue // tells it as checks
 		}
 		f := failureOf(t, dindctl(t, i.command(command, options...)...).want(t, failed))
-		f.names(t, "Forbidden", `User "e2e-nobody" cannot get resource "`, `in the namespace "`+i.namespace+`"`)
+		f.names(t, "Forbidden", `User "e2e-nobody" cannot `, ` resource "`, `in the namespace "`+i.namespace+`"`)
 		contains(t, command+"'s hint", f.Hint, "permission")
 	}
 

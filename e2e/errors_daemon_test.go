@@ -11,60 +11,55 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// What answers on the daemon's port is not what is expected there: a pod that is
-// ready all the same, as one without dindctl's probes may be.
+// What answers on the daemon's port is not what is expected there, in a pod that
+// is ready all the same, as one without dindctl's probes may be: status says what
+// it is, with the next step, and install puts the daemon back.
 func TestErrorsOfTheDaemon(t *testing.T) {
-	inParallel(t,
-		named{"daemon moved to TLS", daemonMovedToTLS},
-		named{"TLS on the plain port", tlsOnThePlainPort},
-		named{"API too old for the client", daemonTooOld},
-		named{"no Docker Engine", noEngine},
-		named{"nothing listens", nothingListens},
-	)
-}
-
-// DOCKER_TLS_CERTDIR, as somebody sets it who follows a guide to the letter: the
-// image's entrypoint makes certificates and listens on another port. status says
-// why there is no daemon, and install sets it straight.
-func daemonMovedToTLS(t *testing.T) {
+	t.Parallel()
 	i := inNewNamespace(t, nil)
-	i.install(t)
 	r := dindctl(t, i.command("install", i.installOptions("--env", "DOCKER_TLS_CERTDIR=/certs")...)...).want(t, usage)
 	r.says(t, "DOCKER_TLS_CERTDIR", "TLS")
-	i.edit(t, `{"spec":{"template":{"spec":{"containers":[{"name":"docker-dind","startupProbe":null,"readinessProbe":null,
-		"args":["--tls=true"],"env":[{"name":"DOCKER_TLS_CERTDIR","value":"/certs"}]}]}}}}`)
-	i.eventuallyProblem(t, "DaemonUnreachable", i.pod(t).Name)
+	i.install(t)
+	for _, test := range []struct {
+		name, script, reason string
+		words                []string
+		hint                 string
+	}{
+		// As somebody sets it who follows a guide to the letter: the image's
+		// entrypoint makes certificates and listens on another port.
+		{"moved to TLS", `DOCKER_TLS_CERTDIR=/certs exec dockerd-entrypoint.sh`, "DaemonUnreachable", []string{"connection refused"}, ""},
+		// The engine itself, which speaks TLS where it should not.
+		{"TLS on the plain port", `
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=e2e -days 1 -keyout /tmp/key -out /tmp/cert 2>/dev/null
+exec dockerd --host=tcp://0.0.0.0:2375 --tls --tlscacert=/tmp/cert --tlskey=/tmp/key --tlscert=/tmp/cert`, "DaemonWantsTLS", []string{"TLS"}, "DOCKER_TLS_CERTDIR"},
+		{
+			"API too old for the client",
+			httpServer(`HTTP/1.1 200 OK\r\nApi-Version: 1.24\r\nDocker-Experimental: false\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK`),
+			"DaemonTooOld", []string{"1.24", "1.40"}, "--image",
+		},
+		{
+			"no Docker Engine", httpServer(`HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nwelcome`),
+			"DaemonUnreachable", []string{"not a Docker Engine"}, "",
+		},
+		{"nothing listens", `exec sleep 3600`, "DaemonUnreachable", []string{"connection refused"}, ""},
+	} {
+		// One after the other: they are pods of the same Deployment.
+		t.Run(test.name, func(t *testing.T) {
+			i.impostor(t, test.script)
+			i.eventuallyProblem(t, test.reason, append(test.words, "pod/"+i.pod(t).Name)...)
+			s := decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady))
+			if s.Healthy || s.Daemon != nil || len(s.Problems) == 0 {
+				t.Fatalf("healthy %v, daemon %+v, problems %+v", s.Healthy, s.Daemon, s.Problems)
+			}
+			contains(t, "hint", s.Problems[0].Hint, test.hint)
+			text := dindctl(t, i.command("status")...).want(t, notReady)
+			contains(t, "status as text", text.stdout, append(test.words, s.Problems[0].Hint)...)
+		})
+	}
 	i.install(t)
 	if s := statusOf(t, i); !s.Healthy {
 		t.Errorf("after install: %+v", s.Problems)
 	}
-}
-
-// The engine itself, which speaks TLS where it should not.
-func tlsOnThePlainPort(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	s := i.impostor(t, `
-openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=e2e -days 1 -keyout /tmp/key -out /tmp/cert 2>/dev/null
-exec dockerd --host=tcp://0.0.0.0:2375 --tls --tlskey=/tmp/key --tlscert=/tmp/cert`, "DaemonWantsTLS", "TLS")
-	contains(t, "hint", s, "DOCKER_TLS_CERTDIR")
-}
-
-func daemonTooOld(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	s := i.impostor(t, httpServer(`HTTP/1.1 200 OK\r\nApi-Version: 1.24\r\nDocker-Experimental: false\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK`),
-		"DaemonTooOld", "1.24", "1.40")
-	contains(t, "hint", s, "--image")
-}
-
-func noEngine(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.impostor(t, httpServer(`HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nwelcome`),
-		"DaemonUnreachable", "not a Docker Engine")
-}
-
-func nothingListens(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.impostor(t, `exec sleep 3600`, "DaemonUnreachable", "connection refused")
 }
 
 // httpServer is a script that gives every request the same answer.
@@ -78,30 +73,12 @@ while (my $client = $server->accept) {
 }'`
 }
 
-// impostor puts a script in the daemon's place, without probes, and checks that
-// status, with exit code 3, names the reason in these words. It gives the hint.
-// Jobs cannot use such a daemon, and prune-now ends as well. install puts the
-// daemon back.
-func (i *installation) impostor(t *testing.T, script, reason string, words ...string) (hint string) {
+// impostor puts a script in the daemon's place, without probes, as `kubectl edit`
+// would, and waits for its pod.
+func (i *installation) impostor(t *testing.T, script string) {
 	t.Helper()
-	i.install(t)
 	i.edit(t, `{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":1,"containers":[{"name":"docker-dind","startupProbe":null,"readinessProbe":null,
 		"command":["sh","-c",`+string(got[[]byte](t)(json.Marshal(script)))+`]}]}}}}`)
-	i.eventuallyProblem(t, reason, append(words, "pod/"+i.pod(t).Name)...)
-	s := decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady))
-	if s.Healthy || s.Daemon != nil {
-		t.Errorf("healthy %v, daemon %+v", s.Healthy, s.Daemon)
-	}
-	for _, p := range s.Problems {
-		if p.Reason == reason {
-			hint = p.Hint
-		}
-	}
-	text := dindctl(t, i.command("status")...).want(t, notReady)
-	contains(t, "status as text", text.stdout, words...)
-	contains(t, "status as text", text.stdout, hint)
-	i.install(t)
-	return hint
 }
 
 // edit changes the Deployment as `kubectl edit` would, and waits for a pod of
