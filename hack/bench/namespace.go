@@ -40,6 +40,9 @@ func (s setting) freshNamespace(ctx context.Context) (string, error) {
 // removeNamespace deletes a namespace and waits until nothing of it is left
 // that could slow the next contender down.
 func (s setting) removeNamespace(ctx context.Context, name string) error {
+	if err := s.removePods(ctx, name); err != nil {
+		return fmt.Errorf("removing the pods of namespace %s: %w", name, err)
+	}
 	namespaces := s.client.CoreV1().Namespaces()
 	err := namespaces.Delete(ctx, name, metav1.DeleteOptions{})
 	if err == nil {
@@ -55,6 +58,23 @@ func (s setting) removeNamespace(ctx context.Context, name string) error {
 		return fmt.Errorf("removing namespace %s: %w", name, err)
 	}
 	return nil
+}
+
+// removePods goes first: with pods in it, a namespace is not looked at again
+// before half their grace period is over.
+func (s setting) removePods(ctx context.Context, namespace string) error {
+	background := metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}
+	err := s.client.AppsV1().Deployments(namespace).DeleteCollection(ctx, background, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	return until(ctx, func(ctx context.Context) error {
+		pods, err := s.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
+		if err == nil && len(pods.Items) > 0 {
+			return fmt.Errorf("%d are still there", len(pods.Items))
+		}
+		return err
+	})
 }
 
 // removeLeftovers clears away what a benchmark left that could not end
