@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -48,16 +49,23 @@ func (s setting) removeNamespace(ctx context.Context, name string) error {
 	if err == nil {
 		err = until(ctx, func(ctx context.Context) error {
 			_, err := namespaces.Get(ctx, name, metav1.GetOptions{})
-			if apierrors.IsNotFound(err) {
-				return nil
+			if err == nil {
+				return errors.New("it is still there")
 			}
-			return fmt.Errorf("still there (%v)", err)
+			return ignoreNotFound(err)
 		})
 	}
-	if err != nil && !apierrors.IsNotFound(err) {
+	if err := ignoreNotFound(err); err != nil {
 		return fmt.Errorf("removing namespace %s: %w", name, err)
 	}
 	return nil
+}
+
+func ignoreNotFound(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // removePods goes first: with pods in it, a namespace is not looked at again
