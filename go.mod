@@ -3,6 +3,7 @@ module github.com/dindctl/dindctl
 go 1.26.0
 
 require (
+	github.com/BurntSushi/toml v1.6.0
 	github.com/briandowns/spinner v1.23.2
 	github.com/distribution/reference v0.6.0
 	github.com/docker/go-units v0.5.0

@@ -31,9 +31,10 @@ func TestEnvFormats(t *testing.T) {
 		}
 	}
 	pair := fmt.Sprintf("DOCKER_HOST=%s", i.variables["DOCKER_HOST"])
-	// Of TOML as much as the table needs: no parser of it is at hand.
-	table := "[[runners]]\n  environment = [\"" + pair + "\", \"DOCKER_TLS_CERTDIR=\"]\n"
+	hint := "# Remove `services: docker:dind` from the jobs: it would start a daemon of its own for each.\n"
+	table := hint + "[[runners]]\n  environment = [\"" + pair + "\", \"DOCKER_TLS_CERTDIR=\"]\n"
 
+	contains(t, "gitlab", printed("gitlab"), hint)
 	equal(t, "env without a format", variablesOf(t, succeed(t, i.command("env")...)), i.variables)
 	var gitlab, github map[string]map[string]string
 	readsYAML(printed("gitlab"), &gitlab)
@@ -46,7 +47,7 @@ func TestEnvFormats(t *testing.T) {
 	}
 	readsYAML(printed("helm"), &helm)
 	equal(t, "helm", helm.Runners.Config, table)
-	equal(t, "jenkins", printed("jenkins"), "environment {\n    DOCKER_HOST = '"+i.variables["DOCKER_HOST"]+"'\n    DOCKER_TLS_CERTDIR = ''\n}\n")
+	equal(t, "jenkins", printed("jenkins"), "environment {\n    //"+hint[1:]+"    DOCKER_HOST = '"+i.variables["DOCKER_HOST"]+"'\n    DOCKER_TLS_CERTDIR = ''\n}\n")
 
 	script := filepath.Join(t.TempDir(), "vars.sh")
 	must(t, os.WriteFile(script, []byte(printed("shell")), 0o600))

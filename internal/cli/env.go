@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"sort"
 	"strings"
@@ -14,7 +13,7 @@ import (
 )
 
 // envFormats are the ways to write the variables down.
-var envFormats = map[string]func(io.Writer, []dind.Variable) error{
+var envFormats = map[string]func(io.Writer, dind.Access) error{
 	"gitlab":  writeGitLab,
 	"runner":  writeRunner,
 	"helm":    writeHelm,
@@ -38,7 +37,8 @@ func (p *program) envCommand() *cli.Command {
 		Usage:     "print the variables for CI jobs again",
 		UsageText: "dindctl env [--format FORMAT] [options]",
 		Description: "gitlab: .gitlab-ci.yml · runner: config.toml, for all jobs of a runner · helm: values of the\n" +
-			"gitlab-runner chart · github: workflow · jenkins: declarative pipeline · shell: export lines",
+			"gitlab-runner chart · github: workflow · jenkins: declarative pipeline · shell: export lines\n" +
+			"Comments in it say what else a job needs.",
 		Flags:  []cli.Flag{text("format", envFormatNames()+" (default: gitlab)", "FORMAT")},
 		Action: p.env,
 	}
@@ -56,15 +56,15 @@ func (p *program) env(c *cli.Context) error {
 	if err := s.checked(c); err != nil {
 		return err
 	}
-	var variables []dind.Variable
+	var access dind.Access
 	err := s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
-		variables, err = i.Variables(ctx)
+		access.Variables, err = i.Variables(ctx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return s.print(asMap(variables), func(out io.Writer) error { return write(out, variables) })
+	return s.print(asMap(access.Variables), func(out io.Writer) error { return write(out, access) })
 }
 
 func asMap(variables []dind.Variable) map[string]string {
@@ -73,71 +73,4 @@ func asMap(variables []dind.Variable) map[string]string {
 		m[v.Name] = v.Value
 	}
 	return m
-}
-
-// The values need no escaping in any of the formats beyond quotes: they are
-// made of names that Kubernetes allows.
-
-func writeGitLab(out io.Writer, variables []dind.Variable) error {
-	return writeYAMLMap(out, "variables:", variables)
-}
-
-func writeGitHub(out io.Writer, variables []dind.Variable) error {
-	return writeYAMLMap(out, "env:", variables)
-}
-
-func writeYAMLMap(out io.Writer, key string, variables []dind.Variable) error {
-	var b strings.Builder
-	b.WriteString(key + "\n")
-	for _, v := range variables {
-		value := v.Value
-		if value == "" {
-			value = `""`
-		}
-		fmt.Fprintf(&b, "  %s: %s\n", v.Name, value)
-	}
-	_, err := io.WriteString(out, b.String())
-	return err
-}
-
-// runnerTable sets the variables for every job that the runner takes; a job's
-// own variables win over it.
-// See https://docs.gitlab.com/runner/configuration/advanced-configuration/
-func runnerTable(variables []dind.Variable) string {
-	pairs := make([]string, len(variables))
-	for i, v := range variables {
-		pairs[i] = fmt.Sprintf("%q", v.Name+"="+v.Value)
-	}
-	return "[[runners]]\n  environment = [" + strings.Join(pairs, ", ") + "]\n"
-}
-
-func writeRunner(out io.Writer, variables []dind.Variable) error {
-	_, err := io.WriteString(out, runnerTable(variables))
-	return err
-}
-
-func writeHelm(out io.Writer, variables []dind.Variable) error {
-	table := strings.TrimRight(runnerTable(variables), "\n")
-	_, err := fmt.Fprintf(out, "runners:\n  config: |\n    %s\n", strings.ReplaceAll(table, "\n", "\n    "))
-	return err
-}
-
-func writeJenkins(out io.Writer, variables []dind.Variable) error {
-	var b strings.Builder
-	b.WriteString("environment {\n")
-	for _, v := range variables {
-		fmt.Fprintf(&b, "    %s = '%s'\n", v.Name, v.Value)
-	}
-	b.WriteString("}\n")
-	_, err := io.WriteString(out, b.String())
-	return err
-}
-
-func writeShell(out io.Writer, variables []dind.Variable) error {
-	var b strings.Builder
-	for _, v := range variables {
-		fmt.Fprintf(&b, "export %s='%s'\n", v.Name, v.Value)
-	}
-	_, err := io.WriteString(out, b.String())
-	return err
 }

@@ -58,10 +58,10 @@ func (p *program) install(c *cli.Context) error {
 		})
 	}
 	err = s.print(installed, func(out io.Writer) error {
-		return writeGitLab(out, dind.Variables(installed.Namespace, installed.Name))
+		return writeVariables(out, dind.Variables(installed.Namespace, installed.Name))
 	})
 	if err == nil && !s.on("quiet") && s.output == formatText {
-		fmt.Fprintln(s.streams.Err, "Jobs that set these variables share the daemon's cache. Remove `services: docker:dind` from them:\nit would start a daemon of its own for every job.")
+		fmt.Fprintln(s.streams.Err, "Jobs that set these variables share the daemon's cache.\n"+servicesHint)
 	}
 	return err
 }

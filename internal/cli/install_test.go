@@ -19,7 +19,7 @@ import (
 
 const (
 	block    = "variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n"
-	remark   = "Jobs that set these variables share the daemon's cache. Remove `services: docker:dind` from them:\nit would start a daemon of its own for every job.\n"
+	remark   = "Jobs that set these variables share the daemon's cache.\n" + servicesHint + "\n"
 	answered = "Daemon: answers as Docker Engine 29.7.2, storage driver overlay2\n"
 	leads    = "Service: leads to the pod\n"
 	ready    = "Pod: pod docker-dind-abc-1 is ready\n"

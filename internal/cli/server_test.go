@@ -171,7 +171,7 @@ func TestServerRecovers(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	got := runFor(t, t.Context(), server.URL, "env")
-	want := "variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n"
+	want := "# " + servicesHint + "\nvariables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n"
 	if got.code != 0 || got.stdout != want || got.stderr != "" {
 		t.Errorf("got %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
