@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -34,7 +35,7 @@ type program struct {
 	streams terminal.Streams
 	args    []string
 	connect func(cluster.Connection) (*cluster.Cluster, error)
-	engine  func(context.Context, *cluster.Cluster, string) (lifecycle.Engine, error)
+	engine  func(context.Context, *cluster.Cluster, string, *tls.Config) (lifecycle.Engine, error)
 	now     func() time.Time
 	// scanned is what is wrong with the command line apart from its values.
 	scanned dind.Problems

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"os"
@@ -87,7 +88,7 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 			w.connections = append(w.connections, c)
 			return w.cluster, nil
 		},
-		engine: func(context.Context, *cluster.Cluster, string) (lifecycle.Engine, error) {
+		engine: func(context.Context, *cluster.Cluster, string, *tls.Config) (lifecycle.Engine, error) {
 			return &w.engine, w.engine.refuse
 		},
 		now: func() time.Time { return noon },

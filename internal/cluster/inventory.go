@@ -17,6 +17,7 @@ import (
 type Names struct {
 	StorageClass, PersistentVolume                                string
 	Claim, ConfigMap, Deployment, Service, CronJob, NetworkPolicy string
+	ServerSecret, ClientSecret                                    string
 }
 
 // Inventory is what is in the cluster under those names. nil means that there
@@ -30,6 +31,8 @@ type Inventory struct {
 	Service          *corev1.Service
 	CronJob          *batchv1.CronJob
 	NetworkPolicy    *networkingv1.NetworkPolicy
+	ServerSecret     *corev1.Secret
+	ClientSecret     *corev1.Secret
 }
 
 // ReadError says which object could not be read. Err is the server's answer.
@@ -56,6 +59,8 @@ func (c *Cluster) Read(ctx context.Context, names Names) (Inventory, error) {
 	fetch(ctx, group, "Service", ns, core.Services(ns), names.Service, &found.Service)
 	fetch(ctx, group, "CronJob", ns, c.Client.BatchV1().CronJobs(ns), names.CronJob, &found.CronJob)
 	fetch(ctx, group, "NetworkPolicy", ns, c.Client.NetworkingV1().NetworkPolicies(ns), names.NetworkPolicy, &found.NetworkPolicy)
+	fetch(ctx, group, "Secret", ns, core.Secrets(ns), names.ServerSecret, &found.ServerSecret)
+	fetch(ctx, group, "Secret", ns, core.Secrets(ns), names.ClientSecret, &found.ClientSecret)
 	err := group.Wait()
 	return found, err
 }

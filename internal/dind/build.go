@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -18,7 +19,7 @@ import (
 )
 
 // Live is what must be carried over from the cluster, because the API refuses
-// to change it or because the user grew it. Either may be nil.
+// to change it or because the user grew it. Each may be nil.
 type Live struct {
 	// Claim is the claim NAME-data, or the one that ExistingClaim names.
 	Claim *corev1.PersistentVolumeClaim
@@ -26,14 +27,22 @@ type Live struct {
 	Deployment *appsv1.Deployment
 	// Class is the live claim's, where it could be read.
 	Class *storagev1.StorageClass
+	// Service is the Service NAME.
+	Service *corev1.Service
+	// Certificates are what the Secrets are to hold. They are not made here, for
+	// that takes a clock and chance; without TLS they are of no use.
+	Certificates Certificates
 }
 
 // Objects are the objects of one installation; nil means not wanted.
 type Objects struct {
-	StorageClass  *applystorage.StorageClassApplyConfiguration
-	Volume        *applycore.PersistentVolumeApplyConfiguration
-	Claim         *applycore.PersistentVolumeClaimApplyConfiguration
-	Config        *applycore.ConfigMapApplyConfiguration
+	StorageClass *applystorage.StorageClassApplyConfiguration
+	Volume       *applycore.PersistentVolumeApplyConfiguration
+	Claim        *applycore.PersistentVolumeClaimApplyConfiguration
+	Config       *applycore.ConfigMapApplyConfiguration
+	// Secrets are those of TLS: server, client, and copies of the client's in
+	// other namespaces, in this order.
+	Secrets       []*applycore.SecretApplyConfiguration
 	Deployment    *applyapps.DeploymentApplyConfiguration
 	Service       *applycore.ServiceApplyConfiguration
 	CronJob       *applybatch.CronJobApplyConfiguration
@@ -69,13 +78,14 @@ func Build(o Options, live Live) (Objects, error) {
 	p.planStorage(&ps)
 	p.planSelector(&ps, live.Deployment)
 	p.checkDataRoot(&ps, live.Deployment)
+	p.checkTLS(&ps, live)
 	if err := ps.err(); err != nil {
 		return Objects{}, err
 	}
 	config := p.daemonJSON()
 	objects := Objects{
 		Config:     p.config(config),
-		Deployment: p.deployment(configHash(config)),
+		Deployment: p.deployment(p.hashes(config, live.Certificates)),
 		Service:    p.service(),
 	}
 	if o.ExistingClaim == "" {
@@ -91,7 +101,19 @@ func Build(o Options, live Live) (Objects, error) {
 	if !o.NoNetworkPolicy {
 		objects.NetworkPolicy = p.networkPolicy()
 	}
+	if o.TLS {
+		objects.Secrets = p.secrets(live.Certificates)
+	}
 	return objects, nil
+}
+
+// hashes change when what the daemon reads only as it starts does.
+func (p plan) hashes(config string, c Certificates) map[string]string {
+	hashes := map[string]string{ConfigHashAnnotation: configHash(config)}
+	if p.TLS {
+		hashes[CertificateHashAnnotation] = CertificateHash(c.Server)
+	}
+	return hashes
 }
 
 // labels are Labels and, where the image's tag tells it, the engine's version.
@@ -107,15 +129,12 @@ func (p plan) labels() map[string]string {
 // inOrder lists the objects as they are best applied: what others refer to
 // first, and the policy before there is a daemon to reach.
 func (o Objects) inOrder() []any {
-	var objects []any
-	for _, object := range []any{
-		o.StorageClass, o.Volume, o.Claim, o.Config, o.NetworkPolicy, o.Service, o.Deployment, o.CronJob,
-	} {
-		if !reflect.ValueOf(object).IsNil() {
-			objects = append(objects, object)
-		}
+	ordered := []any{o.StorageClass, o.Volume, o.Claim, o.Config}
+	for _, secret := range o.Secrets {
+		ordered = append(ordered, secret)
 	}
-	return objects
+	ordered = append(ordered, o.NetworkPolicy, o.Service, o.Deployment, o.CronJob)
+	return slices.DeleteFunc(ordered, func(object any) bool { return reflect.ValueOf(object).IsNil() })
 }
 
 // YAML renders the objects as documents that kubectl apply takes, in the order

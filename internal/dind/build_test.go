@@ -77,6 +77,12 @@ func installations() []installation {
 			o.NoNetworkPolicy = true
 			o.Image = "docker@sha256:" + strings.Repeat("ab", 32)
 		})},
+		{name: "tls",
+			options: with(func(o *Options) {
+				o.TLS = true
+				o.AllowNamespaces = []string{"jobs", DefaultNamespace, "more-jobs", "jobs"}
+			}),
+			live: Live{Certificates: someCertificates()}},
 		// A Deployment of a chart, whose labels the clean-up's pods have too.
 		{name: "adopted", options: Defaults(), live: Live{
 			Claim: &corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
@@ -115,6 +121,7 @@ type decoded struct {
 	service    *corev1.Service
 	deployment *appsv1.Deployment
 	cronJob    *batchv1.CronJob
+	secrets    []*corev1.Secret
 }
 
 // decode reads the manifests strictly: a misspelt field is an error.
@@ -130,6 +137,10 @@ func decode(t *testing.T, manifests []byte) decoded {
 		"Service":               func() any { d.service = new(corev1.Service); return d.service },
 		"Deployment":            func() any { d.deployment = new(appsv1.Deployment); return d.deployment },
 		"CronJob":               func() any { d.cronJob = new(batchv1.CronJob); return d.cronJob },
+		"Secret": func() any {
+			d.secrets = append(d.secrets, new(corev1.Secret))
+			return d.secrets[len(d.secrets)-1]
+		},
 	}
 	for _, document := range bytes.Split(manifests, []byte("---\n"))[1:] {
 		var meta metav1.TypeMeta

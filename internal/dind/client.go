@@ -14,6 +14,8 @@ const clientUser = 65534
 type client struct {
 	// namespace and name are the installation's.
 	namespace, name string
+	// tls tells whether it speaks TLS; the pod's namespace then has the Secret.
+	tls bool
 	// container is the container's name, image the daemon's own.
 	container, image string
 	script           string
@@ -24,7 +26,7 @@ type client struct {
 // pod has no right that its script does not need. Where it is placed, and with
 // what the image is pulled, is the caller's part.
 func (c client) pod() *applycore.PodSpecApplyConfiguration {
-	return applycore.PodSpec().
+	pod := applycore.PodSpec().
 		// Never, so that each try leaves a pod with its own log.
 		WithRestartPolicy(corev1.RestartPolicyNever).
 		WithAutomountServiceAccountToken(false).
@@ -34,11 +36,17 @@ func (c client) pod() *applycore.PodSpecApplyConfiguration {
 			WithSeccompProfile(applycore.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
 		WithContainers(c.run()).
 		WithVolumes(applycore.Volume().WithName("tmp").WithEmptyDir(applycore.EmptyDirVolumeSource()))
+	if c.tls {
+		pod.WithVolumes(secretVolume(ClientSecretName(c.name)))
+		pod.Containers[0].WithVolumeMounts(
+			applycore.VolumeMount().WithName(certVolumeName).WithMountPath(ClientCertPath).WithReadOnly(true))
+	}
+	return pod
 }
 
 func (c client) run() *applycore.ContainerApplyConfiguration {
 	var env []*applycore.EnvVarApplyConfiguration
-	for _, v := range Variables(c.namespace, c.name) {
+	for _, v := range Variables(c.namespace, c.name, c.tls) {
 		env = append(env, variable(v.Name, v.Value))
 	}
 	// docker and buildx keep settings in the home directory, and fail without.

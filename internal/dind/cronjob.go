@@ -60,7 +60,7 @@ func (p plan) cronJob() *applybatch.CronJobApplyConfiguration {
 func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 	unusedFor, _ := parseUnusedFor(p.PruneUnusedFor)
 	pod := client{
-		namespace: p.Namespace, name: p.Name, container: PruneContainerName, image: p.Image, script: pruneScript,
+		namespace: p.Namespace, name: p.Name, tls: p.TLS, container: PruneContainerName, image: p.Image, script: pruneScript,
 		env: []Variable{{unusedForEnv, unusedFor}},
 	}.pod()
 	p.place(pod)

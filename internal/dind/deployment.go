@@ -1,6 +1,7 @@
 package dind
 
 import (
+	"fmt"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -23,7 +24,7 @@ const (
 
 // deployment runs the one daemon. Two on one data root corrupt it, so the old
 // pod is gone before the new one comes (Recreate).
-func (p plan) deployment(configHash string) *applyapps.DeploymentApplyConfiguration {
+func (p plan) deployment(hashes map[string]string) *applyapps.DeploymentApplyConfiguration {
 	return applyapps.Deployment(p.Name, p.Namespace).
 		WithLabels(p.labels()).
 		WithSpec(applyapps.DeploymentSpec().
@@ -34,7 +35,7 @@ func (p plan) deployment(configHash string) *applyapps.DeploymentApplyConfigurat
 			WithSelector(p.selector.apply()).
 			WithTemplate(applycore.PodTemplateSpec().
 				WithLabels(p.podLabels).
-				WithAnnotations(map[string]string{ConfigHashAnnotation: configHash}).
+				WithAnnotations(hashes).
 				WithSpec(p.pod())))
 }
 
@@ -53,6 +54,9 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 			applycore.Volume().WithName(ConfigVolumeName).
 				WithConfigMap(applycore.ConfigMapVolumeSource().WithName(ConfigName(p.Name))),
 		)
+	if p.TLS {
+		p.mountCertificates(pod)
+	}
 	for _, pair := range p.NodeSelector {
 		key, value, _ := strings.Cut(pair, "=")
 		pod.WithNodeSelector(map[string]string{key: value})
@@ -92,7 +96,7 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 		WithArgs(p.dockerdArgs()...).
 		WithEnv(p.env()...).
 		WithPorts(applycore.ContainerPort().
-			WithName(PortName).WithContainerPort(PlainPort).WithProtocol(corev1.ProtocolTCP)).
+			WithName(PortName).WithContainerPort(port(p.TLS)).WithProtocol(corev1.ProtocolTCP)).
 		WithSecurityContext(applycore.SecurityContext().WithPrivileged(true)).
 		WithVolumeMounts(
 			applycore.VolumeMount().WithName(VolumeName).WithMountPath(DataRoot),
@@ -105,40 +109,58 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 	if resources := p.resources(); resources != nil {
 		container.WithResources(resources)
 	}
-	return withProbes(container)
+	return p.withProbes(container)
 }
 
 // withProbes adds probes that ask the daemon. There is no liveness probe: a
 // daemon that is slow under load would be restarted, and every build with it.
-func withProbes(container *applycore.ContainerApplyConfiguration) *applycore.ContainerApplyConfiguration {
+//
+// With TLS they ask on the socket: the pod has no client's certificate, and the
+// kubelet none either. The daemon opens all its listeners before it answers on
+// any of them.
+func (p plan) withProbes(container *applycore.ContainerApplyConfiguration) *applycore.ContainerApplyConfiguration {
+	asked := fmt.Sprintf("tcp://127.0.0.1:%d", PlainPort)
+	readiness := applycore.Probe().
+		// From the kubelet, which NetworkPolicies must let through to pods of
+		// its own node.
+		WithHTTPGet(applycore.HTTPGetAction().WithPath("/_ping").WithPort(intstr.FromString(PortName)))
+	if p.TLS {
+		asked = socket
+		readiness = applycore.Probe().WithExec(applycore.ExecAction().WithCommand("docker", "-H", socket, "version"))
+	}
 	return container.
 		// Each try lasts 40 to 60 s, so 30 of them give the daemon at least 20
 		// minutes: with large graphs it needs some.
 		WithStartupProbe(applycore.Probe().
-			WithExec(applycore.ExecAction().WithCommand("sh", "-c", awaitScript)).
+			WithExec(applycore.ExecAction().WithCommand("sh", "-c", awaitScript, "dindctl", asked)).
 			WithPeriodSeconds(1).WithTimeoutSeconds(60).WithFailureThreshold(30)).
-		// From the kubelet, which NetworkPolicies must let through to pods of
-		// its own node.
-		WithReadinessProbe(applycore.Probe().
-			WithHTTPGet(applycore.HTTPGetAction().WithPath("/_ping").WithPort(intstr.FromString(PortName))).
+		WithReadinessProbe(readiness.
 			WithPeriodSeconds(10).WithTimeoutSeconds(5).WithFailureThreshold(3))
 }
 
-// dockerdArgs begins with --tls=false: without it dockerd sleeps 15 s to warn
-// of a port without TLS. (--tlsverify=false would turn TLS on.) The user's come
-// last, because of two flags the last one counts.
+// dockerdArgs begins with --tls=false where there is no TLS: without it dockerd
+// sleeps 15 s to warn of such a port. (--tlsverify=false would turn TLS on.) With
+// TLS the image's entrypoint adds the flags. The user's come last, because of
+// two flags the last one counts.
 func (p plan) dockerdArgs() []string {
-	args := []string{"--tls=false"}
+	var args []string
+	if !p.TLS {
+		args = append(args, "--tls=false")
+	}
 	for _, arg := range p.DockerdArgs {
 		args = append(args, literal(arg))
 	}
 	return args
 }
 
-// env begins with the empty DOCKER_TLS_CERTDIR, by which the image's entrypoint
-// knows to listen on 2375 without certificates.
+// env begins with DOCKER_TLS_CERTDIR, by which the image's entrypoint knows to
+// listen on 2376 with the certificates in it, or on 2375 without where it is
+// empty.
 func (p plan) env() []*applycore.EnvVarApplyConfiguration {
-	env := []*applycore.EnvVarApplyConfiguration{variable("DOCKER_TLS_CERTDIR", "")}
+	env := []*applycore.EnvVarApplyConfiguration{variable(certDirVariable, "")}
+	if p.TLS {
+		env[0].WithValue(certDir)
+	}
 	if p.StorageDriver != "" {
 		// dockerd itself reads it, and it wins over flag and daemon.json.
 		env = append(env, variable("DOCKER_DRIVER", p.StorageDriver))

@@ -91,8 +91,8 @@ func Selector(name string) map[string]string {
 
 // Endpoint is the daemon's address for jobs in the cluster, the value of
 // DOCKER_HOST.
-func Endpoint(namespace, name string) string {
-	return fmt.Sprintf("tcp://%s.%s.svc:%d", name, namespace, PlainPort)
+func Endpoint(namespace, name string, tls bool) string {
+	return fmt.Sprintf("tcp://%s.%s.svc:%d", name, namespace, port(tls))
 }
 
 // Variable is one environment variable for CI jobs.
@@ -103,10 +103,17 @@ type Variable struct {
 
 // Variables are what a CI job must set to reach the daemon, in the order they
 // are printed. DOCKER_TLS_CERTDIR is empty on purpose: without it a docker
-// image's entrypoint looks for certificates and port 2376.
-func Variables(namespace, name string) []Variable {
-	return []Variable{
-		{Name: "DOCKER_HOST", Value: Endpoint(namespace, name)},
-		{Name: "DOCKER_TLS_CERTDIR", Value: ""},
+// image's entrypoint looks for certificates of its own and port 2376, and with
+// TLS the other two say where they are.
+func Variables(namespace, name string, tls bool) []Variable {
+	variables := []Variable{
+		{Name: "DOCKER_HOST", Value: Endpoint(namespace, name, tls)},
+		{Name: certDirVariable, Value: ""},
 	}
+	if tls {
+		variables = append(variables,
+			Variable{Name: "DOCKER_TLS_VERIFY", Value: "1"},
+			Variable{Name: "DOCKER_CERT_PATH", Value: ClientCertPath})
+	}
+	return variables
 }

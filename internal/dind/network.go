@@ -19,7 +19,7 @@ func (p plan) service() *applycore.ServiceApplyConfiguration {
 			WithSelector(p.traffic).
 			// Ports merge by port and protocol: the protocol must be there.
 			WithPorts(applycore.ServicePort().
-				WithName(PortName).WithPort(PlainPort).
+				WithName(PortName).WithPort(port(p.TLS)).
 				WithProtocol(corev1.ProtocolTCP).WithTargetPort(intstr.FromString(PortName))))
 }
 
@@ -42,7 +42,7 @@ func (p plan) networkPolicy() *applynetworking.NetworkPolicyApplyConfiguration {
 			WithIngress(applynetworking.NetworkPolicyIngressRule().
 				WithFrom(from...).
 				WithPorts(applynetworking.NetworkPolicyPort().
-					WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(PlainPort)))))
+					WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(port(p.TLS))))))
 }
 
 // unique leaves out what was given before, and keeps the order.

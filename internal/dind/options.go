@@ -46,6 +46,9 @@ type Options struct {
 
 	AllowNamespaces []string
 	NoNetworkPolicy bool
+	// TLS is mutual TLS on TLSPort. NoTLS switches it off where it was on, which
+	// takes more than leaving it out.
+	TLS, NoTLS bool
 }
 
 // Defaults are the options of a user who set none. StorageSize stays empty:

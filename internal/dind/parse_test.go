@@ -77,7 +77,7 @@ func TestEngineVersion(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	got := []string{ClaimName("n"), ConfigName("n"), CronJobName("n"), VolumeObjectName("ns", "n"), Endpoint("ns", "n")}
+	got := []string{ClaimName("n"), ConfigName("n"), CronJobName("n"), VolumeObjectName("ns", "n"), Endpoint("ns", "n", false)}
 	want := []string{"n-data", "n-config", "n-clear-cache", "ns-n-data", "tcp://n.ns.svc:2375"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -86,7 +86,7 @@ func TestNames(t *testing.T) {
 		t.Errorf("the longest CronJob name has %d characters, and 52 are allowed", n)
 	}
 	wantVariables := []Variable{{"DOCKER_HOST", "tcp://n.ns.svc:2375"}, {"DOCKER_TLS_CERTDIR", ""}}
-	if diff := cmp.Diff(wantVariables, Variables("ns", "n")); diff != "" {
+	if diff := cmp.Diff(wantVariables, Variables("ns", "n", false)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -273,7 +273,7 @@ func TestAwaitScript(t *testing.T) {
 				}
 				// Making a socket is no matter for a shell: a file stands in.
 				script := strings.Replace(awaitScript, "[ -S ", "[ -f ", 1)
-				got := b.run(shell, script, []string{"BOX=" + b.root})
+				got := b.run(shell, script, []string{"BOX=" + b.root}, "dindctl", "tcp://127.0.0.1:2375")
 				if got.code != test.wantCode {
 					t.Errorf("exit code %d, want %d: %s", got.code, test.wantCode, got.stderr)
 				}

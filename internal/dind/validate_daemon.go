@@ -107,6 +107,9 @@ func (o Options) checkDaemon(ps *Problems) {
 var reservedEnv = map[string]string{
 	"DOCKER_TLS_CERTDIR": "decides whether the daemon speaks TLS, which Service, probes and jobs must agree with",
 	"DOCKER_HOST":        "moves the daemon's socket, where the probes would not find it",
+	"DOCKER_TLS":         "changes how the probes ask the daemon",
+	"DOCKER_TLS_VERIFY":  "changes how the probes ask the daemon",
+	"DOCKER_CERT_PATH":   "changes how the probes ask the daemon",
 }
 
 func (o Options) checkEnv(ps *Problems) {

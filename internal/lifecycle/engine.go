@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -17,14 +18,19 @@ import (
 // PortForward connects to the daemon in the pod through the API server. It
 // proves the daemon, not the way a job takes to it: Service, DNS and
 // NetworkPolicy are not on this path.
-func PortForward(ctx context.Context, c *cluster.Cluster, pod string) (Engine, error) {
+func PortForward(ctx context.Context, c *cluster.Cluster, pod string, credentials *tls.Config) (Engine, error) {
 	dialer, err := tunnel.New(c.Config, c.Namespace, pod)
 	if err != nil {
 		return nil, err
 	}
+	port := dind.PlainPort
+	var how []daemon.Option
+	if credentials != nil {
+		port, how = dind.TLSPort, append(how, daemon.WithTLS(credentials))
+	}
 	engine, err := daemon.Connect(ctx, func(ctx context.Context) (net.Conn, error) {
-		return dialer.DialContext(ctx, dind.PlainPort)
-	})
+		return dialer.DialContext(ctx, port)
+	}, how...)
 	if err != nil {
 		return nil, errors.Join(err, dialer.Close())
 	}

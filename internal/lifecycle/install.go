@@ -49,11 +49,11 @@ func (i Instance) Install(ctx context.Context, options dind.Options, how Install
 	began := i.Now()
 	outcome := Installation{
 		Name: i.Name, Namespace: i.Cluster.Namespace, DryRun: how.DryRun,
-		DockerHost: dind.Endpoint(i.Cluster.Namespace, i.Name),
+		DockerHost: dind.Endpoint(i.Cluster.Namespace, i.Name, options.TLS),
 		Variables:  map[string]string{},
 		Objects:    []ObjectChange{},
 	}
-	for _, variable := range dind.Variables(i.Cluster.Namespace, i.Name) {
+	for _, variable := range dind.Variables(i.Cluster.Namespace, i.Name, options.TLS) {
 		outcome.Variables[variable.Name] = variable.Value
 	}
 	err := i.install(ctx, options, how, &outcome)

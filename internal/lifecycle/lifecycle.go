@@ -6,6 +6,7 @@ package lifecycle
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"time"
 
@@ -25,9 +26,11 @@ type Instance struct {
 	Cluster  *cluster.Cluster
 	Name     string
 	Observer progress.Observer
-	// Engine connects to the Docker daemon in a pod of the namespace.
-	// PortForward is the real one.
-	Engine func(ctx context.Context, c *cluster.Cluster, pod string) (Engine, error)
+	// Engine connects to the Docker daemon in a pod of the namespace, by TLS with
+	// these credentials, or without where there are none. PortForward is the
+	// real one; the use cases go through the method engine, which finds the
+	// credentials.
+	Engine func(ctx context.Context, c *cluster.Cluster, pod string, credentials *tls.Config) (Engine, error)
 	// Now tells the time.
 	Now func() time.Time
 }

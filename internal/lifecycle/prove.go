@@ -74,7 +74,7 @@ func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applie
 
 // ask connects to the pod's daemon and asks what it is.
 func (i Instance) ask(ctx context.Context, pod *corev1.Pod) (daemon.Info, error) {
-	engine, err := i.Engine(ctx, i.Cluster, pod.Name)
+	engine, err := i.engine(ctx, pod)
 	if err != nil {
 		return daemon.Info{}, &DaemonError{Namespace: pod.Namespace, Pod: pod.Name, Err: err}
 	}

@@ -160,7 +160,7 @@ func (i Instance) follow(ctx context.Context, job *batchv1.Job, update func(stri
 // clean-up does not depend on it.
 func (i Instance) usage(ctx context.Context, pod *corev1.Pod) *PruneUsage {
 	usage, err := func() (daemon.DiskUsage, error) {
-		engine, err := i.Engine(ctx, i.Cluster, pod.Name)
+		engine, err := i.engine(ctx, pod)
 		if err != nil {
 			return daemon.DiskUsage{}, err
 		}

@@ -59,7 +59,7 @@ const (
 func (i Instance) Status(ctx context.Context) (Status, error) {
 	status := Status{
 		Name: i.Name, Namespace: i.Cluster.Namespace,
-		DockerHost: dind.Endpoint(i.Cluster.Namespace, i.Name),
+		DockerHost: dind.Endpoint(i.Cluster.Namespace, i.Name, false),
 		Objects:    []ObjectState{}, Problems: []Problem{},
 	}
 	var found cluster.Inventory
@@ -84,6 +84,8 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		return status, podsErr
 	}
 
+	status.TLS = dind.ServesTLS(found.Deployment, found.Service)
+	status.DockerHost = dind.Endpoint(i.Cluster.Namespace, i.Name, status.TLS)
 	view := cluster.View{Claim: found.Claim, Deployment: found.Deployment, Pods: pointers(pods)}
 	verdict := cluster.Judge(view)
 	if !verdict.Ready {
@@ -113,7 +115,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	}
 	if verdict.Ready {
 		asking.Go(func() error {
-			status.Daemon, status.Disk, daemonProblems = i.daemonState(ctx, verdict.Pod.Name)
+			status.Daemon, status.Disk, daemonProblems = i.daemonState(ctx, verdict.Pod)
 			return nil
 		})
 	}

@@ -41,7 +41,8 @@ func hintFor(err error, permission, otherwise string) string {
 
 // daemonState asks the daemon and its file system, at the same time. A nil
 // answer always comes with a problem that says why.
-func (i Instance) daemonState(ctx context.Context, pod string) (info *daemon.Info, disk *Disk, problems []Problem) {
+func (i Instance) daemonState(ctx context.Context, running *corev1.Pod) (info *daemon.Info, disk *Disk, problems []Problem) {
+	pod := running.Name
 	object := cluster.Ref{Kind: "Pod", Namespace: i.Cluster.Namespace, Name: pod}.String()
 	var usage *daemon.DiskUsage
 	var volume *fileSystem
@@ -52,7 +53,7 @@ func (i Instance) daemonState(ctx context.Context, pod string) (info *daemon.Inf
 		return nil
 	})
 	group.Go(func() error {
-		engine, err := i.Engine(ctx, i.Cluster, pod)
+		engine, err := i.engine(ctx, running)
 		if err != nil {
 			engineErr = err
 			return nil

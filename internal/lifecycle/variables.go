@@ -17,5 +17,5 @@ func (i Instance) Variables(ctx context.Context) ([]dind.Variable, error) {
 	if found.Service == nil {
 		return nil, i.notInstalled(found)
 	}
-	return dind.Variables(i.Cluster.Namespace, i.Name), nil
+	return dind.Variables(i.Cluster.Namespace, i.Name, dind.ServesTLS(nil, found.Service)), nil
 }

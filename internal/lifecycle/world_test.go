@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -76,7 +77,7 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
 		}),
-		Engine: func(_ context.Context, _ *cluster.Cluster, pod string) (Engine, error) {
+		Engine: func(_ context.Context, _ *cluster.Cluster, pod string, _ *tls.Config) (Engine, error) {
 			w.engine.mu.Lock()
 			defer w.engine.mu.Unlock()
 			w.engine.asked = append(w.engine.asked, pod)

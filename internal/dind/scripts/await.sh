@@ -1,4 +1,4 @@
-# Startup probe: returns the moment the daemon answers on its port.
+# Startup probe: returns the moment the daemon answers at the address $1.
 #
 # It waits here, and not by failing once a second, so that the pod is ready
 # about 100 ms after the daemon and not up to a whole period later. It gives up
@@ -8,11 +8,11 @@ tries=0
 while [ "$tries" -lt 400 ]; do
     # The test of the socket is cheap and spares starting the client in vain:
     # the daemon opens the socket before its port.
-    if [ -S /var/run/docker.sock ] && docker -H tcp://127.0.0.1:2375 version >/dev/null 2>&1; then
+    if [ -S /var/run/docker.sock ] && docker -H "$1" version >/dev/null 2>&1; then
         exit 0
     fi
     tries=$((tries + 1))
     sleep 0.1
 done
-echo "the Docker daemon does not answer on port 2375 yet"
+echo "the Docker daemon does not answer at $1 yet"
 exit 1

@@ -1,0 +1,186 @@
+package dind
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// someCertificates are no certificates, but Build does not look into them.
+func someCertificates() Certificates {
+	files := func(whose string) map[string][]byte {
+		return map[string][]byte{caFile: []byte("authority"), certFile: []byte(whose + " certificate"), keyFile: []byte(whose + " key")}
+	}
+	c := Certificates{Server: files("server"), Client: files("client")}
+	c.Server["ca-key.pem"] = []byte("authority's key")
+	return c
+}
+
+func withTLS(o *Options) { o.TLS = true }
+
+func TestTLSObjectsAgree(t *testing.T) {
+	for _, tls := range []bool{false, true} {
+		t.Run(fmt.Sprintf("tls=%v", tls), func(t *testing.T) {
+			manifests, err := mustBuild(t, installation{options: with(func(o *Options) { o.TLS = tls }), live: Live{Certificates: someCertificates()}}).YAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := decode(t, manifests)
+			want := port(tls)
+			container := d.deployment.Spec.Template.Spec.Containers[0]
+			ports := []int32{container.Ports[0].ContainerPort, d.service.Spec.Ports[0].Port, d.policy.Spec.Ingress[0].Ports[0].Port.IntVal}
+			if !cmp.Equal(ports, []int32{want, want, want}) {
+				t.Errorf("the ports of pod, Service and policy are %v, not %d", ports, want)
+			}
+			if plain := slices.Contains(container.Args, "--tls=false"); plain == tls {
+				t.Errorf("the daemon's arguments are %q", container.Args)
+			}
+			if got := PodServesTLS(d.deployment.Spec.Template.Spec); got != tls {
+				t.Errorf("PodServesTLS = %v", got)
+			}
+			if got := ServesTLS(nil, d.service); got != tls {
+				t.Errorf("ServesTLS by the Service alone = %v", got)
+			}
+			if http := container.ReadinessProbe.HTTPGet != nil; http == tls {
+				t.Error("the kubelet asks by HTTP with TLS, or does not without")
+			}
+			if got := len(d.secrets); got != map[bool]int{true: 2}[tls] {
+				t.Errorf("%d Secrets", got)
+			}
+			job := d.cronJob.Spec.JobTemplate.Spec.Template.Spec
+			env := map[string]string{}
+			for _, v := range job.Containers[0].Env {
+				env[v.Name] = v.Value
+			}
+			for _, v := range Variables(d.deployment.Namespace, d.deployment.Name, tls) {
+				if value, set := env[v.Name]; !set || value != v.Value {
+					t.Errorf("the clean-up has %s=%q, a job %q", v.Name, value, v.Value)
+				}
+			}
+			if got := mounts(job)[ClientCertPath]; (got == "docker-dind-client-tls") != tls {
+				t.Errorf("the clean-up mounts %q at %s", got, ClientCertPath)
+			}
+		})
+	}
+}
+
+// mounts are the Secrets that a pod's first container mounts, by path.
+func mounts(pod corev1.PodSpec) map[string]string {
+	found := map[string]string{}
+	for _, mount := range pod.Containers[0].VolumeMounts {
+		for _, volume := range pod.Volumes {
+			if volume.Name == mount.Name && volume.Secret != nil {
+				found[mount.MountPath] = volume.Secret.SecretName
+			}
+		}
+	}
+	return found
+}
+
+// No pod may sign certificates: whoever breaks out of a build would let
+// anybody in, for ten years.
+func TestAuthoritysKeyStaysOutOfPods(t *testing.T) {
+	manifests, err := mustBuild(t, installation{options: with(withTLS), live: Live{Certificates: someCertificates()}}).YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := decode(t, manifests)
+	for name, pod := range map[string]corev1.PodSpec{
+		"the daemon's": d.deployment.Spec.Template.Spec, "the clean-up's": d.cronJob.Spec.JobTemplate.Spec.Template.Spec,
+	} {
+		secrets := 0
+		for _, volume := range pod.Volumes {
+			if volume.Secret == nil {
+				continue
+			}
+			secrets++
+			var files []string
+			for _, item := range volume.Secret.Items {
+				files = append(files, item.Key+" "+item.Path)
+			}
+			if diff := cmp.Diff([]string{"ca.pem ca.pem", "cert.pem cert.pem", "key.pem key.pem"}, files); diff != "" {
+				t.Errorf("%s pod has the files of %s that it should not (-want +got):\n%s", name, volume.Secret.SecretName, diff)
+			}
+		}
+		if secrets != 1 {
+			t.Errorf("%s pod mounts %d Secrets", name, secrets)
+		}
+	}
+	if _, has := d.secrets[1].Data["ca-key.pem"]; has || d.secrets[1].Name != "docker-dind-client-tls" {
+		t.Errorf("the client's Secret %s has the authority's key", d.secrets[1].Name)
+	}
+}
+
+func TestCopiesOfTheClientsSecret(t *testing.T) {
+	objects := mustBuild(t, installation{options: with(func(o *Options) {
+		o.TLS, o.Namespace, o.AllowNamespaces = true, "ci", []string{"jobs", "ci", "more", "jobs"}
+	}), live: Live{Certificates: someCertificates()}})
+	var got []string
+	for _, secret := range objects.Secrets {
+		got = append(got, *secret.Namespace+"/"+*secret.Name+" "+secret.Labels[HomeLabel])
+	}
+	want := []string{"ci/docker-dind-server-tls ", "ci/docker-dind-client-tls ", "jobs/docker-dind-client-tls ci", "more/docker-dind-client-tls ci"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	live := &corev1.Secret{}
+	live.Annotations = objects.Secrets[1].Annotations
+	if diff := cmp.Diff([]string{"jobs", "more"}, Copies(live)); diff != "" {
+		t.Errorf("the client's Secret does not say where its copies are:\n%s", diff)
+	}
+	if copies := Copies(&corev1.Secret{}); len(copies) != 0 {
+		t.Errorf("a Secret without the annotation has copies: %q", copies)
+	}
+}
+
+func TestTLSIsNotSwitchedOffBySilence(t *testing.T) {
+	served := func(tls bool) Live {
+		o := mustBuild(t, installation{options: with(func(o *Options) { o.TLS = tls }), live: Live{Certificates: someCertificates()}})
+		manifests, err := o.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := decode(t, manifests)
+		return Live{Deployment: d.deployment, Service: d.service, Certificates: someCertificates()}
+	}
+	noDeployment := served(true)
+	noDeployment.Deployment = nil
+	empty := served(true)
+	empty.Deployment = &appsv1.Deployment{}
+	for _, test := range []struct {
+		name    string
+		options func(*Options)
+		live    Live
+		refused bool
+	}{
+		{"left out, plain", func(*Options) {}, served(false), false},
+		{"left out, TLS", func(*Options) {}, served(true), true},
+		{"left out, the Deployment is gone", func(*Options) {}, noDeployment, true},
+		{"left out, the Deployment says nothing", func(*Options) {}, empty, true},
+		{"kept", withTLS, served(true), false},
+		{"switched off", func(o *Options) { o.NoTLS = true }, served(true), false},
+		{"switched on", withTLS, served(false), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Build(with(test.options), test.live)
+			if (err != nil) != test.refused {
+				t.Errorf("Build: %v", err)
+			}
+		})
+	}
+}
+
+func TestCertificateHash(t *testing.T) {
+	before := someCertificates().Server
+	for file, matters := range map[string]bool{caFile: true, certFile: true, "ca-key.pem": false} {
+		after := someCertificates().Server
+		after[file] = []byte("another")
+		if changed := CertificateHash(before) != CertificateHash(after); changed != matters {
+			t.Errorf("another %s changes the hash: %v", file, changed)
+		}
+	}
+}
