@@ -58,7 +58,7 @@ func (p *program) env(c *cli.Context) error {
 	}
 	var access dind.Access
 	err := s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
-		access.Variables, err = i.Variables(ctx)
+		access, err = i.Access(ctx)
 		return err
 	})
 	if err != nil {

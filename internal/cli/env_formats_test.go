@@ -164,7 +164,7 @@ func groovyString(text string) (value, rest string, err error) {
 // installation is called, and the mount that certificates need.
 func TestFormatsAreRead(t *testing.T) {
 	named := func(namespace, name string) dind.Access {
-		return dind.Access{Variables: dind.Variables(namespace, name)}
+		return dind.AccessTo(namespace, name, false)
 	}
 	tests := map[string]dind.Access{
 		"as usual":            named("ci", "docker-dind"),
@@ -174,10 +174,7 @@ func TestFormatsAreRead(t *testing.T) {
 		"a power":             named("1e3", "e3"),
 		"the longest":         named(strings.Repeat("n", 63), strings.Repeat("i", 40)),
 		"dashes":              named("a--b-0", "c---d"),
-		"certificates": {
-			Variables:    []dind.Variable{{Name: "DOCKER_TLS_VERIFY", Value: "1"}, {Name: "DOCKER_CERT_PATH", Value: "/certs/client"}},
-			Certificates: &dind.SecretMount{Secret: "docker-dind-client-tls", Path: "/certs/client"},
-		},
+		"certificates":        dind.AccessTo("ci", "docker-dind", true),
 		"what no name can hold": {Variables: []dind.Variable{
 			{Name: "QUOTES", Value: `it's "quoted" \ and \n`}, {Name: "LINES", Value: "one\ntwo: three\r\n"}, {Name: "COMMENT", Value: " # // ' "},
 			{Name: "DOLLARS", Value: "$HOME ${HOME} $$ `id` ${{ secrets.X }}"}, {Name: "TYPE", Value: "1"}, {Name: "NO", Value: "no"}, {Name: "ODD", Value: "<&>\té"},
@@ -222,7 +219,7 @@ func TestFormatsAreRead(t *testing.T) {
 // install prints what can be put into a file of variables as it is.
 func TestInstallPrintsNothingElse(t *testing.T) {
 	var text strings.Builder
-	if err := writeVariables(&text, dind.Variables("ci", "docker-dind")); err != nil {
+	if err := writeVariables(&text, dind.Variables("ci", "docker-dind", false)); err != nil {
 		t.Fatal(err)
 	}
 	want := "variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n"

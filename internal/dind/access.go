@@ -8,6 +8,15 @@ type Access struct {
 	Certificates *SecretMount
 }
 
+// AccessTo is what a job needs to reach this installation.
+func AccessTo(namespace, name string, tls bool) Access {
+	access := Access{Variables: Variables(namespace, name, tls)}
+	if tls {
+		access.Certificates = &SecretMount{Secret: ClientSecretName(name), Path: ClientCertPath}
+	}
+	return access
+}
+
 // SecretMount is a Secret of the job's own namespace and the directory that its
 // keys are to be files in.
 type SecretMount struct{ Secret, Path string }

@@ -184,3 +184,19 @@ func TestCertificateHash(t *testing.T) {
 		}
 	}
 }
+
+func TestAccessTo(t *testing.T) {
+	want := Access{
+		Variables: []Variable{
+			{"DOCKER_HOST", "tcp://n.ns.svc:2376"}, {"DOCKER_TLS_CERTDIR", ""},
+			{"DOCKER_TLS_VERIFY", "1"}, {"DOCKER_CERT_PATH", "/certs/client"},
+		},
+		Certificates: &SecretMount{Secret: "n-client-tls", Path: "/certs/client"},
+	}
+	if diff := cmp.Diff(want, AccessTo("ns", "n", true)); diff != "" {
+		t.Error(diff)
+	}
+	if plain := AccessTo("ns", "n", false); plain.Certificates != nil || len(plain.Variables) != 2 {
+		t.Errorf("without TLS: %+v", plain)
+	}
+}

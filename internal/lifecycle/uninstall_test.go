@@ -178,7 +178,7 @@ func TestNothingElseTouchesTheClaim(t *testing.T) {
 			return nil
 		},
 		"status":        func(w *world) error { _, err := w.Status(t.Context()); return err },
-		"variables":     func(w *world) error { _, err := w.Variables(t.Context()); return err },
+		"variables":     func(w *world) error { _, err := w.Access(t.Context()); return err },
 		"planning only": func(w *world) error { _, err := w.PlanRemoval(t.Context(), true); return err },
 		"uninstall": func(w *world) error {
 			planned, err := w.PlanRemoval(t.Context(), false)
@@ -273,21 +273,21 @@ func TestPlanRemovalFails(t *testing.T) {
 	}
 }
 
-func TestVariables(t *testing.T) {
+func TestAccess(t *testing.T) {
 	w := installedWorld(t, nil)
-	got, err := w.Variables(t.Context())
-	if diff := cmp.Diff([]dind.Variable{{Name: "DOCKER_HOST", Value: "tcp://d.ci.svc:2375"}, {Name: "DOCKER_TLS_CERTDIR"}}, got); diff != "" || err != nil {
+	got, err := w.Access(t.Context())
+	if diff := cmp.Diff(dind.AccessTo("ci", "d", false), got); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
 	if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "d"); err != nil {
 		t.Fatal(err)
 	}
 	var missing *NotInstalledError
-	if _, err := w.Variables(t.Context()); !errors.As(err, &missing) || missing.Claim != "d-data" {
+	if _, err := w.Access(t.Context()); !errors.As(err, &missing) || missing.Claim != "d-data" {
 		t.Errorf("got %v", err)
 	}
 	refuse(w, "get", "services")
-	if _, err := w.Variables(t.Context()); !apierrors.IsForbidden(err) {
+	if _, err := w.Access(t.Context()); !apierrors.IsForbidden(err) {
 		t.Errorf("got %v", err)
 	}
 }
