@@ -145,6 +145,8 @@ func (f *failure) describeRequest(err error) {
 		f.Reason, f.Hint = "Conflict", "somebody else changed the object at the same moment: run the same command again"
 	case untrusted(err):
 		f.Reason, f.Hint = "UntrustedServer", "the kubeconfig's certificate-authority does not fit this server: is the context the right one, and is it up to date?"
+	case cluster.Unserved(err):
+		f.Reason, f.Hint = "ServerUnavailable", "the API server, or what is in front of it, cannot serve this now: run the same command again"
 	case cluster.Unreachable(err):
 		f.Reason, f.Hint = "Unreachable", "is the address of the cluster right, and does `kubectl version` reach it?"
 	}

@@ -9,6 +9,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -24,9 +25,18 @@ func (e *JobFailedError) Error() string {
 	return fmt.Sprintf("%s failed: %s: %s", e.Ref, e.Reason, e.Message)
 }
 
-// CreateJob creates the Job; its name must be new.
+// CreateJob creates the Job; its name must be new. Where an answer is lost, the
+// Job that came of it is the one.
 func (c *Cluster) CreateJob(ctx context.Context, job *batchv1.Job) (*batchv1.Job, error) {
-	created, err := c.Client.BatchV1().Jobs(c.Namespace).Create(ctx, job, metav1.CreateOptions{FieldManager: FieldManager})
+	jobs, again := c.Client.BatchV1().Jobs(c.Namespace), false
+	created, err := retried(ctx, func(ctx context.Context) (*batchv1.Job, error) {
+		created, err := jobs.Create(ctx, job, metav1.CreateOptions{FieldManager: FieldManager})
+		if again && apierrors.IsAlreadyExists(err) {
+			return jobs.Get(ctx, job.Name, metav1.GetOptions{})
+		}
+		again = true
+		return created, err
+	})
 	if err != nil {
 		return nil, &ApplyError{Ref: Ref{"Job", c.Namespace, job.Name}, Err: err}
 	}

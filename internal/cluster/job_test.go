@@ -153,6 +153,26 @@ func TestCreateJob(t *testing.T) {
 	}
 }
 
+// The answer that was lost told of a Job: it is not made twice.
+func TestCreateJobAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		attempts := 0
+		client.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
+			if attempts++; attempts > 1 {
+				return false, nil, nil
+			}
+			made := action.(ktesting.CreateAction).GetObject()
+			return true, nil, errors.Join(client.Tracker().Create(action.GetResource(), made, "ci"), errRefusedConnection)
+		})
+		c := &Cluster{Client: client, Namespace: "ci"}
+		created, err := c.CreateJob(t.Context(), run(""))
+		if err != nil || created.Name != "prune" || attempts != 2 {
+			t.Errorf("got %v, %v after %d attempts", created, err, attempts)
+		}
+	})
+}
+
 func TestRuns(t *testing.T) {
 	job := func(name string, cron types.UID, age int) *batchv1.Job {
 		j := run("")

@@ -95,7 +95,7 @@ func TestTransientAndUnreachable(t *testing.T) {
 		{"connection refused", errRefusedConnection, true, true},
 		{"connection reset", &url.Error{Op: "Get", Err: syscall.ECONNRESET}, true, true},
 		{"connection closed", &url.Error{Op: "Get", Err: io.EOF}, true, true},
-		{"answer cut off", io.ErrUnexpectedEOF, true, false},
+		{"answer cut off", io.ErrUnexpectedEOF, true, true},
 		{"pipe broken", fmt.Errorf("write: %w", syscall.EPIPE), true, true},
 		{"connection timed out", &url.Error{Op: "Get", Err: timeoutError{errors.New("i/o timeout")}}, true, true},
 		{"no such host", errNoSuchHost, false, true},
@@ -110,7 +110,7 @@ func TestTransientAndUnreachable(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := transient(test.err); got != test.transient {
+			if got := Transient(test.err); got != test.transient {
 				t.Errorf("transient: got %v, want %v", got, test.transient)
 			}
 			wrapped := &ReadError{Ref: Ref{"Pod", "ci", "p"}, Err: test.err}

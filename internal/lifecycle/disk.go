@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 )
@@ -33,7 +34,9 @@ type fileSystem struct {
 // The format is understood by GNU's stat and by BusyBox's: block size, blocks,
 // free blocks, inodes, free inodes.
 func (i Instance) fileSystem(ctx context.Context, pod string) (*fileSystem, error) {
-	out, err := i.Cluster.Exec(ctx, pod, dind.ContainerName, "stat", "-f", "-c", "%S %b %f %c %d", dind.DataRoot)
+	out, err := cluster.Retry(ctx, cluster.Transient, func(ctx context.Context) (string, error) {
+		return i.Cluster.Exec(ctx, pod, dind.ContainerName, "stat", "-f", "-c", "%S %b %f %c %d", dind.DataRoot)
+	})
 	if err != nil {
 		return nil, err
 	}

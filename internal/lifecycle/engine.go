@@ -37,6 +37,13 @@ func PortForward(ctx context.Context, c *cluster.Cluster, pod string, credential
 	return tunnelled{engine, dialer}, nil
 }
 
+// lostOnTheWay tells whether the way to a pod failed, and not what is at its end:
+// another way may be found.
+func lostOnTheWay(err error) bool {
+	var opening *tunnel.OpenError
+	return errors.Is(err, tunnel.ErrLost) || errors.As(err, &opening) && cluster.Transient(opening.Err)
+}
+
 // tunnelled closes the tunnel with the engine that speaks through it.
 type tunnelled struct {
 	*daemon.Engine

@@ -74,12 +74,14 @@ func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applie
 
 // ask connects to the pod's daemon and asks what it is.
 func (i Instance) ask(ctx context.Context, pod *corev1.Pod) (daemon.Info, error) {
-	engine, err := i.engine(ctx, pod)
-	if err != nil {
-		return daemon.Info{}, &DaemonError{Namespace: pod.Namespace, Pod: pod.Name, Err: err}
-	}
-	defer engine.Close()
-	info, err := engine.Info(ctx)
+	info, err := cluster.Retry(ctx, lostOnTheWay, func(ctx context.Context) (daemon.Info, error) {
+		engine, err := i.engine(ctx, pod)
+		if err != nil {
+			return daemon.Info{}, err
+		}
+		defer engine.Close()
+		return engine.Info(ctx)
+	})
 	if err != nil {
 		return info, &DaemonError{Namespace: pod.Namespace, Pod: pod.Name, Err: err}
 	}

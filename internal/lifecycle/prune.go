@@ -159,14 +159,14 @@ func (i Instance) follow(ctx context.Context, job *batchv1.Job, update func(stri
 // usage asks the daemon; nil, with a warning, where it does not answer: the
 // clean-up does not depend on it.
 func (i Instance) usage(ctx context.Context, pod *corev1.Pod) *PruneUsage {
-	usage, err := func() (daemon.DiskUsage, error) {
+	usage, err := cluster.Retry(ctx, lostOnTheWay, func(ctx context.Context) (daemon.DiskUsage, error) {
 		engine, err := i.engine(ctx, pod)
 		if err != nil {
 			return daemon.DiskUsage{}, err
 		}
 		defer engine.Close()
 		return engine.DiskUsage(ctx)
-	}()
+	})
 	if err != nil {
 		progress.Warn(i.Observer, "what the daemon uses could not be read: "+err.Error())
 		return nil

@@ -53,30 +53,31 @@ func (i Instance) daemonState(ctx context.Context, running *corev1.Pod) (info *d
 		return nil
 	})
 	group.Go(func() error {
-		engine, err := i.engine(ctx, running)
-		if err != nil {
-			engineErr = err
-			return nil
-		}
-		defer engine.Close()
-		var questions errgroup.Group
-		questions.Go(func() error {
-			answer, err := engine.Info(ctx)
-			if err == nil {
-				info = &answer
+		_, engineErr = cluster.Retry(ctx, lostOnTheWay, func(ctx context.Context) (struct{}, error) {
+			engine, err := i.engine(ctx, running)
+			if err != nil {
+				return struct{}{}, err
 			}
-			engineErr = err
-			return nil
+			defer engine.Close()
+			var questions errgroup.Group
+			questions.Go(func() error {
+				answer, err := engine.Info(ctx)
+				if err == nil {
+					info = &answer
+				}
+				return err
+			})
+			questions.Go(func() error {
+				answer, err := engine.DiskUsage(ctx)
+				if err == nil {
+					usage = &answer
+				}
+				usageErr = err
+				return nil
+			})
+			return struct{}{}, questions.Wait()
 		})
-		questions.Go(func() error {
-			answer, err := engine.DiskUsage(ctx)
-			if err == nil {
-				usage = &answer
-			}
-			usageErr = err
-			return nil
-		})
-		return questions.Wait()
+		return nil
 	})
 	_ = group.Wait()
 

@@ -1,0 +1,67 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/tunnel"
+)
+
+// A way to the pod that is lost is looked for again; a daemon that does not
+// answer at its end is not.
+func TestLostOnTheWay(t *testing.T) {
+	cut := &tunnel.OpenError{Namespace: "ci", Pod: "d-abc-1", Err: syscall.ECONNRESET}
+	tests := []struct {
+		name          string
+		opening, info error // of the first attempt
+		attempts      int
+		healthy       bool
+	}{
+		{"the API server is away", cut, nil, 2, true},
+		{"the tunnel is cut", nil, fmt.Errorf("ask: %w", tunnel.ErrLost), 2, true},
+		{"nothing listens", nil, &tunnel.RemoteError{Pod: "ci/d-abc-1", Port: 2375, Message: "connection refused"}, 1, false},
+		{"not allowed", &tunnel.OpenError{Err: errDown}, nil, 1, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := statusWorld(t)
+			open, attempts := w.Engine, 0
+			w.Engine = func(ctx context.Context, c *cluster.Cluster, pod string, credentials *tls.Config) (Engine, error) {
+				if attempts++; attempts > 1 {
+					return open(ctx, c, pod, credentials)
+				}
+				if test.opening != nil {
+					return nil, test.opening
+				}
+				return failing{w.engine, test.info}, nil
+			}
+			status, err := w.Status(t.Context())
+			if err != nil || status.Healthy != test.healthy || (status.Daemon != nil) != test.healthy || attempts != test.attempts {
+				t.Errorf("%d attempts, got %+v, %v", attempts, status, err)
+			}
+			attempts = 0
+			synctest.Test(t, func(t *testing.T) {
+				if _, err := w.ask(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d-abc-1"}}); (err == nil) != test.healthy || attempts != test.attempts {
+					t.Errorf("asking: %v after %d attempts", err, attempts)
+				}
+			})
+		})
+	}
+}
+
+// failing is an Engine that cannot say what it is.
+type failing struct {
+	Engine
+	err error
+}
+
+func (f failing) Info(context.Context) (daemon.Info, error) { return daemon.Info{}, f.err }
