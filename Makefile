@@ -5,8 +5,9 @@ SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-RUNS    ?= 5
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+RUNS     ?= 5
+FUZZTIME ?= 30s
 
 # Nothing here needs a C compiler. Without this, go would begin to use the one
 # that the cluster brings along while it is still being installed.
@@ -36,6 +37,14 @@ unit: ## quick tests, no cluster: seconds
 .PHONY: race
 race: ## the quick tests under the race detector; needs the C compiler that `make cluster` installs
 	CGO_ENABLED=1 go test -race -timeout 10m ./cmd/... ./internal/...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME=30s
+	@for directory in $$(grep -rl --include='*_test.go' '^func Fuzz' ./internal | xargs -n1 dirname | sort -u); do \
+		for target in $$(go test -list '^Fuzz' "$$directory" | grep '^Fuzz'); do \
+			echo "$$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$directory"; \
+		done; \
+	done
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck
@@ -78,7 +87,7 @@ prepare: ## only build what cluster and bench need, long before they are started
 	@cd hack/tools && go run ./client kubectl && go run ./client helm
 
 .PHONY: test
-test: ## everything: lint, unit, e2e on a cluster, a sample of bench
+test: ## everything: lint, unit, fuzz, e2e on a cluster, a sample of bench
 	@hack/tools/test
 
 .PHONY: clean

@@ -1,0 +1,293 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// fault is what can go wrong with one request on its way to the API server, in
+// it, or on the way back.
+type fault string
+
+const (
+	tooMany     fault = "429 Retry-After"
+	internal    fault = "500"
+	unavailable fault = "503"
+	gateway     fault = "504"
+	refused     fault = "refused"
+	resetBefore fault = "reset before"
+	resetAfter  fault = "reset after"
+	stalled     fault = "stall"
+	truncated   fault = "truncated"
+	slow        fault = "1 byte/s"
+	// expired is only a watch's, and a list's in pages.
+	expired fault = "410"
+)
+
+// faults are those that may happen to any request.
+
+var faults = []fault{tooMany, internal, unavailable, gateway, refused, resetBefore, resetAfter, stalled, truncated, slow}
+
+// lasts tells that the fault does not go away by asking again: the command ends
+// with its timeout.
+func (f fault) lasts() bool { return f == stalled || f == slow }
+
+// rule says which requests a fault happens to.
+type rule struct {
+	fault fault
+	// nth of the requests that match, the first is 1; 0 is every one of them.
+	nth int
+	// request matches the method and the path with its query; nil is any.
+	request *regexp.Regexp
+}
+
+// injector stands between the program and the API server, speaks for the
+// administrator, and lets things go wrong.
+type injector struct {
+	kubeconfig string
+	address    string
+	// reverse passes a request on; forgetful does so and drops the answer.
+	reverse, forgetful *httputil.ReverseProxy
+	closing            chan struct{}
+
+	mu      sync.Mutex
+	server  *http.Server
+	rule    rule
+	asked   []string // method, path and query of each request
+	matched int
+	hit     int
+}
+
+// down is for how long connections are refused: what a restart of an API server
+// behind a load balancer takes.
+const down = 700 * time.Millisecond
+
+func newInjector(t *testing.T) *injector {
+	t.Helper()
+	target := got[*url.URL](t)(url.Parse(env.config.Host))
+	security := got[*tls.Config](t)(rest.TLSConfigFor(env.config))
+	p := &injector{closing: make(chan struct{})}
+	p.reverse = &httputil.ReverseProxy{
+		// HTTP/1.1: a port-forward takes the connection over.
+		Transport: got[http.RoundTripper](t)(rest.HTTPWrappersForConfig(env.config, &http.Transport{
+			TLSClientConfig: security, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+		})),
+		FlushInterval: -1, // watches
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}
+	forgetful := *p.reverse
+	forgetful.ModifyResponse = func(*http.Response) error { return errCut }
+	forgetful.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { reset(w) }
+	p.forgetful = &forgetful
+
+	listener := got[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
+	p.address = listener.Addr().String()
+	p.serve(listener)
+	t.Cleanup(func() {
+		close(p.closing)
+		p.stop()
+	})
+	p.kubeconfig = writeKubeconfig(t, kubeconfig{server: "http://" + p.address})
+	return p
+}
+
+func (p *injector) serve(listener net.Listener) {
+	server := &http.Server{Handler: p, ErrorLog: log.New(io.Discard, "", 0)}
+	p.mu.Lock()
+	p.server = server
+	p.mu.Unlock()
+	go func() { _ = server.Serve(listener) }()
+}
+
+// stop refuses new connections and drops those that there are.
+func (p *injector) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.server.Close()
+}
+
+// restart is the API server's: everything is dropped, and nobody there for a
+// while.
+func (p *injector) restart() {
+	p.stop()
+	time.AfterFunc(down, func() {
+		select {
+		case <-p.closing:
+			return
+		default:
+		}
+		listener, err := net.Listen("tcp", p.address)
+		if err != nil {
+			return // the command's failure tells
+		}
+		p.serve(listener)
+	})
+}
+
+// set makes a rule hold from now on, and forgets what was asked before.
+func (p *injector) set(r rule) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rule, p.asked, p.matched, p.hit = r, nil, 0, 0
+}
+
+// requests gives what was asked since the rule was set, and how often the fault
+// happened.
+func (p *injector) requests() (asked []string, hit int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked, p.hit
+}
+
+func (p *injector) next(r *http.Request) fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	request := r.Method + " " + r.URL.RequestURI()
+	p.asked = append(p.asked, request)
+	if p.rule.fault == "" || p.rule.request != nil && !p.rule.request.MatchString(request) {
+		return ""
+	}
+	p.matched++
+	if p.rule.nth != 0 && p.matched != p.rule.nth {
+		return ""
+	}
+	p.hit++
+	return p.rule.fault
+}
+
+func (p *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch fault := p.next(r); fault {
+	case "":
+		p.reverse.ServeHTTP(w, r)
+	case tooMany:
+		w.Header().Set("Retry-After", "1")
+		answer(w, http.StatusTooManyRequests, "TooManyRequests")
+	case internal:
+		answer(w, http.StatusInternalServerError, "InternalError")
+	case unavailable: // as the API server says it
+		answer(w, http.StatusServiceUnavailable, "ServiceUnavailable")
+	case gateway: // as a load balancer says it
+		http.Error(w, "upstream request timeout", http.StatusGatewayTimeout)
+	case expired:
+		answer(w, http.StatusGone, "Expired")
+	case refused:
+		p.restart()
+	case resetBefore:
+		reset(w)
+	case resetAfter:
+		p.forgetful.ServeHTTP(w, r)
+	case stalled:
+		p.pause(r, 0)
+	case truncated:
+		p.reverse.ServeHTTP(&crippled{w, half}, r)
+	case slow:
+		p.reverse.ServeHTTP(&crippled{w, func(w io.Writer, data []byte) (int, error) { return p.drip(w, r, data) }}, r)
+	default:
+		panic("no such fault: " + fault)
+	}
+}
+
+var errCut = errors.New("cut off by the test")
+
+// answer is how the API server says that it cannot.
+func answer(w http.ResponseWriter, code int, reason string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"a fault was injected","reason":%q,"code":%d}`, reason, code)
+}
+
+// reset ends the connection as one ends whose other side knows nothing of it.
+func reset(w http.ResponseWriter) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, is := connection.(*net.TCPConn); is {
+		_ = tcp.SetLinger(0)
+	}
+	_ = connection.Close()
+}
+
+// pause lasts for as long, or 0 for ever, and tells whether anybody still waits.
+func (p *injector) pause(r *http.Request, long time.Duration) bool {
+	var over <-chan time.Time
+	if long > 0 {
+		over = time.After(long)
+	}
+	select {
+	case <-over:
+		return true
+	case <-r.Context().Done():
+	case <-p.closing:
+	}
+	return false
+}
+
+// drip writes a byte a second.
+func (p *injector) drip(w io.Writer, r *http.Request, data []byte) (int, error) {
+	for n := range data {
+		if _, err := w.Write(data[n : n+1]); err != nil {
+			return n, err
+		}
+		if writer, is := w.(http.ResponseWriter); is {
+			_ = http.NewResponseController(writer).Flush()
+		}
+		if !p.pause(r, time.Second) {
+			return n, errCut
+		}
+	}
+	return len(data), nil
+}
+
+func half(w io.Writer, data []byte) (int, error) {
+	n, _ := w.Write(data[:len(data)/2])
+	return n, errCut
+}
+
+// crippled lets an answer's body go another way. A connection that is taken
+// over has no body: what comes over it goes that way.
+type crippled struct {
+	http.ResponseWriter
+	write func(io.Writer, []byte) (int, error)
+}
+
+func (c *crippled) Write(data []byte) (int, error) { return c.write(c.ResponseWriter, data) }
+
+// FlushError is what a ReverseProxy flushes with.
+func (c *crippled) FlushError() error { return http.NewResponseController(c.ResponseWriter).Flush() }
+
+// Hijack gives a connection whose answer to the upgrade is still whole.
+func (c *crippled) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	connection, buffered, err := http.NewResponseController(c.ResponseWriter).Hijack()
+	return &crippledConn{connection, c.write}, buffered, err
+}
+
+type crippledConn struct {
+	net.Conn
+	write func(io.Writer, []byte) (int, error)
+}
+
+func (c *crippledConn) Write(data []byte) (int, error) {
+	n, err := c.write(c.Conn, data)
+	if err != nil {
+		_ = c.Conn.Close()
+	}
+	return n, err
+}
