@@ -20,25 +20,38 @@ func (p *program) pruneNowCommand() *cli.Command {
 		Usage:     "run the scheduled clean-up now and report what it freed",
 		UsageText: "dindctl prune-now [options]",
 		Description: "Runs a Job made from the scheduled clean-up, with what the schedule was installed with\n" +
-			"(--prune-unused-for), and waits for it. With -v, the Job's log is shown as it is written.",
+			"(--prune-unused-for) unless an option says otherwise, and waits for it. A clean-up that is\n" +
+			"under way already is waited for. With -v, the Job's log is shown as it is written.",
+		Flags: []cli.Flag{
+			switchFlag("all", "remove everything that is unused, however recently it was used"),
+			text("unused-for", "remove what has not been used for so long (default: as installed)", "DURATION"),
+			text("keep-storage", "keep so much of the build cache, the last used first, whatever its age", "SIZE"),
+			switchFlag("dry-run", "list what would be removed and remove nothing"),
+		},
 		Action: p.pruneNow,
 	}
 }
 
 func (p *program) pruneNow(c *cli.Context) error {
 	s := p.session(c)
+	overrides := dind.PruneOverrides{All: s.on("all"), UnusedFor: s.text("unused-for", ""), KeepStorage: s.text("keep-storage", "")}
+	var err error
+	if s.problems, err = collect(s.problems, overrides.Validate()); err != nil {
+		return err
+	}
 	if err := s.checked(c); err != nil {
 		return err
 	}
+	if s.on("dry-run") {
+		return s.previewPrune(c.Context, overrides)
+	}
 	var report lifecycle.PruneReport
-	err := s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
-		var log io.Writer
+	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
+		var log func(string)
 		if s.mode == terminal.Verbose {
-			lines := &lineWriter{line: func(line string) { progress.Inform(i.Observer, line) }}
-			defer lines.flush()
-			log = lines
+			log = func(line string) { progress.Inform(i.Observer, line) }
 		}
-		report, err = i.PruneNow(ctx, dind.PruneOverrides{}, log)
+		report, err = i.PruneNow(ctx, overrides, log)
 		return err
 	})
 	if err != nil {

@@ -245,7 +245,10 @@ func (w *world) runUnder(ctx context.Context, args ...string) (code int, stdout,
 }
 
 // engine is a daemon.
-type engine struct{ refuse error }
+type engine struct {
+	refuse   error
+	contents daemon.Contents
+}
 
 func (*engine) Info(context.Context) (daemon.Info, error) {
 	return daemon.Info{Version: "29.7.2", APIVersion: "1.52", StorageDriver: "overlay2", RootDir: dind.DataRoot, CgroupVersion: "2"}, nil
@@ -254,6 +257,8 @@ func (*engine) Info(context.Context) (daemon.Info, error) {
 func (*engine) DiskUsage(context.Context) (daemon.DiskUsage, error) {
 	return daemon.DiskUsage{ImagesBytes: 3 << 30, BuildCacheBytes: 5 << 30, ReclaimableBytes: 2 << 30}, nil
 }
+
+func (e *engine) Contents(context.Context) (daemon.Contents, error) { return e.contents, nil }
 
 func (*engine) Close() error { return nil }
 

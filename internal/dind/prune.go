@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/docker/go-units"
 	batchv1 "k8s.io/api/batch/v1"
@@ -99,20 +100,54 @@ func setEnv(container *corev1.Container, name, value string) {
 	container.Env = append(container.Env, corev1.EnvVar{Name: name, Value: value})
 }
 
+// PruneTerms reads from a clean-up's Job what it goes by: for how long what it
+// removes must not have been used, 0 being everything unused, and how many bytes
+// of build cache it keeps, 0 being no such limit.
+func PruneTerms(job *batchv1.Job) (unusedFor time.Duration, keepBytes int64, err error) {
+	values := map[string]string{}
+	for _, container := range job.Spec.Template.Spec.Containers {
+		if container.Name != PruneContainerName {
+			continue
+		}
+		for _, v := range container.Env {
+			values[v.Name] = v.Value
+		}
+	}
+	if unusedFor, err = time.ParseDuration(values[unusedForEnv]); err != nil {
+		return 0, 0, fmt.Errorf("read %s of the clean-up: %w", unusedForEnv, err)
+	}
+	if keep := values[keepStorageEnv]; keep != "" {
+		if keepBytes, err = strconv.ParseInt(keep, 10, 64); err != nil {
+			return 0, 0, fmt.Errorf("read %s of the clean-up: %w", keepStorageEnv, err)
+		}
+	}
+	return unusedFor, keepBytes, nil
+}
+
 // PruneResult is what a clean-up says of itself.
 type PruneResult struct {
 	ReclaimedBytes int64 `json:"reclaimedBytes"`
 }
 
+// PruneFailedError is what a clean-up left behind that did not succeed.
+type PruneFailedError struct{ Reason string }
+
+func (e *PruneFailedError) Error() string { return e.Reason }
+
 // ParsePruneResult reads the termination message of the clean-up's container:
 // one line of JSON with the sizes as docker printed them, one for each prune.
-// They are rounded to four digits, and so is the sum.
+// They are rounded to four digits, and so is the sum. The error is a
+// *PruneFailedError where the clean-up says why it failed.
 func ParsePruneResult(terminationMessage string) (PruneResult, error) {
 	var message struct {
 		Reclaimed *[]string `json:"reclaimed"`
+		Error     string    `json:"error"`
 	}
 	if err := json.Unmarshal([]byte(terminationMessage), &message); err != nil {
 		return PruneResult{}, fmt.Errorf("read the result of the clean-up: %w", err)
+	}
+	if message.Error != "" {
+		return PruneResult{}, &PruneFailedError{Reason: message.Error}
 	}
 	if message.Reclaimed == nil {
 		return PruneResult{}, errors.New("read the result of the clean-up: it does not say what was reclaimed")

@@ -12,8 +12,11 @@ var (
 	startScript string
 	//go:embed scripts/await.sh
 	awaitScript string
+	//go:embed scripts/images.sh
+	imagesScript string
 	//go:embed scripts/prune.sh
-	pruneScript string
+	pruneOnly   string
+	pruneScript = imagesScript + "\n" + pruneOnly
 )
 
 // literal protects a user's text from Kubernetes, which in commands, arguments

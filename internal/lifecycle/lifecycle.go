@@ -39,6 +39,7 @@ type Instance struct {
 type Engine interface {
 	Info(context.Context) (daemon.Info, error)
 	DiskUsage(context.Context) (daemon.DiskUsage, error)
+	Contents(context.Context) (daemon.Contents, error)
 	Close() error
 }
 

@@ -3,8 +3,8 @@ package lifecycle
 import (
 	"context"
 	"fmt"
-	"io"
 	"strconv"
+	"strings"
 
 	"github.com/docker/go-units"
 	"golang.org/x/sync/errgroup"
@@ -43,11 +43,11 @@ func (e *NoScheduleError) Error() string {
 }
 
 // PruneNow runs the scheduled clean-up at once, as a Job made from the CronJob,
-// and waits for its end. The Job's log goes to log, if that is not nil, as it
-// is written. The error is a *NotInstalledError, *NoScheduleError,
+// and waits for its end. The lines of the Job's log go to log, if that is not
+// nil, as they are written. The error is a *NotInstalledError, *NoScheduleError,
 // *cluster.NotReadyError (the Job's pod did not start), *cluster.JobFailedError,
 // or what the connection gives.
-func (i Instance) PruneNow(ctx context.Context, overrides dind.PruneOverrides, log io.Writer) (PruneReport, error) {
+func (i Instance) PruneNow(ctx context.Context, overrides dind.PruneOverrides, log func(line string)) (PruneReport, error) {
 	began := i.Now()
 	var report PruneReport
 	var cronJob *batchv1.CronJob
@@ -127,18 +127,21 @@ func (i Instance) pruneTarget(ctx context.Context) (*batchv1.CronJob, *corev1.Po
 	return found.CronJob, verdict.Pod, nil
 }
 
-// follow waits for the Job, and copies the log of the pod that runs it.
-func (i Instance) follow(ctx context.Context, job *batchv1.Job, update func(string), log io.Writer) (*corev1.Pod, error) {
+// follow waits for the Job, and tells of what the pod that runs it writes to its
+// log. A log that may not be read is a pity, unless it was asked for.
+func (i Instance) follow(ctx context.Context, job *batchv1.Job, update func(string), log func(line string)) (*corev1.Pod, error) {
 	var logs errgroup.Group
 	defer func() { _ = logs.Wait() }()
 	copied := map[string]bool{}
 	copyLog := func(pod *corev1.Pod) {
-		if log == nil || pod == nil || pod.Status.Phase == corev1.PodPending || copied[pod.Name] {
+		if pod == nil || pod.Status.Phase == corev1.PodPending || copied[pod.Name] {
 			return
 		}
 		copied[pod.Name] = true
 		logs.Go(func() error {
-			if err := i.Cluster.Logs(ctx, pod.Name, log); err != nil {
+			lines := &lineWriter{line: i.pruneLine(update, log)}
+			defer lines.flush()
+			if err := i.Cluster.Logs(ctx, pod.Name, lines); err != nil && log != nil {
 				progress.Warn(i.Observer, err.Error())
 			}
 			return nil
@@ -154,6 +157,20 @@ func (i Instance) follow(ctx context.Context, job *batchv1.Job, update func(stri
 	// A Job that is quick may be done before its pod was seen to run.
 	copyLog(pod)
 	return pod, err
+}
+
+// pruneLine makes of a line of the clean-up's log what is to be seen of it.
+func (i Instance) pruneLine(update, log func(string)) func(string) {
+	return func(line string) {
+		switch {
+		case log != nil:
+			log(line)
+		case strings.HasPrefix(line, "another prune is running"):
+			progress.Inform(i.Observer, line)
+		case strings.HasPrefix(line, "+ ") || strings.HasPrefix(line, "removed "):
+			update(strings.TrimPrefix(line, "+ "))
+		}
+	}
 }
 
 // usage asks the daemon; nil, with a warning, where it does not answer: the

@@ -380,6 +380,7 @@ func (w *world) checkSteps(t *testing.T) {
 // engine is a daemon. Its mutex is for use from several goroutines.
 type engine struct {
 	refuse, infoErr, usageErr error
+	contents                  daemon.Contents
 
 	mu     sync.Mutex
 	asked  []string // names of pods
@@ -393,6 +394,8 @@ func (e *engine) Info(context.Context) (daemon.Info, error) {
 func (e *engine) DiskUsage(context.Context) (daemon.DiskUsage, error) {
 	return daemon.DiskUsage{ImagesBytes: 3 << 30, BuildCacheBytes: 5 << 30, ReclaimableBytes: 2 << 30}, e.usageErr
 }
+
+func (e *engine) Contents(context.Context) (daemon.Contents, error) { return e.contents, e.usageErr }
 
 func (e *engine) Close() error {
 	e.mu.Lock()

@@ -1,7 +1,8 @@
 # Removes from the Docker daemon at DOCKER_HOST what nobody has used for
 # PRUNE_UNUSED_FOR (a Go duration; 0: everything that is unused now). With
 # PRUNE_KEEP_STORAGE (bytes) that much of the build cache stays, the last used
-# first, whatever its age. What was freed goes to the termination message.
+# first, whatever its age. What was freed, or why nothing was, goes to the
+# termination message.
 #
 # POSIX sh only: Alpine's images bring BusyBox ash, Debian's bring dash.
 # Kubernetes replaces two dollar signs in a row, and a variable's name in
@@ -11,9 +12,17 @@ set -u
 unused_for=${PRUNE_UNUSED_FOR:-}
 keep_storage=${PRUNE_KEEP_STORAGE:-}
 reclaimed=
+work=/tmp/images
+
+# tell_result leaves a line of JSON behind, which is not worth failing for.
+tell_result() {
+    { echo "$1" >/dev/termination-log; } 2>/dev/null || true
+}
 
 fail() {
     echo "dindctl: $*" >&2
+    # No quote, backslash or line break may get into the JSON.
+    tell_result "{\"error\":\"$(printf %s "$*" | tr -d '"\\' | tr '\n\t' '  ' | cut -c 1-500)\"}"
     exit 1
 }
 
@@ -27,7 +36,7 @@ prune() {
         if ! grep -q 'prune operation is already running' /tmp/err; then
             cat /tmp/out
             cat /tmp/err >&2
-            fail "docker $* failed"
+            fail "docker $* failed: $(tail -n 1 /tmp/err)"
         fi
         tries=$((tries + 1))
         if [ "$tries" -eq 1 ]; then
@@ -47,39 +56,81 @@ prune() {
     done
 }
 
+# taken prints how many bytes images and build cache take together, as far as
+# docker tells. Layers that they share count as the images'.
+taken() {
+    { docker system df --format '{{.Type}}|{{.Size}}' && docker buildx du; } 2>/dev/null </dev/null | awk -F '[|:][ \t]*' '
+        function bytes(s) { match(s, /^[0-9.]+/); return substr(s, 1, RLENGTH) * unit[substr(s, RLENGTH + 1)] }
+        BEGIN { unit["B"] = 1; unit["kB"] = 1e3; unit["MB"] = 1e6; unit["GB"] = 1e9; unit["TB"] = 1e12 }
+        $1 == "Images" { images = bytes($2) }
+        $1 == "Build Cache" || $1 == "Total" || $1 == "Private" { size[$1] = bytes($2) }
+        END {
+            cache = size["Build Cache"]
+            # The last two are of buildx, which tells them apart if there are both.
+            if ("Total" in size) cache = size["Total"]
+            if ("Private" in size) cache = size["Private"]
+            printf "%.0f", images + cache
+        }'
+}
+
+# prune_images removes the images that nobody has used for so long. Docker's own
+# filter goes by when an image was made, so that it also takes what was tagged a
+# moment ago by a build that found everything in the cache.
+prune_images() {
+    echo "+ docker image rm, those not used for $unused_for"
+    oldest=$(awk "$time_awk"'BEGIN { printf "%.0f", seconds(ARGV[1]) }' "$unused_for")
+    mkdir -p "$work"
+    before=$( taken )
+    list_images "$work" /dev/null >"$work/list" || fail "the images cannot be listed"
+    while IFS='|' read -r age id tags; do
+        if [ "$age" -ge "$oldest" ]; then
+            remove_image "$work" "$id" "$tags" || true
+        fi
+    done <"$work/list"
+    after=$( taken )
+    if [ "$before" -gt "$after" ]; then
+        reclaimed="$reclaimed${reclaimed:+,}\"$((before - after))B\""
+    fi
+}
+
 if [ -z "$unused_for" ]; then
     fail "PRUNE_UNUSED_FOR is not set"
 fi
 if ! version=$(docker version --format '{{.Server.Version}}' 2>/tmp/err); then
     cat /tmp/err >&2
-    fail "the Docker daemon at ${DOCKER_HOST:-its default address} does not answer; is its pod ready?"
+    fail "the Docker daemon at ${DOCKER_HOST:-its default address} does not answer ($(tail -n 1 /tmp/err)); is its pod ready?"
 fi
 echo "Docker Engine $version at ${DOCKER_HOST:-its default address}, before:"
 docker system df || true
 
-# The filter goes by last use for build cache, and by creation or by the time
-# of the pull for containers, networks and images.
-if [ "$unused_for" = 0 ]; then
-    set --
+if [ "$unused_for" = 0 ] && [ -z "$keep_storage" ]; then
+    prune system prune -af
 else
-    set -- --filter "until=$unused_for"
-fi
-
-if [ -z "$keep_storage" ]; then
-    prune system prune -af "$@"
-else
-    # docker system prune knows no limit, so its parts are run one by one.
+    # For containers and networks the filter goes by when they were made, for
+    # build cache by its last use.
+    if [ "$unused_for" = 0 ]; then
+        set --
+    else
+        set -- --filter "until=$unused_for"
+    fi
     prune container prune -f "$@"
     prune network prune -f "$@"
-    prune image prune -af "$@"
-    # buildx 0.17 renamed the flag; the engine's own client has the old one.
-    case $(docker builder prune --help 2>&1) in
-    *--reserved-space*) prune builder prune -af --reserved-space "$keep_storage" ;;
-    *) prune builder prune -af --keep-storage "$keep_storage" ;;
-    esac
+    if [ "$unused_for" = 0 ]; then
+        prune image prune -af
+    else
+        prune_images
+    fi
+    if [ -z "$keep_storage" ]; then
+        prune builder prune -af "$@"
+    else
+        # buildx 0.17 renamed the flag; the engine's own client has the old one.
+        case $(docker builder prune --help 2>&1) in
+        *--reserved-space*) prune builder prune -af --reserved-space "$keep_storage" ;;
+        *) prune builder prune -af --keep-storage "$keep_storage" ;;
+        esac
+    fi
 fi
 
 echo "after:"
 docker system df || true
-# Not worth failing for: the clean-up itself is done.
-{ echo "{\"reclaimed\":[$reclaimed]}" >/dev/termination-log; } 2>/dev/null || true
+tell_result "{\"reclaimed\":[$reclaimed]}"

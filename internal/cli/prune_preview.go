@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/terminal"
+)
+
+// nameWidth is how much of a name a table shows: the steps of a build may be
+// whole scripts.
+const nameWidth = 60
+
+// previewPrune prints what a clean-up would remove.
+func (s *session) previewPrune(ctx context.Context, overrides dind.PruneOverrides) error {
+	var preview lifecycle.PrunePreview
+	err := s.with(ctx, func(ctx context.Context, i lifecycle.Instance) (err error) {
+		preview, err = i.PreviewPrune(ctx, overrides)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.print(preview, func(out io.Writer) error {
+		return writePrunePreview(out, s.streams.OutStyle(), preview, s.program.now())
+	})
+}
+
+func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.PrunePreview, now time.Time) error {
+	table := terminal.NewTable(style)
+	table.Header("WHAT", "NAME", "SIZE", "LAST USED")
+	var sums []string
+	for _, kind := range []struct {
+		name, plural string
+		list         []lifecycle.Prunable
+	}{
+		{"container", "containers", preview.Containers},
+		{"network", "networks", preview.Networks},
+		{"image", "images", preview.Images},
+		{"cache record", "records of build cache", preview.BuildCache},
+	} {
+		var bytes int64
+		for _, one := range kind.list {
+			bytes += one.SizeBytes
+			table.Row(kind.name, shortName(one), terminal.Bytes(one.SizeBytes), lastUse(one, now))
+		}
+		if n := len(kind.list); n == 1 {
+			sums = append(sums, fmt.Sprintf("1 %s (%s)", strings.Replace(kind.name, "cache record", "record of build cache", 1), terminal.Bytes(bytes)))
+		} else if n > 1 {
+			sums = append(sums, fmt.Sprintf("%d %s (%s)", n, kind.plural, terminal.Bytes(bytes)))
+		}
+	}
+	if len(sums) == 0 {
+		_, err := fmt.Fprintf(out, "Nothing to remove: everything is in use%s.\n", young(preview))
+		return err
+	}
+	if _, err := table.WriteTo(out); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "Would remove %s.\n", strings.Join(sums, ", "))
+	if err == nil && len(preview.Images) > 0 && len(preview.BuildCache) > 0 {
+		_, err = fmt.Fprintln(out, "Layers that images and build cache share are freed with the last that has them.")
+	}
+	return err
+}
+
+// young says why something stays that is not in use.
+func young(preview lifecycle.PrunePreview) string {
+	text := ""
+	if preview.UnusedFor != "0s" {
+		text = " or was used less than " + strings.TrimSuffix(preview.UnusedFor, "0m0s") + " ago"
+	}
+	if preview.KeepStorageBytes != nil {
+		text += ", and the build cache is smaller than " + terminal.Bytes(*preview.KeepStorageBytes)
+	}
+	return text
+}
+
+func shortName(one lifecycle.Prunable) string {
+	name := one.Name
+	if len(one.Tags) > 1 {
+		name = strings.Join(one.Tags, ", ")
+	}
+	if name == "" || name == "untagged" {
+		name = strings.TrimSpace(name + " " + one.ID[:min(len(one.ID), 19)])
+	}
+	if runes := []rune(name); len(runes) > nameWidth {
+		name = string(runes[:nameWidth-1]) + "…"
+	}
+	return name
+}
+
+func lastUse(one lifecycle.Prunable, now time.Time) string {
+	switch {
+	case one.LastUsed != nil:
+		return terminal.Ago(now.Sub(*one.LastUsed))
+	case one.Created != nil:
+		return "made " + terminal.Ago(now.Sub(*one.Created))
+	}
+	return "never"
+}
