@@ -73,7 +73,7 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 func young(preview lifecycle.PrunePreview) string {
 	text := ""
 	if preview.UnusedFor != "0s" {
-		text = " or was used less than " + strings.TrimSuffix(preview.UnusedFor, "0m0s") + " ago"
+		text = " or was used less than " + shortDuration(preview.UnusedFor) + " ago"
 	}
 	if preview.KeepStorageBytes != nil {
 		text += ", and the build cache is smaller than " + terminal.Bytes(*preview.KeepStorageBytes)
@@ -103,4 +103,15 @@ func lastUse(one lifecycle.Prunable, now time.Time) string {
 		return "made " + terminal.Ago(now.Sub(*one.Created))
 	}
 	return "never"
+}
+
+// shortDuration leaves out of a duration what is nothing: 168h, not 168h0m0s.
+func shortDuration(text string) string {
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

@@ -1,8 +1,10 @@
 package dind
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
@@ -59,6 +61,10 @@ func TestPruneJob(t *testing.T) {
 			if diff := cmp.Diff(want, env); diff != "" {
 				t.Errorf("environment (-want +got):\n%s", diff)
 			}
+			unusedFor, keepBytes, err := PruneTerms(job)
+			if wantFor, _ := time.ParseDuration(test.unusedFor); err != nil || unusedFor != wantFor || strconv.FormatInt(keepBytes, 10) != max(test.keep, "0") {
+				t.Errorf("terms: %v, %d, %v", unusedFor, keepBytes, err)
+			}
 			wantMeta := metav1.ObjectMeta{
 				Namespace: "default", Name: "docker-dind-clear-cache-manual-x7k2p",
 				Labels:      before.Spec.JobTemplate.Labels,
@@ -79,6 +85,9 @@ func TestPruneJobOfAnotherCronJob(t *testing.T) {
 	job := PruneJob(cron, PruneOverrides{All: true}, "x")
 	if diff := cmp.Diff(cron.Spec.JobTemplate.Spec, job.Spec); diff != "" {
 		t.Errorf("a container that is not ours was changed:\n%s", diff)
+	}
+	if _, _, err := PruneTerms(job); err == nil {
+		t.Error("its terms can be read")
 	}
 }
 
@@ -127,6 +136,7 @@ func TestParsePruneResult(t *testing.T) {
 		{"another object", `{"ok":true}`, 0, true},
 		{"a size that is none", `{"reclaimed":["much"]}`, 0, true},
 		{"a size below zero", `{"reclaimed":["-1GB"]}`, 0, true},
+		{"why it failed", `{"error":"disk on fire"}`, 0, true},
 		{"too much", `{"reclaimed":["9000PB","9000PB"]}`, 0, true},
 		{"more than can be counted", `{"reclaimed":["99999999PB"]}`, 0, true},
 	} {

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/progress"
@@ -57,7 +59,7 @@ func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverride
 		if err != nil {
 			return err
 		}
-		contents, err := i.contents(ctx, pod.Name)
+		contents, err := i.contents(ctx, pod)
 		if err != nil {
 			return &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod.Name, Err: err}
 		}
@@ -72,8 +74,8 @@ func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverride
 	return preview, err
 }
 
-func (i Instance) contents(ctx context.Context, pod string) (daemon.Contents, error) {
-	engine, err := i.Engine(ctx, i.Cluster, pod)
+func (i Instance) contents(ctx context.Context, pod *corev1.Pod) (daemon.Contents, error) {
+	engine, err := i.engine(ctx, pod)
 	if err != nil {
 		return daemon.Contents{}, err
 	}

@@ -1,7 +1,6 @@
 package lifecycle
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -82,8 +81,8 @@ func pruneNow(t *testing.T) {
 		time.Sleep(time.Second)
 		endJob(t, w, freed)
 	}()
-	var log bytes.Buffer
-	report, err := w.PruneNow(t.Context(), dind.PruneOverrides{}, &log)
+	var log []string
+	report, err := w.PruneNow(t.Context(), dind.PruneOverrides{}, func(line string) { log = append(log, line) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,8 +104,8 @@ func pruneNow(t *testing.T) {
 	if diff := cmp.Diff([]string{"create jobs"}, w.writes()); diff != "" {
 		t.Error(diff)
 	}
-	if log.String() != "fake logs" {
-		t.Errorf("got log %q", log.String())
+	if !slices.Equal(log, []string{"fake logs"}) {
+		t.Errorf("got log %q", log)
 	}
 	if w.engine.closed != len(w.engine.asked) {
 		t.Errorf("%d of %d connections closed", w.engine.closed, len(w.engine.asked))

@@ -68,7 +68,7 @@ list_images() {
                 for (b = 1; b <= n; b++)
                     if (used[b] > used[a] && layers[a] != "" && index(layers[b], layers[a]) == 1) used[a] = used[b]
             for (a = 1; a <= n; a++)
-                if (used[a] > 0 && !(id[a] in busy)) printf "%.0f|%s|%s\n", now - used[a], id[a], tags[a]
+                if (used[a] > 0 && !(id[a] in busy)) print now - used[a] "|" id[a] "|" tags[a]
         }' | sort -t '|' -k 1,1nr -k 2
 }
 

@@ -22,7 +22,7 @@ tell_result() {
 fail() {
     echo "dindctl: $*" >&2
     # No quote, backslash or line break may get into the JSON.
-    tell_result "{\"error\":\"$(printf %s "$*" | tr -d '"\\' | tr '\n\t' '  ' | cut -c 1-500)\"}"
+    tell_result "{\"error\":\"$(printf %s "$*" | tr -d '"\\' | tr '\012\011' '  ' | cut -c 1-500)\"}"
     exit 1
 }
 

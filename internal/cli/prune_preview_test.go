@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dindctl/dindctl/internal/daemon"
+)
+
+func TestPruneDryRun(t *testing.T) {
+	hour := func(w *world, n int) time.Time { return w.now().Add(-time.Duration(n) * time.Hour) }
+	tests := []struct {
+		name, args string
+		contents   func(*world) daemon.Contents
+		stdout     string
+	}{
+		{"nothing", "prune-now --dry-run", func(*world) daemon.Contents { return daemon.Contents{} },
+			"Nothing to remove: everything is in use or was used less than 168h ago.\n"},
+		{"nothing at all", "prune-now --dry-run --all", func(*world) daemon.Contents { return daemon.Contents{} },
+			"Nothing to remove: everything is in use.\n"},
+		{"nothing beyond a limit", "prune-now --dry-run --unused-for 90m --keep-storage 1Gi", func(*world) daemon.Contents { return daemon.Contents{} },
+			"Nothing to remove: everything is in use or was used less than 1h30m ago, and the build cache is smaller than 1 GiB.\n"},
+		{"some", "prune-now --dry-run --unused-for 2h", func(w *world) daemon.Contents {
+			return daemon.Contents{
+				Containers: []daemon.Container{{ID: "c", Name: "done", Created: hour(w, 3), SizeBytes: 2048}},
+				Images: []daemon.Image{
+					{ID: "i", Tags: []string{"app:1", "app:2"}, LastUsed: hour(w, 3), SizeBytes: 1 << 30},
+					{ID: "sha256:0123456789abcdef", LastUsed: hour(w, 4), SizeBytes: 1 << 30}, {ID: "fresh", LastUsed: hour(w, 1)},
+				},
+				BuildCache: []daemon.CacheRecord{{ID: "r", Description: "RUN " + strings.Repeat("x", 99), SizeBytes: 5}},
+			}
+		}, "" +
+			"WHAT           NAME                                                           SIZE    LAST USED\n" +
+			"container      done                                                           2 KiB   made 3 h ago\n" +
+			"image          untagged sha256:0123456789ab                                   1 GiB   4 h ago\n" +
+			"image          app:1, app:2                                                   1 GiB   3 h ago\n" +
+			"cache record   RUN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…   5 B     never\n" +
+			"Would remove 1 container (2 KiB), 2 images (2 GiB), 1 record of build cache (5 B).\n" +
+			"Layers that images and build cache share are freed with the last that has them.\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := installedWorld(t)
+			w.engine.contents = test.contents(w)
+			code, stdout, _ := w.run(t, strings.Fields(test.args)...)
+			if code != 0 || stdout != test.stdout {
+				t.Errorf("got %d\n%s\nwant\n%s", code, stdout, test.stdout)
+			}
+		})
+	}
+}
+
+// All that is wrong is said at once, and nobody is asked.
+func TestPruneUsage(t *testing.T) {
+	w := installedWorld(t)
+	w.ClearActions()
+	code, stdout, stderr := w.run(t, "prune-now", "--all", "--unused-for", "soon", "--keep-storage", "75%", "-o", "text")
+	for _, want := range []string{`--unused-for "soon": is not a duration`, `has no effect together with --all`, `--keep-storage "75%": is not a size`} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("stderr does not say %s:\n%s", want, stderr)
+		}
+	}
+	if code != exitUsage || stdout != "" || len(w.Actions()) > 0 {
+		t.Errorf("got %d, %q, %d requests", code, stdout, len(w.Actions()))
+	}
+}

@@ -1,0 +1,93 @@
+package lifecycle
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+func hoursAgo(n int) time.Time { return noon.Add(-time.Duration(n) * time.Hour) }
+
+func TestPreviewPrune(t *testing.T) {
+	contents := daemon.Contents{
+		Containers: []daemon.Container{{ID: "c", Name: "done", Created: hoursAgo(200), SizeBytes: 5}},
+		Networks:   []daemon.Network{{ID: "n", Name: "net", Created: hoursAgo(2)}},
+		Images:     []daemon.Image{{ID: "i", Tags: []string{"app:1", "app:2"}, LastUsed: hoursAgo(3), SizeBytes: 6}, {ID: "j", LastUsed: hoursAgo(170)}},
+		BuildCache: []daemon.CacheRecord{{ID: "r", Description: "RUN make", LastUsed: hoursAgo(3), SizeBytes: 7}, {ID: "s", Shared: true}},
+	}
+	tests := []struct {
+		name      string
+		overrides dind.PruneOverrides
+		want      string
+	}{
+		{"as scheduled", dind.PruneOverrides{}, `{"dryRun":true,"unusedFor":"168h0m0s","keepStorageBytes":null,` +
+			`"containers":[{"id":"c","name":"done","sizeBytes":5,"created":"2026-11-13T04:00:00Z"}],"networks":[],` +
+			`"images":[{"id":"j","name":"untagged","sizeBytes":0,"lastUsed":"2026-11-14T10:00:00Z"}],` +
+			`"buildCache":[{"id":"s","name":"","sizeBytes":0,"shared":true}]}`},
+		{"another age, and a limit of the cache", dind.PruneOverrides{UnusedFor: "8d", KeepStorage: "1Ki"},
+			`{"dryRun":true,"unusedFor":"192h0m0s","keepStorageBytes":1024,"containers":[{"id":"c","name":"done","sizeBytes":5,"created":"2026-11-13T04:00:00Z"}],"networks":[],"images":[],"buildCache":[]}`},
+		{"everything", dind.PruneOverrides{All: true}, `{"dryRun":true,"unusedFor":"0s","keepStorageBytes":null,` +
+			`"containers":[{"id":"c","name":"done","sizeBytes":5,"created":"2026-11-13T04:00:00Z"}],` +
+			`"networks":[{"id":"n","name":"net","sizeBytes":0,"created":"2026-11-21T10:00:00Z"}],` +
+			`"images":[{"id":"j","name":"untagged","sizeBytes":0,"lastUsed":"2026-11-14T10:00:00Z"},{"id":"i","name":"app:1","tags":["app:1","app:2"],"sizeBytes":6,"lastUsed":"2026-11-21T09:00:00Z"}],` +
+			`"buildCache":[{"id":"s","name":"","sizeBytes":0,"shared":true},{"id":"r","name":"RUN make","sizeBytes":7,"lastUsed":"2026-11-21T09:00:00Z"}]}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := installedWorld(t, nil)
+			w.engine.contents = contents
+			preview, err := w.PreviewPrune(t.Context(), test.overrides)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := json.Marshal(preview)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, string(got)); diff != "" {
+				t.Error(diff)
+			}
+			if sent := w.writes(); len(sent) > 0 {
+				t.Errorf("wrote: %v", sent)
+			}
+			if w.engine.closed != len(w.engine.asked) {
+				t.Errorf("%d of %d connections closed", w.engine.closed, len(w.engine.asked))
+			}
+			w.checkSteps(t)
+		})
+	}
+}
+
+func TestPreviewPruneFails(t *testing.T) {
+	var unreachable *DaemonError
+	w := installedWorld(t, nil)
+	w.engine.refuse = errDown
+	if _, err := w.PreviewPrune(t.Context(), dind.PruneOverrides{}); !errors.As(err, &unreachable) {
+		t.Errorf("got %v", err)
+	}
+	var missing *NotInstalledError
+	if _, err := newWorld(t).PreviewPrune(t.Context(), dind.PruneOverrides{}); !errors.As(err, &missing) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What is done is seen in the step, that another prune is waited for beside it,
+// and the rest only by who asked for the log.
+func TestPruneLine(t *testing.T) {
+	lines := []string{"+ docker image rm", "removed image app:1", "another prune is running; waiting for it", "TYPE TOTAL"}
+	w := newWorld(t)
+	var updates, log []string
+	for _, line := range lines {
+		w.pruneLine(func(s string) { updates = append(updates, s) }, nil)(line)
+		w.pruneLine(func(string) { t.Error("updated") }, func(s string) { log = append(log, s) })(line)
+	}
+	if diff := cmp.Diff([][]string{{"docker image rm", "removed image app:1"}, lines, {"info: " + lines[2]}}, [][]string{updates, log, w.told()}); diff != "" {
+		t.Error(diff)
+	}
+}
