@@ -17,9 +17,11 @@ import (
 // read, as on a user's own cluster.
 type auditLog string
 
-// request is one request of a client.
+// request is one request of a client. A long one, like a watch, is answered when
+// its answer begins.
 type request struct {
-	verb, uri string
+	verb, uri          string
+	received, answered time.Time
 }
 
 // mark writes a kubeconfig whose requests carry a uid, which the log repeats: so
@@ -106,8 +108,9 @@ func requests(log io.Reader, uid string) ([]request, error) {
 			return nil, fmt.Errorf("reading the audit log: %w", err)
 		}
 		var event struct {
-			AuditID, Verb, RequestURI string
-			ImpersonatedUser          struct{ UID string }
+			AuditID, Verb, RequestURI                string
+			ImpersonatedUser                         struct{ UID string }
+			RequestReceivedTimestamp, StageTimestamp time.Time
 		}
 		if err := json.Unmarshal(line, &event); err != nil {
 			return nil, fmt.Errorf("reading the audit log: %w", err)
@@ -116,6 +119,6 @@ func requests(log io.Reader, uid string) ([]request, error) {
 			continue
 		}
 		seen[event.AuditID] = true
-		found = append(found, request{event.Verb, event.RequestURI})
+		found = append(found, request{event.Verb, event.RequestURI, event.RequestReceivedTimestamp, event.StageTimestamp})
 	}
 }

@@ -2,21 +2,24 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// The commands that are measured. The first three compete.
+// The commands that are measured. The first four compete.
 const (
 	byDindctl = "dindctl install"
 	byKubectl = "kubectl apply --server-side, rollout status, port-forward"
 	byHelm    = "helm install --wait, kubectl port-forward"
+	byGuide   = "kubectl apply of a guide's YAML, rollout status, port-forward"
 	again     = "dindctl install, nothing to change"
 	status    = "dindctl status"
 	uninstall = "dindctl uninstall"
@@ -29,10 +32,12 @@ var options = []string{"--storage-size", "1Gi"}
 type arena struct {
 	setting
 	namespace, kubeconfig, directory string
+	// memory is the most that a client had since it was last set to 0.
+	memory *atomic.Int64
 }
 
 func (s setting) arena(namespace, kubeconfig string) (arena, error) {
-	a := arena{setting: s, namespace: namespace, kubeconfig: kubeconfig, directory: filepath.Join(s.scratch, namespace)}
+	a := arena{setting: s, namespace: namespace, kubeconfig: kubeconfig, directory: filepath.Join(s.scratch, namespace), memory: new(atomic.Int64)}
 	if err := os.Mkdir(a.directory, 0o755); err != nil {
 		return a, err
 	}
@@ -69,8 +74,24 @@ func kubectl(ctx context.Context, a arena, measure measure) error {
 	if err != nil {
 		return err
 	}
-	return measure(byKubectl, func() (time.Time, error) {
-		if _, err := a.run(ctx, a.kubectl, "apply", "--server-side", "-n", a.namespace, "-f", objects); err != nil {
+	return a.applied(ctx, measure, byKubectl, "--server-side", "-f", objects)
+}
+
+//go:embed guide.yaml
+var guideYAML string
+
+func guide(ctx context.Context, a arena, measure measure) error {
+	objects := filepath.Join(a.directory, "guide.yaml")
+	if err := os.WriteFile(objects, []byte(strings.ReplaceAll(guideYAML, "IMAGE", dind.DefaultImage)), 0o644); err != nil {
+		return err
+	}
+	return a.applied(ctx, measure, byGuide, "-f", objects)
+}
+
+// applied measures kubectl on its way from objects to a daemon that answers.
+func (a arena) applied(ctx context.Context, measure measure, name string, arguments ...string) error {
+	return measure(name, func() (time.Time, error) {
+		if _, err := a.run(ctx, a.kubectl, append([]string{"apply", "-n", a.namespace}, arguments...)...); err != nil {
 			return time.Time{}, err
 		}
 		if _, err := a.run(ctx, a.kubectl, "rollout", "status", "-n", a.namespace, "deployment/"+dind.DefaultName); err != nil {
@@ -131,7 +152,9 @@ func (a arena) run(ctx context.Context, program string, arguments ...string) (st
 	command := a.command(ctx, program, arguments...)
 	var out, errs strings.Builder
 	command.Stdout, command.Stderr = &out, &errs
-	if err := command.Run(); err != nil {
+	err := command.Run()
+	a.memory.Store(max(a.memory.Load(), peak(command.ProcessState)))
+	if err != nil {
 		return "", fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(program), strings.Join(arguments, " "), err, out.String(), errs.String())
 	}
 	return out.String(), nil

@@ -7,21 +7,25 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// relay passes connections on to the API server and counts their bytes,
-// encrypted as they are. Its methods do nothing on nil.
+// relay passes connections on to the API server, puts a distance between it and
+// its clients, and counts their bytes, encrypted as they are. Its methods do
+// nothing on nil.
 type relay struct {
 	listener       net.Listener
 	target         string
+	distance       time.Duration // what a way there and back takes
 	sent, received atomic.Int64
 }
 
 // startRelay starts a relay and writes a kubeconfig that leads through it.
-func startRelay(kubeconfig, relayed string) (*relay, error) {
+func startRelay(kubeconfig, relayed string, distance time.Duration) (*relay, error) {
 	config, err := (&clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig}).Load()
 	if err != nil {
 		return nil, err
@@ -46,7 +50,7 @@ func startRelay(kubeconfig, relayed string) (*relay, error) {
 	if port == "" {
 		port = "443"
 	}
-	r := &relay{listener: listener, target: net.JoinHostPort(server.Hostname(), port)}
+	r := &relay{listener: listener, distance: distance, target: net.JoinHostPort(server.Hostname(), port)}
 	if cluster.TLSServerName == "" {
 		cluster.TLSServerName = server.Hostname()
 	}
@@ -77,14 +81,46 @@ func (r *relay) pass(client net.Conn) {
 	}
 	defer server.Close()
 	ended := make(chan struct{}, 2)
-	copyAndCount := func(to, from net.Conn, count *atomic.Int64) {
-		_, _ = io.Copy(io.MultiWriter(to, counter{count}), from)
-		ended <- struct{}{}
-	}
-	go copyAndCount(server, client, &r.sent)
-	go copyAndCount(client, server, &r.received)
+	go func() { r.carry(server, client, &r.sent); ended <- struct{}{} }()
+	go func() { r.carry(client, server, &r.received); ended <- struct{}{} }()
 	// Neither side speaks on after the other has ended.
 	<-ended
+}
+
+// carry takes bytes from one side to the other, each half the distance later: it
+// delays them, and does not make them fewer in a given time.
+func (r *relay) carry(to io.Writer, from io.Reader, count *atomic.Int64) {
+	type parcel struct {
+		data []byte
+		due  time.Time
+	}
+	under := make(chan parcel, 1024)
+	arrived := make(chan struct{})
+	go func() {
+		defer close(arrived)
+		for p := range under {
+			<-time.After(time.Until(p.due))
+			if _, err := to.Write(p.data); err != nil {
+				break
+			}
+		}
+		for range under {
+			// Nobody takes it any more.
+		}
+	}()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			count.Add(int64(n))
+			under <- parcel{slices.Clone(buffer[:n]), time.Now().Add(r.distance / 2)}
+		}
+		if err != nil {
+			close(under)
+			<-arrived
+			return
+		}
+	}
 }
 
 func (r *relay) reset() {
@@ -105,12 +141,4 @@ func (r *relay) close() {
 	if r != nil {
 		_ = r.listener.Close()
 	}
-}
-
-// counter adds up what is written to it.
-type counter struct{ total *atomic.Int64 }
-
-func (c counter) Write(p []byte) (int, error) {
-	c.total.Add(int64(len(p)))
-	return len(p), nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -14,6 +15,7 @@ import (
 )
 
 func TestRelay(t *testing.T) {
+	const distance = 40 * time.Millisecond
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "hello")
 	}))
@@ -26,7 +28,7 @@ func TestRelay(t *testing.T) {
 	if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
 		t.Fatal(err)
 	}
-	r, err := startRelay(kubeconfig, relayed)
+	r, err := startRelay(kubeconfig, relayed, distance)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +54,15 @@ func TestRelay(t *testing.T) {
 	if err != nil || string(body) != "hello" {
 		t.Fatalf("got %q, %v", body, err)
 	}
+	began := time.Now()
+	response, err = client.Get(through.Host) // on the same connection: one way there and back
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if took := time.Since(began); took < distance {
+		t.Errorf("there and back in %v", took)
+	}
 	if sent, received := r.bytes(); sent == 0 || received == 0 {
 		t.Errorf("counted %d sent, %d received", sent, received)
 	}
@@ -59,7 +70,7 @@ func TestRelay(t *testing.T) {
 	if sent, received := r.bytes(); sent != 0 || received != 0 {
 		t.Errorf("%d and %d are left after a reset", sent, received)
 	}
-	if _, err := startRelay(os.DevNull, relayed); err == nil {
+	if _, err := startRelay(os.DevNull, relayed, 0); err == nil {
 		t.Error("an empty kubeconfig gives a relay")
 	}
 }

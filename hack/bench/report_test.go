@@ -3,32 +3,57 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestReport(t *testing.T) {
 	samples := func(values ...float64) []sample {
 		var all []sample
 		for _, v := range values {
-			all = append(all, sample{seconds: v, requests: make([]request, int(10*v))})
+			all = append(all, sample{seconds: v, lag: new(v / 10), memory: int64(v * 1e7), requests: make([]request, int(10*v)), sent: 1234, received: 5678})
 		}
 		return all
 	}
-	m := &measurements{commands: []*command{
-		{name: byDindctl, samples: samples(3, 1, 2), traffic: sample{sent: 1234, received: 5678}},
-		{name: byKubectl, samples: samples(4, 4, 1)},
-	}}
+	m := &measurements{
+		programs: []program{{"dindctl", 0.019, 30e6, 50e6}},
+		commands: []*command{
+			{name: byDindctl, samples: samples(3, 1, 2), far: samples(3, 3, 3)},
+			{name: byKubectl, samples: samples(4, 4, 1), far: samples(5, 5, 5)},
+			{name: status, samples: samples(0.9)},
+		},
+	}
 	r := newReport(m, 3)
-	if r.Target.Ratio != 0.5 || r.Target.Met == nil || !*r.Target.Met {
-		t.Errorf("target: %+v", r.Target)
+	want := map[string]bool{
+		"fresh install, as against kubectl":                    true,
+		"fresh install, as against kubectl, 50ms away":         false,
+		"requests of status":                                   false,
+		"from the daemon's first answer to the end of install": false,
+		"start-up of dindctl --help":                           true,
+		"peak memory of install, as against kubectl":           true,
+	}
+	for _, g := range r.Goals {
+		met, known := want[g.Goal]
+		if known != (g.Met != nil) || known && *g.Met != met {
+			t.Errorf("%v: met %v, want %v (told: %v)", g, g.Met, met, known)
+		}
 	}
 	text := r.text()
-	for _, want := range []string{"2.00 s  1.00  3.00        20", "1         6  dindctl install", "0.50 ×, met"} {
+	for _, want := range []string{
+		"2.00 s  1.00  3.00     3.00 s        20            –           1        1         6   20 MB  0.20 s  dindctl install",
+		"19 ms   30 MB  50 MB", "0.50 ×  ≤ 1.00 ×", "met  fresh install, as against kubectl\n", "9       ≤ 8", "missed  requests of status",
+		"–  ≤ 0.70 ×  not measured  fresh install, as against Helm\n",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if few := newReport(m, 2); few.Target.Met != nil {
-		t.Error("two runs give a verdict")
+	for _, g := range newReport(m, 2).Goals {
+		if g.Met != nil {
+			t.Errorf("two runs give a verdict: %v", g)
+		}
+	}
+	if farAway != 50*time.Millisecond {
+		t.Error("the distance is part of what is promised")
 	}
 }
 

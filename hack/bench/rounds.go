@@ -6,26 +6,31 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
 // sample is one run of one command.
 type sample struct {
 	seconds        float64
+	done           time.Time
+	lag            *float64  // nil for what installs nothing, and where it can't be told
 	requests       []request // nil where they can't be counted
-	sent, received int64
+	sent, received int64     // 0 where nobody counts them
+	memory         int64
 }
 
 // measurements are the samples by command, in the order of their first run.
 type measurements struct {
 	commands []*command
+	programs []program
 }
 
 type command struct {
 	name    string
 	samples []sample // the timed ones
+	far     []sample // the timed ones, far away from the API server
 	cold    sample   // the first, with empty caches
-	traffic sample   // one through a relay that counts bytes
 }
 
 func (m *measurements) command(name string) *command {
@@ -44,49 +49,68 @@ func (s setting) rounds(ctx context.Context) (*measurements, error) {
 		return nil, err
 	}
 	m := &measurements{}
-	note := func(c *command, v sample) { c.cold = v }
-	if err := s.round(ctx, m, 0, s.kubeconfig, nil, note); err != nil {
+	var err error
+	if m.programs, err = s.programs(ctx); err != nil {
 		return nil, err
 	}
-	note = func(c *command, v sample) { c.samples = append(c.samples, v) }
+	all := s.contenders()
+	cold := func(c *command, v sample) { c.cold = v }
+	if err := s.round(ctx, m, all[:competitors], s.kubeconfig, nil, cold); err != nil {
+		return nil, err
+	}
+	near := func(c *command, v sample) { c.samples = append(c.samples, v) }
 	for turn := range s.runs {
 		fmt.Fprintf(os.Stderr, "bench: round %d of %d\n", turn+1, s.runs)
-		if err := s.round(ctx, m, turn, s.kubeconfig, nil, note); err != nil {
+		if err := s.round(ctx, m, turned(all, turn), s.kubeconfig, nil, near); err != nil {
 			return nil, err
 		}
 	}
-	if s.runs < enough {
-		return m, nil
-	}
-	return m, s.countBytes(ctx, m)
+	return m, s.farRounds(ctx, m)
 }
 
-// countBytes adds two rounds that are not timed: clients keep a discovery cache
-// for each address, and the relay's is new to them.
-func (s setting) countBytes(ctx context.Context, m *measurements) error {
-	fmt.Fprintln(os.Stderr, "bench: two more rounds, to count bytes")
+// farRounds are the same with a distance between the clients and the API server.
+// Clients keep a discovery cache for each address, and this one is new to them:
+// the first round is not counted, unless it is a sample anyway.
+func (s setting) farRounds(ctx context.Context, m *measurements) error {
 	relayed := filepath.Join(s.scratch, "relayed.yaml")
-	relay, err := startRelay(s.kubeconfig, relayed)
+	relay, err := startRelay(s.kubeconfig, relayed, farAway)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench: bytes are not counted:", err)
+		fmt.Fprintln(os.Stderr, "bench: nothing is measured from far away:", err)
 		return nil
 	}
 	defer relay.close()
-	for _, note := range []func(*command, sample){
-		func(*command, sample) {},
-		func(c *command, v sample) { c.traffic = v },
-	} {
-		if err := s.round(ctx, m, 0, relayed, relay, note); err != nil {
+	competing := s.contenders()[:competitors]
+	if s.runs >= enough {
+		if err := s.round(ctx, m, competing, relayed, relay, func(*command, sample) {}); err != nil {
+			return err
+		}
+		competing = s.contenders()
+	}
+	far := func(c *command, v sample) { c.far = append(c.far, v) }
+	for turn := range s.runs {
+		fmt.Fprintf(os.Stderr, "bench: round %d of %d, %v away\n", turn+1, s.runs, farAway)
+		if err := s.round(ctx, m, turned(competing, turn), relayed, relay, far); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s setting) round(ctx context.Context, m *measurements, turn int, kubeconfig string, relay *relay, note func(*command, sample)) error {
-	contenders := []func(context.Context, arena, measure) error{dindctl, kubectl, helm}
-	for i := range contenders {
-		contender := contenders[(i+turn)%len(contenders)]
+type contender func(context.Context, arena, measure) error
+
+// contenders are all there are; the last one takes long and knows nothing of
+// caches, so it runs only in the rounds that count.
+func (s setting) contenders() []contender { return []contender{dindctl, kubectl, helm, guide} }
+
+const competitors = 3
+
+func turned(all []contender, turn int) []contender {
+	first := turn % len(all)
+	return slices.Concat(all[first:], all[:first])
+}
+
+func (s setting) round(ctx context.Context, m *measurements, contenders []contender, kubeconfig string, relay *relay, note func(*command, sample)) error {
+	for _, contender := range contenders {
 		namespace, err := s.freshNamespace(ctx)
 		if err != nil {
 			return err
@@ -96,7 +120,10 @@ func (s setting) round(ctx context.Context, m *measurements, turn int, kubeconfi
 			return err
 		}
 		err = contender(ctx, a, func(name string, work func() (time.Time, error)) error {
-			v, err := s.sample(ctx, namespace, relay, work)
+			v, err := a.sample(ctx, relay, work)
+			if err == nil && slices.Contains([]string{byDindctl, byKubectl, byHelm}, name) {
+				v.lag, err = s.lag(ctx, namespace, v.done)
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
@@ -117,19 +144,20 @@ func (s setting) round(ctx context.Context, m *measurements, turn int, kubeconfi
 // measure runs and records a piece of work, which says when it was done.
 type measure func(name string, work func() (done time.Time, err error)) error
 
-func (s setting) sample(ctx context.Context, namespace string, relay *relay, work func() (time.Time, error)) (sample, error) {
-	from, err := s.audit.end()
+func (a arena) sample(ctx context.Context, relay *relay, work func() (time.Time, error)) (sample, error) {
+	from, err := a.audit.end()
 	if err != nil {
 		return sample{}, err
 	}
 	relay.reset()
+	a.memory.Store(0)
 	began := time.Now()
 	done, err := work()
 	if err != nil {
 		return sample{}, err
 	}
-	v := sample{seconds: done.Sub(began).Seconds()}
+	v := sample{seconds: done.Sub(began).Seconds(), done: done, memory: a.memory.Load()}
 	v.sent, v.received = relay.bytes()
-	v.requests, err = s.audit.since(ctx, from, namespace)
+	v.requests, err = a.audit.since(ctx, from, a.namespace)
 	return v, err
 }

@@ -1,0 +1,106 @@
+package main
+
+import "fmt"
+
+// goal is something that is promised, and what was measured of it.
+type goal struct {
+	Goal  string   `json:"goal"`
+	Value *float64 `json:"value"` // null where it could not be measured
+	Limit float64  `json:"limit"`
+	Unit  string   `json:"unit,omitempty"`
+	// Met is null if it was not measured, or too seldom to tell.
+	Met *bool `json:"met"`
+}
+
+// goals are all that is promised of dindctl's own speed and size.
+func (r report) goals() []goal {
+	ratio := func(of func(result) *float64, to string) *float64 {
+		own, other := of(r.command(byDindctl)), of(r.command(to))
+		if own == nil || other == nil || *other == 0 {
+			return nil
+		}
+		return new(*own / *other)
+	}
+	near := func(c result) *float64 {
+		if len(c.Seconds) == 0 {
+			return nil
+		}
+		return &c.MedianSeconds
+	}
+	far := func(c result) *float64 { return c.FarMedianSeconds }
+	memory := func(c result) *float64 { return number(c.PeakMemoryBytes) }
+	unchanged, state := r.command(again), r.command(status)
+	var starts *float64
+	if len(r.Programs) > 0 {
+		starts = new(1000 * r.Programs[0].HelpSeconds)
+	}
+	var lag *float64
+	if seconds := r.command(byDindctl).LagSeconds; seconds != nil {
+		lag = new(1000 * *seconds)
+	}
+	away := fmt.Sprintf(", %v away", farAway)
+	goals := []goal{
+		{Goal: "fresh install, as against kubectl", Value: ratio(near, byKubectl), Limit: 1.0, Unit: "×"},
+		{Goal: "fresh install, as against Helm", Value: ratio(near, byHelm), Limit: 0.7, Unit: "×"},
+		{Goal: "fresh install, as against kubectl" + away, Value: ratio(far, byKubectl), Limit: 0.5, Unit: "×"},
+		{Goal: "fresh install, as against Helm" + away, Value: ratio(far, byHelm), Limit: 0.5, Unit: "×"},
+		{Goal: "requests of an install with nothing to change", Value: number(unchanged.Requests), Limit: 12},
+		{Goal: "sequential round trips of an install with nothing to change", Value: number(unchanged.Sequential), Limit: 4},
+		{Goal: "requests of status", Value: number(state.Requests), Limit: 8},
+		{Goal: "sequential round trips of status", Value: number(state.Sequential), Limit: 3},
+		{Goal: "from the daemon's first answer to the end of install", Value: lag, Limit: 150, Unit: "ms"},
+		{Goal: "start-up of dindctl --help", Value: starts, Limit: 20, Unit: "ms"},
+		{Goal: "peak memory of install, as against kubectl", Value: ratio(memory, byKubectl), Limit: 1.0, Unit: "×"},
+	}
+	for i := range goals {
+		if value := goals[i].Value; value != nil && r.Runs >= enough {
+			goals[i].Met = new(*value <= goals[i].Limit)
+		}
+	}
+	return goals
+}
+
+// command is the result of that name; an empty one where there is none.
+func (r report) command(name string) result {
+	for _, c := range r.Commands {
+		if c.Name == name {
+			return c
+		}
+	}
+	return result{}
+}
+
+func number[T int | int64](n *T) *float64 {
+	if n == nil {
+		return nil
+	}
+	return new(float64(*n))
+}
+
+// String is the goal in a line: what was measured, what the limit is, and
+// whether that is enough.
+func (g goal) String() string {
+	said, value := "too few runs to tell", "–"
+	switch {
+	case g.Value == nil:
+		said = "not measured"
+	case g.Met != nil && *g.Met:
+		said = "met"
+	case g.Met != nil:
+		said = "missed"
+	}
+	if g.Value != nil {
+		value = format(*g.Value, g.Unit)
+	}
+	return fmt.Sprintf("%s\t≤ %s\t%s\t  %s", value, format(g.Limit, g.Unit), said, g.Goal)
+}
+
+func format(value float64, unit string) string {
+	switch unit {
+	case "×":
+		return fmt.Sprintf("%.2f ×", value)
+	case "":
+		return fmt.Sprintf("%.0f", value)
+	}
+	return fmt.Sprintf("%.0f %s", value, unit)
+}

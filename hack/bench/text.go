@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// text is the report as it is printed.
+func (r report) text() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "Kubernetes %s, %d processors, %d timed runs each, in turns, in fresh namespaces, image on the node\n\n", r.Cluster, r.Processors, r.Runs)
+	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(table, "median\tmin\tmax\t%v away\trequests\tfirst run's\tsequential\tkB sent\treceived\tmemory\tlag\t  \n", farAway)
+	for _, c := range r.Commands {
+		fmt.Fprintf(table, "%.2f s\t%.2f\t%.2f\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t  %s\n",
+			c.MedianSeconds, slices.Min(c.Seconds), slices.Max(c.Seconds), known(c.FarMedianSeconds, "%.2f s", 1),
+			known(number(c.Requests), "%.0f", 1), known(number(c.FirstRunRequests), "%.0f", 1), known(number(c.Sequential), "%.0f", 1),
+			known(number(c.BytesSent), "%.0f", 1e3), known(number(c.BytesReceived), "%.0f", 1e3),
+			known(number(c.PeakMemoryBytes), "%.0f MB", 1e6), known(c.LagSeconds, "%.2f s", 1), c.Name)
+	}
+	fmt.Fprintf(table, "\n--help\tmemory\tfile\t  \n")
+	for _, p := range r.Programs {
+		fmt.Fprintf(table, "%.0f ms\t%.0f MB\t%.0f MB\t  %s\n", 1000*p.HelpSeconds, float64(p.HelpMemoryBytes)/1e6, float64(p.FileBytes)/1e6, p.Name)
+	}
+	fmt.Fprintf(table, "\nmeasured\tgoal\t\t  \n")
+	for _, g := range r.Goals {
+		fmt.Fprintln(table, g)
+	}
+	_ = table.Flush()
+	return out.String()
+}
+
+// known formats a value in units; a dash where it is not known.
+func known(value *float64, layout string, unit float64) string {
+	if value == nil {
+		return "–"
+	}
+	return fmt.Sprintf(layout, *value/unit)
+}
