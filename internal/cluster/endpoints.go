@@ -20,8 +20,21 @@ func (c *Cluster) WaitEndpoint(ctx context.Context, service string, pod *corev1.
 	began := time.Now()
 	slices := c.endpointSource(service)
 	known := map[types.UID]*discoveryv1.EndpointSlice{}
-	listed := false
-	err := until(ctx, []source{slices}, func(o observation) (more []source, done bool, err error) {
+	// First without a watch: more often than not the Service leads there already.
+	objects, version, err := slices.list(ctx)
+	if err != nil && permanent(err) {
+		return &WatchError{Resource: slices.name, Err: err}
+	}
+	if LeadsTo(objects, pod) {
+		return nil
+	}
+	listed := err == nil
+	for _, object := range objects {
+		slice := object.(*discoveryv1.EndpointSlice)
+		known[slice.UID] = slice
+	}
+	slices.options.ResourceVersion = version
+	err = until(ctx, []source{slices}, func(o observation) (more []source, done bool, err error) {
 		if o.complete {
 			clear(known)
 			listed = true
