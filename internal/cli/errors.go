@@ -52,6 +52,7 @@ func describe(err error, how endedError) failure {
 		jobFailed     *cluster.JobFailedError
 		configuration *cluster.ConfigurationError
 		unreachable   *lifecycle.DaemonError
+		busy          *lifecycle.BusyError
 	)
 	f := failure{Code: exitFailed, Reason: "Failed", Message: err.Error()}
 	switch {
@@ -101,6 +102,9 @@ func describe(err error, how endedError) failure {
 		} else {
 			f.Hint = "`dindctl status` shows how it goes on; a longer --timeout waits longer"
 		}
+	case errors.As(err, &busy):
+		f.Code, f.Reason, f.Message = exitNotReady, "Busy", err.Error()+"; nothing was changed"
+		f.Hint = "a longer --timeout waits longer; without --when-idle it is not waited for, and what runs is broken"
 	case errors.As(err, &jobFailed):
 		f.Reason, f.Log = jobFailed.Reason, jobFailed.Log
 		f.Hint = "`dindctl prune-now -v` shows the whole log"

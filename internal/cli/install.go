@@ -24,6 +24,7 @@ func (p *program) installCommand() *cli.Command {
 			switchFlag("skip-preflight", "go on without the checks of `dindctl check`"),
 			switchFlag("adopt", "take over objects of the same names that dindctl did not make; claims keep their data"),
 			switchFlag("allow-data-root-change", "go on with an older engine or another storage driver, which lose the cache"),
+			switchFlag("when-idle", "before the pod restarts, wait until no build and no container runs in it"),
 			text("dry-run", "client or server: say what would change, object by object, and change nothing", "WHO"),
 			switchFlag("no-wait", "return when the objects are applied: nothing is proved then"),
 		)...),
@@ -41,7 +42,7 @@ func (p *program) install(c *cli.Context) error {
 	options.AllowDataRootChange = s.on("allow-data-root-change")
 	how := lifecycle.InstallOptions{
 		CreateNamespace: s.on("create-namespace"), SkipPreflight: s.on("skip-preflight"), NoWait: s.on("no-wait"),
-		Adopt: s.on("adopt"), DryRun: dryRun,
+		Adopt: s.on("adopt"), WhenIdle: s.on("when-idle"), DryRun: dryRun,
 	}
 	var installed lifecycle.Installation
 	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {

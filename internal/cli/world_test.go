@@ -248,6 +248,7 @@ func (w *world) runUnder(ctx context.Context, args ...string) (code int, stdout,
 type engine struct {
 	refuse   error
 	contents daemon.Contents
+	work     daemon.Activity // what runs, for ever
 }
 
 func (*engine) Info(context.Context) (daemon.Info, error) {
@@ -259,6 +260,16 @@ func (*engine) DiskUsage(context.Context) (daemon.DiskUsage, error) {
 }
 
 func (e *engine) Contents(context.Context) (daemon.Contents, error) { return e.contents, nil }
+
+func (e *engine) Activity(context.Context) (daemon.Activity, error) { return e.work, nil }
+
+func (e *engine) AwaitIdle(ctx context.Context, report func(daemon.Activity)) error {
+	report(e.work)
+	if !e.work.Idle() {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
 
 func (*engine) Close() error { return nil }
 

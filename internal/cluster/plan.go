@@ -87,6 +87,17 @@ func difference(live metav1.Object, want any) ([]FieldChange, error) {
 	return changedFields(liveFields, wantFields, live.GetManagedFields())
 }
 
+// Only is the part of the plan that is about one kind.
+func (p *Plan) Only(kind string) *Plan {
+	part := &Plan{}
+	for _, step := range p.steps {
+		if step.desired.Kind == kind {
+			part.steps = append(part.steps, step)
+		}
+	}
+	return part
+}
+
 // Empty tells that there is nothing to apply.
 func (p *Plan) Empty() bool {
 	for _, step := range p.steps {

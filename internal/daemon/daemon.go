@@ -36,6 +36,7 @@ func WithTLS(config *tls.Config) Option {
 type Engine struct {
 	client *client.Client
 	link   *link
+	tls    *tls.Config // nil for plain HTTP
 }
 
 // host stands where the API client wants an address. Nothing resolves or dials
@@ -68,7 +69,7 @@ func Connect(ctx context.Context, dial Dial, opts ...Option) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{client: api, link: l}
+	e := &Engine{client: api, link: l, tls: o.tls}
 	if err := e.negotiate(ctx); err != nil {
 		_ = e.Close()
 		return nil, err

@@ -33,8 +33,22 @@ func (i Instance) rehearse(ctx context.Context, p prepared, how InstallOptions, 
 			outcome.Objects = append(outcome.Objects, ObjectChange{Kind: item.Ref.Kind, Name: item.Ref.Name, Change: changeDeleted})
 		}
 		update(summary(outcome.Objects) + "; nothing was changed")
+		if err == nil && replacesPod(applied) {
+			i.foreseeRestart(ctx, p, how, outcome)
+		}
 		return err
 	})
+}
+
+// foreseeRestart says what a restart of the daemon's pod would break now.
+func (i Instance) foreseeRestart(ctx context.Context, p prepared, how InstallOptions, outcome *Installation) {
+	if how.DryRun == DryRunClient { // which asks no further
+		progress.Inform(i.Observer, "the daemon's pod would restart")
+		return
+	}
+	if outcome.Restart = i.running(ctx, p.found.Deployment); outcome.Restart != nil {
+		i.tellRestart(outcome.Restart, "would restart", "")
+	}
 }
 
 func (i Instance) foresee(ctx context.Context, plan *cluster.Plan, how InstallOptions) ([]cluster.Applied, error) {

@@ -19,6 +19,8 @@ type InstallOptions struct {
 	NoWait bool
 	// Adopt takes over objects of the same names that dindctl did not make.
 	Adopt bool
+	// WhenIdle waits, before a pod is restarted, until nothing runs in it.
+	WhenIdle bool
 	// DryRun changes nothing and says what would be changed.
 	DryRun DryRun
 }
@@ -32,6 +34,8 @@ type Installation struct {
 	Objects    []ObjectChange    `json:"objects"`
 	DockerHost string            `json:"dockerHost"`
 	Variables  map[string]string `json:"variables"`
+	// Restart is nil where no running daemon was ended.
+	Restart *Restart `json:"restart,omitempty"`
 	// Daemon is what the daemon says of itself; nil with NoWait and DryRun.
 	Daemon          *daemon.Info `json:"daemon"`
 	DurationSeconds float64      `json:"durationSeconds"`
@@ -43,8 +47,8 @@ type Installation struct {
 //
 // What was applied is in the Installation even when an error is returned. The
 // error is dind.Problems, a *cluster.NotOwnedError (nothing was changed), a
-// *cluster.ApplyError, *cluster.NotReadyError, *DaemonError, or what the
-// connection gives.
+// *cluster.ApplyError, *cluster.NotReadyError, *BusyError (nothing was changed),
+// *DaemonError, or what the connection gives.
 func (i Instance) Install(ctx context.Context, options dind.Options, how InstallOptions) (Installation, error) {
 	began := i.Now()
 	outcome := Installation{
@@ -68,6 +72,9 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 	}
 	if how.DryRun != "" {
 		return i.rehearse(ctx, p, how, outcome)
+	}
+	if p, err = i.beforeRestart(ctx, p, options, how, outcome); err != nil {
+		return err
 	}
 	applied, err := i.apply(ctx, p, how, outcome)
 	if err != nil || how.NoWait {

@@ -40,6 +40,8 @@ type Engine interface {
 	Info(context.Context) (daemon.Info, error)
 	DiskUsage(context.Context) (daemon.DiskUsage, error)
 	Contents(context.Context) (daemon.Contents, error)
+	Activity(context.Context) (daemon.Activity, error)
+	AwaitIdle(ctx context.Context, report func(daemon.Activity)) error
 	Close() error
 }
 

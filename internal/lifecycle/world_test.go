@@ -381,6 +381,11 @@ func (w *world) checkSteps(t *testing.T) {
 type engine struct {
 	refuse, infoErr, usageErr error
 	contents                  daemon.Contents
+	// work is what runs, one state after the other; then nothing, or the last
+	// for ever. lost breaks the connection that is told of the first.
+	work    []daemon.Activity
+	endless bool
+	lost    error
 
 	mu     sync.Mutex
 	asked  []string // names of pods
@@ -396,6 +401,41 @@ func (e *engine) DiskUsage(context.Context) (daemon.DiskUsage, error) {
 }
 
 func (e *engine) Contents(context.Context) (daemon.Contents, error) { return e.contents, e.usageErr }
+
+func (e *engine) Activity(context.Context) (daemon.Activity, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.work) == 0 {
+		return daemon.Activity{}, nil
+	}
+	return e.work[0], nil
+}
+
+func (e *engine) AwaitIdle(ctx context.Context, report func(daemon.Activity)) error {
+	for {
+		activity, err := e.Activity(ctx)
+		if err != nil {
+			return err
+		}
+		report(activity)
+		if activity.Idle() {
+			return nil
+		}
+		e.mu.Lock()
+		lost := e.lost
+		if e.lost = nil; len(e.work) > 1 || !e.endless {
+			e.work = e.work[1:]
+		}
+		e.mu.Unlock()
+		if lost != nil {
+			return lost
+		}
+		if e.endless {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+	}
+}
 
 func (e *engine) Close() error {
 	e.mu.Lock()

@@ -1,0 +1,114 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/progress"
+)
+
+// BusyError says that something still ran in the daemon when the time was up.
+type BusyError struct {
+	Pod      string
+	Activity daemon.Activity // what ran last
+	After    time.Duration
+}
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("pod/%s is not idle after %s: %s", e.Pod, e.After.Round(time.Second), describeActivity(e.Activity))
+}
+
+// askingTime is how long one question about what runs may take.
+const askingTime = 15 * time.Second
+
+// activity asks the pod's daemon what runs in it. The error is a *DaemonError.
+func (i Instance) activity(ctx context.Context, pod *corev1.Pod) (daemon.Activity, error) {
+	ctx, cancel := context.WithTimeout(ctx, askingTime)
+	defer cancel()
+	engine, err := i.engine(ctx, pod)
+	if err != nil {
+		return daemon.Activity{}, &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod.Name, Err: err}
+	}
+	defer engine.Close()
+	activity, err := engine.Activity(ctx)
+	if err != nil {
+		return activity, &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod.Name, Err: err}
+	}
+	return activity, nil
+}
+
+// waitIdle waits, as a step of its own, until nothing runs in the pod's daemon
+// any more. A daemon that is lost meanwhile is asked again, as what ran may run
+// on; a pod that is gone has nothing running. The error is a *BusyError when
+// ctx's deadline passes, and a *DaemonError when the daemon cannot be asked.
+func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
+	began := i.Now()
+	return progress.Step(i.Observer, "Idle", func(update func(string)) error {
+		update("asking what runs in pod/" + pod.Name)
+		var last *daemon.Activity
+		pause := wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.1, Cap: 5 * time.Second, Steps: 6}
+		for {
+			err := i.followActivity(ctx, pod, func(a daemon.Activity) {
+				if a.BuildsUnknown && last == nil {
+					progress.Warn(i.Observer, "this engine does not tell which builds run (24.0 and later do): only containers are waited for")
+				}
+				last = &a
+				if !a.Idle() {
+					update("waiting for " + describeActivity(a))
+				}
+			})
+			switch {
+			case err == nil, apierrors.IsNotFound(err):
+				update(fmt.Sprintf("nothing runs any more in pod/%s", pod.Name))
+				return nil
+			case last != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
+				return &BusyError{Pod: pod.Name, Activity: *last, After: i.Now().Sub(began)}
+			case last == nil, ctx.Err() != nil, apierrors.IsForbidden(err):
+				return &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod.Name, Err: err}
+			}
+			update(fmt.Sprintf("%s ran last; asking again: %v", describeActivity(*last), err))
+			select {
+			case <-time.After(pause.Step()):
+			case <-ctx.Done():
+			}
+		}
+	})
+}
+
+func (i Instance) followActivity(ctx context.Context, pod *corev1.Pod, report func(daemon.Activity)) error {
+	engine, err := i.engine(ctx, pod)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	return engine.AwaitIdle(ctx, report)
+}
+
+// describeActivity counts: "1 build and 2 containers".
+func describeActivity(a daemon.Activity) string {
+	containers := count(a.Containers, "container")
+	switch {
+	case a.BuildsUnknown:
+		return containers + " and builds, of which this engine does not tell"
+	case a.Builds == 0:
+		return containers
+	case a.Containers == 0:
+		return count(a.Builds, "build")
+	}
+	return count(a.Builds, "build") + " and " + containers
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strconv.Itoa(n) + " " + what
+}

@@ -1,0 +1,147 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/progress"
+)
+
+// Restart is what an installation ends that replaces a running daemon's pod.
+type Restart struct {
+	Pod string `json:"pod"`
+	// Builds and Containers ran in it just before; nil where the daemon does not
+	// tell.
+	Builds     *int `json:"builds"`
+	Containers *int `json:"containers"`
+
+	pod      *corev1.Pod
+	activity daemon.Activity
+	err      error // why the daemon could not be asked
+}
+
+// beforeRestart says what the plan would break by replacing the daemon's pod,
+// and with WhenIdle waits until that is nothing. It gives the plan to go by: of
+// a wait the cluster knows nothing, and what was read before it may have changed.
+func (i Instance) beforeRestart(ctx context.Context, p prepared, options dind.Options, how InstallOptions, outcome *Installation) (prepared, error) {
+	for {
+		restart, err := i.restart(ctx, p)
+		if outcome.Restart = restart; restart == nil || err != nil {
+			return p, err
+		}
+		switch {
+		case !how.WhenIdle:
+			i.tellRestart(restart, "restarts", "; --when-idle waits for them")
+			return p, nil
+		case restart.err != nil:
+			return p, restart.err
+		case restart.activity.Idle() && !restart.activity.BuildsUnknown:
+			i.tellRestart(restart, "restarts", "")
+			return p, nil
+		}
+		if err := i.waitIdle(ctx, restart.pod); err != nil {
+			return p, err
+		}
+		if restart.activity.BuildsUnknown {
+			return p, nil // there is no more to know
+		}
+		if p, err = i.prepare(ctx, options, how); err != nil {
+			return p, err
+		}
+	}
+}
+
+// restart tells which running pod the plan replaces, by the API server's answer
+// to a trial, and what runs in it; nil where none is.
+func (i Instance) restart(ctx context.Context, p prepared) (*Restart, error) {
+	plan := p.plan.Only("Deployment")
+	if p.found.Deployment == nil || plan.Empty() {
+		return nil, nil
+	}
+	applied, err := plan.Preview(ctx)
+	if err != nil && ctx.Err() == nil {
+		// A webhook that knows no trials, say. What was read has to do.
+		applied, err = plan.Predict()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !replacesPod(applied) {
+		return nil, nil
+	}
+	return i.running(ctx, p.found.Deployment), ctx.Err()
+}
+
+// replacesPod tells whether a Deployment's pods are made anew.
+func replacesPod(applied []cluster.Applied) bool {
+	for _, a := range applied {
+		if a.Ref.Kind != "Deployment" {
+			continue
+		}
+		for _, field := range a.Fields {
+			if strings.HasPrefix(field.Path, "spec.template") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// running asks the daemon of the Deployment that runs now; nil where none does.
+func (i Instance) running(ctx context.Context, deployment *appsv1.Deployment) *Restart {
+	pods, err := i.Cluster.Pods(ctx, deployment.Spec.Selector.MatchLabels)
+	if err != nil {
+		return &Restart{err: err}
+	}
+	for n := range pods {
+		if !runs(pods[n]) {
+			continue
+		}
+		restart := &Restart{Pod: pods[n].Name, pod: &pods[n]}
+		if restart.activity, restart.err = i.activity(ctx, restart.pod); restart.err == nil {
+			restart.Containers = &restart.activity.Containers
+			if !restart.activity.BuildsUnknown {
+				restart.Builds = &restart.activity.Builds
+			}
+		}
+		return restart
+	}
+	return nil
+}
+
+// runs tells whether a pod's daemon runs, ready or not: one that is too busy to
+// answer its probe is the last that should be ended unasked.
+func runs(pod corev1.Pod) bool {
+	if pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodRunning {
+		return false
+	}
+	for _, container := range pod.Status.ContainerStatuses {
+		if container.State.Running != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// tellRestart says what a restart breaks, or would; advice is the way round it.
+func (i Instance) tellRestart(restart *Restart, does, advice string) {
+	pod := "the daemon's pod"
+	if restart.Pod != "" {
+		pod = "pod/" + restart.Pod
+	}
+	switch {
+	case restart.err != nil:
+		progress.Warn(i.Observer, fmt.Sprintf("%s %s, and what runs in it is not known: %v", pod, does, restart.err))
+	case restart.activity.Idle() && !restart.activity.BuildsUnknown:
+		progress.Inform(i.Observer, fmt.Sprintf("%s %s; nothing runs in it", pod, does))
+	default:
+		progress.Warn(i.Observer, fmt.Sprintf("%s %s, which breaks what runs in it: %s%s", pod, does, describeActivity(restart.activity), advice))
+	}
+}

@@ -1,0 +1,185 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/tunnel"
+)
+
+var (
+	busy        = daemon.Activity{Builds: 2, Containers: 1}
+	restarting  = func(o *dind.Options) { o.MTU = "1400" }
+	leavingAsIs = func(o *dind.Options) { o.PruneSchedule = "0 1 * * *" }
+)
+
+// Before the pod of a running daemon is replaced, what that breaks is told, and
+// never is anything changed that was to be waited for.
+func TestRestart(t *testing.T) {
+	two, one := 2, 1
+	nothing := 0
+	tests := map[string]struct {
+		options func(*dind.Options)
+		how     InstallOptions
+		engine  *engine // what is different of the daemon
+		told    string  // the line about it
+		restart *Restart
+	}{
+		"builds run": {
+			options: restarting, engine: &engine{work: []daemon.Activity{busy}},
+			told:    "warning: pod/d-abc-1 restarts, which breaks what runs in it: 2 builds and 1 container; --when-idle waits for them",
+			restart: &Restart{Pod: "d-abc-1", Builds: &two, Containers: &one},
+		},
+		"nothing runs": {
+			options: restarting,
+			told:    "info: pod/d-abc-1 restarts; nothing runs in it",
+			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
+		},
+		"an engine that does not tell of builds": {
+			options: restarting, engine: &engine{work: []daemon.Activity{{BuildsUnknown: true, Containers: 1}}},
+			told:    "warning: pod/d-abc-1 restarts, which breaks what runs in it: 1 container and builds, of which this engine does not tell; --when-idle waits for them",
+			restart: &Restart{Pod: "d-abc-1", Containers: &one},
+		},
+		"a daemon that does not answer": {
+			options: restarting, how: InstallOptions{NoWait: true}, engine: &engine{refuse: errDown},
+			told:    "warning: pod/d-abc-1 restarts, and what runs in it is not known: asking the daemon in pod/d-abc-1: connection refused",
+			restart: &Restart{Pod: "d-abc-1"},
+		},
+		"a change that needs no restart": {options: leavingAsIs, engine: &engine{work: []daemon.Activity{busy}}},
+		"no change":                      {engine: &engine{work: []daemon.Activity{busy}}},
+		"waited for": {
+			options: restarting, how: InstallOptions{WhenIdle: true},
+			engine:  &engine{work: []daemon.Activity{busy, {Builds: 1}}},
+			told:    "info: pod/d-abc-1 restarts; nothing runs in it",
+			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
+		},
+		"waited for, and lost from sight meanwhile": {
+			options: restarting, how: InstallOptions{WhenIdle: true},
+			engine:  &engine{work: []daemon.Activity{busy, {Builds: 1}}, lost: tunnel.ErrLost},
+			told:    "info: pod/d-abc-1 restarts; nothing runs in it",
+			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
+		},
+		"a dry run": {
+			options: restarting, how: InstallOptions{DryRun: DryRunServer, WhenIdle: true}, engine: &engine{work: []daemon.Activity{busy}},
+			told:    "warning: pod/d-abc-1 would restart, which breaks what runs in it: 2 builds and 1 container",
+			restart: &Restart{Pod: "d-abc-1", Builds: &two, Containers: &one},
+		},
+		"a dry run that asks nobody": {
+			options: restarting, how: InstallOptions{DryRun: DryRunClient}, engine: &engine{work: []daemon.Activity{busy}},
+			told: "info: the daemon's pod would restart",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := installedWorld(t, nil)
+			if test.engine != nil {
+				w.engine = test.engine
+			}
+			test.how.SkipPreflight = true
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			outcome, err := w.Install(ctx, options(test.options), test.how)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.restart, outcome.Restart, cmpopts.IgnoreUnexported(Restart{})); diff != "" {
+				t.Error(diff)
+			}
+			var about []string
+			for _, line := range w.told() {
+				if strings.Contains(line, "restart") {
+					about = append(about, line)
+				}
+			}
+			var want []string
+			if test.told != "" {
+				want = []string{test.told}
+			}
+			if diff := cmp.Diff(want, about); diff != "" {
+				t.Error(diff)
+			}
+			w.checkSteps(t)
+		})
+	}
+}
+
+// What cannot be waited for to its end changes nothing.
+func TestWhenIdleGivesUp(t *testing.T) {
+	t.Run("at the timeout", func(t *testing.T) {
+		w := installedWorld(t, nil)
+		w.engine.work, w.engine.endless = []daemon.Activity{busy, {Containers: 3}}, true
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := w.Install(ctx, options(restarting), InstallOptions{WhenIdle: true, SkipPreflight: true})
+			var gaveUp *BusyError
+			if !errors.As(err, &gaveUp) || gaveUp.Activity != busy || gaveUp.Pod != "d-abc-1" {
+				t.Errorf("%#v", err)
+			}
+		})
+		if writes := w.writes(); len(writes) > 0 {
+			t.Errorf("sent %q", writes)
+		}
+		w.checkSteps(t)
+	})
+	t.Run("on a daemon that does not answer", func(t *testing.T) {
+		w := installedWorld(t, nil)
+		w.engine.refuse = errDown
+		_, err := w.Install(t.Context(), options(restarting), InstallOptions{WhenIdle: true, SkipPreflight: true})
+		var unreachable *DaemonError
+		if !errors.As(err, &unreachable) || len(w.writes()) > 0 {
+			t.Errorf("%v, sent %q", err, w.writes())
+		}
+	})
+}
+
+// What was read before a long wait is read again after it.
+func TestWhenIdleReadsAgain(t *testing.T) {
+	w := installedWorld(t, nil)
+	w.engine.work = []daemon.Activity{busy}
+	if _, err := w.Install(t.Context(), options(restarting), InstallOptions{WhenIdle: true, SkipPreflight: true}); err != nil {
+		t.Fatal(err)
+	}
+	reads := 0
+	for _, request := range w.requests("get") {
+		if request == "get deployments" {
+			reads++
+		}
+	}
+	if reads != 2 {
+		t.Errorf("the Deployment was read %d times: %q", reads, w.requests())
+	}
+	if told := w.told(); !slices.Contains(told, "Idle done: nothing runs any more in pod/d-abc-1") {
+		t.Errorf("told %q", told)
+	}
+}
+
+func TestRuns(t *testing.T) {
+	running := corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}}
+	tests := map[string]struct {
+		pod  corev1.Pod
+		want bool
+	}{
+		"ready or not":    {corev1.Pod{Status: running}, true},
+		"ending":          {corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{}}, Status: running}, false},
+		"not yet":         {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodPending}}, false},
+		"between crashes": {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{}}}}, false},
+	}
+	for name, test := range tests {
+		if got := runs(test.pod); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
