@@ -34,5 +34,5 @@ func run() int {
 	// that matters of it comes back as an error too.
 	klog.SetLogger(logr.Discard())
 	streams := terminal.NewStreams(os.Stdin, os.Stdout, os.Stderr, os.Getenv)
-	return cli.Run(ctx, os.Args, os.Getenv, streams)
+	return cli.Run(ctx, os.Args, os.LookupEnv, streams)
 }

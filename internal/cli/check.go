@@ -43,6 +43,7 @@ func (p *program) check(c *cli.Context) error {
 	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
 		options.Namespace = i.Cluster.Namespace
 		checks, err = i.Check(ctx, options, how)
+		checks = redactChecks(checks, s.program.secrets)
 		return err
 	})
 	if err != nil {

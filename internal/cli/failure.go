@@ -55,7 +55,7 @@ func (p *program) fail(ctx context.Context, err error) int {
 	if errors.Is(err, errWatchEnded) {
 		return exitInterrupted
 	}
-	f := describe(err, p.ended(ctx, err))
+	f := describe(err, p.ended(ctx, err)).redacted(p.secrets)
 	if as := p.outputAsked(); as != formatText {
 		if document(p.streams.Out, as, map[string]failure{"error": f}) == nil {
 			return f.Code

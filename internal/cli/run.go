@@ -14,16 +14,18 @@ import (
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/redact"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
 // Run runs one command line and returns the process's exit code; it never
-// exits itself. args begin with the name the program was started under. getenv
-// is asked for DINDCTL_… variables only; streams are where everything goes.
+// exits itself. args begin with the name the program was started under. lookup
+// is asked for DINDCTL_… variables, and for those that --env names without a
+// value; streams are where everything goes.
 // When ctx is cancelled the command stops cleanly and the code is 130.
-func Run(ctx context.Context, args []string, getenv func(string) string, streams terminal.Streams) int {
+func Run(ctx context.Context, args []string, lookup func(string) (string, bool), streams terminal.Streams) int {
 	p := &program{
-		getenv: getenv, streams: streams, args: args,
+		lookup: lookup, streams: streams, args: args,
 		connect: cluster.Connect, engine: lifecycle.PortForward, now: time.Now,
 	}
 	return p.run(ctx, args)
@@ -31,7 +33,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, streams
 
 // program is one run of the command line, with what it touches of the world.
 type program struct {
-	getenv  func(string) string
+	lookup  func(string) (string, bool)
 	streams terminal.Streams
 	args    []string
 	connect func(cluster.Connection) (*cluster.Cluster, error)
@@ -39,6 +41,14 @@ type program struct {
 	now     func() time.Time
 	// scanned is what is wrong with the command line apart from its values.
 	scanned dind.Problems
+	// secrets are what the command line and the environment have of them.
+	secrets redact.Values
+}
+
+// getenv is the value of a variable; empty where it is not set.
+func (p *program) getenv(name string) string {
+	value, _ := p.lookup(name)
+	return value
 }
 
 func (p *program) run(ctx context.Context, args []string) int {

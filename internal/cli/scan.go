@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/xrash/smetrics"
 
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/redact"
 )
 
 // scan reads the command line before the library does, which would stop at the
@@ -21,20 +23,25 @@ func scan(app *cli.App, args []string) (clean []string, problems dind.Problems) 
 	for len(rest) > 0 {
 		switch arg := rest[0]; {
 		case arg == "--":
-			s.leftovers = append(s.leftovers, rest[1:]...)
+			for _, leftover := range rest[1:] {
+				s.leftover(leftover)
+			}
 			rest = nil
 		case strings.HasPrefix(arg, "-") && arg != "-":
 			rest = s.option(rest)
 		case s.command == nil:
 			if s.command = app.Command(arg); s.command == nil {
 				// What follows an unknown command cannot be judged.
+				if s.confiding {
+					arg = redact.Hidden
+				}
 				return args[:1], append(s.problems, unknownCommand(app, arg))
 			}
 			s.clean = append(s.clean, arg)
 			s.flags = s.command.Flags
 			rest = rest[1:]
 		default:
-			s.leftovers = append(s.leftovers, arg)
+			s.leftover(arg)
 			rest = rest[1:]
 		}
 	}
@@ -53,6 +60,17 @@ type scanner struct {
 	clean     []string
 	leftovers []string
 	problems  dind.Problems
+	// confiding tells that the last option may have had a secret for its value.
+	confiding bool
+}
+
+// leftover is an argument that nothing takes. One that follows a secret may be
+// the rest of it, cut off at a blank for want of quotes.
+func (s *scanner) leftover(arg string) {
+	if s.confiding {
+		arg = redact.Hidden
+	}
+	s.leftovers = append(s.leftovers, arg)
 }
 
 // option takes one option, and its value, off the rest.
@@ -64,6 +82,7 @@ func (s *scanner) option(rest []string) []string {
 		return rest[1:]
 	}
 	flag := find(s.flags, name)
+	s.confiding = flag == nil || slices.Contains([]string{"env", "dockerd-arg", "registry-mirror", "insecure-registry"}, name)
 	_, isSwitch := flag.(*cli.BoolFlag)
 	switch {
 	case flag == nil:

@@ -45,7 +45,7 @@ func runFor(t *testing.T, ctx context.Context, server string, args ...string) re
 	}
 	var out, errs bytes.Buffer
 	began := time.Now()
-	code := Run(ctx, append([]string{"dindctl", "--kubeconfig", path}, args...), func(string) string { return "" },
+	code := Run(ctx, append([]string{"dindctl", "--kubeconfig", path}, args...), func(string) (string, bool) { return "", false },
 		terminal.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
 	ended := result{code, out.String(), elapsed.ReplaceAllString(errs.String(), ""), time.Since(began)}
 	// Idle connections belong to the transport, which lives as long as the process.
@@ -281,7 +281,7 @@ func TestNoConfiguration(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			code := Run(t.Context(), append([]string{"dindctl"}, strings.Fields(test.args)...), func(string) string { return "" },
+			code := Run(t.Context(), append([]string{"dindctl"}, strings.Fields(test.args)...), func(string) (string, bool) { return "", false },
 				terminal.Streams{Out: &out, Err: &errs})
 			want := test.want + "next: name a kubeconfig with --kubeconfig or $KUBECONFIG, and a context of it with --context\n"
 			if code != 1 || out.Len() > 0 {

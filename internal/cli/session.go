@@ -42,6 +42,7 @@ func (p *program) session(c *cli.Context) *session {
 			UserAgent:  "dindctl/" + Version(),
 		},
 	}
+	s.keepSecret(v.list("env"), v.list("dockerd-arg"))
 	if v.on("no-color") {
 		s.streams = s.streams.WithoutColor()
 	}
@@ -123,7 +124,7 @@ func (s *session) with(ctx context.Context, work func(context.Context, lifecycle
 	renderer := terminal.New(s.streams, s.mode)
 	defer renderer.Close()
 	err = work(ctx, lifecycle.Instance{
-		Cluster: connected, Name: s.name, Observer: renderer,
+		Cluster: connected, Name: s.name, Observer: discreet{renderer, s.program.secrets},
 		Engine: s.program.engine, Now: s.program.now,
 	})
 	if err != nil {

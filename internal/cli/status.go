@@ -54,6 +54,7 @@ func (p *program) status(c *cli.Context) error {
 func (s *session) status(ctx context.Context) (status lifecycle.Status, err error) {
 	err = s.with(ctx, func(ctx context.Context, i lifecycle.Instance) (err error) {
 		status, err = i.Status(ctx)
+		status = redactStatus(status, s.program.secrets)
 		return err
 	})
 	return status, err
@@ -105,7 +106,7 @@ func (s *session) frame(ctx context.Context, first bool) ([]byte, error) {
 	}
 	var result any = status
 	if missing != nil {
-		result = map[string]failure{"error": describe(err, endedError{})}
+		result = map[string]failure{"error": describe(err, endedError{}).redacted(s.program.secrets)}
 	}
 	err = document(&frame, s.output, result)
 	return frame.Bytes(), err

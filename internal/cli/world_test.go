@@ -82,7 +82,10 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 	w := &world{Clientset: fake.NewClientset(objects...), env: map[string]string{}}
 	w.cluster = &cluster.Cluster{Client: w.Clientset, Namespace: "ci", Context: "test"}
 	w.program = program{
-		getenv:  func(name string) string { return w.env[name] },
+		lookup: func(name string) (string, bool) {
+			value, set := w.env[name]
+			return value, set
+		},
 		streams: terminal.Streams{In: strings.NewReader(""), Out: &w.out, Err: &w.err},
 		connect: func(c cluster.Connection) (*cluster.Cluster, error) {
 			w.connections = append(w.connections, c)

@@ -8,13 +8,16 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/redact"
 )
 
 // lastWordsLines is how many lines of a crashed daemon's log are shown: enough
 // for dockerd's fatal line and what led to it.
 const lastWordsLines = 5
 
-// lastWords reads the end of the log of the pod's crashed container. It is a
+// lastWords reads the end of the log of the pod's crashed container, without the
+// secrets in it: a daemon quotes the flag it does not understand. It is a
 // help, not an answer: what cannot be read is left out. It takes a moment of
 // its own, for ctx may just have reached its deadline.
 func (c *Cluster) lastWords(ctx context.Context, pod *corev1.Pod) string {
@@ -25,7 +28,7 @@ func (c *Cluster) lastWords(ctx context.Context, pod *corev1.Pod) string {
 		raw, err := c.Client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name,
 			&corev1.PodLogOptions{TailLines: &lines, Previous: previous}).DoRaw(ctx)
 		if text := strings.TrimSpace(string(raw)); err == nil && text != "" {
-			return text
+			return redact.Of(secretsIn(pod.Spec)...).In(text)
 		}
 	}
 	return ""

@@ -38,6 +38,10 @@ type Cause struct {
 func Judge(v View) Verdict {
 	pod := v.CurrentPod()
 	verdict := Verdict{Pod: pod, Cause: explain(v, pod)}
+	if verdict.Cause != nil {
+		// The kubelet and webhooks repeat what they were told to run.
+		verdict.Cause.Message = v.secrets(pod).In(verdict.Cause.Message)
+	}
 	d := v.Deployment
 	switch {
 	case d == nil || d.Generation < v.Generation || d.Status.ObservedGeneration < d.Generation:

@@ -56,6 +56,7 @@ func installations() []installation {
 			o.StorageDriver = "overlay2"
 			o.MTU = "1450"
 			o.Env = []string{"HTTPS_PROXY=http://proxy:3128", "SECRET=pa$$word$(HOME)", "EMPTY="}
+			o.EnvFromSecrets = []string{"proxy", "logging", "proxy"}
 			o.DockerdArgs = []string{"--log-driver=local", "--max-concurrent-downloads=6"}
 			o.CPURequest, o.MemoryRequest = "500m", "1Gi"
 			o.CPULimit, o.MemoryLimit = "4", "8Gi"

@@ -106,6 +106,9 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 			applycore.VolumeMount().WithName(ConfigVolumeName).
 				WithMountPath("/etc/docker/"+configKey).WithSubPath(configKey).WithReadOnly(true),
 		)
+	for _, name := range unique(p.EnvFromSecrets) {
+		container.WithEnvFrom(applycore.EnvFromSource().WithSecretRef(applycore.SecretEnvSource().WithName(name)))
+	}
 	if resources := p.resources(); resources != nil {
 		container.WithResources(resources)
 	}

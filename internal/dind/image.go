@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"github.com/dindctl/dindctl/internal/redact"
 )
 
 // enginePattern finds the engine's version at the start of a tag, where the
@@ -40,6 +42,10 @@ func engineMajor(image string) (major int, known bool) {
 func (o Options) checkImage(ps *Problems) {
 	const option = "--image"
 	named, err := reference.ParseNormalizedNamed(o.Image)
+	if shown := redact.Address(o.Image); err != nil && shown != o.Image {
+		ps.add(option, shown, "has a user name or password in it", "Put them into a Secret and name that with --image-pull-secret.")
+		return
+	}
 	if err != nil {
 		ps.add(option, o.Image, "is not an image reference ("+err.Error()+")",
 			"Give it as [registry/]name:tag, for example "+DefaultImage+".")

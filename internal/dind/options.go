@@ -26,6 +26,9 @@ type Options struct {
 	MTU string
 	// Env are KEY=VALUE pairs and DockerdArgs flags for the daemon.
 	Env, DockerdArgs []string
+	// EnvFromSecrets are Secrets whose keys become variables of the daemon; a
+	// variable of Env wins over one of theirs.
+	EnvFromSecrets []string
 
 	CPURequest, MemoryRequest, CPULimit, MemoryLimit string
 	// NodeSelector are key=value, Tolerations key[=value][:effect].

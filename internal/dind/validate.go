@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/dindctl/dindctl/internal/redact"
 )
 
 // Validate tells everything that is wrong with the options, as Problems, or
@@ -43,9 +45,8 @@ func (o Options) checkNames(ps *Problems) {
 		ps.add("--name", o.Name, fmt.Sprintf("is longer than %d characters", maxNameLength),
 			"Choose a shorter name: the CronJob is called "+CronJobName("NAME")+", and Kubernetes allows it 52 characters.")
 	}
-	for _, secret := range o.ImagePullSecrets {
-		checkObjectName(ps, "--image-pull-secret", secret, "a Secret")
-	}
+	checkSecretNames(ps, "--image-pull-secret", o.ImagePullSecrets)
+	checkSecretNames(ps, "--env-from-secret", o.EnvFromSecrets)
 }
 
 func checkNamespace(ps *Problems, option, namespace string) {
@@ -59,6 +60,20 @@ func checkObjectName(ps *Problems, option, name, kind string) {
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {
 		ps.add(option, name, "is not a name that "+kind+" can have",
 			"Use lower-case letters, digits, dashes and dots.")
+	}
+}
+
+// checkSecretNames repeats what looks like a name; what else somebody gives may
+// be the secret itself.
+func checkSecretNames(ps *Problems, option string, names []string) {
+	for _, name := range names {
+		shown := name
+		if strings.ContainsAny(name, ":=@/ ") {
+			shown = redact.Hidden
+		}
+		if len(validation.IsDNS1123Subdomain(name)) > 0 {
+			ps.add(option, shown, "is not a name that a Secret can have", "Use lower-case letters, digits, dashes and dots.")
+		}
 	}
 }
 

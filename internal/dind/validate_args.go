@@ -1,9 +1,14 @@
 package dind
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/dindctl/dindctl/internal/redact"
 )
+
+var flagPattern = regexp.MustCompile(`^(-[a-zA-Z]|--[a-z0-9-]+|--?)$`)
 
 // refusedArgs are daemon flags that break what the other objects rely on, each
 // with what to do instead. Short flags have one dash.
@@ -38,20 +43,25 @@ func (o Options) checkDockerdArgs(ps *Problems) {
 	for _, arg := range o.DockerdArgs {
 		name := argName(arg)
 		hint, refused := refusedArgs[name]
+		// The value may be a password, and so may be what is no flag.
+		shown := redact.Hidden
+		if flagPattern.MatchString(name) {
+			shown = name
+		}
 		switch {
 		case !utf8.ValidString(arg):
-			ps.add(option, strings.ToValidUTF8(arg, "?"), "is not UTF-8", "Kubernetes would replace what is not; write it in UTF-8.")
+			ps.add(option, shown, "is not UTF-8", "Kubernetes would replace what is not; write it in UTF-8.")
 		case !strings.HasPrefix(arg, "-") || arg == "-" || arg == "--":
 			// The image's entrypoint adds its flags only if all that it gets
 			// are flags, so a value must stand in the same argument.
-			ps.add(option, arg, "is not a flag of the daemon", "Begin it with a dash, and give flag and value as one: --flag=value.")
+			ps.add(option, shown, "is not a flag of the daemon", "Begin it with a dash, and give flag and value as one: --flag=value.")
 		case strings.HasPrefix(name, "--tls"):
-			ps.add(option, arg, "would change how clients reach the daemon", "Leave it out.")
+			ps.add(option, shown, "would change how clients reach the daemon", "Leave it out.")
 		case refused:
-			ps.add(option, arg, "is not the user's to set", hint)
+			ps.add(option, shown, "is not the user's to set", hint)
 		case o.StorageDriver != "" && (name == "--storage-driver" || name == "-s"):
 			// DOCKER_DRIVER, which --storage-driver sets, wins over the flag.
-			ps.add(option, arg, "is what --storage-driver sets", "Leave one of the two out.")
+			ps.add(option, shown, "is what --storage-driver sets", "Leave one of the two out.")
 		}
 	}
 }

@@ -7,9 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
-	"k8s.io/apimachinery/pkg/util/validation"
+	"github.com/dindctl/dindctl/internal/redact"
 )
 
 // The smallest MTU that IPv4 allows and the largest that fits into a packet.
@@ -24,12 +23,12 @@ var (
 func (o Options) checkRegistries(ps *Problems) {
 	for _, mirror := range o.RegistryMirrors {
 		if reason := o.mirrorProblem(mirror); reason != "" {
-			ps.add("--registry-mirror", redacted(mirror), reason, "Give a URL such as https://mirror.example.com.")
+			ps.add("--registry-mirror", redact.Address(mirror), reason, "Give a URL such as https://mirror.example.com.")
 		}
 	}
 	for _, registry := range o.InsecureRegistries {
 		if reason := registryProblem(registry); reason != "" {
-			ps.add("--insecure-registry", redacted(registry), reason,
+			ps.add("--insecure-registry", redact.Address(registry), reason,
 				"Give host[:port] such as registry.example.com:5000, or a network such as 10.0.0.0/8.")
 		}
 	}
@@ -57,14 +56,6 @@ func (o Options) mirrorProblem(mirror string) string {
 		return "has a path, which engines before 24 refuse"
 	}
 	return ""
-}
-
-// redacted hides a password: problems end up in logs of CI systems.
-func redacted(address string) string {
-	if u, err := url.Parse(address); err == nil && u.User != nil {
-		return u.Redacted()
-	}
-	return address
 }
 
 // registryProblem applies dockerd's rules for --insecure-registry, and refuses
@@ -99,41 +90,5 @@ func (o Options) checkDaemon(ps *Problems) {
 			ps.add("--mtu", o.MTU, "is neither auto nor a number of bytes from 68 to 65535",
 				"Leave it out: auto takes the MTU of the pod's own network.")
 		}
-	}
-}
-
-// reservedEnv are variables that dindctl or the image gives a meaning which
-// the rest of the installation depends on.
-var reservedEnv = map[string]string{
-	"DOCKER_TLS_CERTDIR": "decides whether the daemon speaks TLS, which Service, probes and jobs must agree with",
-	"DOCKER_HOST":        "moves the daemon's socket, where the probes would not find it",
-	"DOCKER_TLS":         "changes how the probes ask the daemon",
-	"DOCKER_TLS_VERIFY":  "changes how the probes ask the daemon",
-	"DOCKER_CERT_PATH":   "changes how the probes ask the daemon",
-}
-
-func (o Options) checkEnv(ps *Problems) {
-	const option = "--env"
-	seen := map[string]bool{}
-	for _, pair := range o.Env {
-		name, value, ok := strings.Cut(pair, "=")
-		switch {
-		case !ok:
-			ps.add(option, name, "has no value", "Give it as KEY=VALUE; KEY= sets it empty.")
-		case len(validation.IsCIdentifier(name)) > 0:
-			ps.add(option, name, "is not the name of an environment variable",
-				"Use letters, digits and underscores, with no digit first.")
-		case strings.ContainsRune(value, 0):
-			ps.add(option, name, "has a zero byte in its value", "Remove it.")
-		case !utf8.ValidString(value):
-			ps.add(option, name, "has a value that is not UTF-8", "Kubernetes would replace what is not; write it in UTF-8.")
-		case reservedEnv[name] != "":
-			ps.add(option, name, reservedEnv[name], "Leave it out.")
-		case name == "DOCKER_DRIVER" && o.StorageDriver != "":
-			ps.add(option, name, "is what --storage-driver sets", "Leave one of the two out.")
-		case seen[name]:
-			ps.add(option, name, "is given more than once", "Keep one of them.")
-		}
-		seen[name] = true
 	}
 }
