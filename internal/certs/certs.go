@@ -30,7 +30,7 @@ const (
 )
 
 // Files are the files of one directory, by name.
-type Files map[string][]byte
+type Files = map[string][]byte
 
 // Set is what an installation has: the daemon's files, the authority's key among
 // them, and the clients'. The zero value is an installation without any.
@@ -66,6 +66,8 @@ const (
 	Missing = "there is none"
 	Asked   = "asked for"
 	Aged    = "less than a third of its life is left"
+	// follows is the reason of certificates whose authority goes.
+	follows = "with its authority"
 )
 
 // Renew keeps what is good and makes the rest: what is missing, cannot be read,
@@ -99,6 +101,11 @@ func Renew(live Set, wish Wish) (Renewal, error) {
 	}
 	if result.Client = current.faultOf(live.Client, client, wish); result.Client != "" {
 		result.Set.Client, err = current.issue(client, wish)
+	}
+	for _, reason := range []*string{&result.Server, &result.Client} {
+		if *reason != Missing && result.Authority != "" {
+			*reason = follows
+		}
 	}
 	return result, err
 }

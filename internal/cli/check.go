@@ -87,6 +87,9 @@ func (s *session) printRole(options dind.Options, how lifecycle.InstallOptions) 
 	if clusterRole != nil {
 		documents = append(documents, clusterRole)
 	}
+	for _, copies := range lifecycle.CopyRoles(options) {
+		documents = append(documents, copies)
+	}
 	if s.output == formatJSON {
 		return document(s.streams.Out, formatJSON, dind.List{APIVersion: "v1", Kind: "List", Items: documents})
 	}

@@ -84,6 +84,11 @@ func (v values) list(name string) []string {
 	return strings.FieldsFunc(v.getenv(variable(name)), func(r rune) bool { return r == '\n' })
 }
 
+// off tells whether a switch was turned off in so many words: --name=false.
+func (v values) off(name string) bool {
+	return (v.at(name) != nil || v.getenv(variable(name)) != "") && !v.on(name)
+}
+
 // on tells whether a switch is on. A variable that is set to anything but
 // false, no, off or 0 turns it on.
 func (v values) on(name string) bool {

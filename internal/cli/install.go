@@ -25,6 +25,7 @@ func (p *program) installCommand() *cli.Command {
 			switchFlag("adopt", "take over objects of the same names that dindctl did not make; claims keep their data"),
 			switchFlag("allow-data-root-change", "go on with an older engine or another storage driver, which lose the cache"),
 			switchFlag("when-idle", "before the pod restarts, wait until no build and no container runs in it"),
+			switchFlag("rotate-certs", "with --tls: new certificates; running jobs go on with those of before"),
 			text("dry-run", "client or server: say what would change, object by object, and change nothing", "WHO"),
 			switchFlag("no-wait", "return when the objects are applied: nothing is proved then"),
 		)...),
@@ -35,6 +36,9 @@ func (p *program) installCommand() *cli.Command {
 func (p *program) install(c *cli.Context) error {
 	s := p.session(c)
 	dryRun := s.dryRun()
+	if s.on("rotate-certs") && !s.on("tls") {
+		s.problems = append(s.problems, &dind.Problem{Option: "--rotate-certs", Reason: "needs --tls", Hint: "Without TLS there are no certificates."})
+	}
 	options, err := s.objectOptions(c)
 	if err != nil {
 		return err
@@ -42,7 +46,7 @@ func (p *program) install(c *cli.Context) error {
 	options.AllowDataRootChange = s.on("allow-data-root-change")
 	how := lifecycle.InstallOptions{
 		CreateNamespace: s.on("create-namespace"), SkipPreflight: s.on("skip-preflight"), NoWait: s.on("no-wait"),
-		Adopt: s.on("adopt"), WhenIdle: s.on("when-idle"), DryRun: dryRun,
+		Adopt: s.on("adopt"), WhenIdle: s.on("when-idle"), RotateCertificates: s.on("rotate-certs"), DryRun: dryRun,
 	}
 	var installed lifecycle.Installation
 	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
 func (p *program) manifestsCommand() *cli.Command {
@@ -26,7 +28,14 @@ func (p *program) manifests(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	objects, err := dind.Build(options, dind.Live{})
+	var live dind.Live
+	if options.TLS {
+		if live.Certificates, err = lifecycle.NewCertificates(options.Namespace, options.Name, s.program.now()); err != nil {
+			return err
+		}
+		fmt.Fprintln(s.streams.Err, s.streams.ErrStyle().Warn("Warning:")+" the Secrets hold private keys, new ones each time: encrypt them before they go into a repository.")
+	}
+	objects, err := dind.Build(options, live)
 	if err != nil {
 		return err
 	}

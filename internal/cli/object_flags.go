@@ -49,6 +49,7 @@ func objectFlags() []cli.Flag {
 		),
 		inGroup("Access",
 			list("allow-namespace", "namespace whose pods may reach the daemon, besides its own", "NAME"),
+			switchFlag("tls", "mutual TLS on port 2376, with certificates made by dindctl; --tls=false switches it off"),
 			switchFlag("no-network-policy", "make no NetworkPolicy: every pod of the cluster may reach the daemon"),
 		),
 	)
@@ -88,6 +89,8 @@ func (s *session) objectOptions(c *cli.Context) (dind.Options, error) {
 		PruneUnusedFor:     s.text("prune-unused-for", d.PruneUnusedFor),
 		AllowNamespaces:    s.list("allow-namespace"),
 		NoNetworkPolicy:    s.on("no-network-policy"),
+		TLS:                s.on("tls"),
+		NoTLS:              s.off("tls"),
 	}
 	problems, err := collect(s.problems, options.Validate())
 	if err != nil {

@@ -80,13 +80,22 @@ func writeUninstall(out io.Writer, outcome lifecycle.Uninstallation, dryRun bool
 		done = "would be removed"
 	}
 	for _, object := range outcome.Removed {
-		fmt.Fprintf(out, "%s/%s %s\n", strings.ToLower(object.Kind), terminal.Sanitize(object.Name), done)
+		fmt.Fprintf(out, "%s %s\n", located(object.Kind, object.Name, object.Namespace), done)
 	}
 	if len(outcome.Removed) == 0 {
 		fmt.Fprintln(out, "nothing to remove")
 	}
 	for _, object := range outcome.Kept {
-		fmt.Fprintf(out, "%s/%s kept (%s)\n", strings.ToLower(object.Kind), terminal.Sanitize(object.Name), object.Reason)
+		fmt.Fprintf(out, "%s kept (%s)\n", located(object.Kind, object.Name, object.Namespace), object.Reason)
 	}
 	return nil
+}
+
+// located names an object, and the namespace of one that is elsewhere.
+func located(kind, name, namespace string) string {
+	text := strings.ToLower(kind) + "/" + terminal.Sanitize(name)
+	if namespace != "" {
+		text += " in namespace " + namespace
+	}
+	return text
 }

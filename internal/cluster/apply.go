@@ -59,7 +59,7 @@ func (p *Plan) Apply(ctx context.Context, done func(Applied)) ([]Applied, error)
 	for phase := range phases {
 		var group errgroup.Group
 		for i, step := range p.steps {
-			if phaseOf(step.desired.Ref) != phase {
+			if phaseOf(step.desired) != phase {
 				continue
 			}
 			group.Go(func() error {
@@ -85,11 +85,11 @@ const phases = 3
 // the storage that a claim needs: a claim that is seen before its class is
 // looked at again only at the next resync. And a pod that is made before its
 // claim or its configuration is put off, with events that look like trouble.
-func phaseOf(ref Ref) int {
+func phaseOf(d Desired) int {
 	switch {
-	case ref.Namespace == "":
+	case d.Namespace == "":
 		return 0
-	case ref.Kind == "Deployment":
+	case d.Kind == "Deployment" || d.last:
 		return 2
 	}
 	return 1
@@ -109,11 +109,29 @@ func (s planned) run(ctx context.Context) (Applied, error) {
 			return Applied{}, &ApplyError{Ref: s.desired.Ref, Err: err}
 		}
 	}
-	object, err := retried(ctx, func(ctx context.Context) (metav1.Object, error) { return s.desired.apply(ctx, false) })
+	wanted, err := s.claimed(ctx)
+	if err != nil {
+		return Applied{}, &ApplyError{Ref: s.desired.Ref, Err: err}
+	}
+	object, err := retried(ctx, func(ctx context.Context) (metav1.Object, error) { return wanted.apply(ctx, false) })
 	if err != nil {
 		return Applied{}, &ApplyError{Ref: s.desired.Ref, Err: err}
 	}
 	return s.outcome(object, s.live != nil && s.live.GetResourceVersion() != object.GetResourceVersion())
+}
+
+// claimed makes sure that nobody else has written what must have one author since
+// it was read. The error is a conflict, or that there is one already.
+func (s planned) claimed(ctx context.Context) (Desired, error) {
+	switch {
+	case s.desired.create == nil || s.adopt:
+		return s.desired, nil
+	case s.live != nil:
+		return s.desired.at(s.live.GetResourceVersion()), nil
+	}
+	// Server-side apply knows no "only if there is none".
+	_, err := retried(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.desired.create(ctx) })
+	return s.desired, err
 }
 
 // outcome compares the object as it is after the request with what was there.

@@ -148,6 +148,8 @@ func (c *Cluster) kind(ref Ref) (kind, bool) {
 		return kindOf(core.PersistentVolumeClaims(ref.Namespace), background), true
 	case "ConfigMap":
 		return kindOf(core.ConfigMaps(ref.Namespace), background), true
+	case "Secret":
+		return kindOf(core.Secrets(ref.Namespace), background), true
 	case "Deployment":
 		return kindOf(c.Client.AppsV1().Deployments(ref.Namespace), foreground), true
 	case "Service":

@@ -182,7 +182,7 @@ func TestDeleteRequests(t *testing.T) {
 
 func typeOf(object runtime.Object) string {
 	resource := resourceOf(object)
-	for _, kind := range []string{"StorageClass", "PersistentVolume", "PersistentVolumeClaim", "ConfigMap", "Deployment", "Service", "CronJob", "NetworkPolicy", "Job"} {
+	for _, kind := range []string{"StorageClass", "PersistentVolume", "PersistentVolumeClaim", "ConfigMap", "Deployment", "Service", "CronJob", "NetworkPolicy", "Job", "Secret"} {
 		if strings.ToLower(kind)+"s" == resource {
 			return kind
 		}
@@ -197,14 +197,14 @@ func TestDeleteSeveral(t *testing.T) {
 	var done []string
 	err := (&Cluster{Client: client, Namespace: "ci"}).Delete(t.Context(), []Item{
 		{Ref{"Service", "ci", "service"}, &corev1.Service{}},
-		{Ref{"Secret", "ci", "secret"}, &corev1.Secret{}},
+		{Ref{"Endpoints", "ci", "d"}, &corev1.Service{}},
 		{Ref{"ConfigMap", "ci", "config"}, &corev1.ConfigMap{}},
 	}, func(ref Ref) {
 		mu.Lock()
 		defer mu.Unlock()
 		done = append(done, ref.String())
 	})
-	const want = "deleting service/service: pods is forbidden: no\ndeleting secret/secret: no client for kind Secret"
+	const want = "deleting service/service: pods is forbidden: no\ndeleting endpoints/d: no client for kind Endpoints"
 	if text(err) != want {
 		t.Errorf("got  %q\nwant %q", text(err), want)
 	}

@@ -33,6 +33,8 @@ type Inventory struct {
 	NetworkPolicy    *networkingv1.NetworkPolicy
 	ServerSecret     *corev1.Secret
 	ClientSecret     *corev1.Secret
+	// Copies are those of the client's Secret in other namespaces.
+	Copies []*corev1.Secret
 }
 
 // ReadError says which object could not be read. Err is the server's answer.
@@ -103,6 +105,11 @@ func (i Inventory) Items() []Item {
 	if i.ConfigMap != nil {
 		add("ConfigMap", i.ConfigMap)
 	}
+	for _, secret := range append([]*corev1.Secret{i.ServerSecret, i.ClientSecret}, i.Copies...) {
+		if secret != nil {
+			add("Secret", secret)
+		}
+	}
 	if i.Deployment != nil {
 		add("Deployment", i.Deployment)
 	}
@@ -118,10 +125,10 @@ func (i Inventory) Items() []Item {
 	return items
 }
 
-// Find gives the object of that kind and name, nil where there is none.
+// Find gives the object with that reference, nil where there is none.
 func (i Inventory) Find(ref Ref) metav1.Object {
 	for _, item := range i.Items() {
-		if item.Ref.Kind == ref.Kind && item.Ref.Name == ref.Name {
+		if item.Ref == ref {
 			return item.Object
 		}
 	}

@@ -33,6 +33,12 @@ type Desired struct {
 	apply func(ctx context.Context, trial bool) (metav1.Object, error)
 	patch func(ctx context.Context, patch []byte, trial bool) (metav1.Object, error) // JSON Patch
 	read  func(ctx context.Context) (metav1.Object, error)
+	// create and at are set for what two runs at once must not both make: create
+	// fails where there is an object, at gives the wish for one version of it.
+	create func(ctx context.Context) error
+	at     func(version string) Desired
+	// last is applied after everything it was made from.
+	last bool
 }
 
 func desired[T, A any](kind, namespace string, name *string, client typedClient[T, A], want *A) Desired {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -15,6 +16,8 @@ type Permission struct {
 	Verb     string
 	Group    string // "" is the core group
 	Resource string // with a subresource: pods/exec
+	// Namespace is another than the connection's; empty for that.
+	Namespace string
 	// ClusterScoped permissions take a ClusterRole.
 	ClusterScoped bool
 }
@@ -73,7 +76,7 @@ func (c *Cluster) Missing(ctx context.Context, wanted []Permission) ([]Permissio
 func (c *Cluster) allowed(ctx context.Context, p Permission) (bool, error) {
 	resource, sub, _ := strings.Cut(p.Resource, "/")
 	attributes := &authorizationv1.ResourceAttributes{
-		Namespace: c.Namespace, Verb: p.Verb, Group: p.Group, Resource: resource, Subresource: sub,
+		Namespace: cmp.Or(p.Namespace, c.Namespace), Verb: p.Verb, Group: p.Group, Resource: resource, Subresource: sub,
 	}
 	if p.ClusterScoped {
 		attributes.Namespace = ""
@@ -91,9 +94,10 @@ func (c *Cluster) allowed(ctx context.Context, p Permission) (bool, error) {
 
 // granted tells whether a rule grants the permission on every object. Rules
 // for the namespace do not speak for cluster-scoped resources: a RoleBinding
-// grants nothing there, and the review does not tell the two apart.
+// grants nothing there, and the review does not tell the two apart. Nor do they
+// speak for other namespaces.
 func granted(rules []authorizationv1.ResourceRule, p Permission) bool {
-	if p.ClusterScoped {
+	if p.ClusterScoped || p.Namespace != "" {
 		return false
 	}
 	for _, rule := range rules {

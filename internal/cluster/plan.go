@@ -71,8 +71,9 @@ func otherInstance(live metav1.Object, want any) bool {
 	if err != nil {
 		return false
 	}
-	instance, named, _ := unstructured.NestedString(fields, "metadata", "labels", InstanceLabel)
-	return named && live.GetLabels()[InstanceLabel] != instance
+	labels, _, _ := unstructured.NestedStringMap(fields, "metadata", "labels")
+	instance, named := labels[InstanceLabel]
+	return named && live.GetLabels()[InstanceLabel] != instance || live.GetLabels()[HomeLabel] != labels[HomeLabel]
 }
 
 func difference(live metav1.Object, want any) ([]FieldChange, error) {

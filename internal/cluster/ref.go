@@ -21,6 +21,9 @@ const (
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	InstanceLabel  = "app.kubernetes.io/instance"
 	ManagedBy      = "dindctl"
+	// HomeLabel is on what is not in its installation's own namespace, and names
+	// that namespace.
+	HomeLabel = "dindctl/namespace"
 	// FieldManager is under which name dindctl owns fields in server-side apply.
 	FieldManager = "dindctl"
 )

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dindctl/dindctl/internal/cluster"
@@ -14,9 +15,11 @@ const changeDeleted = "deleted"
 
 // ObjectChange is what was done to one object, or would be.
 type ObjectChange struct {
-	Kind   string `json:"kind"`
-	Name   string `json:"name"`
-	Change string `json:"change"` // created, configured, adopted, unchanged or deleted
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// Namespace is set for what is in another one than the installation.
+	Namespace string `json:"namespace,omitempty"`
+	Change    string `json:"change"` // created, configured, adopted, unchanged or deleted
 	// Fields are what is different afterwards, for configured and adopted.
 	Fields []FieldChange `json:"fields,omitempty"`
 	// Foreign are entries of lists that somebody added by hand: dindctl leaves
@@ -41,8 +44,48 @@ func NewObjectChange(a cluster.Applied) ObjectChange {
 	return change
 }
 
-// Ref is how kubectl names the object.
-func (c ObjectChange) Ref() string { return strings.ToLower(c.Kind) + "/" + c.Name }
+// changes gives outcomes of applying in the terms of results.
+func (i Instance) changes(applied []cluster.Applied) []ObjectChange {
+	changes := make([]ObjectChange, len(applied))
+	for n, a := range applied {
+		changes[n] = NewObjectChange(a)
+		changes[n].Namespace = i.elsewhere(a.Ref)
+	}
+	return changes
+}
+
+// elsewhere is the object's namespace where it is not the installation's.
+func (i Instance) elsewhere(ref cluster.Ref) string {
+	if ref.Namespace == i.Cluster.Namespace {
+		return ""
+	}
+	return ref.Namespace
+}
+
+// add adds what was done. Of what is there from an earlier try and is as it
+// should be now, the earlier change counts.
+func (o *Installation) add(changes []ObjectChange) {
+	for _, change := range changes {
+		earlier := slices.IndexFunc(o.Objects, func(c ObjectChange) bool {
+			return c.Kind == change.Kind && c.Name == change.Name && c.Namespace == change.Namespace
+		})
+		switch {
+		case earlier < 0:
+			o.Objects = append(o.Objects, change)
+		case change.Change != string(cluster.Unchanged):
+			o.Objects[earlier] = change
+		}
+	}
+}
+
+// Ref is how kubectl names the object, with the namespace of one elsewhere.
+func (c ObjectChange) Ref() string {
+	ref := strings.ToLower(c.Kind) + "/" + c.Name
+	if c.Namespace != "" {
+		ref += " in namespace " + c.Namespace
+	}
+	return ref
+}
 
 // widest is how much of a value is shown in a line.
 const widest = 100
@@ -83,10 +126,12 @@ func shown(value any) string {
 // is worth a line of its own; of an adopted object, where most fields differ,
 // and of what somebody else added there is one.
 func (i Instance) tell(a cluster.Applied, update func(string)) {
-	update(a.Ref.String() + " " + string(a.Change))
-	for _, field := range NewObjectChange(a).Fields {
-		line := a.Ref.String() + " " + field.String()
-		if a.Change == cluster.Configured {
+	change := i.changes([]cluster.Applied{a})[0]
+	update(change.Ref() + " " + change.Change)
+	for _, field := range change.Fields {
+		line := change.Ref() + " " + field.String()
+		// That certificates are new has been told, with the reason.
+		if a.Change == cluster.Configured && a.Ref.Kind != "Secret" {
 			progress.Inform(i.Observer, line)
 		} else {
 			update(line)

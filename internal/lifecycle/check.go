@@ -82,6 +82,7 @@ func preflight() []check {
 		{"pod admission", checkAdmission},
 		{"storage class", checkStorageClass},
 		{"node", checkNode},
+		{"allowed namespaces", checkCopies},
 	}
 }
 
@@ -110,7 +111,7 @@ func (i Instance) Check(ctx context.Context, options dind.Options, how InstallOp
 	}
 	input.found = found
 	if options.ExistingClaim == "" || found.Claim != nil {
-		if input.objects, err = dind.Build(options, dind.Live{Claim: found.Claim, Deployment: found.Deployment}); err != nil {
+		if input.objects, err = dind.Build(options, dind.Live{Claim: found.Claim, Deployment: found.Deployment, Service: found.Service}); err != nil {
 			return outcome, err
 		}
 	}

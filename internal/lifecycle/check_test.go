@@ -218,6 +218,7 @@ func TestRolesSuffice(t *testing.T) {
 		{"defaults", nil, InstallOptions{}, nil},
 		{"a namespace to make", nil, InstallOptions{CreateNamespace: true}, nil},
 		{"a local volume", local, InstallOptions{}, []runtime.Object{&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}}},
+		{"TLS for other namespaces", secureFor("jobs", "more"), InstallOptions{}, nil},
 		{"without clean-up and policy", func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }, InstallOptions{}, nil},
 	}
 	for _, test := range tests {
@@ -255,10 +256,15 @@ func TestRolesSuffice(t *testing.T) {
 					continue // granted to everybody
 				}
 				rules := role.Rules
-				if action.GetNamespace() == "" {
+				if action.GetNamespace() != "ci" {
 					rules = nil
-					if clusterRole != nil {
-						rules = clusterRole.Rules
+				}
+				if action.GetNamespace() == "" && clusterRole != nil {
+					rules = clusterRole.Rules
+				}
+				for _, copies := range CopyRoles(o) {
+					if copies.Namespace == action.GetNamespace() {
+						rules = copies.Rules
 					}
 				}
 				if !slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {

@@ -44,8 +44,11 @@ func checkPermissions(ctx context.Context, in checkInput) []CheckResult {
 	var results []CheckResult
 	for _, p := range missing {
 		where := "in namespace " + in.Cluster.Namespace
-		if p.ClusterScoped {
+		switch {
+		case p.ClusterScoped:
 			where = "in the cluster"
+		case p.Namespace != "":
+			where = "in namespace " + p.Namespace
 		}
 		if purpose := optional[p]; purpose != "" {
 			results = append(results, warning("", "may not %s %s: goes without %s", p, where, purpose)...)

@@ -26,11 +26,12 @@ func (i Instance) rehearse(ctx context.Context, p prepared, how InstallOptions, 
 		update("working out what would change")
 		applied, err := i.foresee(ctx, p.plan, how)
 		for _, a := range applied {
-			outcome.Objects = append(outcome.Objects, NewObjectChange(a))
 			i.warnOfStrays(a)
 		}
-		for _, item := range unwanted(p.found, p.wanted) {
-			outcome.Objects = append(outcome.Objects, ObjectChange{Kind: item.Ref.Kind, Name: item.Ref.Name, Change: changeDeleted})
+		outcome.add(i.changes(applied))
+		left := unwanted(p.found, p.wanted)
+		for _, item := range append(left.copies, left.rest...) {
+			outcome.add(i.deletions([]cluster.Ref{item.Ref}))
 		}
 		update(summary(outcome.Objects) + "; nothing was changed")
 		if err == nil && replacesPod(applied) {

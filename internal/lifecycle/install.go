@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/dindctl/dindctl/internal/certs"
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
@@ -21,8 +22,12 @@ type InstallOptions struct {
 	Adopt bool
 	// WhenIdle waits, before a pod is restarted, until nothing runs in it.
 	WhenIdle bool
+	// RotateCertificates makes new certificates under a new authority.
+	RotateCertificates bool
 	// DryRun changes nothing and says what would be changed.
 	DryRun DryRun
+	// raced is set for the second try, after another install was quicker.
+	raced bool
 }
 
 // Installation is the outcome of Install.
@@ -77,6 +82,11 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 		return err
 	}
 	applied, err := i.apply(ctx, p, how, outcome)
+	if cluster.Raced(err) && !how.raced {
+		progress.Inform(i.Observer, "another install makes certificates at the same moment: looking again")
+		how.raced, how.RotateCertificates = true, false
+		return i.install(ctx, options, how, outcome)
+	}
 	if err != nil || how.NoWait {
 		return err
 	}
@@ -108,7 +118,22 @@ func (i Instance) prepare(ctx context.Context, options dind.Options, how Install
 		if options.ExistingClaim != "" && p.found.Claim == nil {
 			return &ClaimMissingError{Namespace: i.Cluster.Namespace, Claim: options.ExistingClaim}
 		}
-		live := dind.Live{Claim: p.found.Claim, Deployment: p.found.Deployment}
+		live := dind.Live{Claim: p.found.Claim, Deployment: p.found.Deployment, Service: p.found.Service}
+		var renewal certs.Renewal
+		if options.TLS || options.NoTLS {
+			if err := i.findSecrets(ctx, &p.found); err != nil {
+				return err
+			}
+			if unread := i.findCopies(ctx, &p.found, copied(options)); len(unread) > 0 {
+				return unread[0]
+			}
+		}
+		if options.TLS {
+			if renewal, err = i.certificates(p.found, how.RotateCertificates); err != nil {
+				return err
+			}
+			live.Certificates = dind.Certificates(renewal.Set)
+		}
 		if live.Class, err = i.growthClass(ctx, options, p.found); err != nil {
 			return err
 		}
@@ -120,6 +145,7 @@ func (i Instance) prepare(ctx context.Context, options dind.Options, how Install
 		if p.plan, err = cluster.NewPlan(p.wanted, lookup(p.found), how.Adopt); err != nil {
 			return i.withPreviews(ctx, err, p)
 		}
+		i.tellOfTLS(p.found, options, renewal)
 		update(i.place() + ": " + p.plan.Summary())
 		if p.plan.Empty() || how.SkipPreflight || how.DryRun == DryRunClient {
 			return nil
@@ -141,15 +167,19 @@ func (i Instance) apply(ctx context.Context, p prepared, how InstallOptions, out
 				progress.Inform(i.Observer, fmt.Sprintf("namespace %s created", i.Cluster.Namespace))
 			}
 		}
-		applied, err = p.plan.Apply(ctx, func(a cluster.Applied) { i.tell(a, update) })
-		for _, a := range applied {
-			outcome.Objects = append(outcome.Objects, NewObjectChange(a))
-		}
+		// Before the Secret that says where they are.
+		removed, err := i.removeItems(ctx, unwanted(p.found, p.wanted).copies)
+		outcome.add(removed)
 		if err != nil {
 			return err
 		}
-		removed, err := i.removeUnwanted(ctx, p.found, p.wanted)
-		outcome.Objects = append(outcome.Objects, removed...)
+		applied, err = p.plan.Apply(ctx, func(a cluster.Applied) { i.tell(a, update) })
+		outcome.add(i.changes(applied))
+		if err != nil {
+			return err
+		}
+		removed, err = i.removeItems(ctx, unwanted(p.found, p.wanted).rest)
+		outcome.add(removed)
 		update(summary(outcome.Objects))
 		if err != nil {
 			return err
@@ -177,6 +207,9 @@ func (i Instance) installNames(options dind.Options) cluster.Names {
 	if options.LocalPath != "" {
 		names.PersistentVolume = dind.VolumeObjectName(i.Cluster.Namespace, i.Name)
 		names.StorageClass = dind.LocalStorageClass
+	}
+	if options.TLS {
+		names.ServerSecret, names.ClientSecret = dind.ServerSecretName(i.Name), dind.ClientSecretName(i.Name)
 	}
 	return names
 }

@@ -258,7 +258,7 @@ func TestInstallNeverRemovesStorage(t *testing.T) {
 	if found.Claim == nil || !cluster.Owned(found.Claim) {
 		t.Fatal("no claim to be spared")
 	}
-	if _, err := w.removeUnwanted(t.Context(), found, nil); err != nil {
+	if _, err := w.removeItems(t.Context(), unwanted(found, nil).rest); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies"}, w.writes()); diff != "" {

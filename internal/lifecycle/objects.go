@@ -46,7 +46,11 @@ func (i Instance) desired(o dind.Objects) []cluster.Desired {
 	if o.Claim != nil {
 		wanted = append(wanted, i.Cluster.PersistentVolumeClaim(o.Claim))
 	}
-	wanted = append(wanted, i.Cluster.ConfigMap(o.Config), i.Cluster.Deployment(o.Deployment), i.Cluster.Service(o.Service))
+	wanted = append(wanted, i.Cluster.ConfigMap(o.Config))
+	for _, secret := range o.Secrets {
+		wanted = append(wanted, i.Cluster.Secret(secret))
+	}
+	wanted = append(wanted, i.Cluster.Deployment(o.Deployment), i.Cluster.Service(o.Service))
 	if o.CronJob != nil {
 		wanted = append(wanted, i.Cluster.CronJob(o.CronJob))
 	}
@@ -56,32 +60,42 @@ func (i Instance) desired(o dind.Objects) []cluster.Desired {
 	return wanted
 }
 
-// unwanted are what an earlier installation with other options made and this
-// one does not want. Only the clean-up and the policy ever are; storage is never
-// touched here, whatever the options say.
-func unwanted(found cluster.Inventory, wanted []cluster.Desired) []cluster.Item {
+// leftovers are what an earlier installation with other options made and this
+// one does not want.
+type leftovers struct{ copies, rest []cluster.Item }
+
+// unwanted finds the leftovers. Only the clean-up, the policy and what belongs to
+// TLS ever are; storage is never touched here, whatever the options say.
+func unwanted(found cluster.Inventory, wanted []cluster.Desired) leftovers {
 	keep := map[cluster.Ref]bool{}
 	for _, want := range wanted {
 		keep[want.Ref] = true
 	}
-	var items []cluster.Item
+	var left leftovers
 	for _, item := range found.Items() {
-		optional := item.Ref.Kind == "CronJob" || item.Ref.Kind == "NetworkPolicy"
-		if optional && !keep[item.Ref] && cluster.Owned(item.Object) {
-			items = append(items, item)
+		switch {
+		case keep[item.Ref] || !cluster.Owned(item.Object):
+		case item.Ref.Kind == "Secret" && item.Object.GetLabels()[dind.HomeLabel] != "":
+			left.copies = append(left.copies, item)
+		case item.Ref.Kind == "CronJob", item.Ref.Kind == "NetworkPolicy", item.Ref.Kind == "Secret":
+			left.rest = append(left.rest, item)
 		}
 	}
-	return items
+	return left
 }
 
-// removeUnwanted deletes what is not wanted any more.
-func (i Instance) removeUnwanted(ctx context.Context, found cluster.Inventory, wanted []cluster.Desired) ([]ObjectChange, error) {
-	gone, err := i.deleteAll(ctx, unwanted(found, wanted))
+// removeItems deletes what is not wanted any more.
+func (i Instance) removeItems(ctx context.Context, items []cluster.Item) ([]ObjectChange, error) {
+	gone, err := i.deleteAll(ctx, items)
+	return i.deletions(gone), err
+}
+
+func (i Instance) deletions(refs []cluster.Ref) []ObjectChange {
 	var changes []ObjectChange
-	for _, ref := range gone {
-		changes = append(changes, ObjectChange{Kind: ref.Kind, Name: ref.Name, Change: changeDeleted})
+	for _, ref := range refs {
+		changes = append(changes, ObjectChange{Kind: ref.Kind, Name: ref.Name, Namespace: i.elsewhere(ref), Change: changeDeleted})
 	}
-	return changes, err
+	return changes
 }
 
 // growthClass is the class of a claim whose size is given, to know whether it

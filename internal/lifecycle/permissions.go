@@ -42,6 +42,10 @@ func grants() []grant {
 		{resource: "persistentvolumeclaims", verbs: object},
 		{resource: "configmaps", verbs: object},
 		{resource: "services", verbs: object},
+		{
+			resource: "secrets", verbs: secretVerbs(), otherwise: nil,
+			wanted: func(o dind.Options, _ InstallOptions) bool { return o.TLS || o.NoTLS },
+		},
 		{group: "apps", resource: "deployments", verbs: object},
 		{
 			group: "batch", resource: "cronjobs", verbs: object, otherwise: former,
@@ -90,5 +94,14 @@ func permissions(o dind.Options, how InstallOptions) (needed []cluster.Permissio
 			}
 		}
 	}
+	for _, namespace := range copied(o) {
+		for _, verb := range secretVerbs() {
+			needed = append(needed, cluster.Permission{Verb: verb, Resource: "secrets", Namespace: namespace})
+		}
+	}
 	return needed, optional
 }
+
+// secretVerbs are what certificates take, in the namespace of the installation
+// and in those that have a copy of the clients'.
+func secretVerbs() []string { return []string{"get", "create", "patch", "delete"} }

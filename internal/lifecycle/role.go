@@ -10,6 +10,20 @@ import (
 // roleName is what the printed Role and ClusterRole are called.
 const roleName = "dindctl"
 
+// CopyRoles gives the Roles for the other namespaces that get a copy of the
+// clients' certificates.
+func CopyRoles(o dind.Options) []*rbacv1.Role {
+	var roles []*rbacv1.Role
+	for _, namespace := range copied(o) {
+		roles = append(roles, &rbacv1.Role{
+			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
+			ObjectMeta: metav1.ObjectMeta{Name: roleName, Namespace: namespace},
+			Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: secretVerbs()}},
+		})
+	}
+	return roles
+}
+
 // Roles gives the smallest Role that runs all of dindctl's commands in the
 // namespace with these options, and the ClusterRole for what has no namespace;
 // nil where that needs none.

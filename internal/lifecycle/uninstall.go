@@ -16,6 +16,7 @@ import (
 // has been changed yet.
 type Removal struct {
 	name, namespace string
+	copies, secrets []cluster.Item // of TLS; copies are in other namespaces
 	workload        []cluster.Item // daemon, clean-up and what leads to them
 	storage         []cluster.Item // in the order in which it goes
 	kept            []KeptObject
@@ -33,13 +34,16 @@ type Uninstallation struct {
 type RemovedObject struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"`
+	// Namespace is set for what is in another one than the installation.
+	Namespace string `json:"namespace,omitempty"`
 }
 
 // KeptObject is one object that stays, and why.
 type KeptObject struct {
-	Kind   string `json:"kind"`
-	Name   string `json:"name"`
-	Reason string `json:"reason"`
+	Kind      string `json:"kind"`
+	Name      string `json:"name"`
+	Namespace string `json:"namespace,omitempty"`
+	Reason    string `json:"reason"`
 }
 
 // PlanRemoval decides what uninstalling removes: only what carries dindctl's
@@ -51,8 +55,17 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 	if err == nil && deleteData && found.Claim == nil {
 		err = i.findLocalStorage(ctx, &found)
 	}
+	if err == nil && dind.ServesTLS(found.Deployment, found.Service) {
+		err = i.findSecrets(ctx, &found)
+	}
 	if err != nil {
 		return removal, err
+	}
+	for _, unread := range i.findCopies(ctx, &found, nil) {
+		if !apierrors.IsForbidden(unread) {
+			return removal, unread
+		}
+		removal.keep(unread.Ref, "may not be read; who may can remove it there")
 	}
 	shared := ""
 	if deleteData && found.StorageClass != nil {
@@ -70,6 +83,12 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 			removal.keep(item.Ref, shared)
 		case !cluster.Owned(item.Object):
 			removal.keep(item.Ref, "not made by dindctl")
+		case item.Ref.Kind == "Secret" && !i.ours(item.Object):
+			removal.keep(item.Ref, "belongs to another installation of this name")
+		case item.Ref.Kind == "Secret" && i.elsewhere(item.Ref) != "":
+			removal.copies = append(removal.copies, item)
+		case item.Ref.Kind == "Secret":
+			removal.secrets = append(removal.secrets, item)
 		case storage && !deleteData:
 			removal.keep(item.Ref, "holds the cache; --delete-data removes it")
 		case storage:
@@ -120,7 +139,11 @@ func (i Instance) classInUse(ctx context.Context, found cluster.Inventory) strin
 }
 
 func (r *Removal) keep(ref cluster.Ref, reason string) {
-	r.kept = append(r.kept, KeptObject{ref.Kind, ref.Name, reason})
+	kept := KeptObject{Kind: ref.Kind, Name: ref.Name, Reason: reason}
+	if ref.Kind == "Secret" && ref.Namespace != r.namespace {
+		kept.Namespace = ref.Namespace
+	}
+	r.kept = append(r.kept, kept)
 }
 
 // storageOrder is in which order storage goes; 0 for what is not storage.
@@ -139,13 +162,22 @@ func storageOrder(kind string) int {
 // Outcome is what the removal would come to.
 func (r Removal) Outcome() Uninstallation {
 	outcome := Uninstallation{Name: r.name, Namespace: r.namespace, Removed: []RemovedObject{}, Kept: []KeptObject{}}
-	for _, items := range [][]cluster.Item{r.workload, r.storage} {
+	for _, items := range [][]cluster.Item{r.copies, r.secrets, r.workload, r.storage} {
 		for _, item := range items {
-			outcome.Removed = append(outcome.Removed, RemovedObject{item.Ref.Kind, item.Ref.Name})
+			outcome.removed(item.Ref)
 		}
 	}
 	outcome.Kept = append(outcome.Kept, r.kept...)
 	return outcome
+}
+
+// removed notes an object that is gone.
+func (u *Uninstallation) removed(ref cluster.Ref) {
+	object := RemovedObject{Kind: ref.Kind, Name: ref.Name}
+	if ref.Kind == "Secret" && ref.Namespace != u.Namespace {
+		object.Namespace = ref.Namespace
+	}
+	u.Removed = append(u.Removed, object)
 }
 
 // DeletesData tells whether the removal would delete the cache.
@@ -157,6 +189,14 @@ func (r Removal) DeletesData() bool { return len(r.storage) > 0 }
 func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error) {
 	outcome := r.Outcome()
 	outcome.Removed = []RemovedObject{}
+	// The Deployment tells that there are Secrets, and one of them where the
+	// copies are: in this order, whatever is left can be found.
+	if err := i.remove(ctx, "Copies", r.copies, &outcome); err != nil {
+		return outcome, err
+	}
+	if err := i.remove(ctx, "Secrets", r.secrets, &outcome); err != nil {
+		return outcome, err
+	}
 	if err := i.remove(ctx, "Objects", r.workload, &outcome); err != nil {
 		return outcome, err
 	}
@@ -216,7 +256,7 @@ func (i Instance) remove(ctx context.Context, step string, items []cluster.Item,
 		update(fmt.Sprintf("removing %d", len(items)))
 		gone, err := i.deleteAll(ctx, items)
 		for _, ref := range gone {
-			outcome.Removed = append(outcome.Removed, RemovedObject{ref.Kind, ref.Name})
+			outcome.removed(ref)
 		}
 		if err == nil {
 			update(fmt.Sprintf("%d removed", len(items)))

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -77,10 +78,11 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
 		}),
-		Engine: func(_ context.Context, _ *cluster.Cluster, pod string, _ *tls.Config) (Engine, error) {
+		Engine: func(_ context.Context, _ *cluster.Cluster, pod string, credentials *tls.Config) (Engine, error) {
 			w.engine.mu.Lock()
 			defer w.engine.mu.Unlock()
 			w.engine.asked = append(w.engine.asked, pod)
+			w.engine.credentials = credentials
 			return w.engine, w.engine.refuse
 		},
 		Now: func() time.Time { return noon },
@@ -197,7 +199,7 @@ func podOf(d *appsv1.Deployment) *corev1.Pod {
 			Name: d.Name + "-abc-1", Namespace: d.Namespace, UID: "pod", Labels: labels,
 			OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", Name: d.Name + "-abc", Controller: new(true)}},
 		},
-		Spec: corev1.PodSpec{NodeName: "node-1", Containers: []corev1.Container{{Image: "docker:29.7.2-dind"}}},
+		Spec: corev1.PodSpec{NodeName: "node-1", Containers: []corev1.Container{{Image: "docker:29.7.2-dind", Env: envOf(d)}}},
 		Status: corev1.PodStatus{
 			Phase:      corev1.PodRunning,
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
@@ -206,6 +208,14 @@ func podOf(d *appsv1.Deployment) *corev1.Pod {
 			}},
 		},
 	}
+}
+
+// envOf is the environment of a Deployment's first container.
+func envOf(d *appsv1.Deployment) []corev1.EnvVar {
+	if len(d.Spec.Template.Spec.Containers) == 0 {
+		return nil
+	}
+	return d.Spec.Template.Spec.Containers[0].Env
 }
 
 // endpointOf says that the Service leads to the Deployment's pod.
@@ -377,6 +387,11 @@ func (w *world) checkSteps(t *testing.T) {
 	}
 }
 
+// verifyWith are the options of a daemon that lets clients in by these authorities.
+func verifyWith(authorities *x509.CertPool) x509.VerifyOptions {
+	return x509.VerifyOptions{Roots: authorities, CurrentTime: noon, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+}
+
 // engine is a daemon. Its mutex is for use from several goroutines.
 type engine struct {
 	refuse, infoErr, usageErr error
@@ -387,9 +402,11 @@ type engine struct {
 	endless bool
 	lost    error
 
-	mu     sync.Mutex
-	asked  []string // names of pods
-	closed int
+	mu    sync.Mutex
+	asked []string // names of pods
+	// credentials are the last that somebody came with.
+	credentials *tls.Config
+	closed      int
 }
 
 func (e *engine) Info(context.Context) (daemon.Info, error) {

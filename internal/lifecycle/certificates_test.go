@@ -1,0 +1,363 @@
+package lifecycle
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/certs"
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+var secrets = corev1.SchemeGroupVersion.WithResource("secrets")
+
+func secure(o *dind.Options) { o.TLS = true }
+
+// secureFor is TLS with jobs in other namespaces, too.
+func secureFor(namespaces ...string) func(*dind.Options) {
+	return func(o *dind.Options) { o.TLS, o.AllowNamespaces = true, namespaces }
+}
+
+// secret is what the world holds under a name; nil where there is none.
+func (w *world) secret(namespace, name string) *corev1.Secret {
+	found, err := w.Tracker().Get(secrets, namespace, name)
+	if err != nil {
+		return nil
+	}
+	return found.(*corev1.Secret)
+}
+
+func TestInstallWithTLS(t *testing.T) {
+	w := newWorld(t)
+	outcome := w.install(t, options(secureFor("jobs")))
+	if outcome.DockerHost != "tcp://d.ci.svc:2376" || outcome.Variables["DOCKER_TLS_VERIFY"] != "1" {
+		t.Errorf("got %s, %v", outcome.DockerHost, outcome.Variables)
+	}
+	client := w.secret("ci", "d-client-tls")
+	if diff := cmp.Diff(client.Data, w.secret("jobs", "d-client-tls").Data); diff != "" {
+		t.Error("the copy differs")
+	}
+	live := certs.Set{Server: w.secret("ci", "d-server-tls").Data, Client: client.Data}
+	if again, err := certs.Renew(live, certificateWish("ci", "d", noon)); err != nil || again.Changed() {
+		t.Errorf("the Secrets hold something else: %+v, %v", again, err)
+	}
+	credentials := w.engine.credentials
+	if credentials == nil || credentials.ServerName != "d.ci.svc" || len(credentials.Certificates) != 1 {
+		t.Fatalf("the daemon was asked with %+v", credentials)
+	}
+	if _, err := credentials.Certificates[0].Leaf.Verify(verifyWith(credentials.RootCAs)); err != nil {
+		t.Errorf("the certificate that the daemon was asked with: %v", err)
+	}
+
+	w.forget()
+	w.install(t, options(secureFor("jobs")))
+	if writes := w.writes(); len(writes) > 0 {
+		t.Errorf("a second install sends %q", writes)
+	}
+}
+
+func TestPlainInstallAsksForNoSecret(t *testing.T) {
+	w := installedWorld(t, nil)
+	w.forget()
+	w.install(t, options(nil))
+	if slices.Contains(w.requests(), "get secrets") || w.engine.credentials != nil {
+		t.Errorf("sent %q", w.requests())
+	}
+}
+
+func TestTLSIsSwitched(t *testing.T) {
+	w := installedWorld(t, nil)
+	w.install(t, options(secureFor("jobs")))
+	if !slices.ContainsFunc(w.told(), func(line string) bool { return strings.Contains(line, "TLS is switched on") }) {
+		t.Errorf("told %q", w.told())
+	}
+	var problems dind.Problems
+	if _, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true}); !errors.As(err, &problems) || problems[0].Option != "--tls" {
+		t.Errorf("left out: %v", err)
+	}
+	if w.secret("ci", "d-client-tls") == nil {
+		t.Fatal("the refused install removed a Secret")
+	}
+	w.forget()
+	outcome := w.install(t, options(func(o *dind.Options) { o.NoTLS = true }))
+	if !slices.ContainsFunc(w.told(), func(line string) bool { return strings.Contains(line, "TLS is switched off") }) {
+		t.Errorf("told %q", w.told())
+	}
+	var gone []string
+	for _, object := range outcome.Objects {
+		if object.Change == changeDeleted {
+			gone = append(gone, object.Ref())
+		}
+	}
+	if diff := cmp.Diff([]string{"secret/d-client-tls in namespace jobs", "secret/d-server-tls", "secret/d-client-tls"}, gone); diff != "" {
+		t.Error(diff)
+	}
+	if w.secret("jobs", "d-client-tls") != nil || w.secret("ci", "d-server-tls") != nil {
+		t.Error("a Secret is left")
+	}
+}
+
+func TestCopiesFollowTheAllowedNamespaces(t *testing.T) {
+	w := installedWorld(t, secureFor("jobs", "more"))
+	w.install(t, options(secureFor("more", "others")))
+	for namespace, want := range map[string]bool{"jobs": false, "more": true, "others": true} {
+		if got := w.secret(namespace, "d-client-tls") != nil; got != want {
+			t.Errorf("a copy in %s: %v", namespace, got)
+		}
+	}
+	// Gone before the Secret forgets where it was.
+	sent := w.requests("delete", "patch")
+	if slices.Index(sent, "delete secrets") > slices.Index(sent, "patch secrets") {
+		t.Errorf("in this order: %q", sent)
+	}
+}
+
+func TestCertificatesAreRenewed(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		days   int
+		rotate bool
+		want   []string
+		told   string
+	}{
+		{"young", 200, false, nil, ""},
+		{"two thirds of the life are over", 300, false, []string{"patch deployments", "patch secrets", "patch secrets"}, "less than a third"},
+		{"asked for", 0, true, []string{"patch deployments", "patch secrets", "patch secrets"}, "go on"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := installedWorld(t, secure)
+			w.Now = func() time.Time { return noon.AddDate(0, 0, test.days) }
+			if _, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true, RotateCertificates: test.rotate}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, w.writes()); diff != "" {
+				t.Error(diff)
+			}
+			if told := strings.Join(w.told(), "\n"); !strings.Contains(told, test.told) {
+				t.Errorf("told %s", told)
+			}
+		})
+	}
+}
+
+// Two first installs at once must end with one authority, not with the daemon of
+// one and the clients of the other.
+func TestTwoInstallsMakeCertificates(t *testing.T) {
+	theirs, err := NewCertificates("ci", "d", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	raced := false
+	w.PrependReactor("create", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
+		if raced {
+			return false, nil, nil
+		}
+		raced = true
+		ours := map[string]string{dind.ManagedByLabel: dind.ManagedByValue, dind.InstanceLabel: "d"}
+		w.add(&corev1.Secret{ObjectMeta: madeBy("d-server-tls", ours), Data: theirs.Server}, &corev1.Secret{ObjectMeta: madeBy("d-client-tls", ours), Data: theirs.Client})
+		return true, nil, apierrors.NewAlreadyExists(secrets.GroupResource(), "d-server-tls")
+	})
+	// To rotate what the other one has just made would shut out its jobs.
+	if _, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true, RotateCertificates: true}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]map[string][]byte{"d-server-tls": theirs.Server, "d-client-tls": theirs.Client} {
+		if diff := cmp.Diff(want, w.secret("ci", name).Data); diff != "" {
+			t.Errorf("%s is not the first one's", name)
+		}
+	}
+}
+
+func madeBy(name string, labels map[string]string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, Namespace: "ci", Labels: labels, ResourceVersion: "1", UID: "theirs"}
+}
+
+func TestForeignSecretsAreLeftAlone(t *testing.T) {
+	for name, labels := range map[string]map[string]string{
+		"by hand":                            {},
+		"a copy for another's jobs":          {dind.ManagedByLabel: dind.ManagedByValue, dind.InstanceLabel: "d", dind.HomeLabel: "elsewhere"},
+		"of an installation of another name": {dind.ManagedByLabel: dind.ManagedByValue, dind.InstanceLabel: "e"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, &corev1.Secret{ObjectMeta: madeBy("d-client-tls", labels), Data: map[string][]byte{"key.pem": []byte("theirs")}})
+			_, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true})
+			var foreign *cluster.NotOwnedError
+			if !errors.As(err, &foreign) || len(w.writes()) > 0 {
+				t.Errorf("got %v, sent %q", err, w.writes())
+			}
+		})
+	}
+}
+
+// No private key is ever told, whatever is done.
+func TestKeysAreNotTold(t *testing.T) {
+	w := newWorld(t)
+	results := []any{w.install(t, options(secureFor("jobs")))}
+	remember := func() (keys []string) {
+		for _, secret := range []*corev1.Secret{w.secret("ci", "d-server-tls"), w.secret("ci", "d-client-tls")} {
+			for _, name := range []string{"key.pem", "ca-key.pem"} {
+				if key, has := secret.Data[name]; has {
+					// A line of it, and as it would be in JSON.
+					keys = append(keys, strings.Split(string(key), "\n")[1])
+					encoded, _ := json.Marshal(key)
+					keys = append(keys, string(encoded[1:40]))
+				}
+			}
+		}
+		return keys
+	}
+	keys := remember()
+	for _, how := range []InstallOptions{{DryRun: DryRunClient}, {DryRun: DryRunServer}, {}, {DryRun: DryRunServer}} {
+		how.SkipPreflight, how.RotateCertificates = true, true
+		outcome, err := w.Install(t.Context(), options(secure), how)
+		if err != nil {
+			t.Fatal(err)
+		}
+		results = append(results, outcome)
+	}
+	keys = append(keys, remember()...)
+	change(t, w, secrets, "d-server-tls", func(s *corev1.Secret) { s.Labels = nil })
+	_, err := w.Install(t.Context(), options(secure), InstallOptions{})
+	var foreign *cluster.NotOwnedError
+	if !errors.As(err, &foreign) || len(foreign.Previews) == 0 {
+		t.Fatalf("got %v", err)
+	}
+	for _, preview := range foreign.Previews {
+		results = append(results, NewObjectChange(preview))
+	}
+	encoded, err := json.Marshal(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mu.Lock()
+	told := string(encoded) + fmt.Sprint(w.events)
+	w.mu.Unlock()
+	for _, key := range keys {
+		if strings.Contains(told, key) {
+			t.Error("a key was told")
+		}
+	}
+	if !strings.Contains(told, "data.key.pem") || len(keys) != 12 {
+		t.Errorf("that a key changed is not told, or no key was looked for (%d)", len(keys))
+	}
+}
+
+func TestUninstallWithTLS(t *testing.T) {
+	w := installedWorld(t, secureFor("jobs"))
+	planned, err := w.PlanRemoval(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.forget()
+	outcome, err := w.Remove(t.Context(), planned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append([]string{"- Secret d-client-tls", "- Secret d-client-tls", "- Secret d-server-tls"}, workload...)
+	want = append(want, "= PersistentVolumeClaim d-data: "+holdsTheCache)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, spell(outcome)); diff != "" {
+		t.Error(diff)
+	}
+	if outcome.Removed[0].Namespace != "jobs" {
+		t.Errorf("the copy is not the first to go: %+v", outcome.Removed)
+	}
+}
+
+// The Deployment tells the next uninstall that there are Secrets to remove.
+func TestUninstallKeepsTheDeploymentWhileThereAreSecrets(t *testing.T) {
+	w := installedWorld(t, secure)
+	planned, err := w.PlanRemoval(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse(w, "delete", "secrets")
+	if _, err := w.Remove(t.Context(), planned); !apierrors.IsForbidden(err) {
+		t.Errorf("got %v", err)
+	}
+	if sent := w.requests("delete"); slices.Contains(sent, "delete deployments") {
+		t.Errorf("sent %q", sent)
+	}
+}
+
+func TestUninstallLeavesAnothersCopy(t *testing.T) {
+	w := installedWorld(t, secure)
+	change(t, w, secrets, "d-client-tls", func(s *corev1.Secret) { s.Labels[dind.HomeLabel] = "elsewhere" })
+	planned, err := w.PlanRemoval(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := spell(planned.Outcome()); !slices.Contains(lines, "= Secret d-client-tls: belongs to another installation of this name") {
+		t.Errorf("got %q", lines)
+	}
+}
+
+func TestPermissionsForCopies(t *testing.T) {
+	needed, _ := permissions(options(secureFor("jobs", "ci")), InstallOptions{})
+	var got []string
+	for _, p := range needed {
+		if p.Resource == "secrets" {
+			got = append(got, p.Namespace+" "+p.String())
+		}
+	}
+	want := []string{
+		" get secrets", " create secrets", " patch secrets", " delete secrets",
+		"jobs get secrets", "jobs create secrets", "jobs patch secrets", "jobs delete secrets",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if needed, _ := permissions(options(nil), InstallOptions{}); slices.ContainsFunc(needed, func(p cluster.Permission) bool { return p.Resource == "secrets" }) {
+		t.Error("without TLS, Secrets are asked for")
+	}
+}
+
+func TestUninstallLeavesCopiesItMayNotRead(t *testing.T) {
+	w := installedWorld(t, secureFor("jobs"))
+	w.PrependReactor("get", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
+		if action.GetNamespace() != "jobs" {
+			return false, nil, nil
+		}
+		return true, nil, apierrors.NewForbidden(secrets.GroupResource(), "d-client-tls", errors.New("no"))
+	})
+	planned, err := w.PlanRemoval(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := planned.Outcome().Kept
+	if !slices.ContainsFunc(kept, func(k KeptObject) bool { return k.Kind == "Secret" && k.Namespace == "jobs" }) {
+		t.Errorf("kept %+v", kept)
+	}
+}
+
+func TestNamespacesThatTakeNoCopy(t *testing.T) {
+	w := newWorld(t)
+	w.PrependReactor("create", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
+		if action.GetNamespace() != "nowhere" {
+			return true, action.(ktesting.CreateActionImpl).GetObject(), nil
+		}
+		return true, nil, apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "nowhere")
+	})
+	_, err := w.Install(t.Context(), options(secureFor("jobs", "nowhere")), InstallOptions{})
+	var failed *CheckFailedError
+	if !errors.As(err, &failed) || len(failed.Failed) != 1 || !strings.Contains(failed.Failed[0].Reason, "namespace nowhere does not exist") {
+		t.Fatalf("got %v", err)
+	}
+	if len(w.writes()) > 0 {
+		t.Errorf("sent %q", w.writes())
+	}
+}
