@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -36,8 +37,9 @@ const (
 	stalled     fault = "stall"
 	truncated   fault = "truncated"
 	slow        fault = "1 byte/s"
-	// expired is only a watch's, and a list's in pages.
-	expired fault = "410"
+	// Only watches expire, and only they can be asked for bookmarks.
+	expired     fault = "410"
+	noBookmarks fault = "no bookmarks"
 )
 
 // faults are those that may happen to any request.
@@ -66,9 +68,11 @@ type injector struct {
 	reverse, forgetful *httputil.ReverseProxy
 	closing            chan struct{}
 
-	mu      sync.Mutex
-	server  *http.Server
-	rule    rule
+	mu     sync.Mutex
+	server *http.Server
+	rule   rule
+	// watches end in good order after that long, if it is not 0.
+	watches time.Duration
 	asked   []string // method, path and query of each request
 	matched int
 	hit     int
@@ -148,6 +152,13 @@ func (p *injector) set(r rule) {
 	p.rule, p.asked, p.matched, p.hit = r, nil, 0, 0
 }
 
+// endWatches makes the server end every watch after that long, from now on.
+func (p *injector) endWatches(life time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watches = life
+}
+
 // requests gives what was asked since the rule was set, and how often the fault
 // happened.
 func (p *injector) requests() (asked []string, hit int) {
@@ -175,7 +186,7 @@ func (p *injector) next(r *http.Request) fault {
 func (p *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch fault := p.next(r); fault {
 	case "":
-		p.reverse.ServeHTTP(w, r)
+		p.pass(w, r)
 	case tooMany:
 		w.Header().Set("Retry-After", "1")
 		answer(w, http.StatusTooManyRequests, "TooManyRequests")
@@ -187,6 +198,11 @@ func (p *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "upstream request timeout", http.StatusGatewayTimeout)
 	case expired:
 		answer(w, http.StatusGone, "Expired")
+	case noBookmarks:
+		query := r.URL.Query()
+		query.Del("allowWatchBookmarks")
+		r.URL.RawQuery = query.Encode()
+		p.pass(w, r)
 	case refused:
 		p.restart()
 	case resetBefore:
@@ -202,6 +218,26 @@ func (p *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		panic("no such fault: " + fault)
 	}
+}
+
+// pass lets a request through.
+func (p *injector) pass(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	life := p.watches
+	p.mu.Unlock()
+	if life == 0 || r.URL.Query().Get("watch") != "true" {
+		p.reverse.ServeHTTP(w, r)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), life)
+	defer cancel()
+	defer func() {
+		// The ReverseProxy would abort the answer; a server ends it.
+		if fault := recover(); fault != nil && (fault != http.ErrAbortHandler || ctx.Err() == nil) {
+			panic(fault)
+		}
+	}()
+	p.reverse.ServeHTTP(w, r.WithContext(ctx))
 }
 
 var errCut = errors.New("cut off by the test")
