@@ -39,6 +39,9 @@ var env environment
 const baseImage = "busybox:1.37"
 
 func TestMain(m *testing.M) {
+	if line := os.Getenv(commandLine); line != "" {
+		os.Exit(beTheProgram(line))
+	}
 	flag.Parse()
 	os.Exit(run(m))
 }

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -34,7 +33,7 @@ func TestDaemonDies(t *testing.T) {
 
 	t.Run("the port-forward is cut", func(t *testing.T) {
 		p := newInjector(t)
-		p.set(rule{fault: truncated, nth: 1, request: regexp.MustCompile(`/portforward`)})
+		p.set(rule{fault: truncated, nth: 1, request: forward})
 		s := decode[status](t, succeed(t, i.command("status", "-o", "json", "--kubeconfig", p.kubeconfig)...))
 		if _, hit := p.requests(); hit != 1 || !s.Healthy || s.Daemon == nil {
 			t.Errorf("after %d cuts: %+v", hit, s)

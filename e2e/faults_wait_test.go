@@ -16,7 +16,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-var anyWatch = regexp.MustCompile(`[?&]watch=true`)
+var (
+	anyWatch = regexp.MustCompile(`[?&]watch=true`)
+	forward  = regexp.MustCompile(`/portforward`)
+)
 
 // However the API server treats those who watch: install sees the pod become
 // ready, and tells it as ever.

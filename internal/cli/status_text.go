@@ -114,7 +114,7 @@ func pruneLines(prune *lifecycle.Prune, now time.Time) []string {
 	}
 	last := "has not run yet"
 	if prune.LastRun != nil {
-		last = "last " + terminal.Ago(now.Sub(*prune.LastRun))
+		last = "last " + since(*prune.LastRun, now)
 		if prune.LastResult != nil {
 			last += ": " + *prune.LastResult
 		}
@@ -127,4 +127,15 @@ func pruneLines(prune *lifecycle.Prune, now time.Time) []string {
 		next = fmt.Sprintf("next %s (%s)", terminal.Ago(now.Sub(*prune.NextRun)), prune.NextRun.Format("Mon 2 Jan 15:04 MST"))
 	}
 	return []string{last, fmt.Sprintf("%s, schedule %q", next, prune.Schedule)}
+}
+
+// since says how long ago something happened. By a clock that is behind the
+// cluster's it has yet to happen: what the cluster says of the time is told then.
+func since(happened, now time.Time) string {
+	const tolerated = time.Minute
+	age := now.Sub(happened)
+	if age < -tolerated {
+		return happened.Format("Mon 2 Jan 15:04 MST") + " (the cluster's clock is ahead of this one)"
+	}
+	return terminal.Ago(max(age, 0))
 }

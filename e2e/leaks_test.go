@@ -1,0 +1,108 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"testing"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/rest"
+
+	"go.uber.org/goleak"
+
+	"github.com/dindctl/dindctl/internal/cli"
+	"github.com/dindctl/dindctl/internal/cluster"
+	streams "github.com/dindctl/dindctl/internal/terminal"
+)
+
+// commandLine is the variable by which a test binary knows that it is to be the
+// program, and what its command line is.
+const commandLine = "DINDCTL_E2E_COMMAND_LINE"
+
+// leaky is the exit code of a command that left something running.
+const leaky = 99
+
+// beTheProgram runs a command line and then looks for what it left running.
+func beTheProgram(line string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := cli.Run(ctx, append([]string{"dindctl"}, strings.Split(line, "\n")...), os.Getenv,
+		streams.Streams{In: strings.NewReader(""), Out: os.Stdout, Err: os.Stderr})
+	stop()
+	// Idle connections are kept for the next request by transports that live as
+	// long as the process. Those in use are not idle.
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	connected, err := cluster.Connect(cluster.Connection{})
+	if err == nil {
+		var transport http.RoundTripper
+		if transport, err = rest.TransportFor(connected.Config); err == nil {
+			utilnet.CloseIdleConnectionsFor(transport)
+		}
+	}
+	if err == nil {
+		err = goleak.Find()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return leaky
+	}
+	return code
+}
+
+// No command leaves a goroutine or a connection behind, whether it succeeds,
+// fails, runs out of time or is interrupted.
+func TestNothingIsLeftRunning(t *testing.T) {
+	t.Parallel()
+	i := inNewNamespace(t, nil)
+	p := newInjector(t)
+	run := func(t *testing.T, kubeconfig, until string, code int, line []string) {
+		t.Helper()
+		c := &command{Cmd: exec.Command(os.Args[0])}
+		c.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, commandLine+"="+strings.Join(line, "\n"))
+		c.Stdout, c.Stderr = &c.stdout, &c.stderr
+		c.start(t)
+		if until != "" {
+			eventually(t, until, func(context.Context) (bool, error) { return strings.Contains(c.stderr.String(), until), nil })
+			must(t, c.Process.Signal(os.Interrupt))
+		}
+		if r := c.wait(t); r.code != code {
+			t.Errorf("%v: exit code %d, want %d", line, r.code, code)
+		}
+	}
+	install := i.command("install", i.installOptions("-v")...)
+	for _, test := range []struct {
+		name  string
+		until string // interrupted when stderr has this
+		fault rule
+		code  int
+		line  []string
+	}{
+		{"nothing there", "", rule{}, notInstalled, i.command("status")},
+		{"interrupted", "Pod ...", rule{}, interrupted, install},
+		{"install", "", rule{}, done, install},
+		{"nothing to change", "", rule{}, done, install},
+		{"status", "", rule{}, done, i.command("status")},
+		{"out of time", "", rule{fault: stalled}, notReady, i.command("status", "--timeout", "2s")},
+		{"the daemon out of reach", "", rule{fault: unavailable, request: forward}, notReady, i.command("status")},
+		{"prune-now", "", rule{}, done, i.command("prune-now", "-v")},
+		{"uninstall", "", rule{}, done, i.command("uninstall")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.fault.fault == "" {
+				run(t, env.kubeconfig, test.until, test.code, test.line)
+			}
+			// Over HTTP/1.1 as well; what is there by now is the same.
+			if test.fault.fault != "" || test.until == "" && test.name != "uninstall" {
+				p.set(test.fault)
+				run(t, p.kubeconfig, test.until, test.code, test.line)
+				p.set(rule{})
+			}
+		})
+	}
+}

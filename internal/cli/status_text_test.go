@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dindctl/dindctl/internal/lifecycle"
+)
+
+// What has happened lies never in the future, however wrong the clock of the
+// machine is that shows it.
+func TestPruneLinesByAnotherClock(t *testing.T) {
+	run := noon.Add(-30 * time.Minute)
+	for _, test := range []struct {
+		name string
+		skew time.Duration
+		want string
+	}{
+		{"in step", 0, "last 30 min ago"},
+		{"an hour ahead", time.Hour, "last 90 min ago"},
+		{"an hour behind", -time.Hour, "last Sat 21 Nov 11:30 UTC (the cluster's clock is ahead of this one)"},
+		{"a little behind", -30*time.Minute - 5*time.Second, "last just now"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := pruneLines(&lifecycle.Prune{Schedule: "0 0 * * 0", LastRun: &run}, noon.Add(test.skew))
+			if diff := cmp.Diff(test.want, got[0]); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
