@@ -32,7 +32,7 @@ const leaky = 99
 // beTheProgram runs a command line and then looks for what it left running.
 func beTheProgram(line string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := cli.Run(ctx, append([]string{"dindctl"}, strings.Split(line, "\n")...), os.Getenv,
+	code := cli.Run(ctx, append([]string{"dindctl"}, strings.Split(line, "\n")...), os.LookupEnv,
 		streams.Streams{In: strings.NewReader(""), Out: os.Stdout, Err: os.Stderr})
 	stop()
 	// Idle connections are kept for the next request by transports that live as
