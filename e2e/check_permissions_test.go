@@ -109,6 +109,7 @@ func TestCheckPrintRole(t *testing.T) {
 		t.Errorf("status: healthy %v, daemon %v, disk %v, problems %+v", s.Healthy, s.Daemon, s.Disk, s.Problems)
 	}
 	as("prune-now")
+	as("verify")
 	as("env")
 	i.variables = variablesOf(t, succeed(t, i.command("install", append(user, "--env", "E2E=changed")...)...))
 	as("uninstall", "--delete-data", "--yes")

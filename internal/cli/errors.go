@@ -50,6 +50,7 @@ func describe(err error, how endedError) failure {
 		terminating   *cluster.TerminatingError
 		notReady      *cluster.NotReadyError
 		jobFailed     *cluster.JobFailedError
+		notProved     *lifecycle.NotProvedError
 		configuration *cluster.ConfigurationError
 		unreachable   *lifecycle.DaemonError
 		busy          *lifecycle.BusyError
@@ -95,6 +96,9 @@ func describe(err error, how endedError) failure {
 			f.Hint = fmt.Sprintf("a pod still mounts it: `kubectl describe pvc %s -n %s` names it (Used By); the claim goes with that pod, then run the same command again",
 				terminating.Ref.Name, terminating.Ref.Namespace)
 		}
+	case errors.As(err, &notProved):
+		f.Code, f.Log = exitNotReady, notProved.Log()
+		f.Reason, f.Hint = notProved.Advice()
 	case errors.As(err, &notReady):
 		f.Code, f.Reason = exitNotReady, "NotReady"
 		if notReady.Cause != nil {

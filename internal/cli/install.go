@@ -27,6 +27,7 @@ func (p *program) installCommand() *cli.Command {
 			switchFlag("when-idle", "before the pod restarts, wait until no build and no container runs in it"),
 			switchFlag("rotate-certs", "with --tls: new certificates; running jobs go on with those of before"),
 			text("dry-run", "client or server: say what would change, object by object, and change nothing", "WHO"),
+			text("verify", "what proves it: daemon, by its answer, or job, as `dindctl verify` (default: daemon)", "WHAT"),
 			switchFlag("no-wait", "return when the objects are applied: nothing is proved then"),
 		)...),
 		Action: p.install,
@@ -36,6 +37,7 @@ func (p *program) installCommand() *cli.Command {
 func (p *program) install(c *cli.Context) error {
 	s := p.session(c)
 	dryRun := s.dryRun()
+	verifyJob := s.verifyJob()
 	if s.on("rotate-certs") && !s.on("tls") {
 		s.problems = append(s.problems, &dind.Problem{Option: "--rotate-certs", Reason: "needs --tls", Hint: "Without TLS there are no certificates."})
 	}
@@ -46,7 +48,7 @@ func (p *program) install(c *cli.Context) error {
 	options.AllowDataRootChange = s.on("allow-data-root-change")
 	how := lifecycle.InstallOptions{
 		CreateNamespace: s.on("create-namespace"), SkipPreflight: s.on("skip-preflight"), NoWait: s.on("no-wait"),
-		Adopt: s.on("adopt"), WhenIdle: s.on("when-idle"), RotateCertificates: s.on("rotate-certs"), DryRun: dryRun,
+		Adopt: s.on("adopt"), WhenIdle: s.on("when-idle"), RotateCertificates: s.on("rotate-certs"), DryRun: dryRun, VerifyJob: verifyJob,
 	}
 	var installed lifecycle.Installation
 	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
@@ -82,4 +84,21 @@ func (s *session) dryRun() lifecycle.DryRun {
 		Option: "--dry-run", Value: string(mode), Reason: "no such mode", Hint: "client or server",
 	})
 	return ""
+}
+
+// verifyJob tells whether --verify asks for a Job; what cannot be asked for is
+// one of the session's problems.
+func (s *session) verifyJob() bool {
+	what := s.text("verify", "daemon")
+	problem := &dind.Problem{Option: "--verify", Value: what}
+	switch {
+	case what != "daemon" && what != "job":
+		problem.Reason, problem.Hint = "nothing that can prove it", "daemon or job"
+	case s.on("no-wait") && s.text("verify", "") != "":
+		problem.Reason, problem.Hint = "has no effect together with --no-wait", "Leave out one of the two."
+	default:
+		return what == "job"
+	}
+	s.problems = append(s.problems, problem)
+	return false
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/lifecycle"
-	"github.com/dindctl/dindctl/internal/progress"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
@@ -47,11 +46,7 @@ func (p *program) pruneNow(c *cli.Context) error {
 	}
 	var report lifecycle.PruneReport
 	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
-		var log func(string)
-		if s.mode == terminal.Verbose {
-			log = func(line string) { progress.Inform(i.Observer, line) }
-		}
-		report, err = i.PruneNow(ctx, overrides, log)
+		report, err = i.PruneNow(ctx, overrides, s.jobLog(i.Observer))
 		return err
 	})
 	if err != nil {

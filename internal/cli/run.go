@@ -82,7 +82,7 @@ func (p *program) app(startedAs string) *cli.App {
 	}
 	app.Commands = []*cli.Command{
 		p.checkCommand(), p.installCommand(), p.statusCommand(), p.pruneNowCommand(), p.uninstallCommand(),
-		p.envCommand(), p.manifestsCommand(),
+		p.verifyCommand(), p.envCommand(), p.manifestsCommand(),
 	}
 	for _, command := range app.Commands {
 		command.OnUsageError = p.usageError

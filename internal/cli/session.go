@@ -10,6 +10,7 @@ import (
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/progress"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
@@ -144,3 +145,12 @@ func (e timeoutError) Is(target error) bool { return target == context.DeadlineE
 
 // Timeout makes it a net.Error's timeout.
 func (e timeoutError) Timeout() bool { return true }
+
+// jobLog is where the lines of a Job's log go as they are written: to the
+// observer with -v, nowhere (nil) otherwise.
+func (s *session) jobLog(to progress.Observer) func(string) {
+	if s.mode != terminal.Verbose {
+		return nil
+	}
+	return func(line string) { progress.Inform(to, line) }
+}

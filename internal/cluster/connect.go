@@ -34,6 +34,13 @@ type Cluster struct {
 	Context   string // name of the kubeconfig's context; "" in a pod
 }
 
+// In is the same connection, to another namespace.
+func (c *Cluster) In(namespace string) *Cluster {
+	other := *c
+	other.Namespace = namespace
+	return &other
+}
+
 // ErrNoConfiguration is returned by Connect where neither a kubeconfig nor a
 // pod's service account says where the cluster is.
 var ErrNoConfiguration = errors.New("no kubeconfig was found")

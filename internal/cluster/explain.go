@@ -69,14 +69,20 @@ func podRefused(v View, pod *corev1.Pod) *Cause {
 	return nil
 }
 
-// QuotaExceeded is the reason of a refusal by a ResourceQuota.
-const QuotaExceeded = "QuotaExceeded"
+// The reasons of a refusal by a ResourceQuota and by a LimitRange.
+const (
+	QuotaExceeded      = "QuotaExceeded"
+	LimitRangeViolated = "LimitRange"
+)
+
+// refusedSomehow is the reason of a refusal whose kind is not known.
+const refusedSomehow = "FailedCreate"
 
 // Refusal names the kind of an admission's refusal and the way out of it.
 func Refusal(namespace, message string) (reason, hint string) {
 	switch {
 	case strings.Contains(message, "per PersistentVolumeClaim is"):
-		return "LimitRange", "Set --storage-size within the namespace's LimitRange."
+		return LimitRangeViolated, "Set --storage-size within the namespace's LimitRange."
 	case strings.Contains(message, "exceeded quota") && strings.Contains(message, "requests.storage"):
 		return QuotaExceeded, "Raise the ResourceQuota, or set --storage-size to what it leaves."
 	case strings.Contains(message, "violates PodSecurity"):
@@ -85,13 +91,13 @@ func Refusal(namespace, message string) (reason, hint string) {
 		return QuotaExceeded, "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to what it leaves."
 	case strings.Contains(message, "per Container is"), strings.Contains(message, "per Pod is"),
 		strings.Contains(message, "limit to request ratio"), strings.Contains(message, "must be less than or equal to"):
-		return "LimitRange", "Set --cpu-request, --memory-request, --cpu-limit and --memory-limit within the namespace's LimitRange."
+		return LimitRangeViolated, "Set --cpu-request, --memory-request, --cpu-limit and --memory-limit within the namespace's LimitRange."
 	case strings.Contains(message, "no PriorityClass with name"):
 		return "PriorityClassMissing", "List the classes there are with `kubectl get priorityclass` and name one with --priority-class."
 	case AdmissionDenied(message):
 		return "AdmissionDenied", "Ask whoever runs the cluster about the admission policy that the message names."
 	}
-	return "FailedCreate", "Ask whoever runs the cluster what refuses the pod."
+	return refusedSomehow, "Ask whoever runs the cluster what refuses the pod."
 }
 
 // AdmissionDenied tells whether it is an admission policy or a webhook that

@@ -61,7 +61,7 @@ func (c *Cluster) WaitJob(ctx context.Context, job *batchv1.Job, report func(Ver
 		if o.source == "jobs" && (o.deleted || (o.complete && len(o.objects) == 0)) {
 			return nil, true, &JobFailedError{Ref: ref, Reason: "Deleted", Message: "somebody deleted the job while it ran"}
 		}
-		verdict = judgeJobPod(seen.view())
+		verdict = judgeJobPod(seen.view(), seen.job)
 		report(verdict)
 		if verdict.Cause != nil && verdict.Cause.Final && !verdict.Ready {
 			return nil, true, c.notReady(ctx, ref, verdict, began)
@@ -106,12 +106,12 @@ func (c *Cluster) anyPod(ctx context.Context, job *batchv1.Job) *corev1.Pod {
 	for i := range pods {
 		view.Pods = append(view.Pods, &pods[i])
 	}
-	return judgeJobPod(view).Pod
+	return judgeJobPod(view, job).Pod
 }
 
 // judgeJobPod tells what a Job's pods are up to. A pod of a Job is ready when
 // it has succeeded; that it ends is no crash.
-func judgeJobPod(v View) Verdict {
+func judgeJobPod(v View, job *batchv1.Job) Verdict {
 	sort.Slice(v.Pods, func(i, j int) bool {
 		return v.Pods[j].CreationTimestamp.Before(&v.Pods[i].CreationTimestamp)
 	})
@@ -121,7 +121,7 @@ func judgeJobPod(v View) Verdict {
 		}
 	}
 	if len(v.Pods) == 0 {
-		return Verdict{Now: "waiting for the pod to be created"}
+		return Verdict{Now: "waiting for the pod to be created", Cause: jobPodRefused(v, job)}
 	}
 	pod := v.Pods[0]
 	if pod.Status.Phase == corev1.PodRunning {
@@ -137,6 +137,31 @@ func judgeJobPod(v View) Verdict {
 		}
 	}
 	return verdict
+}
+
+// jobPodRefused: when admission refuses a Job's pod, only an event of the Job
+// says so. What is known to refuse it goes on doing so; other failures to make
+// the pod may pass.
+func jobPodRefused(v View, job *batchv1.Job) *Cause {
+	if job == nil {
+		return nil
+	}
+	event := v.lastEvent(job.UID, "FailedCreate")
+	if event == nil {
+		return nil
+	}
+	reason, hint := Refusal(job.Namespace, event.Message)
+	switch reason {
+	case QuotaExceeded:
+		hint = "Raise the ResourceQuota of namespace " + job.Namespace + ": the job's pod needs a little room beside what runs there."
+	case LimitRangeViolated:
+		hint = "Have the LimitRange of namespace " + job.Namespace + " allow the job's pod."
+	}
+	return &Cause{
+		Reason: reason, Object: Ref{"Job", job.Namespace, job.Name},
+		Message: "The cluster refuses the job's pod: " + oneLine(event.Message),
+		Hint:    hint, Final: reason != refusedSomehow,
+	}
 }
 
 // jobEnded tells whether the Job has ended, and with what failure.

@@ -97,6 +97,13 @@ func TestWaitJob(t *testing.T) {
 			`job/prune is not ready after 0s: "docker:29" is not an image name.`, ""},
 		{"its pod does not start", []runtime.Object{run(""), slow}, nil, 30 * time.Second, "",
 			"job/prune is not ready after 30s: The image docker:29 cannot be pulled: denied", ""},
+		{"the cluster refuses its pod", []runtime.Object{run(""), event("job", "FailedCreate", `pods "prune-x" is forbidden: exceeded quota: q`)}, nil, 0, "",
+			`job/prune is not ready after 0s: The cluster refuses the job's pod: pods "prune-x" is forbidden: exceeded quota: q`, ""},
+		{"its pod cannot be made yet", []runtime.Object{run(""), event("job", "FailedCreate", `serviceaccount "default" not found`)}, func(s *scene) {
+			time.Sleep(2 * time.Second)
+			s.put(jobPod("p", corev1.PodSucceeded, 1))
+			s.put(run(batchv1.JobComplete))
+		}, 2 * time.Second, "p", "", ""},
 		{"there is no pod", []runtime.Object{run("")}, nil, 30 * time.Second, "",
 			"job/prune is not ready after 30s: waiting for the pod to be created", ""},
 		{"it runs too long", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, nil, 30 * time.Second, "",

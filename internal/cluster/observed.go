@@ -29,7 +29,7 @@ func newObserved(base View) *observed {
 }
 
 // take adds an observation, and gives the UIDs of objects whose events should
-// be followed from now on: pods, and a claim that is not bound yet.
+// be followed from now on: pods, Jobs, and a claim that is not bound yet.
 func (s *observed) take(o observation) (follow []types.UID) {
 	want := func(uid types.UID) {
 		if !s.followed[uid] {
@@ -57,6 +57,7 @@ func (s *observed) take(o observation) (follow []types.UID) {
 		}
 	case *batchv1.Job:
 		s.job = object
+		want(object.UID)
 	case *corev1.Pod:
 		if o.deleted {
 			delete(s.pods, object.UID)

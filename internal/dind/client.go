@@ -16,6 +16,9 @@ type client struct {
 	namespace, name string
 	// tls tells whether it speaks TLS; the pod's namespace then has the Secret.
 	tls bool
+	// knocks says that it has no certificates and is only to see whether
+	// anything answers, as in a namespace that is not given the Secret.
+	knocks bool
 	// container is the container's name, image the daemon's own.
 	container, image string
 	script           string
@@ -36,7 +39,7 @@ func (c client) pod() *applycore.PodSpecApplyConfiguration {
 			WithSeccompProfile(applycore.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
 		WithContainers(c.run()).
 		WithVolumes(applycore.Volume().WithName("tmp").WithEmptyDir(applycore.EmptyDirVolumeSource()))
-	if c.tls {
+	if c.tls && !c.knocks {
 		pod.WithVolumes(secretVolume(ClientSecretName(c.name)))
 		pod.Containers[0].WithVolumeMounts(
 			applycore.VolumeMount().WithName(certVolumeName).WithMountPath(ClientCertPath).WithReadOnly(true))
@@ -46,7 +49,11 @@ func (c client) pod() *applycore.PodSpecApplyConfiguration {
 
 func (c client) run() *applycore.ContainerApplyConfiguration {
 	var env []*applycore.EnvVarApplyConfiguration
-	for _, v := range Variables(c.namespace, c.name, c.tls) {
+	variables := Variables(c.namespace, c.name, c.tls)
+	if c.knocks {
+		variables = []Variable{{"DOCKER_HOST", Endpoint(c.namespace, c.name, c.tls)}}
+	}
+	for _, v := range variables {
 		env = append(env, variable(v.Name, v.Value))
 	}
 	// docker and buildx keep settings in the home directory, and fail without.

@@ -42,7 +42,7 @@ const (
 )
 
 // Label keys and values. ComponentLabel tells the daemon's pod from the pods
-// of the clean-up Jobs; no Job's pod ever carries the label AppLabel.
+// of the Jobs; no Job's pod ever carries the label AppLabel.
 const (
 	AppLabel        = "app"
 	NameLabel       = "app.kubernetes.io/name"
@@ -54,6 +54,7 @@ const (
 	ManagedByValue  = "dindctl"
 	DaemonComponent = "daemon"
 	PruneComponent  = "clear-cache"
+	VerifyComponent = "verify"
 )
 
 // maxNameLength keeps the CronJob's name, NAME-clear-cache, within the 52

@@ -17,6 +17,8 @@ var (
 	//go:embed scripts/prune.sh
 	pruneOnly   string
 	pruneScript = imagesScript + "\n" + pruneOnly
+	//go:embed scripts/verify.sh
+	verifyScript string
 )
 
 // literal protects a user's text from Kubernetes, which in commands, arguments

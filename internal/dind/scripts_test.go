@@ -96,7 +96,7 @@ func (b box) run(shell []string, script string, env []string, args ...string) ou
 
 // Kubernetes would change the scripts on their way to the shell.
 func TestScriptsSurviveKubernetes(t *testing.T) {
-	for name, script := range map[string]string{"start": startScript, "await": awaitScript, "prune": pruneScript} {
+	for name, script := range map[string]string{"start": startScript, "await": awaitScript, "prune": pruneScript, "verify": verifyScript} {
 		if strings.Contains(script, "$$") {
 			t.Errorf("%s.sh: two dollar signs become one", name)
 		}

@@ -49,6 +49,13 @@ func (o Options) checkNames(ps *Problems) {
 	checkSecretNames(ps, "--env-from-secret", o.EnvFromSecrets)
 }
 
+// CheckNamespace tells what is wrong with the name of a namespace that an option
+// gives which is not one of Options.
+func CheckNamespace(option, namespace string) (ps Problems) {
+	checkNamespace(&ps, option, namespace)
+	return ps
+}
+
 func checkNamespace(ps *Problems, option, namespace string) {
 	if len(validation.IsDNS1123Label(namespace)) > 0 {
 		ps.add(option, namespace, "is not the name of a namespace",

@@ -24,6 +24,9 @@ type InstallOptions struct {
 	WhenIdle bool
 	// RotateCertificates makes new certificates under a new authority.
 	RotateCertificates bool
+	// VerifyJob proves the way of a CI job at the end, as Verify does, and not
+	// only that the daemon answers.
+	VerifyJob bool
 	// DryRun changes nothing and says what would be changed.
 	DryRun DryRun
 	// raced is set for the second try, after another install was quicker.
@@ -42,8 +45,10 @@ type Installation struct {
 	// Restart is nil where no running daemon was ended.
 	Restart *Restart `json:"restart,omitempty"`
 	// Daemon is what the daemon says of itself; nil with NoWait and DryRun.
-	Daemon          *daemon.Info `json:"daemon"`
-	DurationSeconds float64      `json:"durationSeconds"`
+	Daemon *daemon.Info `json:"daemon"`
+	// Verification is what a Job found; nil where none was asked for.
+	Verification    *Verification `json:"verification,omitempty"`
+	DurationSeconds float64       `json:"durationSeconds"`
 }
 
 // Install makes the cluster hold what the options ask for and proves that the
@@ -54,6 +59,8 @@ type Installation struct {
 // error is dind.Problems, a *cluster.NotOwnedError (nothing was changed), a
 // *cluster.ApplyError, *cluster.NotReadyError, *BusyError (nothing was changed),
 // *DaemonError, or what the connection gives.
+// *cluster.ApplyError, *cluster.NotReadyError, *DaemonError, *NotProvedError, or
+// what the connection gives.
 func (i Instance) Install(ctx context.Context, options dind.Options, how InstallOptions) (Installation, error) {
 	began := i.Now()
 	outcome := Installation{
@@ -97,7 +104,10 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 	if err := i.waitGrown(ctx, applied); err != nil {
 		return err
 	}
-	return i.prove(ctx, pod, outcome)
+	if err := i.prove(ctx, pod, outcome); err != nil || !how.VerifyJob {
+		return err
+	}
+	return i.verifyInstalled(ctx, outcome)
 }
 
 // prepared is what is known before the first change.

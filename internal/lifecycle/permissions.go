@@ -55,7 +55,7 @@ func grants() []grant {
 			group: "networking.k8s.io", resource: "networkpolicies", verbs: object, otherwise: former,
 			wanted: func(o dind.Options, _ InstallOptions) bool { return !o.NoNetworkPolicy },
 		},
-		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now, and removing its Jobs"},
+		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now and verify, and removing their Jobs"},
 		{resource: "pods", verbs: []string{"list", "watch"}},
 		{resource: "pods/portforward", verbs: []string{"get", "create"}},
 		{group: "discovery.k8s.io", resource: "endpointslices", verbs: []string{"list", "watch"}},

@@ -95,36 +95,13 @@ func (i Instance) PruneNow(ctx context.Context, overrides dind.PruneOverrides, l
 	return report, nil
 }
 
-// pruneTarget finds the CronJob and, if it runs, the daemon's pod.
+// pruneTarget finds the CronJob and the daemon's pod.
 func (i Instance) pruneTarget(ctx context.Context) (*batchv1.CronJob, *corev1.Pod, error) {
-	var found cluster.Inventory
-	var pods []corev1.Pod
-	group, reading := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		found, err = i.Cluster.Read(reading, i.names())
-		return err
-	})
-	group.Go(func() (err error) {
-		pods, err = i.Cluster.Pods(reading, i.owned())
-		return err
-	})
-	if err := group.Wait(); err != nil {
-		return nil, nil, err
+	found, pod, err := i.ready(ctx)
+	if err == nil && found.CronJob == nil {
+		err = &NoScheduleError{Namespace: i.Cluster.Namespace, Name: i.Name}
 	}
-	switch {
-	case !installed(found):
-		return nil, nil, i.notInstalled(found)
-	case found.CronJob == nil:
-		return nil, nil, &NoScheduleError{Namespace: i.Cluster.Namespace, Name: i.Name}
-	}
-	verdict := cluster.Judge(cluster.View{Claim: found.Claim, Deployment: found.Deployment, Pods: pointers(pods)})
-	if !verdict.Ready {
-		return nil, nil, &cluster.NotReadyError{
-			Ref:   cluster.Ref{Kind: "Deployment", Namespace: i.Cluster.Namespace, Name: i.Name},
-			Cause: verdict.Cause, Now: verdict.Now,
-		}
-	}
-	return found.CronJob, verdict.Pod, nil
+	return found.CronJob, pod, err
 }
 
 // follow waits for the Job, and tells of what the pod that runs it writes to its

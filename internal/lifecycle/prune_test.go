@@ -36,7 +36,7 @@ func runsJobs(w *world, state batchv1.JobConditionType, phase corev1.PodPhase, m
 			job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "it failed too often"}}
 		}
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "ci", Name: job.Name + "-x", UID: "job-pod", Labels: map[string]string{"job-name": job.Name},
+			Namespace: job.Namespace, Name: job.Name + "-x", UID: "job-pod", Labels: map[string]string{"job-name": job.Name},
 			OwnerReferences: []metav1.OwnerReference{{Kind: "Job", UID: "job", Controller: new(true)}},
 		}}
 		pod.Status.Phase = phase
@@ -46,7 +46,7 @@ func runsJobs(w *world, state batchv1.JobConditionType, phase corev1.PodPhase, m
 		if phase != "" {
 			w.add(pod)
 		}
-		return true, job, w.store(jobs, job, "ci")
+		return true, job, w.store(jobs, job, job.Namespace)
 	})
 }
 

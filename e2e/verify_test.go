@@ -1,0 +1,176 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"strings"
+	"syscall"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// verified is `dindctl verify -o json`.
+type verified struct {
+	Namespace, From, Job, DockerHost string
+	Reached, Expected, Cached        bool
+	Cold, Warm                       *struct {
+		Seconds     float64
+		CachedSteps int
+	}
+	Steps           int
+	DurationSeconds float64
+	Error           *struct {
+		Code                  int
+		Reason, Message, Hint string
+	}
+}
+
+// inDaemon lists the images and the records of the build cache that a daemon
+// has, by their ids.
+func (i *installation) inDaemon(t *testing.T) string {
+	t.Helper()
+	return i.job(t, `docker image ls --all --quiet --no-trunc | sort; docker buildx du --verbose | sed -n 's/^ID:[[:space:]]*//p' | sort`).want(t).log
+}
+
+// checkNoJob: neither Job nor pod of a verification is left in a namespace.
+func checkNoJob(t *testing.T, namespace string) {
+	t.Helper()
+	of := metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=verify"}
+	jobs, err := env.cluster.BatchV1().Jobs(namespace).List(t.Context(), of)
+	must(t, err)
+	pods, err := env.cluster.CoreV1().Pods(namespace).List(t.Context(), of)
+	must(t, err)
+	if len(jobs.Items)+len(pods.Items) > 0 {
+		t.Errorf("namespace %s still has jobs %v and pods %v", namespace, jobs.Items, pods.Items)
+	}
+}
+
+// verify proves the way of a job with each engine, tells both times, and leaves
+// nothing in the cluster or in the daemon, however it ends.
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	for _, image := range env.images {
+		t.Run(image, func(t *testing.T) {
+			t.Parallel()
+			i := &installation{namespace: newNamespace(t), name: defaultName, image: image}
+			i.install(t, "--create-namespace", "--verify", "job")
+			i.buildsCold(t, "app")
+			before := i.inDaemon(t)
+
+			text := succeed(t, i.command("verify", "-v")...).says(t, "trying tcp://", "from the cache")
+			for _, words := range []string{"first ", "second ", "0 of 2 steps", "2 of 2 steps", i.variables["DOCKER_HOST"]} {
+				contains(t, "stdout", text.stdout, words)
+			}
+			v := decode[verified](t, succeed(t, i.command("verify", "-o", "json")...))
+			if !v.Reached || !v.Expected || !v.Cached || v.Namespace != i.namespace || v.From != i.namespace || v.DockerHost != i.variables["DOCKER_HOST"] || v.Job == "" {
+				t.Errorf("got %+v", v)
+			}
+			if v.Cold == nil || v.Warm == nil || v.Cold.CachedSteps != 0 || v.Warm.CachedSteps != v.Steps || v.Warm.Seconds >= v.Cold.Seconds {
+				t.Errorf("builds %+v and %+v of %d steps", v.Cold, v.Warm, v.Steps)
+			}
+			checkNoJob(t, i.namespace)
+
+			running := prepare(t, nil, i.command("verify", "-v")...).start(t)
+			eventually(t, "the job's builds", func(context.Context) (bool, error) {
+				return strings.Contains(running.stderr.String(), ": reached"), nil
+			})
+			must(t, running.Process.Signal(syscall.SIGINT))
+			running.wait(t).want(t, interrupted)
+			checkNoJob(t, i.namespace)
+
+			equal(t, "images and cache records", i.inDaemon(t), before)
+			i.buildsCached(t, "app", "after verify")
+		})
+	}
+}
+
+// From another namespace it is the NetworkPolicy that says what is right. On a
+// cluster that does not enforce it, that is what is told.
+func TestVerifyFrom(t *testing.T) {
+	t.Parallel()
+	allowed, other := newNamespace(t), newNamespace(t)
+	createNamespace(t, allowed)
+	createNamespace(t, other)
+	i := install(t, env.newest(), "--allow-namespace", allowed)
+
+	v := decode[verified](t, succeed(t, i.command("verify", "--from", allowed, "-o", "json")...))
+	if !v.Reached || !v.Expected || !v.Cached || v.From != allowed {
+		t.Errorf("from an allowed namespace: %+v", v)
+	}
+	r := dindctl(t, i.command("verify", "--from", other, "-o", "json")...)
+	switch v := decode[verified](t, r); {
+	case r.code == done:
+		if v.Reached || v.Expected {
+			t.Errorf("as expected, and not refused: %+v", v)
+		}
+	case r.code != notReady || v.Error == nil || v.Error.Reason != "PolicyNotEnforced":
+		t.Errorf("from a namespace that is not allowed: %d, %+v", r.code, v)
+	default:
+		contains(t, "message", v.Error.Message, "the network plugin does not enforce policies")
+	}
+	dindctl(t, i.command("verify", "--from", "nowhere-at-all")...).want(t, notReady).says(t, "--from")
+
+	i.install(t, "--no-network-policy")
+	if v := decode[verified](t, succeed(t, i.command("verify", "--from", other, "-o", "json")...)); !v.Reached || !v.Cached {
+		t.Errorf("without a policy: %+v", v)
+	}
+	for _, namespace := range []string{i.namespace, allowed, other} {
+		checkNoJob(t, namespace)
+	}
+}
+
+// Each way of failing has its name, and a next step.
+func TestVerifySaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	i := install(t, env.newest())
+	fails := func(t *testing.T, reason string, words ...string) {
+		t.Helper()
+		r := dindctl(t, i.command("verify", "-o", "json")...).want(t, notReady)
+		v := decode[verified](t, r)
+		if v.Error == nil || v.Error.Reason != reason || v.Error.Hint == "" {
+			t.Fatalf("want reason %s:\n%s", reason, r.stdout)
+		}
+		for _, word := range words {
+			contains(t, "message", v.Error.Message, word)
+		}
+		checkNoJob(t, i.namespace)
+	}
+	core := env.cluster.CoreV1()
+	t.Run("quota", func(t *testing.T) {
+		quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "one-pod"}}
+		quota.Spec.Hard = corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}
+		_, err := core.ResourceQuotas(i.namespace).Create(t.Context(), quota, metav1.CreateOptions{})
+		must(t, err)
+		eventually(t, "the quota to be counted", func(ctx context.Context) (bool, error) {
+			quota, err := core.ResourceQuotas(i.namespace).Get(ctx, "one-pod", metav1.GetOptions{})
+			return err == nil && len(quota.Status.Used) > 0, err
+		})
+		fails(t, "QuotaExceeded", "refuses the job's pod", "exceeded quota")
+		must(t, core.ResourceQuotas(i.namespace).Delete(t.Context(), "one-pod", metav1.DeleteOptions{}))
+	})
+	t.Run("Service leads elsewhere", func(t *testing.T) {
+		patch := []byte(`[{"op":"replace","path":"/spec/ports/0/targetPort","value":9}]`)
+		_, err := core.Services(i.namespace).Patch(t.Context(), i.name, types.JSONPatchType, patch, metav1.PatchOptions{})
+		must(t, err)
+		fails(t, "ConnectionRefused", "is refused at "+i.variables["DOCKER_HOST"])
+	})
+	t.Run("no Service", func(t *testing.T) {
+		must(t, core.Services(i.namespace).Delete(t.Context(), i.name, metav1.DeleteOptions{}))
+		fails(t, "ServiceMissing", "cannot resolve the Service's name")
+	})
+	t.Run("daemon down", func(t *testing.T) {
+		patch := []byte(`{"spec":{"replicas":0}}`)
+		_, err := env.cluster.AppsV1().Deployments(i.namespace).Patch(t.Context(), i.name, types.MergePatchType, patch, metav1.PatchOptions{})
+		must(t, err)
+		dindctl(t, i.command("verify")...).want(t, notReady).says(t, "deployment/"+i.name+" is not ready")
+	})
+	t.Run("repaired", func(t *testing.T) {
+		i.install(t)
+		succeed(t, i.command("verify")...)
+	})
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/lifecycle"
+)
+
+const proved = "outcome=cached\nengine=29.7.2\nsteps=2\ncold=245\ncold-cached=0\nwarm=70\nwarm-cached=2\n\n"
+
+var verifyJob = regexp.MustCompile(`docker-dind-verify-[0-9a-z]+`)
+
+func TestVerify(t *testing.T) {
+	finding := func(message string) func(*world) {
+		return func(w *world) { w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, message) }
+	}
+	for _, test := range []struct {
+		name, args     string
+		before         func(*world)
+		code           int
+		stdout, stderr string
+	}{
+		{"proved", "verify -q", finding(proved), 0,
+			"BUILD    TIME     FROM THE CACHE\nfirst    2.45 s   0 of 2 steps\nsecond   0.70 s   2 of 2 steps\n" +
+				"A job in namespace ci reaches tcp://docker-dind.ci.svc:2375, and builds again from the cache, 3.5 times as fast.\n", ""},
+		{"not proved", "verify -q", finding("outcome=refused\n\nCannot connect to the Docker daemon"), 3, "",
+			"error: a job in namespace ci is refused at tcp://docker-dind.ci.svc:2375, though the daemon's pod is ready\n  | Cannot connect to the Docker daemon\n" +
+				"next: the Service leads elsewhere, or a policy rejects the job: `dindctl install` repairs the Service, `kubectl get networkpolicy -n ci` and `-n ci` list the policies\n"},
+		{"the job fails", "verify -q", func(w *world) { w.runsJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 3, "",
+			"error: a job in namespace ci did not find out: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: the same command with -v shows the job's whole log\n"},
+		{"no namespace of that name", "verify --from Other", nil, 2, "",
+			"error: the command line is wrong\n  --from \"Other\": is not the name of a namespace\n    Use lower-case letters, digits and dashes, 63 characters at most.\nnext: `dindctl verify --help` lists the options\n"},
+		{"install proves it, too", "install -q --skip-preflight --verify job", finding(proved), 0,
+			"variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n", ""},
+		{"install is not done before", "install -q --skip-preflight --verify job", finding("outcome=failed\n\nERROR"), 3, "",
+			"error: a job in namespace ci reaches the daemon, and its build fails\n  | ERROR\nnext: kubectl logs -n ci deployment/docker-dind\n"},
+		{"install is told nonsense", "install --verify twice", nil, 2, "",
+			"error: the command line is wrong\n  --verify \"twice\": nothing that can prove it\n    daemon or job\nnext: `dindctl install --help` lists the options\n"},
+		{"install proves nothing without waiting", "install --no-wait --verify job", nil, 2, "",
+			"error: the command line is wrong\n  --verify \"job\": has no effect together with --no-wait\n    Leave out one of the two.\nnext: `dindctl install --help` lists the options\n"},
+	} {
+		synctestRun(t, test.name, func(t *testing.T) {
+			w := installedWorld(t)
+			if test.before != nil {
+				test.before(w)
+			}
+			code, stdout, stderr := w.run(t, strings.Fields(test.args)...)
+			stderr = verifyJob.ReplaceAllString(stderr, "JOB")
+			if code != test.code || stdout != test.stdout || stderr != test.stderr {
+				t.Errorf("got  %d, %q, %q\nwant %d, %q, %q", code, stdout, stderr, test.code, test.stdout, test.stderr)
+			}
+		})
+	}
+}
+
+func TestVerifyAsDocument(t *testing.T) {
+	synctestRun(t, "json", func(t *testing.T) {
+		w := installedWorld(t)
+		w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, proved)
+		code, stdout, _ := w.run(t, "verify", "-o", "json")
+		var got map[string]any
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {
+			t.Fatalf("%d, %v:\n%s", code, err, stdout)
+		}
+		for _, field := range []string{"namespace", "from", "job", "dockerHost", "reached", "expected", "cold", "warm", "steps", "cached", "durationSeconds"} {
+			if _, there := got[field]; !there {
+				t.Errorf("no %s in\n%s", field, stdout)
+			}
+		}
+		if got["cached"] != true || got["cold"].(map[string]any)["seconds"] != 2.45 {
+			t.Errorf("got\n%s", stdout)
+		}
+	})
+}
+
+func TestVerificationOfARefusal(t *testing.T) {
+	var out strings.Builder
+	w := newWorld(t)
+	v := lifecycle.Verification{Namespace: "ci", From: "other", DockerHost: "tcp://docker-dind.ci.svc:2375"}
+	if err := writeVerification(&out, w.streams.OutStyle(), v); err != nil {
+		t.Fatal(err)
+	}
+	const want = "A job in namespace other does not reach tcp://docker-dind.ci.svc:2375: the NetworkPolicy holds.\nOne in namespace ci does, and its builds are cached.\n"
+	if out.String() != want {
+		t.Errorf("got %q", out.String())
+	}
+}

@@ -1,0 +1,278 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+const proved = "outcome=cached\nengine=29.7.2\nsteps=2\ncold=245\ncold-cached=0\nwarm=70\nwarm-cached=2\n\n"
+
+// checkGone: no Job is left, wherever it was.
+func (w *world) checkGone(t *testing.T) {
+	t.Helper()
+	left, err := w.BatchV1().Jobs(metav1.NamespaceAll).List(context.WithoutCancel(t.Context()), metav1.ListOptions{})
+	if err != nil || len(left.Items) > 0 {
+		t.Errorf("jobs are left: %v, %v", left.Items, err)
+	}
+}
+
+func TestVerify(t *testing.T) {
+	w := installedWorld(t, nil)
+	runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, proved)
+	var log []string
+	got, err := w.Verify(t.Context(), "", func(line string) { log = append(log, line) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Verification{
+		Namespace: "ci", From: "ci", Job: got.Job, DockerHost: "tcp://d.ci.svc:2375", Reached: true, Expected: true,
+		Cold: &dind.VerifiedBuild{Seconds: 2.45}, Warm: &dind.VerifiedBuild{Seconds: 0.7, CachedSteps: 2}, Steps: 2, Cached: true,
+	}
+	if diff := cmp.Diff(want, got); diff != "" || !strings.HasPrefix(got.Job, "d-verify-") {
+		t.Errorf("job %q\n%s", got.Job, diff)
+	}
+	if diff := cmp.Diff([]string{
+		"Daemon started", "Daemon done: pod d-abc-1 is ready",
+		"Job started", "Job done: built in 2.45 s, again in 0.70 s: all 2 steps from the cache",
+	}, w.told()); diff != "" {
+		t.Error(diff)
+	}
+	w.checkSteps(t)
+	if diff := cmp.Diff([]string{"create jobs", "delete jobs"}, w.writes()); diff != "" {
+		t.Error(diff)
+	}
+	w.checkGone(t)
+	if !slices.Equal(log, []string{"fake logs"}) {
+		t.Errorf("got log %q", log)
+	}
+}
+
+// From another namespace the policy decides what is right; that nothing is
+// reached is believed only when the own namespace does reach it.
+func TestVerifyFrom(t *testing.T) {
+	const refused, reached = "outcome=refused\n\nCannot connect", "outcome=reached\nengine=29.7.2\n\n"
+	for _, test := range []struct {
+		name        string
+		options     func(*dind.Options)
+		there, here string // what Jobs in the two namespaces find
+		jobs        int
+		want        string // the error
+		reason      string
+	}{
+		{"the policy holds", nil, refused, proved, 2, "", ""},
+		{"silence is as good", nil, "outcome=silent\n\n", proved, 2, "", ""},
+		{"the policy does not hold", nil, reached, proved, 1,
+			"a job in namespace other reaches the daemon although the NetworkPolicy does not let it: the network plugin does not enforce policies, or another policy lets it in", "PolicyNotEnforced"},
+		{"nothing is reached from anywhere", nil, refused, refused, 2,
+			"a job in namespace ci is refused at tcp://d.ci.svc:2375, though the daemon's pod is ready", "ConnectionRefused"},
+		{"the name does not resolve: that is no refusal", nil, "outcome=unresolved\n\n", proved, 1,
+			"a job in namespace other cannot resolve the Service's name (tcp://d.ci.svc:2375)", "NameNotResolved"},
+		{"allowed", func(o *dind.Options) { o.AllowNamespaces = []string{"other"} }, proved, proved, 1, "", ""},
+		{"allowed, and refused", func(o *dind.Options) { o.AllowNamespaces = []string{"other"} }, refused, proved, 1,
+			"a job in namespace other is refused at tcp://d.ci.svc:2375, though the daemon's pod is ready", "ConnectionRefused"},
+		{"without a policy", func(o *dind.Options) { o.NoNetworkPolicy = true }, proved, proved, 1, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := installedWorld(t, test.options)
+			finds(w, map[string]string{"ci": test.here, "other": test.there})
+			got, err := w.Verify(t.Context(), "other", nil)
+			if text(err) != test.want {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if notProved, is := errors.AsType[*NotProvedError](err); is {
+				if reason, hint := notProved.Advice(); reason != test.reason || hint == "" {
+					t.Errorf("advice %s: %s", reason, hint)
+				}
+			}
+			if made := w.requests("create"); len(made) != test.jobs {
+				t.Errorf("requests %q", made)
+			}
+			if err == nil && got.Reached != got.Expected {
+				t.Errorf("got %+v", got)
+			}
+			w.checkGone(t)
+			w.checkSteps(t)
+		})
+	}
+}
+
+// finds has Jobs succeed at once, and find what the map has for their namespace.
+func finds(w *world, messages map[string]string) {
+	for namespace, message := range messages {
+		w.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
+			if action.GetNamespace() != namespace {
+				return false, nil, nil
+			}
+			job := action.(ktesting.CreateActionImpl).GetObject().(*batchv1.Job)
+			job.UID = "job"
+			job.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}}
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: job.Name, UID: "job-pod", Labels: map[string]string{"job-name": job.Name}}}
+			pod.Status.Phase = corev1.PodSucceeded
+			pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message}}}}
+			w.add(job, pod)
+			return true, job, nil
+		})
+	}
+}
+
+func TestVerifyFails(t *testing.T) {
+	var (
+		missing   *NotInstalledError
+		notReady  *cluster.NotReadyError
+		notProved *NotProvedError
+	)
+	finding := func(message string) func(*testing.T, *world) {
+		return func(_ *testing.T, w *world) { runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, message) }
+	}
+	for _, test := range []struct {
+		name   string
+		world  func(*testing.T) *world
+		before func(*testing.T, *world)
+		as     any
+		want   string
+		reason string
+		log    string
+	}{
+		{"not installed", func(t *testing.T) *world { return newWorld(t) }, nil, &missing, "d is not installed in namespace ci", "", ""},
+		{"the pod is down", nil, func(t *testing.T, w *world) {
+			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 })
+		}, &notReady, "deployment/d is not ready", "", ""},
+		{"not cached", nil, finding("outcome=uncached\nsteps=2\ncold=9\ncold-cached=0\nwarm=9\nwarm-cached=1\n\n#4 x"), &notProved,
+			"a job in namespace ci reaches the daemon, and its second build is not served from the cache: 1 of 2 steps were", "NotCached", "#4 x"},
+		{"the build fails", nil, finding("outcome=failed\nsteps=2\n\nERROR: no space left on device"), &notProved,
+			"a job in namespace ci reaches the daemon, and its build fails", "BuildFailed", "ERROR: no space left on device"},
+		{"no answer", nil, finding("outcome=silent\n\nx"), &notProved,
+			"a job in namespace ci gets no answer from tcp://d.ci.svc:2375, though the daemon's pod is ready", "NoAnswer", "x"},
+		{"somebody else answers", nil, finding("outcome=unusable\n\nx"), &notProved,
+			"a job in namespace ci reaches tcp://d.ci.svc:2375, and what answers there is of no use to it", "DaemonUnusable", "x"},
+		{"the Service is gone", nil, func(t *testing.T, w *world) {
+			if err := w.CoreV1().Services("ci").Delete(t.Context(), "d", metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			finding("outcome=unresolved\n\n")(t, w)
+		}, &notProved, "a job in namespace ci cannot resolve the Service's name", "ServiceMissing", ""},
+		{"the job does not say", nil, finding("sh: syntax error"), &notProved,
+			"a job in namespace ci did not find out: it did not say what it found: the job did not say what it found, but \"sh: syntax error\"", "JobFailed", ""},
+		{"the job fails", nil, func(_ *testing.T, w *world) { runsJobs(w, batchv1.JobFailed, corev1.PodFailed, "") }, &notProved,
+			"failed: BackoffLimitExceeded: it failed too often", "JobFailed", "fake logs"},
+		{"its pod is gone", nil, func(_ *testing.T, w *world) { runsJobs(w, batchv1.JobComplete, "", "") }, &notProved,
+			"its pod is gone", "JobFailed", ""},
+		{"the job takes too long", nil, func(_ *testing.T, w *world) { runsJobs(w, "", corev1.PodRunning, "") }, &notReady,
+			"is not ready after 30s: running", "", ""},
+		{"it cannot be removed", nil, func(t *testing.T, w *world) {
+			finding(proved)(t, w)
+			refuse(w, "delete", "jobs")
+		}, nil, "deleting job/d-verify-", "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var w *world
+				if test.world != nil {
+					w = test.world(t)
+				} else {
+					w = installedWorld(t, nil)
+				}
+				if test.before != nil {
+					test.before(t, w)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				_, err := w.Verify(ctx, "", nil)
+				if !strings.Contains(text(err), test.want) || (test.as != nil && !errors.As(err, test.as)) {
+					t.Errorf("got %T: %v, want …%s…", err, err, test.want)
+				}
+				if test.as == &notProved {
+					reason, hint := notProved.Advice()
+					if reason != test.reason || hint == "" || notProved.Log() != test.log {
+						t.Errorf("advice %s: %s\nlog %q", reason, hint, notProved.Log())
+					}
+				}
+				w.checkSteps(t)
+				if test.name != "it cannot be removed" {
+					w.checkGone(t)
+				}
+			})
+		})
+	}
+}
+
+// Interrupted while the Job runs, or while it is being made: it goes all the same.
+func TestVerifyInterrupted(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before func(*world, context.CancelFunc)
+	}{
+		{"while it runs", func(w *world, cancel context.CancelFunc) {
+			runsJobs(w, "", corev1.PodRunning, "")
+			time.AfterFunc(time.Second, cancel)
+		}},
+		{"while it is made", func(w *world, cancel context.CancelFunc) {
+			create := ktesting.ObjectReaction(w.Tracker())
+			w.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
+				_, _, _ = create(action) // committed, and the answer is lost
+				cancel()
+				return true, nil, context.Canceled
+			})
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := installedWorld(t, nil)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				test.before(w, cancel)
+				if _, err := w.Verify(ctx, "", nil); !errors.Is(err, context.Canceled) {
+					t.Errorf("got %v", err)
+				}
+				w.checkGone(t)
+				w.checkSteps(t)
+			})
+		})
+	}
+}
+
+func TestInstallVerifies(t *testing.T) {
+	for _, test := range []struct {
+		name, message string
+		how           InstallOptions
+		job           bool
+		fails         string
+	}{
+		{"not unless asked for", proved, InstallOptions{}, false, ""},
+		{"by a job", proved, InstallOptions{VerifyJob: true}, true, ""},
+		{"by a job that fails", "outcome=failed\n\nx", InstallOptions{VerifyJob: true}, true, "its build fails"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, test.message)
+			test.how.SkipPreflight = true
+			got, err := w.Install(t.Context(), options(nil), test.how)
+			if (err == nil) != (test.fails == "") || !strings.Contains(text(err), test.fails) {
+				t.Errorf("got %v", err)
+			}
+			if (got.Verification != nil) != test.job || slices.Contains(w.writes(), "create jobs") != test.job {
+				t.Errorf("got %+v, %q", got.Verification, w.writes())
+			}
+			if test.job && err == nil && !got.Verification.Cached {
+				t.Errorf("got %+v", got.Verification)
+			}
+			w.checkGone(t)
+		})
+	}
+}
