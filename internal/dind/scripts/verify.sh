@@ -126,7 +126,7 @@ attempt() {
 # to learn where a Service leads and what a policy says about a new pod.
 reach() {
     clock
-    patience=$((now + 3000))
+    patience=$((now + 1500))
     [ "$expect" = reached ] || patience=$((now + 500))
     while true; do
         problem=
