@@ -26,6 +26,9 @@ func writeStatus(to io.Writer, streams terminal.Streams, status lifecycle.Status
 
 	facts := terminal.NewTable(style)
 	facts.Row("DOCKER_HOST", status.DockerHost)
+	if status.Certificates != nil {
+		facts.Row("certificates", certificateLine(*status.Certificates))
+	}
 	facts.Row("engine", engineLine(status))
 	for i, line := range diskLines(status.Disk) {
 		name := ""
@@ -70,6 +73,16 @@ func writeStatus(to io.Writer, streams terminal.Streams, status lifecycle.Status
 	}
 	_, err := out.WriteTo(to)
 	return err
+}
+
+func certificateLine(certificates lifecycle.Certificates) string {
+	until := func(end *time.Time) string {
+		if end == nil {
+			return "unknown"
+		}
+		return "until " + end.Format("2 Jan 2006")
+	}
+	return fmt.Sprintf("mutual TLS; the daemon's %s, the clients' %s", until(certificates.ServerExpires), until(certificates.ClientExpires))
 }
 
 func engineLine(status lifecycle.Status) string {

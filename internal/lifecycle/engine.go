@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -70,9 +71,20 @@ func (e *DaemonError) Unwrap() error { return e.Err }
 // Advice names the kind of the failure and the way out of it.
 func (e *DaemonError) Advice() (reason, hint string) {
 	var version *daemon.APIVersionError
+	var unread *cluster.ReadError
+	var useless *CredentialsError
+	var untrusted *tls.CertificateVerificationError
 	switch {
+	case errors.As(e.Err, &unread) && apierrors.IsForbidden(e.Err):
+		return "Forbidden", hintFor(e.Err, "get secrets", "")
 	case apierrors.IsForbidden(e.Err):
 		return "Forbidden", hintFor(e.Err, "create pods/portforward", "")
+	case errors.As(e.Err, &useless):
+		return "CertificateInvalid", renewHint
+	case errors.As(e.Err, &untrusted):
+		return "DaemonUntrusted", renewHint
+	case strings.Contains(e.Err.Error(), "remote error: tls:"):
+		return "CertificateRefused", renewHint
 	case errors.Is(e.Err, daemon.ErrTLSExpected):
 		return "DaemonWantsTLS", "DOCKER_TLS_CERTDIR is set in the daemon's pod: `dindctl install` sets it empty."
 	case errors.Is(e.Err, daemon.ErrPlainExpected):

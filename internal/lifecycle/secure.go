@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
+	"errors"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -25,6 +25,20 @@ func (i Instance) engine(ctx context.Context, pod *corev1.Pod) (Engine, error) {
 	return i.Engine(ctx, i.Cluster, pod.Name, credentials)
 }
 
+// CredentialsError says that the daemon wants a certificate, and that the Secret
+// which has it is of no use.
+type CredentialsError struct {
+	Secret string
+	Err    error
+}
+
+func (e *CredentialsError) Error() string {
+	return "the daemon wants the certificate in secret/" + e.Secret + ": " + e.Err.Error()
+}
+
+// Unwrap gives the cause.
+func (e *CredentialsError) Unwrap() error { return e.Err }
+
 // credentials are what a job has: the client's certificates, from their Secret,
 // and the name that it knows the daemon by.
 func (i Instance) credentials(ctx context.Context) (*tls.Config, error) {
@@ -34,12 +48,12 @@ func (i Instance) credentials(ctx context.Context) (*tls.Config, error) {
 		return nil, err
 	}
 	if found.ClientSecret == nil {
-		return nil, fmt.Errorf("the daemon wants a certificate, and secret/%s, which has it, does not exist", name)
+		return nil, &CredentialsError{Secret: name, Err: errors.New("does not exist")}
 	}
 	files := found.ClientSecret.Data
 	pair, err := tls.X509KeyPair(files["cert.pem"], files["key.pem"])
 	if err != nil {
-		return nil, fmt.Errorf("reading the certificate in secret/%s: %w", name, err)
+		return nil, &CredentialsError{Secret: name, Err: err}
 	}
 	authorities := x509.NewCertPool()
 	authorities.AppendCertsFromPEM(files["ca.pem"])

@@ -15,16 +15,18 @@ import (
 // Status is the health of an installation. What could not be read is nil, and
 // a problem says why.
 type Status struct {
-	Name       string        `json:"name"`
-	Namespace  string        `json:"namespace"`
-	Healthy    bool          `json:"healthy"`
-	DockerHost string        `json:"dockerHost"`
-	TLS        bool          `json:"tls"`
-	Objects    []ObjectState `json:"objects"`
-	Daemon     *daemon.Info  `json:"daemon"`
-	Disk       *Disk         `json:"disk"`
-	Prune      *Prune        `json:"prune"`
-	Problems   []Problem     `json:"problems"`
+	Name       string `json:"name"`
+	Namespace  string `json:"namespace"`
+	Healthy    bool   `json:"healthy"`
+	DockerHost string `json:"dockerHost"`
+	TLS        bool   `json:"tls"`
+	// Certificates is nil without TLS.
+	Certificates *Certificates `json:"certificates,omitempty"`
+	Objects      []ObjectState `json:"objects"`
+	Daemon       *daemon.Info  `json:"daemon"`
+	Disk         *Disk         `json:"disk"`
+	Prune        *Prune        `json:"prune"`
+	Problems     []Problem     `json:"problems"`
 }
 
 // ObjectState is one object as it is.
@@ -106,6 +108,14 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		prune, pruneProblems = i.pruneState(ctx, found.CronJob, pods)
 		return nil
 	})
+	var certificates []ObjectState
+	var certificateProblems []Problem
+	if status.TLS {
+		asking.Go(func() error {
+			status.Certificates, certificates, certificateProblems = i.certificateState(ctx, found)
+			return nil
+		})
+	}
 	var serviceProblems []Problem
 	if verdict.Ready && found.Service != nil {
 		asking.Go(func() error {
@@ -124,8 +134,9 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		return status, err
 	}
 	status.Prune = prune
+	status.Objects = append(status.Objects, certificates...)
 	// Appended, so that no problems are an empty list and not null.
-	for _, more := range [][]Problem{serviceProblems, daemonProblems, pruneProblems} {
+	for _, more := range [][]Problem{certificateProblems, serviceProblems, daemonProblems, pruneProblems} {
 		status.Problems = append(status.Problems, more...)
 	}
 	status.Healthy = true

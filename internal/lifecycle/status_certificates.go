@@ -1,0 +1,141 @@
+package lifecycle
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/certs"
+	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// expiryWarning is how long before their end certificates are worth a warning:
+// an install in their last third has not been run for months then.
+const expiryWarning = 30 * 24 * time.Hour
+
+// Certificates are until when the certificates of TLS are good; nil where that
+// could not be read.
+type Certificates struct {
+	ServerExpires *time.Time `json:"serverExpires"`
+	ClientExpires *time.Time `json:"clientExpires"`
+}
+
+const renewHint = "`dindctl install --tls`, with the options of this installation, makes new ones; running jobs go on, the pod restarts."
+
+// certificateState looks at the certificates: whether they are there, belong
+// together, are loaded, and for how long they are good.
+func (i Instance) certificateState(ctx context.Context, found cluster.Inventory) (*Certificates, []ObjectState, []Problem) {
+	expiry := &Certificates{}
+	if err := i.findSecrets(ctx, &found); err != nil {
+		return expiry, nil, []Problem{{
+			Object: "secret/" + dind.ServerSecretName(i.Name), Reason: "CertificatesUnknown", Severity: SeverityWarning,
+			Message: "The certificates could not be read: " + err.Error(),
+			Hint:    hintFor(err, "get secrets", "`dindctl status` looks again."),
+		}}
+	}
+	unread := i.findCopies(ctx, &found, nil)
+	var states []ObjectState
+	var problems []Problem
+	for _, one := range []struct {
+		whose, name string
+		secret      *corev1.Secret
+		expires     **time.Time
+	}{
+		{"daemon", dind.ServerSecretName(i.Name), found.ServerSecret, &expiry.ServerExpires},
+		{"clients", dind.ClientSecretName(i.Name), found.ClientSecret, &expiry.ClientExpires},
+	} {
+		state, problem := i.judgeCertificate(one.whose, one.name, one.secret, one.expires)
+		states, problems = append(states, state), append(problems, problem...)
+	}
+	if found.ServerSecret != nil && found.Deployment != nil &&
+		found.Deployment.Spec.Template.Annotations[dind.CertificateHashAnnotation] != dind.CertificateHash(found.ServerSecret.Data) {
+		problems = append(problems, Problem{
+			Object: "deployment/" + i.Name, Reason: "CertificateNotLoaded", Severity: SeverityWarning,
+			Message: "The daemon was not restarted since its certificate changed.", Hint: renewHint,
+		})
+	}
+	if found.ClientSecret == nil {
+		return expiry, states, problems
+	}
+	copies, more := i.judgeCopies(found, unread)
+	return expiry, append(states, copies...), append(problems, more...)
+}
+
+// judgeCertificate tells the state of one Secret's certificate, and notes its end.
+func (i Instance) judgeCertificate(whose, name string, secret *corev1.Secret, expires **time.Time) (ObjectState, []Problem) {
+	state := ObjectState{Kind: "Secret", Name: name}
+	problem := Problem{Object: "secret/" + name, Severity: SeverityError, Hint: renewHint}
+	if secret == nil {
+		state.State = "Missing"
+		problem.Reason, problem.Message = "Missing", "The Secret with the certificate of the "+whose+" does not exist."
+		return state, []Problem{problem}
+	}
+	end, err := certs.Ends(secret.Data)
+	if err != nil {
+		state.State = "Invalid"
+		problem.Reason, problem.Message = "CertificateInvalid", "The certificate of the "+whose+" cannot be used: "+err.Error()+"."
+		return state, []Problem{problem}
+	}
+	*expires = &end
+	state.State, state.Ready, state.Detail = "Valid", true, "until "+end.Format(time.DateOnly)
+	left := end.Sub(i.Now())
+	switch {
+	case left <= 0:
+		state.State, state.Ready = "Expired", false
+		problem.Reason, problem.Message = "CertificateExpired", fmt.Sprintf("The certificate of the %s ended on %s: no job gets through.", whose, end.Format(time.DateOnly))
+	case left <= expiryWarning:
+		state.State = "Expiring"
+		problem.Severity = SeverityWarning
+		problem.Reason, problem.Message = "CertificateExpiring", fmt.Sprintf("The certificate of the %s ends on %s, in %d days.", whose, end.Format(time.DateOnly), int(left/(24*time.Hour)))
+	default:
+		return state, nil
+	}
+	return state, []Problem{problem}
+}
+
+// judgeCopies tells whether the jobs of other namespaces have the certificates
+// that are good now.
+func (i Instance) judgeCopies(found cluster.Inventory, unread []*cluster.ReadError) ([]ObjectState, []Problem) {
+	var states []ObjectState
+	var problems []Problem
+	for _, namespace := range dind.Copies(found.ClientSecret) {
+		state := ObjectState{Kind: "Secret", Name: found.ClientSecret.Name, Detail: "copy in namespace " + namespace}
+		problem := Problem{Object: "secret/" + state.Name, Severity: SeverityError, Hint: "`dindctl install --tls`, with the options of this installation, makes it again."}
+		at := slices.IndexFunc(found.Copies, func(s *corev1.Secret) bool { return s.Namespace == namespace })
+		blocked := slices.IndexFunc(unread, func(e *cluster.ReadError) bool { return e.Ref.Namespace == namespace })
+		switch {
+		case blocked >= 0:
+			state.State = "Unknown"
+			problem.Reason, problem.Severity = "CopyUnknown", SeverityWarning
+			problem.Message = "The copy for the jobs of namespace " + namespace + " could not be read: " + unread[blocked].Err.Error()
+			problem.Hint = hintFor(unread[blocked], "get secrets in namespace "+namespace, "`dindctl status` looks again.")
+		case at < 0:
+			state.State = "Missing"
+			problem.Reason, problem.Message = "CopyMissing", "The copy for the jobs of namespace "+namespace+" does not exist: they cannot start."
+		case !sameFiles(found.Copies[at].Data, found.ClientSecret.Data):
+			state.State = "Differs"
+			problem.Reason, problem.Message = "CopyDiffers", "The copy for the jobs of namespace "+namespace+" holds other certificates than the original."
+		default:
+			state.State, state.Ready = "Present", true
+			states = append(states, state)
+			continue
+		}
+		states, problems = append(states, state), append(problems, problem)
+	}
+	return states, problems
+}
+
+// sameFiles tells whether a copy has what the original has; it may have more.
+func sameFiles(replica, original map[string][]byte) bool {
+	for name, content := range original {
+		if !bytes.Equal(replica[name], content) {
+			return false
+		}
+	}
+	return true
+}
