@@ -1,0 +1,235 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/certs"
+)
+
+const (
+	serverSecret = defaultName + "-server-tls"
+	clientSecret = defaultName + "-client-tls"
+)
+
+// Mutual TLS with each engine: jobs that bring the Secret build, here and in an
+// allowed namespace, nobody else is let in, and new certificates shut nobody out
+// who has the old ones.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	for _, image := range env.images {
+		t.Run(image, func(t *testing.T) {
+			t.Parallel()
+			jobs := newNamespace(t)
+			createNamespace(t, jobs)
+			i := install(t, image, "--tls", "--allow-namespace", jobs)
+			equal(t, "variables", i.variables, map[string]string{
+				"DOCKER_HOST":        "tcp://docker-dind." + i.namespace + ".svc:2376",
+				"DOCKER_TLS_CERTDIR": "", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs/client",
+			})
+			buildsWith(t, i, i.namespace, clientSecret, false)
+			buildsWith(t, i, jobs, clientSecret, true)
+			nobodyElseIsLetIn(t, i)
+
+			before, pod := i.secrets(t), i.pod(t)
+			again := decode[installed](t, succeed(t, i.command("install", i.installOptions("--tls", "--allow-namespace", jobs, "-o", "json")...)...))
+			equal(t, "changes of a second install", again.changes(), []string{"unchanged"})
+			equal(t, "the pod after a second install", i.pod(t).UID, pod.UID)
+
+			putSecret(t, i.namespace, "from-before", before[clientSecret].Data)
+			rotates(t, i, jobs)
+			buildsWith(t, i, i.namespace, "from-before", true)
+			buildsWith(t, i, jobs, clientSecret, true)
+
+			statusWithTLS(t, i)
+			succeed(t, i.command("prune-now")...)
+			endsWithoutSecrets(t, i, jobs)
+		})
+	}
+}
+
+// secrets are the installation's, by name.
+func (i *installation) secrets(t *testing.T) map[string]*corev1.Secret {
+	t.Helper()
+	found := map[string]*corev1.Secret{}
+	for _, name := range []string{serverSecret, clientSecret} {
+		found[name] = got[*corev1.Secret](t)(env.cluster.CoreV1().Secrets(i.namespace).Get(t.Context(), name, metav1.GetOptions{}))
+	}
+	return found
+}
+
+func putSecret(t *testing.T, namespace, name string, files certs.Files) {
+	t.Helper()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: files}
+	_, err := env.cluster.CoreV1().Secrets(namespace).Create(t.Context(), secret, metav1.CreateOptions{})
+	must(t, err)
+}
+
+// withSecret mounts a Secret into a job's pod, as a runner does.
+func withSecret(pod *corev1.Pod, name, path string) *corev1.Pod {
+	pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{
+		Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name}},
+	})
+	container := &pod.Spec.Containers[0]
+	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: name, MountPath: path, ReadOnly: true})
+	return pod
+}
+
+// buildsWith builds in a job of the namespace that has this Secret's certificates.
+func buildsWith(t *testing.T, i *installation, namespace, secret string, fromCache bool) {
+	t.Helper()
+	pod := withSecret(jobPod(i.image, i.variables, awaitService+build("secure")), secret, "/certs/client")
+	steps, cached := cachedSteps(t, runPod(t, namespace, pod).want(t).log)
+	if want := map[bool]int{true: len(steps)}[fromCache]; len(cached) != want {
+		t.Errorf("steps %v of %v come from the cache of a job in %s with %s", cached, steps, namespace, secret)
+	}
+}
+
+// nobodyElseIsLetIn tries all that a stranger may come with. What is right comes
+// first and last: the daemon is there all the time.
+func nobodyElseIsLetIn(t *testing.T, i *installation) {
+	t.Helper()
+	ours := certs.Set{Server: i.secrets(t)[serverSecret].Data}
+	wish := certs.Wish{Instance: i.name, Now: time.Now()}
+	foreign := got[certs.Renewal](t)(certs.Renew(certs.Set{}, wish)).Set.Client
+	foreign[certs.CAFile] = ours.Server[certs.CAFile]
+	// A job's certificate that this very authority signed two years ago.
+	wish.Now = time.Now().AddDate(-2, 0, 0)
+	renewal := got[certs.Renewal](t)(certs.Renew(ours, wish))
+	if renewal.Authority != "" {
+		t.Fatalf("the authority of the expired certificate is another: %s", renewal.Authority)
+	}
+	expired := renewal.Set.Client
+	if end, err := certs.Ends(expired); err != nil || end.After(time.Now()) {
+		t.Fatalf("the expired certificate is good until %v: %v", end, err)
+	}
+	expired[certs.CAFile] = ours.Server[certs.CAFile]
+	putSecret(t, i.namespace, "foreign", foreign)
+	putSecret(t, i.namespace, "expired", expired)
+
+	host := strings.TrimPrefix(i.variables["DOCKER_HOST"], "tcp://")
+	plain := strings.TrimSuffix(host, "2376") + "2375"
+	script := `
+come() { # NAME ARGUMENTS: whether docker is let in, and what it says
+	name=$1; shift
+	if docker "$@" version --format '{{.Server.Version}}' >/tmp/said 2>&1; then echo "$name: let in"; else echo "$name: refused: $(tr '\n' ' ' </tmp/said)"; fi
+}
+come invited
+unset DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_HOST
+come plain -H tcp://HOST
+come plain-port -H tcp://PLAIN
+come empty-handed --tlsverify --tlscacert /certs/client/ca.pem -H tcp://HOST
+for who in foreign expired client; do
+	come $who --tlsverify --tlscacert /certs/$who/ca.pem --tlscert /certs/$who/cert.pem --tlskey /certs/$who/key.pem -H tcp://HOST
+done
+`
+	script = strings.NewReplacer("HOST", host, "PLAIN", plain).Replace(script)
+	// The names of the variables have HOST in them, too.
+	script = strings.ReplaceAll(script, "DOCKER_"+host, "DOCKER_HOST")
+	pod := jobPod(i.image, i.variables, awaitService+script)
+	withSecret(withSecret(withSecret(pod, clientSecret, "/certs/client"), "foreign", "/certs/foreign"), "expired", "/certs/expired")
+	r := runPod(t, i.namespace, pod).want(t, "invited: let in", "client: let in",
+		"plain: refused: ", "HTTPS server", "plain-port: refused: ", "empty-handed: refused: ", "foreign: refused: ", "expired: refused: ")
+	if n := strings.Count(r.log, ": let in"); n != 2 {
+		t.Errorf("%d were let in, and 2 had been invited", n)
+	}
+	if n := strings.Count(r.log, "tls: "); n < 3 {
+		t.Errorf("the daemon's TLS refused %d, want 3", n)
+	}
+}
+
+// rotates replaces the authority, after a dry run that shows no key and changes
+// nothing.
+func rotates(t *testing.T, i *installation, jobs string) {
+	t.Helper()
+	options := i.installOptions("--tls", "--rotate-certs", "--allow-namespace", jobs)
+	before, pod := i.secrets(t), i.pod(t)
+	tried := succeed(t, i.command("install", append(slices.Clone(options), "-v", "--dry-run", "server")...)...)
+	if !strings.Contains(tried.stdout, "data.key.pem: changed") {
+		t.Errorf("the dry run does not say that a key would change:\n%s", tried.stdout)
+	}
+	equal(t, "Secrets after a dry run", i.secrets(t)[serverSecret].ResourceVersion, before[serverSecret].ResourceVersion)
+	done := succeed(t, i.command("install", append(slices.Clone(options), "-v")...)...).says(t, "go on")
+	after := i.secrets(t)
+	if i.pod(t).UID == pod.UID {
+		t.Error("the daemon has not taken up its new certificate")
+	}
+	for _, secrets := range []map[string]*corev1.Secret{before, after} {
+		for secret := range maps.Values(secrets) {
+			for name, content := range secret.Data {
+				line := strings.Split(string(content), "\n")[1]
+				if told := tried.stdout + tried.stderr + done.stdout + done.stderr; strings.Contains(told, line) {
+					t.Errorf("%s of %s was told", name, secret.Name)
+				}
+			}
+		}
+	}
+	for name := range after {
+		if string(before[name].Data[certs.KeyFile]) == string(after[name].Data[certs.KeyFile]) {
+			t.Errorf("%s has the key of before", name)
+		}
+	}
+}
+
+func statusWithTLS(t *testing.T, i *installation) {
+	t.Helper()
+	r := succeed(t, i.command("status", "-o", "json")...)
+	s := decode[struct {
+		Healthy, TLS bool
+		DockerHost   string
+		Certificates map[string]time.Time
+		Problems     []any
+		Objects      []struct{ Kind, Name, State string }
+	}](t, r)
+	if !s.Healthy || !s.TLS || s.DockerHost != i.variables["DOCKER_HOST"] || len(s.Problems) > 0 {
+		t.Errorf("status: %s", r.stdout)
+	}
+	for _, of := range []string{"serverExpires", "clientExpires"} {
+		if left := time.Until(s.Certificates[of]); left < 300*24*time.Hour || left > 366*24*time.Hour {
+			t.Errorf("%s is %v", of, s.Certificates[of])
+		}
+	}
+	secrets := 0
+	for _, object := range s.Objects {
+		if object.Kind == "Secret" && (object.State == "Valid" || object.State == "Present") {
+			secrets++
+		}
+	}
+	equal(t, "good Secrets in status", secrets, 3)
+}
+
+// endsWithoutSecrets switches TLS off and on, and uninstalls.
+func endsWithoutSecrets(t *testing.T, i *installation, jobs string) {
+	t.Helper()
+	none := func(when string) {
+		t.Helper()
+		for _, at := range []struct{ namespace, name string }{{i.namespace, serverSecret}, {i.namespace, clientSecret}, {jobs, clientSecret}} {
+			_, err := env.cluster.CoreV1().Secrets(at.namespace).Get(t.Context(), at.name, metav1.GetOptions{})
+			if !apierrors.IsNotFound(err) {
+				t.Errorf("%s: secret %s in %s: %v", when, at.name, at.namespace, err)
+			}
+		}
+	}
+	dindctl(t, i.command("install", i.installOptions()...)...).want(t, usage).says(t, "--tls=false")
+	if i.image == env.newest() {
+		secure := i.variables
+		i.install(t, "--tls=false")
+		none("after --tls=false")
+		i.buildsCached(t, "secure", "after TLS was switched off")
+		i.install(t, "--tls", "--allow-namespace", jobs)
+		equal(t, "variables", i.variables, secure)
+	}
+	claim := i.claim(t)
+	succeed(t, i.command("uninstall")...)
+	none("after uninstall")
+	equal(t, "the claim after uninstall", i.claim(t).UID, claim.UID)
+}
