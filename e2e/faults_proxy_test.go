@@ -26,8 +26,9 @@ type faultProxy struct {
 
 	mu       sync.Mutex
 	requests []string
-	at       int  // kill around this request, the first is 1; 0 never
-	after    bool // when the API server has done it; else before it gets it
+	at       int    // kill around this request, the first is 1; 0 never
+	after    bool   // when the API server has done it; else before it gets it
+	instead  func() // called at this request in place of a kill
 	victim   *os.Process
 	killed   bool
 }
@@ -95,6 +96,9 @@ func (p *faultProxy) next(r *http.Request) fate {
 	switch {
 	case len(p.requests) != p.at:
 		return live
+	case p.instead != nil:
+		p.instead()
+		return live
 	case p.after:
 		return killAfter
 	}
@@ -117,7 +121,7 @@ func (p *faultProxy) run(t *testing.T, n int, after bool, line ...string) (r res
 	t.Helper()
 	c := prepare(t, []string{"KUBECONFIG=" + p.kubeconfig}, line...)
 	p.mu.Lock()
-	p.requests, p.at, p.after, p.killed, p.victim = nil, n, after, false, nil
+	p.requests, p.at, p.after, p.instead, p.killed, p.victim = nil, n, after, nil, false, nil
 	started := func() { p.victim = c.Process; p.mu.Unlock() }
 	c.start(t)
 	started()
@@ -128,4 +132,24 @@ func (p *faultProxy) run(t *testing.T, n int, after bool, line ...string) (r res
 		t.Logf("killed at request %d (after it: %v): %s", n, after, p.requests[n-1])
 	}
 	return r, len(p.requests), p.killed
+}
+
+// beside runs a command through the proxy and starts the other when the first
+// sends its n-th request, so that the two meet at a point that is chosen. met
+// is false, and the other ran alone, where it did not come to that request.
+func (p *faultProxy) beside(t *testing.T, n int, line, other []string) (first, second result, met bool) {
+	t.Helper()
+	one, two := prepare(t, []string{"KUBECONFIG=" + p.kubeconfig}, line...), prepare(t, nil, other...)
+	var started sync.Once
+	start := func() { started.Do(func() { two.start(t) }) }
+	p.mu.Lock()
+	p.requests, p.at, p.victim = nil, n, nil
+	p.instead = func() { met = true; start() }
+	p.mu.Unlock()
+	first = one.start(t).wait(t)
+	p.mu.Lock()
+	p.instead = nil
+	p.mu.Unlock()
+	start()
+	return first, two.wait(t), met
 }

@@ -4,8 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"slices"
-	"sync"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,15 +16,16 @@ import (
 // every one with DINDCTL_SOAK=1.
 func TestKilledAroundEachRequest(t *testing.T) {
 	t.Parallel()
+	count := counting(t, "kill points")
 	for _, after := range []bool{false, true} {
 		t.Run(fmt.Sprintf("after %v", after), func(t *testing.T) {
 			t.Parallel()
-			killEach(t, after)
+			killEach(t, after, count)
 		})
 	}
 }
 
-func killEach(t *testing.T, after bool) {
+func killEach(t *testing.T, after bool, count *survival) {
 	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
 	p := newFaultProxy(t)
 	install := i.command("install", i.installOptions("--create-namespace", "-o", "json")...)
@@ -37,43 +36,36 @@ func killEach(t *testing.T, after bool) {
 	_, prunes, _ := p.run(t, 0, after, prune...)
 	_, uninstalls, _ := p.run(t, 0, after, uninstall...)
 	t.Logf("requests: install %d, prune-now %d, uninstall %d", installs, prunes, uninstalls)
-	claim := i.claim(t).UID
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-	claim = ""
 
-	tried, kills := 0, 0
-	kill := func(n int, line []string) {
-		_, _, killed := p.run(t, n, after, line...)
-		tried++
-		if killed {
-			kills++
-		}
-		claim = i.sameClaim(t, claim)
+	claim := guarded{installation: i, count: count}
+	kill := func(n int, line []string) (killed bool) {
+		_, _, killed = p.run(t, n, after, line...)
+		claim.look(t)
+		return killed
 	}
 	for n := range points(max(installs, prunes, uninstalls)) {
-		if n <= installs {
-			kill(n, install)
-		}
+		killed := n <= installs && kill(n, install)
 		succeed(t, install...)
-		claim = i.sameClaim(t, claim)
+		claim.look(t)
 		again := decode[installed](t, succeed(t, install...))
 		equal(t, "changes of one more install", again.changes(), []string{"unchanged"})
+		count.add(n <= installs, killed, len(again.changes()) == 1)
 		if n <= prunes {
-			kill(n, prune)
-			succeed(t, prune...)
+			killed := kill(n, prune)
+			count.add(true, killed, dindctl(t, prune...).want(t, done).code == done)
 		}
 		if n <= uninstalls {
-			kill(n, uninstall)
-			if r := dindctl(t, uninstall...); r.code != done && r.code != notInstalled {
+			killed := kill(n, uninstall)
+			r := dindctl(t, uninstall...)
+			if r.code != done && r.code != notInstalled {
 				t.Errorf("uninstall after a killed one ends with %d", r.code)
 			}
-			equal(t, "what is left", i.leftOver(t), []string{"persistentvolumeclaim/" + i.name + "-data"})
+			left := i.leftOver(t)
+			equal(t, "what is left", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
+			count.add(true, killed, len(left) == 1)
 		}
-		claim = i.sameClaim(t, claim)
-	}
-	t.Logf("kill points tried: %d, reached: %d, claims lost: 0", tried, kills)
-	if kills == 0 {
-		t.Error("nothing was killed")
+		claim.look(t)
 	}
 }
 
@@ -107,57 +99,4 @@ func (i *installation) sameClaim(t *testing.T, before types.UID) types.UID {
 		t.Fatal("the claim is another one")
 	}
 	return found.UID
-}
-
-// Two installs at once, and an install beside an uninstall: each says how it
-// ended, one more install finds or makes everything whole, and the claim stays.
-func TestTwoCommandsAtOnce(t *testing.T) {
-	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
-	createNamespace(t, i.namespace)
-	install := i.command("install", i.installOptions("-o", "json", "--timeout", "90s")...)
-	uninstall := i.command("uninstall", "--timeout", "90s")
-	rounds := 1
-	if env.soak {
-		rounds = 50
-	}
-	var claim types.UID
-	for range rounds {
-		first, second := atOnce(t, install, install)
-		for _, r := range []result{first, second} {
-			r.want(t, done)
-		}
-		claim = i.sameClaim(t, claim)
-		again := decode[installed](t, succeed(t, install...))
-		equal(t, "changes after two installs", again.changes(), []string{"unchanged"})
-
-		first, second = atOnce(t, install, uninstall)
-		if !slices.Contains([]int{done, failed, notReady}, first.code) || !slices.Contains([]int{done, notInstalled, notReady}, second.code) {
-			t.Errorf("install beside uninstall ended with %d, uninstall with %d", first.code, second.code)
-		}
-		if first.code != done && first.stderr == "" {
-			t.Error("install failed without a word")
-		}
-		succeed(t, install...)
-		again = decode[installed](t, succeed(t, install...))
-		equal(t, "changes after install beside uninstall", again.changes(), []string{"unchanged"})
-		claim = i.sameClaim(t, claim)
-		if s := statusOf(t, i); !s.Healthy {
-			t.Errorf("not healthy: %+v", s.Problems)
-		}
-		succeed(t, uninstall...)
-	}
-	t.Logf("pairs: %d", 2*rounds)
-}
-
-func atOnce(t *testing.T, a, b []string) (first, second result) {
-	t.Helper()
-	one, two := prepare(t, nil, a...), prepare(t, nil, b...)
-	var both sync.WaitGroup
-	one.start(t)
-	two.start(t)
-	both.Go(func() { second = two.wait(t) })
-	first = one.wait(t)
-	both.Wait()
-	return first, second
 }

@@ -12,7 +12,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // Ctrl-C while install waits: exit code 130, what to do next is said, and the
@@ -43,50 +42,57 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// kill -9 at any moment, again and again: the next install makes it whole, and
-// the claim stays the one it was from the first moment it exists.
+// kill -9 at any moment, again and again, of an install and now and then of an
+// uninstall: the next install makes it whole, and the claim stays the one it was
+// from the first moment it exists.
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
+	count := counting(t, "random kills")
 	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
-	line := i.command("install", i.installOptions("--create-namespace")...)
-	kills := 5
-	if env.soak {
-		kills = 50
-	}
-	var claim types.UID
-	for range kills {
-		c := prepare(t, nil, line...).start(t)
-		moment := rand.N(2 * time.Second)
-		timer := time.AfterFunc(moment, func() { _ = c.Process.Kill() })
-		r := c.wait(t)
-		timer.Stop()
-		t.Logf("killed after %v: %s", moment, r.stderr)
-		found, err := env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Get(t.Context(), i.name+"-data", metav1.GetOptions{})
-		must(t, ignoreNotFound(err))
-		if err == nil && claim != "" && found.UID != claim {
-			t.Fatalf("the claim is another one after a kill at %v", moment)
+	install, uninstall := i.command("install", i.installOptions("--create-namespace")...), i.command("uninstall")
+	claim := guarded{installation: i, count: count}
+	kills := times(5, 200)
+	for n := range kills {
+		line := install
+		if n%4 == 3 {
+			line = uninstall
 		}
-		if err == nil {
-			claim = found.UID
+		moment := rand.N(3 * time.Second)
+		killed := runFor(t, moment, line)
+		claim.look(t)
+		// What a kill leaves is what the next one finds; now and then, and in the
+		// end, all of it has to be put right.
+		whole := true
+		if n%5 == 4 || n == kills-1 {
+			i.variables = variablesOf(t, succeed(t, install...))
+			claim.look(t)
+			s := statusOf(t, i)
+			if whole = s.Healthy && len(s.Objects) == 6; !whole {
+				t.Errorf("not whole after a kill at %v: %+v %+v", moment, s.Objects, s.Problems)
+			}
 		}
-	}
-	i.variables = variablesOf(t, succeed(t, line...))
-	if claim != "" {
-		equal(t, "claim", i.claim(t).UID, claim)
-	}
-	if s := statusOf(t, i); !s.Healthy || len(s.Objects) != 6 {
-		t.Errorf("not whole: %+v %+v", s.Objects, s.Problems)
+		count.add(true, killed, whole)
 	}
 	i.job(t, "docker version").want(t)
 
-	c := prepare(t, nil, i.command("uninstall", "--delete-data", "--yes")...).start(t)
-	time.AfterFunc(rand.N(time.Second), func() { _ = c.Process.Kill() })
-	c.wait(t)
+	runFor(t, rand.N(time.Second), i.command("uninstall", "--delete-data", "--yes"))
 	again := dindctl(t, i.command("uninstall", "--delete-data", "--yes")...)
 	if again.code != done && again.code != notInstalled {
 		t.Errorf("uninstall after a killed uninstall ends with %d", again.code)
 	}
 	equal(t, "what is left", i.leftOver(t), nil)
+}
+
+// runFor runs a command for so long and then kills it; killed is false where it
+// had ended before.
+func runFor(t *testing.T, moment time.Duration, line []string) (killed bool) {
+	t.Helper()
+	c := prepare(t, nil, line...).start(t)
+	timer := time.AfterFunc(moment, func() { _ = c.Process.Kill() })
+	r := c.wait(t)
+	timer.Stop()
+	t.Logf("killed after %v: %v", moment, r.code == -1)
+	return r.code == -1
 }
 
 // --timeout holds: a command that waits for what will not come ends soon after.
