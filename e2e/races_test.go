@@ -46,8 +46,8 @@ func newRace(t *testing.T, count *survival) *race {
 	createNamespace(t, i.namespace)
 	r := &race{
 		guarded: guarded{installation: i, count: count}, proxy: newFaultProxy(t),
-		install:   i.command("install", i.installOptions("-o", "json", "--timeout", "90s")...),
-		uninstall: i.command("uninstall", "--timeout", "90s"),
+		install:   i.command("install", i.installOptions("-o", "json", "--timeout", "3m")...),
+		uninstall: i.command("uninstall", "--timeout", "3m"),
 	}
 	_, r.requests, _ = r.proxy.run(t, 0, false, r.install...)
 	r.look(t)

@@ -24,8 +24,8 @@ func TestGrowth(t *testing.T) {
 	i.install(t, "--create-namespace", "--storage-class", fixed, "--storage-size", "2Gi", "--no-wait")
 	i.awaitBound(t)
 	before := i.objects(t)
-	dindctl(t, i.command("install", i.installOptions("--storage-size", "3Gi")...)...).want(t, usage).says(t, "does not let volumes grow", fixed)
-	dindctl(t, i.command("install", i.installOptions("--storage-size", "1Gi")...)...).want(t, usage).says(t, "shrinking is refused")
+	dindctl(t, i.command("install", i.installOptions("--storage-size", "3Gi")...)...).want(t, failed).says(t, "does not let volumes grow", fixed)
+	dindctl(t, i.command("install", i.installOptions("--storage-size", "1Gi")...)...).want(t, failed).says(t, "shrinking is refused")
 	equal(t, "claim after refusals", i.objects(t)["persistentvolumeclaim/"+i.name+"-data"], before["persistentvolumeclaim/"+i.name+"-data"])
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
 
@@ -58,10 +58,10 @@ func TestDataRootChange(t *testing.T) {
 	old := env.images[0]
 	i.image = old
 	objects := i.objects(t)["deployment/"+i.name].Generation
-	dindctl(t, i.command("install", i.installOptions("--no-wait")...)...).want(t, usage).
+	dindctl(t, i.command("install", i.installOptions("--no-wait")...)...).want(t, failed).
 		says(t, "is older than engine", "--allow-data-root-change")
 	i.image = env.newest()
-	dindctl(t, i.command("install", i.installOptions("--no-wait", "--storage-driver", "vfs")...)...).want(t, usage).
+	dindctl(t, i.command("install", i.installOptions("--no-wait", "--storage-driver", "vfs")...)...).want(t, failed).
 		says(t, "is not the driver that wrote the data", "--allow-data-root-change")
 	equal(t, "the Deployment's generation", i.objects(t)["deployment/"+i.name].Generation, objects)
 	i.image = old

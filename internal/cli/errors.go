@@ -42,6 +42,7 @@ func describe(err error, how endedError) failure {
 	var (
 		usage         *usageError
 		problems      dind.Problems
+		misfit        *dind.MisfitError
 		notInstalled  *lifecycle.NotInstalledError
 		noSchedule    *lifecycle.NoScheduleError
 		checkFailed   *lifecycle.CheckFailedError
@@ -60,9 +61,13 @@ func describe(err error, how endedError) failure {
 	case errors.As(err, &usage):
 		f.Code, f.Reason = exitUsage, "Usage"
 		f.setProblems(usage.problems)
+		f.Message = wrongCommandLine
 		f.Hint = fmt.Sprintf("`%s --help` lists the options", usage.command)
+	case errors.As(err, &misfit):
+		f.Reason, f.Message = "Misfit", "what is asked for does not fit what is there; nothing was changed"
+		f.setProblems(misfit.Problems)
 	case errors.As(err, &problems):
-		f.Code, f.Reason = exitUsage, "Usage"
+		f.Code, f.Reason, f.Message = exitUsage, "Usage", wrongCommandLine
 		f.setProblems(problems)
 	case errors.Is(how.ended, context.Canceled):
 		f.Code, f.Reason, f.Message = exitInterrupted, "Interrupted", "interrupted"

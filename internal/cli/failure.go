@@ -32,8 +32,10 @@ type failureProblem struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
+// wrongCommandLine is what stands over problems that no cluster was asked about.
+const wrongCommandLine = "the command line is wrong"
+
 func (f *failure) setProblems(problems dind.Problems) {
-	f.Message = "the command line is wrong"
 	for _, p := range problems {
 		f.Problems = append(f.Problems, failureProblem{Option: p.Option, Value: p.Value, Message: p.Error(), Hint: p.Hint})
 	}

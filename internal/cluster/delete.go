@@ -61,24 +61,38 @@ func (c *Cluster) deleteOne(ctx context.Context, item Item) error {
 	if err := kind.remove(ctx, item.Ref.Name, uid); err != nil {
 		return &DeleteError{Ref: item.Ref, Err: err}
 	}
+	return kind.waitGone(ctx, item.Ref, uid)
+}
+
+// WaitGone returns when an object that somebody else deletes is gone, with what
+// it owned. The error is a *DeleteError.
+func (c *Cluster) WaitGone(ctx context.Context, ref Ref, uid types.UID) error {
+	kind, known := c.kind(ref)
+	if !known {
+		return &DeleteError{Ref: ref, Err: fmt.Errorf("no client for kind %s", ref.Kind)}
+	}
+	return kind.waitGone(ctx, ref, uid)
+}
+
+func (k kind) waitGone(ctx context.Context, ref Ref, uid types.UID) error {
 	pause := backoff()
 	for {
-		object, err := kind.read(ctx, item.Ref.Name)
+		object, err := k.read(ctx, ref.Name)
 		if err != nil {
-			return &DeleteError{Ref: item.Ref, Err: err}
+			return &DeleteError{Ref: ref, Err: err}
 		}
 		if object == nil || object.GetUID() != uid {
 			return nil
 		}
-		gone, err := kind.untilGone(ctx, object)
+		gone, err := k.untilGone(ctx, object)
 		if gone {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return &DeleteError{Ref: item.Ref, Err: ctx.Err(), Waiting: object.GetFinalizers()}
+			return &DeleteError{Ref: ref, Err: ctx.Err(), Waiting: object.GetFinalizers()}
 		}
 		if err != nil && permanent(err) {
-			return &DeleteError{Ref: item.Ref, Err: err}
+			return &DeleteError{Ref: ref, Err: err}
 		}
 		if pause.Steps <= 1 {
 			pause = backoff()

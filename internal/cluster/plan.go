@@ -41,7 +41,7 @@ func NewPlan(wanted []Desired, live func(Ref) metav1.Object, adopt bool) (*Plan,
 				continue
 			}
 			if step.live.GetDeletionTimestamp() != nil {
-				return nil, &TerminatingError{Ref: want.Ref, Finalizers: step.live.GetFinalizers()}
+				return nil, &TerminatingError{Ref: want.Ref, UID: step.live.GetUID(), Finalizers: step.live.GetFinalizers()}
 			}
 			fields, err := difference(step.live, want.want)
 			if err != nil {

@@ -2,7 +2,11 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Ref names one object.
@@ -49,7 +53,14 @@ func (e *NotOwnedError) Error() string {
 // be used or replaced yet.
 type TerminatingError struct {
 	Ref        Ref
+	UID        types.UID
 	Finalizers []string // what the deletion waits for
+}
+
+// Passing tells that it will be gone shortly, without anybody's doing: it waits
+// for nothing but the end of what it owns.
+func (e *TerminatingError) Passing() bool {
+	return !slices.ContainsFunc(e.Finalizers, func(f string) bool { return f != metav1.FinalizerDeleteDependents })
 }
 
 func (e *TerminatingError) Error() string {

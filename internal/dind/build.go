@@ -27,6 +27,8 @@ type Live struct {
 	Deployment *appsv1.Deployment
 	// Class is the live claim's, where it could be read.
 	Class *storagev1.StorageClass
+	// StorageDriver is the running daemon's, where it could be asked.
+	StorageDriver string
 	// Service is the Service NAME.
 	Service *corev1.Service
 	// Certificates are what the Secrets are to hold. They are not made here, for
@@ -68,7 +70,7 @@ type plan struct {
 }
 
 // Build validates the options and gives the objects they ask for. Its error is
-// Problems, or nil. It changes neither options nor live objects.
+// Problems, a *MisfitError, or nil. It changes neither options nor live objects.
 func Build(o Options, live Live) (Objects, error) {
 	if err := o.Validate(); err != nil {
 		return Objects{}, err
@@ -77,9 +79,12 @@ func Build(o Options, live Live) (Objects, error) {
 	var ps Problems
 	p.planStorage(&ps)
 	p.planSelector(&ps, live.Deployment)
-	p.checkDataRoot(&ps, live.Deployment)
+	p.checkDataRoot(&ps, live)
 	p.checkTLS(&ps, live)
 	if err := ps.err(); err != nil {
+		if live.Claim != nil || live.Deployment != nil || live.Service != nil {
+			err = &MisfitError{Problems: ps}
+		}
 		return Objects{}, err
 	}
 	config := p.daemonJSON()

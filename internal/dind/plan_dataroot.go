@@ -17,24 +17,29 @@ const containerdStore = 29
 // engine of an older major version, which the newer one's files are not made
 // for, and another storage driver, which starts with nothing beside them. The
 // files stay on the volume and take up its room.
-func (p *plan) checkDataRoot(ps *Problems, live *appsv1.Deployment) {
+func (p *plan) checkDataRoot(ps *Problems, live Live) {
 	if p.AllowDataRootChange || p.live == nil {
 		return
 	}
 	const goOn = "--allow-data-root-change goes on all the same; uninstall --delete-data first starts with an empty volume."
-	before, known := p.engineBefore(live)
+	before, known := p.engineBefore(live.Deployment)
 	now, tagged := engineMajor(p.Image)
 	if known && tagged && now < before {
 		ps.add("--image", p.Image, "is older than engine "+strconv.Itoa(before)+", which wrote the data on claim "+p.claimName+": it may not read them, and the cache would be lost",
 			"Use an image of engine "+strconv.Itoa(before)+" or later. "+goOn)
 	}
-	daemon := daemonOf(live)
+	daemon := daemonOf(live.Deployment)
 	if daemon == nil || p.StorageDriver == "" {
 		return
 	}
-	driver := driverOf(daemon)
+	driver := live.StorageDriver
 	if driver == "" {
-		driver = "overlay2" // what engines choose on every file system that can
+		driver = driverOf(daemon)
+	}
+	if driver == "" {
+		// What engines choose on every file system that can; a current one on a
+		// data root that an older one has begun chooses that one's.
+		driver = "overlay2"
 		if known && before >= containerdStore {
 			driver = "overlayfs"
 		}
@@ -68,6 +73,13 @@ func daemonOf(live *appsv1.Deployment) *corev1.Container {
 		}
 	}
 	return nil
+}
+
+// AsksForDriver tells whether the options name another storage driver than the
+// Deployment: then it is worth asking the daemon which one it has.
+func AsksForDriver(o Options, live *appsv1.Deployment) bool {
+	daemon := daemonOf(live)
+	return o.StorageDriver != "" && daemon != nil && driverOf(daemon) != o.StorageDriver
 }
 
 // driverOf is the storage driver that the container names.

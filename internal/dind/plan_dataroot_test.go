@@ -1,6 +1,7 @@
 package dind
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -26,21 +27,25 @@ func TestDataRootChanges(t *testing.T) {
 		label         string // the version on the claim
 		image, driver string
 		want          string
+		told          string // the driver that the daemon says it has
 	}{
-		{"the same", container(current, nil), "", current, "", ""},
-		{"an upgrade", container(old, nil), "", current, "", ""},
-		{"a downgrade", container(current, nil), "29.7.2", old, "", downgrade},
-		{"a downgrade after uninstall", nil, "29.7.2", old, "", downgrade},
-		{"the same after uninstall", nil, "26.1.5", old, "", ""},
-		{"an unknown version", container("mirror/dind:ours", nil), "", old, "", ""},
-		{"to an unknown version", container(current, nil), "", "docker:dind", "", ""},
-		{"the driver is left to the engine", container(current, nil, driver("overlay2")), "", current, "", ""},
-		{"the same driver", container(current, nil, driver("overlay2")), "", current, "overlay2", ""},
-		{"the same driver, by a flag", container(current, []string{"--storage-driver=overlay2"}), "", current, "overlay2", ""},
-		{"the same driver, by two words", container(current, []string{"-s", "overlay2"}), "", current, "overlay2", ""},
-		{"another driver", container(current, nil, driver("overlay2")), "", current, "vfs", otherDriver},
-		{"what the engine chose itself", container(old, nil), "", old, "overlay2", ""},
-		{"not what the engine chose itself", container(current, nil), "", current, "overlay2", otherDriver},
+		{"the same", container(current, nil), "", current, "", "", ""},
+		{"an upgrade", container(old, nil), "", current, "", "", ""},
+		{"a downgrade", container(current, nil), "29.7.2", old, "", downgrade, ""},
+		{"a downgrade after uninstall", nil, "29.7.2", old, "", downgrade, ""},
+		{"the same after uninstall", nil, "26.1.5", old, "", "", ""},
+		{"an unknown version", container("mirror/dind:ours", nil), "", old, "", "", ""},
+		{"to an unknown version", container(current, nil), "", "docker:dind", "", "", ""},
+		{"the driver is left to the engine", container(current, nil, driver("overlay2")), "", current, "", "", ""},
+		{"the same driver", container(current, nil, driver("overlay2")), "", current, "overlay2", "", ""},
+		{"the same driver, by a flag", container(current, []string{"--storage-driver=overlay2"}), "", current, "overlay2", "", ""},
+		{"the same driver, by two words", container(current, []string{"-s", "overlay2"}), "", current, "overlay2", "", ""},
+		{"another driver", container(current, nil, driver("overlay2")), "", current, "vfs", otherDriver, ""},
+		{"what the engine chose itself", container(old, nil), "", old, "overlay2", "", ""},
+		{"not what the engine chose itself", container(current, nil), "", current, "overlay2", otherDriver, ""},
+		{"what a current engine found on the data root", container(current, nil), "", current, "overlay2", "", "overlay2"},
+		{"not what a current engine found there", container(current, nil), "", current, "overlay2", otherDriver, "overlayfs"},
+		{"not what the daemon has, whatever its Deployment says", container(current, nil, driver("overlay2")), "", current, "overlay2", otherDriver, "overlayfs"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -48,8 +53,12 @@ func TestDataRootChanges(t *testing.T) {
 			o.Image, o.StorageDriver = test.image, test.driver
 			claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{VersionLabel: test.label}}}
 			claim.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("100Gi")}
-			live := Live{Claim: claim, Deployment: test.live}
+			live := Live{Claim: claim, Deployment: test.live, StorageDriver: test.told}
 			_, err := Build(o, live)
+			var misfit *MisfitError
+			if errors.As(err, &misfit) != (test.want != "") {
+				t.Errorf("%T is not told from a wrong command line", err)
+			}
 			if got := text(err); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}

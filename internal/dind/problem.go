@@ -55,6 +55,15 @@ func (ps Problems) err() error {
 	return ps
 }
 
+// MisfitError says that the options, each of which is valid, ask for what the
+// live objects do not allow. Nothing is wrong with the command line as such.
+type MisfitError struct{ Problems Problems }
+
+func (e *MisfitError) Error() string { return e.Problems.Error() }
+
+// Unwrap gives the problems.
+func (e *MisfitError) Unwrap() error { return e.Problems }
+
 func (ps *Problems) add(option, value, reason, hint string) {
 	*ps = append(*ps, &Problem{Option: option, Value: value, Reason: reason, Hint: hint})
 }

@@ -98,7 +98,7 @@ func checks() []check {
 
 // Check finds out whether the cluster and this user can run what the options
 // ask for, without changing anything. A failed check is not an error: OK is
-// false then. The error is dind.Problems, or what the connection gives.
+// false then. The error is dind.Problems, a *dind.MisfitError, or what the connection gives.
 func (i Instance) Check(ctx context.Context, options dind.Options, how InstallOptions) (Checks, error) {
 	outcome := Checks{Namespace: i.Cluster.Namespace, Results: []CheckResult{}}
 	input := checkInput{Instance: i, options: options, how: how}
@@ -111,7 +111,10 @@ func (i Instance) Check(ctx context.Context, options dind.Options, how InstallOp
 	}
 	input.found = found
 	if options.ExistingClaim == "" || found.Claim != nil {
-		if input.objects, err = dind.Build(options, dind.Live{Claim: found.Claim, Deployment: found.Deployment, Service: found.Service}); err != nil {
+		if input.objects, err = dind.Build(options, dind.Live{
+			Claim: found.Claim, Deployment: found.Deployment, Service: found.Service,
+			StorageDriver: i.liveDriver(ctx, options, found),
+		}); err != nil {
 			return outcome, err
 		}
 	}

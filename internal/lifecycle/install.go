@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/dindctl/dindctl/internal/certs"
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
@@ -56,11 +55,10 @@ type Installation struct {
 // changes nothing that is already as it should be.
 //
 // What was applied is in the Installation even when an error is returned. The
-// error is dind.Problems, a *cluster.NotOwnedError (nothing was changed), a
-// *cluster.ApplyError, *cluster.NotReadyError, *BusyError (nothing was changed),
-// *DaemonError, or what the connection gives.
-// *cluster.ApplyError, *cluster.NotReadyError, *DaemonError, *NotProvedError, or
-// what the connection gives.
+// error is dind.Problems; a *dind.MisfitError, *cluster.NotOwnedError or
+// *BusyError (nothing was changed then); a *cluster.ApplyError,
+// *cluster.NotReadyError, *DaemonError, *NotProvedError, or what the connection
+// gives.
 func (i Instance) Install(ctx context.Context, options dind.Options, how InstallOptions) (Installation, error) {
 	began := i.Now()
 	outcome := Installation{
@@ -104,65 +102,14 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 	if err := i.waitGrown(ctx, applied); err != nil {
 		return err
 	}
-	if err := i.prove(ctx, pod, outcome); err != nil || !how.VerifyJob {
+	if err := i.prove(ctx, pod, outcome); err != nil {
 		return err
 	}
+	i.tellEngine(p, outcome)
+	if !how.VerifyJob {
+		return nil
+	}
 	return i.verifyInstalled(ctx, outcome)
-}
-
-// prepared is what is known before the first change.
-type prepared struct {
-	found  cluster.Inventory
-	wanted []cluster.Desired
-	plan   *cluster.Plan
-}
-
-// prepare reads, plans and checks.
-func (i Instance) prepare(ctx context.Context, options dind.Options, how InstallOptions) (prepared, error) {
-	var p prepared
-	err := progress.Step(i.Observer, "Cluster", func(update func(string)) (err error) {
-		update("reading what is in " + i.place())
-		if p.found, err = i.Cluster.Read(ctx, i.installNames(options)); err != nil {
-			return err
-		}
-		if options.ExistingClaim != "" && p.found.Claim == nil {
-			return &ClaimMissingError{Namespace: i.Cluster.Namespace, Claim: options.ExistingClaim}
-		}
-		live := dind.Live{Claim: p.found.Claim, Deployment: p.found.Deployment, Service: p.found.Service}
-		var renewal certs.Renewal
-		if options.TLS || options.NoTLS {
-			if err := i.findSecrets(ctx, &p.found); err != nil {
-				return err
-			}
-			if unread := i.findCopies(ctx, &p.found, copied(options)); len(unread) > 0 {
-				return unread[0]
-			}
-		}
-		if options.TLS {
-			if renewal, err = i.certificates(p.found, how.RotateCertificates); err != nil {
-				return err
-			}
-			live.Certificates = dind.Certificates(renewal.Set)
-		}
-		if live.Class, err = i.growthClass(ctx, options, p.found); err != nil {
-			return err
-		}
-		objects, err := dind.Build(options, live)
-		if err != nil {
-			return err
-		}
-		p.wanted = i.desired(objects)
-		if p.plan, err = cluster.NewPlan(p.wanted, lookup(p.found), how.Adopt); err != nil {
-			return i.withPreviews(ctx, err, p)
-		}
-		i.tellOfTLS(p.found, options, renewal)
-		update(i.place() + ": " + p.plan.Summary())
-		if p.plan.Empty() || how.SkipPreflight || how.DryRun == DryRunClient {
-			return nil
-		}
-		return i.preflight(ctx, checkInput{Instance: i, options: options, how: how, objects: objects, found: p.found})
-	})
-	return p, err
 }
 
 // apply makes the cluster hold what was planned.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/progress"
 )
 
 var everyPatch = []string{
@@ -115,6 +116,34 @@ func TestInstallRepairsWhatDiffers(t *testing.T) {
 	}
 	if got := summary(outcome.Objects); got != "1 configured, 1 created, 4 unchanged" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// What a removal has begun, and will end by itself, is let go and made again; a
+// dry run waits for nothing.
+func TestInstallAwaitsARemoval(t *testing.T) {
+	for _, dryRun := range []DryRun{"", DryRunServer} {
+		w := installedWorld(t, nil)
+		change(t, w, deployments, "d", func(d *appsv1.Deployment) {
+			d.DeletionTimestamp, d.Finalizers = new(metav1.NewTime(noon)), []string{metav1.FinalizerDeleteDependents}
+		})
+		observer := w.Observer
+		w.Observer = progress.Func(func(e progress.Event) {
+			observer.Observe(e)
+			if e.Kind == progress.Updated && strings.Contains(e.Detail, "deployment/d is being deleted") {
+				if err := w.Tracker().Delete(deployments, "ci", "d"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		outcome, err := w.Install(t.Context(), options(nil), InstallOptions{DryRun: dryRun})
+		var going *cluster.TerminatingError
+		if (dryRun != "") != errors.As(err, &going) {
+			t.Errorf("dry run %q: %v", dryRun, err)
+		}
+		if got := summary(outcome.Objects); dryRun == "" && got != "1 created, 5 unchanged" {
+			t.Errorf("got %q", got)
+		}
 	}
 }
 

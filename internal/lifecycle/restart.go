@@ -23,6 +23,7 @@ type Restart struct {
 	Containers *int `json:"containers"`
 
 	pod      *corev1.Pod
+	engine   daemon.Info // of the daemon that it ends; empty where it did not say
 	activity daemon.Activity
 	err      error // why the daemon could not be asked
 }
@@ -79,6 +80,28 @@ func (i Instance) restart(ctx context.Context, p prepared) (*Restart, error) {
 	return i.running(ctx, p.found.Deployment), ctx.Err()
 }
 
+// liveDriver is the storage driver of the daemon that runs, where the options
+// name another one than its Deployment and it can be asked: what an engine chose
+// for a data root only it knows.
+func (i Instance) liveDriver(ctx context.Context, options dind.Options, found cluster.Inventory) string {
+	if !dind.AsksForDriver(options, found.Deployment) {
+		return ""
+	}
+	pods, err := i.Cluster.Pods(ctx, found.Deployment.Spec.Selector.MatchLabels)
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, askingTime)
+	defer cancel()
+	for n := range pods {
+		if runs(pods[n]) {
+			info, _ := i.ask(ctx, &pods[n])
+			return info.StorageDriver
+		}
+	}
+	return ""
+}
+
 // replacesPod tells whether a Deployment's pods are made anew.
 func replacesPod(applied []cluster.Applied) bool {
 	for _, a := range applied {
@@ -110,6 +133,7 @@ func (i Instance) running(ctx context.Context, deployment *appsv1.Deployment) *R
 			if !restart.activity.BuildsUnknown {
 				restart.Builds = &restart.activity.Builds
 			}
+			restart.engine, _ = i.ask(ctx, restart.pod)
 		}
 		return restart
 	}

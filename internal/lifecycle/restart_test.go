@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -34,7 +35,8 @@ func TestRestart(t *testing.T) {
 		options func(*dind.Options)
 		how     InstallOptions
 		engine  *engine // what is different of the daemon
-		told    string  // the line about it
+		before  func(*testing.T, *world)
+		told    string // the line about it
 		restart *Restart
 	}{
 		"builds run": {
@@ -58,7 +60,13 @@ func TestRestart(t *testing.T) {
 			restart: &Restart{Pod: "d-abc-1"},
 		},
 		"a change that needs no restart": {options: leavingAsIs, engine: &engine{work: []daemon.Activity{busy}}},
-		"no change":                      {engine: &engine{work: []daemon.Activity{busy}}},
+		"a repair that needs none": {
+			before: func(t *testing.T, w *world) {
+				change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(3)) })
+			},
+			engine: &engine{work: []daemon.Activity{busy}},
+		},
+		"no change": {engine: &engine{work: []daemon.Activity{busy}}},
 		"waited for": {
 			options: restarting, how: InstallOptions{WhenIdle: true},
 			engine:  &engine{work: []daemon.Activity{busy, {Builds: 1}}},
@@ -86,6 +94,9 @@ func TestRestart(t *testing.T) {
 			w := installedWorld(t, nil)
 			if test.engine != nil {
 				w.engine = test.engine
+			}
+			if test.before != nil {
+				test.before(t, w)
 			}
 			test.how.SkipPreflight = true
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -1,0 +1,54 @@
+package lifecycle
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+func TestEngineChange(t *testing.T) {
+	info := func(version, driver string) daemon.Info { return daemon.Info{Version: version, StorageDriver: driver} }
+	tests := map[string]struct {
+		before, now daemon.Info
+		want        string
+	}{
+		"the same":                               {info("29.7.2", "overlayfs"), info("29.7.2", "overlayfs"), ""},
+		"nothing is known":                       {info("", ""), info("29.7.2", "overlayfs"), ""},
+		"a tag of the same":                      {info("26.1.5", ""), info("26.1.5+dfsg1", "overlay2"), ""},
+		"an upgrade":                             {info("26.1.5+dfsg1", "overlay2"), info("29.7.2", "overlay2"), "Docker Engine 26.1.5+dfsg1 → 29.7.2; images and cache stay with storage driver overlay2"},
+		"an upgrade of what is known by its tag": {info("26.1.5", ""), info("29.7.2", "overlay2"), "Docker Engine 26.1.5 → 29.7.2"},
+		"another driver":                         {info("29.7.2", "overlayfs"), info("29.7.2", "vfs"), "storage driver overlayfs → vfs: the images and the cache of before are not used any more, and stay on the volume"},
+		"both": {info("26.1.5", "overlay2"), info("29.7.2", "overlayfs"),
+			"Docker Engine 26.1.5 → 29.7.2; storage driver overlay2 → overlayfs: the images and the cache of before are not used any more, and stay on the volume"},
+	}
+	for name, test := range tests {
+		if got := engineChange(test.before, test.now); got != test.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// The world's daemon is always the same one: what the last one was, is known by
+// its claim once it is gone.
+func TestInstallTellsOfAnotherEngine(t *testing.T) {
+	const line = "info: Docker Engine 26.1.5 → 29.7.2"
+	w := installedWorld(t, func(o *dind.Options) { o.Image = "docker:26.1.5-dind" })
+	removal, err := w.PlanRemoval(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Remove(t.Context(), removal); err != nil {
+		t.Fatal(err)
+	}
+	w.install(t, options(nil))
+	if told := w.told(); !slices.Contains(told, line) {
+		t.Errorf("told %q", told)
+	}
+	w.forget()
+	w.install(t, options(nil))
+	if told := w.told(); slices.Contains(told, line) {
+		t.Errorf("told again: %q", told)
+	}
+}
