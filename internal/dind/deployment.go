@@ -92,7 +92,7 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 	container := applycore.Container().
 		WithName(ContainerName).
 		WithImage(p.Image).
-		WithCommand("sh", "-c", startScript, "dindctl", p.MTU).
+		WithCommand("sh", "-c", startScript, "dindctl", p.MTU, p.highWater(), guardScript).
 		WithArgs(p.dockerdArgs()...).
 		WithEnv(p.env()...).
 		WithPorts(applycore.ContainerPort().

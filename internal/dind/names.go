@@ -14,6 +14,7 @@ const (
 	DefaultStorageSize    = "100Gi"
 	DefaultMTU            = "auto"
 	DefaultCacheLimit     = "75%"
+	DefaultHighWater      = "85%"
 	DefaultPruneSchedule  = "0 0 * * 0"
 	DefaultPruneUnusedFor = "168h"
 )

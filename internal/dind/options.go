@@ -37,6 +37,9 @@ type Options struct {
 
 	// CacheLimit is a share of the volume ("75%") or a size ("50Gi", "50GB").
 	CacheLimit string
+	// HighWater is the share of the file system ("85%") above which images are
+	// removed, the least recently used first, or "none".
+	HighWater string
 	// PruneSchedule is five cron fields, or "none" for no CronJob.
 	PruneSchedule string
 	// PruneTimezone is an IANA name; "" is the controller manager's zone.
@@ -63,6 +66,7 @@ func Defaults() Options {
 		Image:          DefaultImage,
 		MTU:            DefaultMTU,
 		CacheLimit:     DefaultCacheLimit,
+		HighWater:      DefaultHighWater,
 		PruneSchedule:  DefaultPruneSchedule,
 		PruneUnusedFor: DefaultPruneUnusedFor,
 	}

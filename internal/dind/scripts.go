@@ -14,6 +14,9 @@ var (
 	awaitScript string
 	//go:embed scripts/images.sh
 	imagesScript string
+	//go:embed scripts/guard.sh
+	guardOnly   string
+	guardScript = imagesScript + "\n" + guardOnly
 	//go:embed scripts/prune.sh
 	pruneOnly   string
 	pruneScript = imagesScript + "\n" + pruneOnly

@@ -1,6 +1,7 @@
 package dind
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // shells are those that run the scripts in images: dash in Debian's, BusyBox
@@ -74,13 +76,18 @@ type outcome struct {
 func (b box) run(shell []string, script string, env []string, args ...string) outcome {
 	b.t.Helper()
 	var moves []string
-	for _, path := range []string{"/proc/", "/sys/", "/dev/termination-log", "/tmp/", "/var/run/"} {
+	for _, path := range []string{"/proc/", "/sys/", "/dev/termination-log", "/tmp/", "/var/run/", "/var/lib/"} {
 		moves = append(moves, path, b.root+path)
 	}
 	script = strings.NewReplacer(moves...).Replace(script)
 	script = regexp.MustCompile(`sleep [0-9.]+`).ReplaceAllString(script, "sleep 0")
-	cmd := exec.Command(shell[0], append(shell[1:len(shell):len(shell)], append([]string{"-c", script}, args...)...)...)
+	// BusyBox may have a stat of its own, which it takes before the PATH's.
+	script = strings.ReplaceAll(script, "(stat ", "("+b.root+"/bin/stat ")
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:len(shell):len(shell)], append([]string{"-c", script}, args...)...)...)
 	cmd.Env = append(env, "PATH="+b.root+"/bin:"+os.Getenv("PATH"))
+	cmd.WaitDelay = time.Second
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -96,7 +103,7 @@ func (b box) run(shell []string, script string, env []string, args ...string) ou
 
 // Kubernetes would change the scripts on their way to the shell.
 func TestScriptsSurviveKubernetes(t *testing.T) {
-	for name, script := range map[string]string{"start": startScript, "await": awaitScript, "prune": pruneScript, "verify": verifyScript} {
+	for name, script := range map[string]string{"start": startScript, "guard": guardScript, "await": awaitScript, "prune": pruneScript, "verify": verifyScript} {
 		if strings.Contains(script, "$$") {
 			t.Errorf("%s.sh: two dollar signs become one", name)
 		}
@@ -149,7 +156,16 @@ func TestStartScript(t *testing.T) {
 				}
 				b.write("bin/dockerd", "#!/bin/sh\necho '"+test.help+"'\n")
 				b.stub("dockerd-entrypoint.sh", "exit 7")
-				got := b.run(shell, startScript, nil, "dindctl", test.mtu, "--tls=false", "-D")
+				b.write("proc/self/stat", "77 (sh) S 0\n")
+				// The guard sees its daemon end, or it would be started again.
+				b.write("proc/77/stat", "")
+				b.stub("guard", `rm -r "$BOX/proc/77"; exit 3`)
+				got := b.run(shell, startScript, []string{"BOX=" + b.root}, "dindctl", test.mtu, "85", `guard "$@"`, "--tls=false", "-D")
+				guard := slices.Index(got.calls, "guard 85 77")
+				if guard < 0 || !strings.Contains(got.stderr, "the guard of the disk ended (3)") {
+					t.Fatalf("ran %q, told %q", got.calls, got.stderr)
+				}
+				got.calls = slices.Delete(got.calls, guard, guard+1)
 				if want := "dockerd-entrypoint.sh " + test.want; len(got.calls) != 1 || got.calls[0] != want {
 					t.Errorf("ran %q, want %q", got.calls, want)
 				}

@@ -26,6 +26,7 @@ func (o Options) Validate() error {
 		o.checkResources,
 		o.checkPlacement,
 		o.checkCacheLimit,
+		o.checkHighWater,
 		o.checkPrune,
 		o.checkNetworkPolicy,
 	} {

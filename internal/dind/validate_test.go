@@ -149,6 +149,13 @@ func TestValidate(t *testing.T) {
 		{"cache limit of nothing", func(o *Options) { o.CacheLimit = "0%" }, []complaint{{"--cache-limit", "between 1% and 95%"}}},
 		{"cache limit of all", func(o *Options) { o.CacheLimit = "96%" }, []complaint{{"--cache-limit", "between 1% and 95%"}}},
 		{"cache limit of half a percent", func(o *Options) { o.CacheLimit = "0.5%" }, []complaint{{"--cache-limit", "whole number"}}},
+		{"high water that is no share", func(o *Options) { o.HighWater = "85" }, []complaint{{"--high-water", "neither a whole number of percent nor none"}}},
+		{"high water of half a percent", func(o *Options) { o.HighWater = "84.5%" }, []complaint{{"--high-water", "neither"}}},
+		{"high water too low", func(o *Options) { o.HighWater, o.CacheLimit = "9%", "5%" }, []complaint{{"--high-water", "between 10% and 98%"}}},
+		{"high water too high", func(o *Options) { o.HighWater = "99%" }, []complaint{{"--high-water", "between 10% and 98%"}}},
+		{"high water below the cache", func(o *Options) { o.HighWater, o.CacheLimit = "75%", "75%" }, []complaint{{"--high-water", "the build cache alone could pass it"}}},
+		{"high water just above the cache", func(o *Options) { o.HighWater, o.CacheLimit = "76%", "75%" }, nil},
+		{"no high water", func(o *Options) { o.HighWater, o.CacheLimit = "none", "95%" }, nil},
 		{"cache limit over the size", func(o *Options) { o.StorageSize, o.CacheLimit = "10Gi", "11Gi" }, []complaint{{"--cache-limit", "more than the volume of 10Gi"}}},
 		{"cache limit of the size", func(o *Options) { o.StorageSize, o.CacheLimit = "10Gi", "10Gi" }, nil},
 

@@ -1,5 +1,7 @@
-# Starts the Docker daemon with the MTU of the pod's own network.
-# Arguments: MTU ("auto" or bytes), then the daemon's flags.
+# Starts the Docker daemon with the MTU of the pod's own network, and beside it
+# the guard of its disk.
+# Arguments: MTU ("auto" or bytes), the guard's high-water mark (percent or
+# none) and script, then the daemon's flags.
 #
 # The daemon gives its bridge, and every network a build creates, 1500 bytes
 # unless told otherwise. Overlay networks leave a pod less (often 1450), and
@@ -10,7 +12,9 @@
 # dollar and parentheses, before the shell reads this: use neither.
 
 mtu=$1
-shift
+high_water=$2
+guard=$3
+shift 3
 
 # find_interface sets interface to the one of the first default route; IPv4
 # first, as docker0 always speaks it. See proc_net(5) for the columns.
@@ -56,6 +60,18 @@ case $mtu in
     set -- "--mtu=$mtu" "$@"
     ;;
 esac
+
+# The process that becomes the daemon's init, and reaps what the guard leaves.
+read -r init _ </proc/self/stat
+idle=
+if command -v nice >/dev/null 2>&1; then
+    idle="nice -n 19"
+fi
+while [ -d "/proc/$init" ]; do
+    $idle sh -c "$guard" dindctl "$high_water" "$init"
+    echo "dindctl: the guard of the disk ended ($?); it starts again in a minute" >&2
+    sleep 60
+done &
 
 # exec, so that the kubelet's signals reach the daemon and not this shell.
 exec dockerd-entrypoint.sh "$@"

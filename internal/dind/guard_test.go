@@ -1,0 +1,143 @@
+package dind
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// guardStubs are a daemon with the images in the file images, and a disk whose
+// use is told by the lines of the file disk, the last of which is the daemon's
+// end.
+func guardStubs(b box) {
+	b.stub("docker", `
+case "$*" in
+info*) echo "N|2026-11-21T11:00:00Z" ;;
+events*) cat "$BOX/events" 2>/dev/null; rm -f "$BOX/events" ;;
+"ps "*) echo c1 ;;
+"inspect "*) echo "C|sha256:busy" ;;
+"image ls"*) cut -d '|' -f 2 "$BOX/images" ;;
+"image inspect"*) for id; do case $id in sha256:*) grep -F "I|$id|" "$BOX/images" ;; esac; done ;;
+"image rm stuck:1") echo "conflict" >&2; exit 1 ;;
+esac`)
+	b.write("bin/stat", `#!/bin/sh
+head -n 1 "$BOX/disk"
+sed -i 1d "$BOX/disk"
+[ -s "$BOX/disk" ] || rm -rf "$BOX/proc/1"
+`)
+}
+
+// disk are answers of stat: blocks of 1000 bytes of which so many percent are
+// used, and as many inodes.
+func disk(percents ...int) string {
+	var lines strings.Builder
+	for _, percent := range percents {
+		fmt.Fprintf(&lines, "1000 100 %d 0 0\n", 100-percent)
+	}
+	return lines.String()
+}
+
+func TestGuardScript(t *testing.T) {
+	const fresh, hours = "2026-11-21T10:30:00Z", "2026-11-21T08:00:00Z"
+	var (
+		oldest = image("oldest", "2026-11-01T00:00:00Z", never, "oldest:1,oldest:2,", "o,")
+		old    = image("old", "2026-11-10T00:00:00Z", never, "old:1,", "p,")
+		young  = image("young", "2026-01-01T00:00:00Z", hours, "young:1,", "y,")
+		spared = image("spared", fresh, never, "spared:1,", "s,")
+		busy   = image("busy", "2026-01-01T00:00:00Z", never, "busy:1,", "b,")
+		stuck  = image("stuck", "2025-01-01T00:00:00Z", never, "stuck:1,", "x,")
+		all    = spared + young + busy + old + oldest
+	)
+	const cache = "docker builder prune -f --filter until="
+	for _, test := range []struct {
+		name, high   string
+		disk         string // one line for the daily sample, then the looks
+		images, uses string
+		env          []string
+		wantCalls    []string
+		says, keeps  string // in the log, in the file relief
+	}{
+		{name: "below the mark", high: "85", disk: disk(84, 84), images: all},
+		{name: "no mark", high: "none", disk: disk(99), images: all},
+		{name: "the least recently used until enough is free", high: "85", disk: disk(85, 85, 82, 80), images: all,
+			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s", "docker image rm old:1", cache + "990000s"},
+			says:      "removed 2 images, the least recently used first, and freed 5000 bytes", keeps: "|2|5000\n"},
+		{name: "never what is fresh or in use", high: "85", disk: disk(99, 99, 99, 99, 99), images: all,
+			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s", "docker image rm old:1", cache + "990000s", "docker image rm young:1", cache + "10800s"},
+			says:      "removed 3 images", keeps: "|3|0\n"},
+		{name: "what a container used lately stays longest", high: "85", disk: disk(85, 85, 80), images: oldest + old, uses: "E|1795251600|oldest:2\n",
+			wantCalls: []string{"docker image rm old:1", cache + "990000s"}, keeps: "|1|5000\n"},
+		{name: "what a container used just now is spared", high: "85", disk: disk(85, 85), images: oldest, uses: "E|1795258700|oldest:1\n",
+			says: "the disk is 85% full, and no image can be removed"},
+		{name: "the base of a fresh image is spared", high: "85", disk: disk(85, 85), images: oldest + image("spared", fresh, never, "spared:1,", "o,s,"),
+			says: "no image can be removed"},
+		{name: "what the daemon does not let go", high: "85", disk: disk(85, 85, 80), images: stuck + oldest,
+			wantCalls: []string{"docker image rm stuck:1", "docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|5000\n"},
+		{name: "another time to spare images", high: "85", disk: disk(85, 85, 80), images: spared, env: []string{"DINDCTL_IMAGE_SPARE=60"},
+			wantCalls: []string{"docker image rm spared:1", cache + "1800s"}, keeps: "|1|5000\n"},
+		{name: "the inodes", high: "85", disk: disk(10) + "1000 100 90 1000 140\n" + disk(10), images: oldest,
+			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|0\n"},
+		{name: "a disk that cannot be measured", high: "85", disk: "oops\noops\n", images: oldest},
+	} {
+		for name, shell := range shells(t) {
+			t.Run(test.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t)
+				guardStubs(b)
+				b.write("disk", test.disk)
+				b.write("images", test.images)
+				b.write("proc/1/stat", "")
+				b.write("var/lib/docker/dindctl/uses", test.uses)
+				got := b.run(shell, guardScript, append(test.env, "BOX="+b.root, "DINDCTL_GUARD_INTERVAL=0"), "dindctl", test.high, "1")
+				var calls []string
+				for _, call := range got.calls {
+					if !looks(call) && !strings.HasPrefix(call, "docker events ") {
+						calls = append(calls, call)
+					}
+				}
+				if strings.Join(calls, "\n") != strings.Join(test.wantCalls, "\n") {
+					t.Errorf("calls:\n%s\nwant:\n%s\n%s%s", strings.Join(calls, "\n"), strings.Join(test.wantCalls, "\n"), got.stdout, got.stderr)
+				}
+				if log := got.stdout + got.stderr; !strings.Contains(log, test.says) || (test.says == "" && test.keeps == "" && strings.Contains(log, "removed")) {
+					t.Errorf("log:\n%s", log)
+				}
+				if kept := b.read("var/lib/docker/dindctl/relief"); (kept == "") != (test.keeps == "") || !strings.HasSuffix(kept, test.keeps) {
+					t.Errorf("kept %q, want %q", kept, test.keeps)
+				}
+			})
+		}
+	}
+}
+
+// Uses are noted as tags are written, and a sample of the disk is taken a day.
+func TestGuardNotes(t *testing.T) {
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			guardStubs(b)
+			b.write("disk", disk(20, 30, 30))
+			b.write("images", "")
+			b.write("proc/1/stat", "")
+			b.write("var/lib/docker/dindctl/usage", strings.Repeat("U|1|5\n", 20))
+			b.write("events", strings.Join([]string{
+				"create|4000000001|c1|app", "start|4000000002|c1|docker.io/library/app:latest", "pull|4000000003|registry:5000/x|", "die|4000000004|c1|other",
+				"load|4000000005|sha256:1|", "create|4000000006|c2|sha256:1", "exec_start: sh -c x|y|4000000007|c2|app", "create|4000000008|c3|",
+			}, "\n")+"\n")
+			b.run(shell, guardScript, []string{"BOX=" + b.root, "DINDCTL_GUARD_INTERVAL=0"}, "dindctl", "85", "1")
+			uses := strings.Split(strings.TrimSpace(b.read("var/lib/docker/dindctl/uses")), "\n")
+			for _, want := range []string{"E|4000000002|app:latest", "E|4000000003|registry:5000/x:latest", "E|4000000006|sha256:1"} {
+				if n := strings.Count(strings.Join(uses, "\n")+"\n", want+"\n"); n != 1 || len(uses) != 3 {
+					t.Errorf("uses %q, %d × %s", uses, n, want)
+				}
+			}
+			usage := strings.Split(strings.TrimSpace(b.read("var/lib/docker/dindctl/usage")), "\n")
+			if len(usage) != 14 || !strings.HasPrefix(usage[13], "U|") || !strings.HasSuffix(usage[13], "|20000") {
+				t.Errorf("usage %q", usage)
+			}
+			if asked := b.read("calls"); !strings.Contains(asked, "docker events --since ") {
+				t.Errorf("asked %s", asked)
+			}
+		})
+	}
+}
