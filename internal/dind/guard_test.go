@@ -122,7 +122,7 @@ func TestGuardNotes(t *testing.T) {
 			b.write("var/lib/docker/dindctl/usage", strings.Repeat("U|1|5\n", 20))
 			b.write("events", strings.Join([]string{
 				"create|4000000001|c1|app", "start|4000000002|c1|docker.io/library/app:latest", "pull|4000000003|registry:5000/x|", "die|4000000004|c1|other",
-				"load|4000000005|sha256:1|", "create|4000000006|c2|sha256:1", "exec_start: sh -c x|y|4000000007|c2|app", "create|4000000008|c3|",
+				"load|4000000005|sha256:1|", "create|4000000006|c2|sha256:1", "exec_start: sh -c x|y|4000000007|c2|app", "create|4000000008|c3|", "create|4000000009|sha256:2|<no value>",
 			}, "\n")+"\n")
 			b.run(shell, guardScript, []string{"BOX=" + b.root, "DINDCTL_GUARD_INTERVAL=0"}, "dindctl", "85", "1")
 			uses := strings.Split(strings.TrimSpace(b.read("var/lib/docker/dindctl/uses")), "\n")

@@ -87,7 +87,7 @@ func (b box) run(shell []string, script string, env []string, args ...string) ou
 	defer cancel()
 	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:len(shell):len(shell)], append([]string{"-c", script}, args...)...)...)
 	cmd.Env = append(env, "PATH="+b.root+"/bin:"+os.Getenv("PATH"))
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = time.Minute
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

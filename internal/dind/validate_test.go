@@ -20,7 +20,7 @@ func TestValidate(t *testing.T) {
 		{"defaults", func(*Options) {}, nil},
 		{"nothing at all", func(o *Options) { *o = Options{} }, []complaint{
 			{"--namespace", "not the name of a namespace"}, {"--name", "a Service can have"}, {"--image", "not an image reference"},
-			{"--mtu", "neither auto"}, {"--cache-limit", "not a size"}, {"--prune-schedule", "not a cron schedule"},
+			{"--mtu", "neither auto"}, {"--cache-limit", "not a size"}, {"--high-water", "neither"}, {"--prune-schedule", "not a cron schedule"},
 			{"--prune-unused-for", "not a duration"}}},
 
 		{"namespace with capitals", func(o *Options) { o.Namespace = "CI" }, []complaint{{"--namespace", "not the name"}}},

@@ -61,7 +61,7 @@ note_uses() {
         ref=${ref#docker.io/}
         ref=${ref#library/}
         case $ref in
-        '') continue ;;
+        '' | '<no value>') continue ;;
         sha256:*) ;;
         *) case ${ref##*/} in *:*) ;; *) ref=$ref:latest ;; esac ;;
         esac
