@@ -43,7 +43,7 @@ func objectFlags() []cli.Flag {
 		),
 		inGroup("Cache and clean-up",
 			text("cache-limit", "build cache to keep: a share of the volume or a size (default: "+dind.DefaultCacheLimit+")", "LIMIT"),
-			text("high-water", "share of the file system above which images go, least recently used first, or none (default: "+dind.DefaultHighWater+")", "SHARE"),
+			text("high-water", "disk use above which the least recently used images go, or none (default: "+dind.DefaultHighWater+")", "SHARE"),
 			text("prune-schedule", "cron schedule of the clean-up, or none (default: "+dind.DefaultPruneSchedule+")", "SCHEDULE"),
 			text("prune-timezone", "time zone of the schedule", "ZONE"),
 			text("prune-unused-for", "leave alone what is younger; 0 removes everything unused (default: "+dind.DefaultPruneUnusedFor+")", "DURATION"),
