@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -54,4 +56,14 @@ func (c *Cluster) PersistentVolumes(ctx context.Context) ([]corev1.PersistentVol
 // Node reads a node; nil without an error where there is none of that name.
 func (c *Cluster) Node(ctx context.Context, name string) (*corev1.Node, error) {
 	return read(ctx, c.Client.CoreV1().Nodes(), name)
+}
+
+// SecretKeys are the names of what a Secret of the namespace holds; exists is
+// false where there is none.
+func (c *Cluster) SecretKeys(ctx context.Context, name string) (keys []string, exists bool, err error) {
+	secret, err := read(ctx, c.Client.CoreV1().Secrets(c.Namespace), name)
+	if secret == nil || err != nil {
+		return nil, false, err
+	}
+	return slices.Sorted(maps.Keys(secret.Data)), true, nil
 }

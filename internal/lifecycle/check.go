@@ -83,6 +83,7 @@ func preflight() []check {
 		{"storage class", checkStorageClass},
 		{"node", checkNode},
 		{"allowed namespaces", checkCopies},
+		{"secrets", checkSecrets},
 	}
 }
 

@@ -65,6 +65,14 @@ func TestCheck(t *testing.T) {
 	cordoned := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}, Spec: corev1.NodeSpec{Unschedulable: true}}
 	unwell := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}
 	unwell.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}
+	fromSecret := func(o *dind.Options) { o.EnvFromSecrets = []string{"proxy"} }
+	secret := func(keys ...string) *corev1.Secret {
+		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "proxy"}, Data: map[string][]byte{}}
+		for _, key := range keys {
+			s.Data[key] = []byte("value")
+		}
+		return s
+	}
 	claim := func(alter func(*corev1.PersistentVolumeClaim)) *corev1.PersistentVolumeClaim {
 		c := oldClaim()
 		c.Name, c.Labels = "d-data", dind.Labels("d")
@@ -122,6 +130,15 @@ func TestCheck(t *testing.T) {
 		{"another taint tolerated", []runtime.Object{tainted}, tolerating("dedicated=other:NoSchedule"), InstallOptions{}, nil, "failed node: node worker has the taint dedicated=ci:NoSchedule"},
 		{"an unwell node", []runtime.Object{unwell}, local, InstallOptions{}, nil, "warning node: node worker is not ready"},
 		{"nodes may not be read", nil, local, InstallOptions{}, forbidden("get", "nodes"), "unknown node: could not tell: this user may not read nodes"},
+		{"no Secret for variables", nil, fromSecret, InstallOptions{}, nil,
+			"failed secrets: there is no Secret proxy, which --env-from-secret names: the daemon would not start"},
+		{"a Secret for variables", []runtime.Object{secret("HTTPS_PROXY", "DOCKER_TLS_CERTDIR")}, fromSecret, InstallOptions{}, nil, "ok secrets: proxy is there, with 2 keys"},
+		{"a Secret that moves the socket", []runtime.Object{secret("DOCKER_HOST")}, fromSecret, InstallOptions{}, nil,
+			"failed secrets: Secret proxy has a key DOCKER_HOST, which moves the daemon's socket, where the probes would not find it"},
+		{"secrets may not be read", nil, fromSecret, InstallOptions{}, forbidden("get", "secrets"),
+			"unknown secrets: could not tell whether proxy is there: this user may not read secrets"},
+		{"no Secret to pull with", nil, func(o *dind.Options) { o.ImagePullSecrets = []string{"key"} }, InstallOptions{}, nil,
+			"warning secrets: there is no Secret key, which --image-pull-secret names"},
 		{"names in use", []runtime.Object{&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d"}}}, nil, InstallOptions{}, nil,
 			"failed names: in use by objects that dindctl did not make: service/d"},
 		{"no claim", nil, func(o *dind.Options) { o.ExistingClaim = "gone" }, InstallOptions{}, nil, "failed claim: --existing-claim gone does not exist"},
