@@ -47,14 +47,19 @@ fuzz: ## each fuzz target for FUZZTIME=30s
 	done
 
 .PHONY: lint
-lint: ## gofmt, vet, staticcheck
+lint: ## gofmt, vet, staticcheck, go.mod as small as it can be
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "make lint: run gofmt -w on" $$files >&2; exit 1; }
+	@for module in . hack/cluster hack/tools; do (cd $$module && go mod tidy -diff) || { echo "make lint: run go mod tidy in $$module" >&2; exit 1; }; done
 	go vet ./...
 	go vet -tags e2e ./...
 	$(staticcheck) ./...
 	$(staticcheck) -tags e2e ./...
 	cd hack/cluster && go vet ./... && $(staticcheck) ./...
 	cd hack/tools && go vet ./... && $(staticcheck) ./...
+
+.PHONY: supply-chain
+supply-chain: build ## what the program is made of, and what is known of it: bin/dependencies.txt
+	@hack/tools/supply-chain
 
 .PHONY: cluster
 cluster: ## start a real one-node Kubernetes on this machine; prints its kubeconfig

@@ -13,12 +13,12 @@ import (
 // audited is a request as the API server's audit log has it.
 type audited struct {
 	Verb, RequestURI, UserAgent string
-	ImpersonatedUser            struct{ Username string }
+	User, ImpersonatedUser      struct{ Username string }
 	ObjectRef                   struct{ Namespace, Resource, Subresource string }
 }
 
-// auditOf are all requests of an impersonated user, those that belong to no
-// namespace included. No other user may have the name.
+// auditOf are all requests of a user, impersonated or not, those that belong to
+// no namespace included. No other user may have the name.
 func auditOf(t *testing.T, user string) (requests []audited) {
 	t.Helper()
 	file := got[*os.File](t)(os.Open(env.audit))
@@ -31,7 +31,7 @@ func auditOf(t *testing.T, user string) (requests []audited) {
 		}
 		var request audited
 		must(t, json.Unmarshal(lines.Bytes(), &request))
-		if request.ImpersonatedUser.Username == user {
+		if request.ImpersonatedUser.Username == user || request.User.Username == user {
 			requests = append(requests, request)
 		}
 	}

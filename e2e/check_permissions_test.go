@@ -5,18 +5,15 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -80,82 +77,27 @@ func TestCheckRestrictedUser(t *testing.T) {
 	contains(t, "the text", text.stdout, "✗ permissions: may not create persistentvolumeclaims"+where+"\n")
 }
 
-// `check --print-role`, applied and bound to a user who had no right before,
-// makes check pass and is enough for an installation's whole life.
-func TestCheckPrintRole(t *testing.T) {
-	t.Parallel()
-	i := inNewNamespace(t, nil)
-	user := i.installOptions("--kubeconfig", kubeconfigOf(t, "developer"))
-	dindctl(t, i.command("check", user...)...).want(t, notReady)
-
-	printed := succeed(t, i.command("check", "--print-role")...)
-	equal(t, "stderr", printed.stderr, "")
-	i.grant(t, printed.stdout, "developer")
-	c := readCheck(t, dindctl(t, append(i.command("check", user...), "-o", "json")...).want(t, done))
-	c.says(t, "permissions", "ok", "granted")
-	for _, one := range c.Checks {
-		if one.Name != "network policy" && one.Verdict != "ok" {
-			t.Errorf("with the printed Role: %+v", one)
-		}
-	}
-
-	as := func(name string, options ...string) result {
-		return succeed(t, i.command(name, append([]string{"--kubeconfig", user[slices.Index(user, "--kubeconfig")+1]}, options...)...)...)
-	}
-	i.variables = variablesOf(t, succeed(t, i.command("install", user...)...))
-	i.job(t, "docker version").want(t)
-	s := decode[status](t, as("status", "-o", "json"))
-	if !s.Healthy || len(s.Problems) > 0 || s.Daemon == nil || s.Disk == nil {
-		t.Errorf("status: healthy %v, daemon %v, disk %v, problems %+v", s.Healthy, s.Daemon, s.Disk, s.Problems)
-	}
-	as("prune-now")
-	as("verify")
-	as("env")
-	i.variables = variablesOf(t, succeed(t, i.command("install", append(user, "--env", "E2E=changed")...)...))
-	as("uninstall", "--delete-data", "--yes")
-	equal(t, "what is left", i.leftOver(t), nil)
-}
-
-// grant applies what --print-role printed, and binds it to the user. The
-// ClusterRole gets a name of its own: other tests do the same.
-func (i *installation) grant(t *testing.T, documents, user string) {
+// printedRoles are what --print-role prints, as an API server takes it.
+func (i *installation) printedRoles(t *testing.T, options ...string) (role *rbacv1.Role, clusterRole *rbacv1.ClusterRole) {
 	t.Helper()
-	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: user}}
-	rbac := env.cluster.RbacV1()
-	reader := yaml.NewYAMLReader(newReader(documents))
+	printed := succeed(t, i.command("check", append([]string{"--print-role"}, options...)...)...)
+	equal(t, "stderr", printed.stderr, "")
+	reader := yaml.NewYAMLReader(bufio.NewReader(strings.NewReader(printed.stdout)))
 	for {
 		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {
-			return
+			return role, clusterRole
 		}
 		must(t, err)
 		if len(bytes.TrimSpace(document)) == 0 {
 			continue
 		}
-		object := got[runtime.Object](t)(decodeStrictly(document))
-		switch role := object.(type) {
+		switch object := got[runtime.Object](t)(decodeStrictly(document)).(type) {
 		case *rbacv1.Role:
-			equal(t, "the Role's namespace", role.Namespace, i.namespace)
-			_, err = rbac.Roles(i.namespace).Create(t.Context(), role, metav1.CreateOptions{})
-			must(t, err)
-			_, err = rbac.RoleBindings(i.namespace).Create(t.Context(), &rbacv1.RoleBinding{
-				ObjectMeta: metav1.ObjectMeta{Name: role.Name}, Subjects: subjects,
-				RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
-			}, metav1.CreateOptions{})
-			must(t, err)
+			equal(t, "the Role's namespace", object.Namespace, i.namespace)
+			role = object
 		case *rbacv1.ClusterRole:
-			role.Name = i.namespace
-			t.Cleanup(func() {
-				_ = rbac.ClusterRoles().Delete(context.Background(), role.Name, metav1.DeleteOptions{})
-				_ = rbac.ClusterRoleBindings().Delete(context.Background(), role.Name, metav1.DeleteOptions{})
-			})
-			_, err = rbac.ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{})
-			must(t, err)
-			_, err = rbac.ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
-				ObjectMeta: metav1.ObjectMeta{Name: role.Name}, Subjects: subjects,
-				RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-			}, metav1.CreateOptions{})
-			must(t, err)
+			clusterRole = object
 		default:
 			t.Fatalf("--print-role printed a %T", object)
 		}
@@ -171,5 +113,3 @@ func decodeStrictly(document []byte) (runtime.Object, error) {
 	}
 	return object, sigsyaml.UnmarshalStrict(document, object)
 }
-
-func newReader(text string) *bufio.Reader { return bufio.NewReader(strings.NewReader(text)) }

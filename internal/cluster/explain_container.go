@@ -133,15 +133,20 @@ func pullFailure(v View, pod *corev1.Pod, state *corev1.ContainerStateWaiting) s
 	return oneLine(state.Message)
 }
 
-func containerNotCreated(_ View, pod *corev1.Pod) *Cause {
+// configError is the kubelet's reason for a container whose Secret, ConfigMap or
+// key is missing.
+const configError = "CreateContainerConfigError"
+
+func containerNotCreated(v View, pod *corev1.Pod) *Cause {
 	if pod == nil || waiting(pod) == nil {
 		return nil
 	}
 	state := waiting(pod)
 	switch state.Reason {
-	case "CreateContainerConfigError":
+	case configError:
 		return &Cause{
-			Reason: state.Reason, Object: podRef(pod), Final: true,
+			// What it lacked earlier may be there by now: the kubelet looks again.
+			Reason: state.Reason, Object: podRef(pod), Final: pod.UID != v.EarlierTrouble,
 			Message: "The container's configuration is not usable: " + oneLine(state.Message),
 			Hint:    "Make the object it names, then run the same command again.",
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/redact"
 )
@@ -27,6 +28,9 @@ func (c *Cluster) lastWords(ctx context.Context, pod *corev1.Pod) string {
 	for _, previous := range []bool{false, true} {
 		raw, err := c.Client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name,
 			&corev1.PodLogOptions{TailLines: &lines, Previous: previous}).DoRaw(ctx)
+		if apierrors.IsForbidden(err) {
+			return fmt.Sprintf("(the log cannot be read: %v)", err)
+		}
 		if text := strings.TrimSpace(string(raw)); err == nil && text != "" {
 			return redact.Of(secretsIn(pod.Spec)...).In(text)
 		}

@@ -131,6 +131,20 @@ func TestJudgeReady(t *testing.T) {
 	}
 }
 
+// What a pod lacked before it was waited for may have been made since.
+func TestEarlierTrouble(t *testing.T) {
+	v := healthy()
+	v.Deployment.Status.AvailableReplicas = 0
+	unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError", Message: `secret "s" not found`}
+	if cause := Judge(v).Cause; cause == nil || !cause.Final {
+		t.Errorf("of a new pod: %+v", cause)
+	}
+	v.EarlierTrouble = v.Pods[0].UID
+	if cause := Judge(v).Cause; cause == nil || cause.Final {
+		t.Errorf("of one that lacked it before: %+v", cause)
+	}
+}
+
 func TestCurrentPod(t *testing.T) {
 	leaving, failed := pod("leaving", 1), pod("failed", 2)
 	leaving.DeletionTimestamp = &metav1.Time{}

@@ -23,6 +23,9 @@ type View struct {
 	// EarlierRefusal is when the Deployment's pod had last been refused before
 	// this rollout; nil if it had not.
 	EarlierRefusal *metav1.Time
+	// EarlierTrouble is the pod that lacked a Secret or ConfigMap before this was
+	// waited for; "" if none did.
+	EarlierTrouble types.UID
 }
 
 // EarlierRefusal gives the View's field of that name from the Deployment as it

@@ -72,6 +72,10 @@ func (c *Cluster) WaitReady(ctx context.Context, rollout Rollout, report func(Ve
 		sources = append(sources, single("persistentvolumeclaims", claims, claims.Watch, rollout.Claim.Name, rollout.Claim.ResourceVersion))
 	}
 	verdict := Judge(seen.view())
+	if cause := verdict.Cause; cause != nil && cause.Reason == configError {
+		seen.base.EarlierTrouble = verdict.Pod.UID
+		verdict = Judge(seen.view())
+	}
 	// A daemon that ends again and again runs in between; that it runs at the
 	// deadline does not make it ready.
 	var ended Verdict

@@ -96,6 +96,12 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		if events, err := i.Cluster.EventsOf(ctx, view); err == nil {
 			view.Events = events
 			verdict = cluster.Judge(view)
+		} else {
+			status.Problems = append(status.Problems, Problem{
+				Object: "deployment/" + i.Name, Reason: "EventsUnknown", Severity: SeverityWarning,
+				Message: "The events, which may say what is wrong, could not be read: " + err.Error(),
+				Hint:    hintFor(err, "list events", "`dindctl status` looks again."),
+			})
 		}
 	}
 	status.Objects = objectStates(found, verdict)

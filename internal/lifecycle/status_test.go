@@ -152,7 +152,7 @@ func TestStatusTrouble(t *testing.T) {
 		{"events may not be read", func(t *testing.T, w *world) {
 			waiting("ErrImagePull", "denied")(t, w)
 			refuse(w, "list", "events")
-		}, false, []string{"error ErrImagePull pod/d-abc-1"}, false},
+		}, false, []string{"warning EventsUnknown deployment/d", "error ErrImagePull pod/d-abc-1"}, false},
 		{"claim not bound", func(t *testing.T, w *world) {
 			change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.Status.Phase = corev1.ClaimLost })
 		}, false, []string{"error ClaimLost persistentvolumeclaim/d-data"}, false},

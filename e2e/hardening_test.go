@@ -1,0 +1,112 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// One installation, its image pinned by digest: whoever breaks out of a build
+// finds no token, whoever breaks into the clean-up finds no right at all, and
+// the policy lets in who was asked for.
+func TestHardening(t *testing.T) {
+	t.Parallel()
+	allowed := newNamespace(t)
+	createNamespace(t, allowed)
+	i := install(t, pinned(t, env.newest()), "--allow-namespace", allowed)
+
+	t.Run("digest", func(t *testing.T) {
+		pod := i.pod(t)
+		equal(t, "the pod's image", pod.Spec.Containers[0].Image, i.image)
+		_, version, _ := strings.Cut(env.newest(), ":")
+		version, _, _ = strings.Cut(version, "-")
+		equal(t, "the engine's version", pod.Labels["app.kubernetes.io/version"], engineIn(i.image, version))
+		s := decode[status](t, succeed(t, i.command("status", "-o", "json")...))
+		if !s.Healthy || s.Daemon == nil || s.Daemon.Version != version {
+			t.Errorf("status: %+v", s)
+		}
+		succeed(t, i.command("prune-now")...)
+		again := decode[installed](t, succeed(t, i.command("install", i.installOptions("--allow-namespace", allowed, "-o", "json")...)...))
+		for name, change := range again.changesByName() {
+			equal(t, name, change, "unchanged")
+		}
+	})
+	t.Run("daemon", func(t *testing.T) {
+		pod := i.pod(t)
+		if out := inPod(t, pod, "sh", "-c", "ls -A /var/run/secrets/kubernetes.io 2>/dev/null; echo none"); out != "none\n" {
+			t.Errorf("the daemon's pod holds a token: %s", out)
+		}
+		if out := inPod(t, pod, "sh", "-c", "env"); strings.Contains(out, "DOCKER_DIND_PORT") {
+			t.Errorf("the daemon's pod has service links:\n%s", out)
+		}
+	})
+	t.Run("jobs", func(t *testing.T) { checkJobPod(t, i) })
+	t.Run("policy", func(t *testing.T) { checkPolicy(t, i, allowed) })
+}
+
+// engineIn is the version as the label has it: only a tag tells it.
+func engineIn(image, version string) string {
+	if name, _, _ := strings.Cut(image, "@"); strings.Contains(name, ":") {
+		return version
+	}
+	return ""
+}
+
+// pinned is the image by its digest beside its tag, as the cluster's registry
+// has it; without that registry the image as it is.
+func pinned(t *testing.T, image string) string {
+	t.Helper()
+	if env.registry == "" {
+		t.Log("no registry is known: the image is not pinned")
+		return image
+	}
+	name, tag, _ := strings.Cut(image, ":")
+	request := got[*http.Request](t)(http.NewRequestWithContext(t.Context(), http.MethodHead, "http://"+env.registry+"/v2/library/"+name+"/manifests/"+tag, nil))
+	answer := got[*http.Response](t)(http.DefaultClient.Do(request))
+	answer.Body.Close()
+	digest := answer.Header.Get("Docker-Content-Digest")
+	if !strings.HasPrefix(digest, "sha256:") {
+		t.Fatalf("the registry says %s, digest %q", answer.Status, digest)
+	}
+	return image + "@" + digest
+}
+
+// probe tells what a process in the pod is and can do.
+const probe = `id -u; grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status
+if touch /made 2>/dev/null; then echo "root file system: writable"; else echo "root file system: read-only"; fi
+if ls /var/run/secrets/kubernetes.io >/dev/null 2>&1; then echo "token: there"; else echo "token: none"; fi
+touch /tmp/made && echo "tmp: writable"`
+
+// checkJobPod runs the pod of the clean-up, as the CronJob has it, with a probe
+// in its client's place, and has Pod Security judge it.
+func checkJobPod(t *testing.T, i *installation) {
+	cron := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
+	template := cron.Spec.JobTemplate.Spec.Template
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{GenerateName: "probe-", Labels: template.Labels}, Spec: *template.Spec.DeepCopy()}
+	pod.Spec.Containers[0].Command = []string{"sh", "-eu", "-c", probe}
+	out := runPod(t, i.namespace, pod).want(t,
+		"65534\n", "CapEff:\t0000000000000000\n", "CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
+		"root file system: read-only\n", "token: none\n", "tmp: writable\n")
+	if strings.Contains(out.log, "writable\ntoken") {
+		t.Errorf("got %s", out.log)
+	}
+
+	restricted := inNewNamespace(t, map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
+	pods := env.cluster.CoreV1().Pods(restricted.namespace)
+	trial := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
+	if _, err := pods.Create(t.Context(), pod, trial); err != nil {
+		t.Errorf("Pod Security restricted refuses the clean-up's pod: %v", err)
+	}
+	daemon := i.pod(t)
+	daemon = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{GenerateName: "daemon-"}, Spec: daemon.Spec}
+	daemon.Spec.NodeName = ""
+	if _, err := pods.Create(t.Context(), daemon, trial); err == nil || !strings.Contains(err.Error(), "violates PodSecurity") {
+		t.Errorf("Pod Security restricted does not see the daemon's pod for what it is: %v", err)
+	}
+}

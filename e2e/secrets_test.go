@@ -1,0 +1,72 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// canary is the secret of these tests, wherever one can be.
+const canary = "canary-0815-secret"
+
+// Secrets reach the daemon, and nobody else: no output of any command, no event
+// and no log of the pod holds one.
+func TestSecretsStayHidden(t *testing.T) {
+	t.Parallel()
+	i := inNewNamespace(t, nil)
+	variables := []string{"BUILD_PROXY=http://jane:" + canary + "@proxy.invalid:3128", "DINDCTL_ENV=FROM_VARIABLE=" + canary + "\nBUILD_PROXY\nBOTH=of --env"}
+	silent := func(args ...string) result {
+		t.Helper()
+		r := prepare(t, variables, args...).start(t).wait(t)
+		for stream, text := range map[string]string{"stdout": r.stdout, "stderr": r.stderr} {
+			if strings.Contains(text, canary) {
+				t.Errorf("dindctl %s: %s shows the secret:\n%s", args[0], stream, text)
+			}
+		}
+		return r
+	}
+	options := i.installOptions("--env-from-secret", "proxy", "--dockerd-arg", "--label=token="+canary)
+
+	// A Secret that is missing is told beforehand, and without the checks by
+	// the pod that does not start.
+	silent(i.command("install", options...)...).want(t, notReady).says(t, "there is no Secret proxy, which --env-from-secret names")
+	silent(i.command("install", append(options, "--skip-preflight", "--timeout", "1m")...)...).want(t, notReady).says(t, `secret "proxy" not found`)
+	_, err := env.cluster.CoreV1().Secrets(i.namespace).Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "proxy"}, StringData: map[string]string{"FROM_SECRET": canary, "BOTH": "of the Secret"},
+	}, metav1.CreateOptions{})
+	must(t, err)
+
+	i.variables = variablesOf(t, silent(i.command("install", append(options, "-v")...)...).want(t, done))
+	inside := inPod(t, i.pod(t), "env")
+	for _, want := range []string{"FROM_SECRET=" + canary, "FROM_VARIABLE=" + canary, "BOTH=of --env", variables[0]} {
+		if !strings.Contains(inside, want+"\n") {
+			t.Errorf("the daemon's environment has no %q", want)
+		}
+	}
+
+	for _, format := range []string{"text", "json", "yaml"} {
+		for _, args := range [][]string{
+			i.command("check", options...), i.command("install", append(options, "--dry-run", "client", "--dockerd-arg", "--label=more="+canary)...),
+			i.command("install", append(options, "--dry-run", "server", "--env", "TOKEN="+canary)...), i.command("status"), i.command("env"),
+		} {
+			silent(append(args, "-o", format)...).want(t, done)
+		}
+	}
+	silent(i.command("prune-now", "-v")...).want(t, done)
+	// dockerd quotes the flag that it cannot read, and with it what may be secret.
+	crashed := silent(i.command("install", append(slices.Clone(options), "--dockerd-arg", "--max-concurrent-downloads="+canary, "--timeout", "2m")...)...).want(t, notReady)
+	crashed.says(t, `invalid argument "(not shown)" for "--max-concurrent-downloads"`)
+	silent(i.command("status", "-o", "json")...).want(t, notReady)
+	silent(i.command("uninstall", "--delete-data", "--yes")...).want(t, done)
+
+	events := got[*corev1.EventList](t)(env.cluster.CoreV1().Events(i.namespace).List(t.Context(), metav1.ListOptions{}))
+	if text := string(got[[]byte](t)(json.Marshal(events.Items))); strings.Contains(text, canary) || len(events.Items) == 0 {
+		t.Errorf("%d events, the secret in them: %v", len(events.Items), strings.Contains(text, canary))
+	}
+}
