@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,9 +47,23 @@ func TestHardening(t *testing.T) {
 			t.Errorf("the daemon's pod has service links:\n%s", out)
 		}
 	})
+	t.Run("trust", func(t *testing.T) {
+		// Who may use the daemon may do anything where it runs, and sees what
+		// others do there: that is what the policy and TLS are for.
+		i.job(t, "docker create --name of-another-team "+baseImage+" true").want(t)
+		out := i.job(t, "docker ps -a --format '{{.Names}}'; docker run --rm --privileged "+baseImage+" grep CapEff: /proc/self/status").want(t, "of-another-team\n")
+		_, mask, _ := strings.Cut(out.log, "CapEff:\t")
+		capabilities := got[uint64](t)(strconv.ParseUint(strings.Fields(mask + " none")[0], 16, 64))
+		if capabilities&(1<<capSysAdmin) == 0 {
+			t.Errorf("a privileged container has the capabilities %x", capabilities)
+		}
+	})
 	t.Run("jobs", func(t *testing.T) { checkJobPod(t, i) })
 	t.Run("policy", func(t *testing.T) { checkPolicy(t, i, allowed) })
 }
+
+// capSysAdmin is the capability to mount, among all else: linux/capability.h.
+const capSysAdmin = 21
 
 // engineIn is the version as the label has it: only a tag tells it.
 func engineIn(image, version string) string {
