@@ -40,13 +40,19 @@ type status struct {
 		ImagesBytes       *int64   `json:"imagesBytes"`
 		BuildCacheBytes   *int64   `json:"buildCacheBytes"`
 		ReclaimableBytes  *int64   `json:"reclaimableBytes"`
+		FullInDays        *float64 `json:"fullInDays"`
+		LastRelief        *struct {
+			Images int64 `json:"images"`
+		} `json:"lastRelief"`
 	} `json:"disk"`
 	Prune *struct {
-		Schedule           string     `json:"schedule"`
-		LastRun            *time.Time `json:"lastRun"`
-		LastResult         *string    `json:"lastResult"`
-		LastReclaimedBytes *int64     `json:"lastReclaimedBytes"`
-		NextRun            *time.Time `json:"nextRun"`
+		Schedule            string     `json:"schedule"`
+		LastRun             *time.Time `json:"lastRun"`
+		LastResult          *string    `json:"lastResult"`
+		LastReclaimedBytes  *int64     `json:"lastReclaimedBytes"`
+		LastDurationSeconds *float64   `json:"lastDurationSeconds"`
+		LastFailure         *string    `json:"lastFailure"`
+		NextRun             *time.Time `json:"nextRun"`
 	} `json:"prune"`
 	Problems []struct {
 		Object  string `json:"object"`
@@ -61,7 +67,9 @@ const statusFields = `
 	name namespace healthy dockerHost tls objects problems
 	daemon daemon.version daemon.apiVersion daemon.storageDriver daemon.rootDir daemon.cgroupVersion
 	disk disk.capacityBytes disk.usedBytes disk.inodesUsedPercent disk.imagesBytes disk.buildCacheBytes disk.reclaimableBytes
-	prune prune.schedule prune.lastRun prune.lastResult prune.lastReclaimedBytes prune.nextRun`
+	disk.fullInDays disk.lastRelief
+	prune prune.schedule prune.lastRun prune.lastResult prune.lastReclaimedBytes
+	prune.lastDurationSeconds prune.lastFailure prune.nextRun`
 
 func statusOf(t *testing.T, i *installation) status {
 	t.Helper()

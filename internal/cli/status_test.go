@@ -41,7 +41,11 @@ func lastPrune(t *testing.T, w *world, state batchv1.JobConditionType) {
 		CreationTimestamp: metav1.NewTime(noon.Add(-50 * time.Hour)),
 		OwnerReferences:   []metav1.OwnerReference{{Kind: "CronJob", UID: "cronjobs/docker-dind-clear-cache", Controller: new(true)}},
 	}}
-	job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Message: "it failed too often"}}
+	job.Status.StartTime = new(metav1.NewTime(noon.Add(-50 * time.Hour)))
+	job.Status.Conditions = []batchv1.JobCondition{{
+		Type: state, Status: corev1.ConditionTrue, Message: "it failed too often",
+		LastTransitionTime: metav1.NewTime(noon.Add(-50*time.Hour + 83*time.Second)),
+	}}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "ci", Name: "docker-dind-clear-cache-1-x", Labels: dind.Labels("docker-dind"),
 		OwnerReferences: []metav1.OwnerReference{{Kind: "Job", UID: "job", Controller: new(true)}},
@@ -50,6 +54,10 @@ func lastPrune(t *testing.T, w *world, state batchv1.JobConditionType) {
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
 		Terminated: &corev1.ContainerStateTerminated{Message: `{"reclaimed":["1.5GB"]}`},
 	}}}
+	if state == batchv1.JobFailed {
+		pod.Status.Phase = corev1.PodFailed
+		pod.Status.ContainerStatuses[0].State.Terminated.Message = `{"error":"the disk is on fire"}`
+	}
 	for _, err := range []error{w.Tracker().Add(job), w.Tracker().Add(pod)} {
 		if err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func writeStatus(to io.Writer, streams terminal.Streams, status lifecycle.Status
 		facts.Row("certificates", certificateLine(*status.Certificates))
 	}
 	facts.Row("engine", engineLine(status))
-	for i, line := range diskLines(status.Disk) {
+	for i, line := range diskLines(status.Disk, now) {
 		name := ""
 		if i == 0 {
 			name = "disk"
@@ -93,7 +94,7 @@ func engineLine(status lifecycle.Status) string {
 	return fmt.Sprintf("Docker %s (API %s), storage driver %s, cgroup v%s", d.Version, d.APIVersion, d.StorageDriver, d.CgroupVersion)
 }
 
-func diskLines(disk *lifecycle.Disk) []string {
+func diskLines(disk *lifecycle.Disk, now time.Time) []string {
 	if disk == nil {
 		return []string{"unknown"}
 	}
@@ -118,7 +119,24 @@ func diskLines(disk *lifecycle.Disk) []string {
 	if len(parts) > 0 {
 		lines = append(lines, strings.Join(parts, " · "))
 	}
+	if disk.FullInDays != nil {
+		lines = append(lines, fmt.Sprintf("full in about %s at this week's rate", days(*disk.FullInDays)))
+	}
+	if r := disk.LastRelief; r != nil {
+		lines = append(lines, fmt.Sprintf("too full %s: removed %d images, freed %s", terminal.Ago(now.Sub(r.Time)), r.Images, terminal.Bytes(r.FreedBytes)))
+	}
 	return lines
+}
+
+func days(n float64) string {
+	switch rounded := math.Round(n); rounded {
+	case 0:
+		return "half a day"
+	case 1:
+		return "a day"
+	default:
+		return fmt.Sprintf("%.0f days", rounded)
+	}
 }
 
 func pruneLines(prune *lifecycle.Prune, now time.Time) []string {
@@ -130,6 +148,12 @@ func pruneLines(prune *lifecycle.Prune, now time.Time) []string {
 		last = "last " + since(*prune.LastRun, now)
 		if prune.LastResult != nil {
 			last += ": " + *prune.LastResult
+		}
+		if prune.LastDurationSeconds != nil {
+			last += " in " + took(*prune.LastDurationSeconds)
+		}
+		if prune.LastFailure != nil {
+			last += ": " + *prune.LastFailure
 		}
 		if prune.LastReclaimedBytes != nil {
 			last += ", freed " + terminal.Bytes(*prune.LastReclaimedBytes)
@@ -151,4 +175,9 @@ func since(happened, now time.Time) string {
 		return happened.Format("Mon 2 Jan 15:04 MST") + " (the cluster's clock is ahead of this one)"
 	}
 	return terminal.Ago(max(age, 0))
+}
+
+// took is a duration in whole seconds.
+func took(seconds float64) string {
+	return (time.Duration(seconds) * time.Second).String()
 }

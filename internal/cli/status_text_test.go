@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,26 @@ func TestPruneLinesByAnotherClock(t *testing.T) {
 			got := pruneLines(&lifecycle.Prune{Schedule: "0 0 * * 0", LastRun: &run}, noon.Add(test.skew))
 			if diff := cmp.Diff(test.want, got[0]); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestDiskLines(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		disk lifecycle.Disk
+		want string
+	}{
+		{"soon full", lifecycle.Disk{FullInDays: new(9.4)}, "full in about 9 days at this week's rate"},
+		{"full tomorrow", lifecycle.Disk{FullInDays: new(1.2)}, "full in about a day at this week's rate"},
+		{"full today", lifecycle.Disk{FullInDays: new(0.2)}, "full in about half a day at this week's rate"},
+		{"relieved", lifecycle.Disk{LastRelief: &lifecycle.Relief{Time: noon.Add(-5 * time.Hour), Images: 3, FreedBytes: 1 << 30}},
+			"too full 5 h ago: removed 3 images, freed 1 GiB"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := strings.Join(diskLines(&test.disk, noon), "\n"); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}

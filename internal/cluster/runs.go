@@ -16,6 +16,9 @@ type Run struct {
 	// Message is what the run left behind in its pod's termination message;
 	// empty where the pod is gone or has not ended.
 	Message string
+	// Failure is what the last of its pods that failed left behind; empty where
+	// none did, or none is there any more.
+	Failure string
 }
 
 // Runs lists a CronJob's Jobs that are still kept, the newest first. selector
@@ -31,7 +34,11 @@ func (c *Cluster) Runs(ctx context.Context, cron types.UID, selector map[string]
 		if owner := metav1.GetControllerOf(job); owner == nil || owner.UID != cron {
 			continue
 		}
-		runs = append(runs, Run{Job: job, Message: terminationMessage(pods, job.UID)})
+		runs = append(runs, Run{
+			Job:     job,
+			Message: terminationMessage(pods, job.UID, corev1.PodSucceeded),
+			Failure: terminationMessage(pods, job.UID, corev1.PodFailed),
+		})
 	}
 	sort.Slice(runs, func(i, j int) bool {
 		return runs[j].Job.CreationTimestamp.Before(&runs[i].Job.CreationTimestamp)
@@ -50,19 +57,22 @@ func (c *Cluster) Pods(ctx context.Context, selector map[string]string) ([]corev
 	return pods.Items, nil
 }
 
-// terminationMessage is the message of the Job's pod that succeeded: those
-// that failed before it, and were tried again, tell another story.
-func terminationMessage(pods []corev1.Pod, job types.UID) string {
+// terminationMessage is the message of the newest of the Job's pods that came to
+// this end: those that failed and were tried again tell another story than the
+// one that succeeded.
+func terminationMessage(pods []corev1.Pod, job types.UID, end corev1.PodPhase) (message string) {
+	var newest metav1.Time
 	for i := range pods {
-		owner := metav1.GetControllerOf(&pods[i])
-		if owner == nil || owner.UID != job || pods[i].Status.Phase != corev1.PodSucceeded {
+		pod := &pods[i]
+		owner := metav1.GetControllerOf(pod)
+		if owner == nil || owner.UID != job || pod.Status.Phase != end || pod.CreationTimestamp.Before(&newest) {
 			continue
 		}
-		if message := TerminationMessage(&pods[i]); message != "" {
-			return message
+		if said := TerminationMessage(pod); said != "" {
+			message, newest = said, pod.CreationTimestamp
 		}
 	}
-	return ""
+	return message
 }
 
 // TerminationMessage is what the pod's container left behind when it ended.

@@ -54,14 +54,14 @@ func TestNewDisk(t *testing.T) {
 	percent := 5.0
 	volume := &fileSystem{capacityBytes: 10, usedBytes: 4, inodesUsedPercent: &percent}
 	usage := &daemon.DiskUsage{ImagesBytes: 1, BuildCacheBytes: 2, ReclaimableBytes: 3}
-	if got := newDisk(nil, nil); got != nil {
+	if got := newDisk(nil, nil, noon); got != nil {
 		t.Errorf("of nothing: %+v", got)
 	}
-	if got := newDisk(volume, nil); *got.CapacityBytes != 10 || *got.UsedBytes != 4 || *got.InodesUsedPercent != 5 ||
+	if got := newDisk(volume, nil, noon); *got.CapacityBytes != 10 || *got.UsedBytes != 4 || *got.InodesUsedPercent != 5 ||
 		got.ImagesBytes != nil || got.BuildCacheBytes != nil || got.ReclaimableBytes != nil {
 		t.Errorf("of the volume: %+v", got)
 	}
-	if got := newDisk(nil, usage); *got.ImagesBytes != 1 || *got.BuildCacheBytes != 2 || *got.ReclaimableBytes != 3 ||
+	if got := newDisk(nil, usage, noon); *got.ImagesBytes != 1 || *got.BuildCacheBytes != 2 || *got.ReclaimableBytes != 3 ||
 		got.CapacityBytes != nil || got.UsedBytes != nil || got.InodesUsedPercent != nil {
 		t.Errorf("of the daemon: %+v", got)
 	}
@@ -124,7 +124,14 @@ func TestJobResult(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			result, message := jobResult(&batchv1.Job{Status: batchv1.JobStatus{Conditions: test.conditions}})
+			result, ended := jobResult(&batchv1.Job{Status: batchv1.JobStatus{Conditions: test.conditions}})
+			message := ""
+			if result == "failed" {
+				message = ended.Message
+			}
+			if (ended == nil) != (result == "running") {
+				t.Errorf("%s, ended %v", result, ended)
+			}
 			if result != test.result || message != test.message {
 				t.Errorf("got %s (%q), want %s (%q)", result, message, test.result, test.message)
 			}

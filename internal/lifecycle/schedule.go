@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,7 +19,11 @@ type Prune struct {
 	LastRun            *time.Time `json:"lastRun"`
 	LastResult         *string    `json:"lastResult"` // succeeded, failed or running
 	LastReclaimedBytes *int64     `json:"lastReclaimedBytes"`
-	NextRun            *time.Time `json:"nextRun"`
+	// LastDurationSeconds is nil while it runs.
+	LastDurationSeconds *float64 `json:"lastDurationSeconds"`
+	// LastFailure says why it failed; nil where it did not.
+	LastFailure *string    `json:"lastFailure"`
+	NextRun     *time.Time `json:"nextRun"`
 }
 
 // pruneState reads how the last clean-up went and when the next one is; nil
@@ -52,9 +57,14 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 	}
 	last := runs[0]
 	state.LastRun = &last.Job.CreationTimestamp.Time
-	result, message := jobResult(last.Job)
+	result, ended := jobResult(last.Job)
 	state.LastResult = &result
+	if began := last.Job.Status.StartTime; began != nil && ended != nil {
+		state.LastDurationSeconds = new(ended.LastTransitionTime.Sub(began.Time).Seconds())
+	}
 	if result == "failed" {
+		message := failureOf(ended, last.Failure)
+		state.LastFailure = &message
 		problems = append(problems, Problem{
 			Object: "job/" + last.Job.Name, Reason: "PruneFailed", Severity: SeverityWarning,
 			Message: "The last clean-up failed: " + message,
@@ -67,19 +77,32 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 	return state, problems
 }
 
-func jobResult(job *batchv1.Job) (result, message string) {
-	for _, condition := range job.Status.Conditions {
+// jobResult names a Job's result, and gives the condition that says so; nil
+// while it runs.
+func jobResult(job *batchv1.Job) (string, *batchv1.JobCondition) {
+	for i := range job.Status.Conditions {
+		condition := &job.Status.Conditions[i]
 		if condition.Status != corev1.ConditionTrue {
 			continue
 		}
 		switch condition.Type {
 		case batchv1.JobComplete:
-			return "succeeded", ""
+			return "succeeded", condition
 		case batchv1.JobFailed:
-			return "failed", condition.Message
+			return "failed", condition
 		}
 	}
-	return "running", ""
+	return "running", nil
+}
+
+// failureOf is why a clean-up failed: what it said itself, and else what the
+// Job's controller says.
+func failureOf(ended *batchv1.JobCondition, said string) string {
+	var failed *dind.PruneFailedError
+	if _, err := dind.ParsePruneResult(said); errors.As(err, &failed) {
+		return failed.Reason + " (" + ended.Message + ")"
+	}
+	return ended.Message
 }
 
 // nextRun reads the schedule as the CronJob controller does, which uses the

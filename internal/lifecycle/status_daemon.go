@@ -101,5 +101,5 @@ func (i Instance) daemonState(ctx context.Context, running *corev1.Pod) (info *d
 				fmt.Sprintf("kubectl exec -n %s %s -- df %s", i.Cluster.Namespace, pod, dind.DataRoot)),
 		})
 	}
-	return info, newDisk(volume, usage), problems
+	return info, newDisk(volume, usage, i.Now()), problems
 }
