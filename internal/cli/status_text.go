@@ -152,9 +152,6 @@ func pruneLines(prune *lifecycle.Prune, now time.Time) []string {
 		if prune.LastDurationSeconds != nil {
 			last += " in " + took(*prune.LastDurationSeconds)
 		}
-		if prune.LastFailure != nil {
-			last += ": " + *prune.LastFailure
-		}
 		if prune.LastReclaimedBytes != nil {
 			last += ", freed " + terminal.Bytes(*prune.LastReclaimedBytes)
 		}
