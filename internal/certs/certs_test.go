@@ -63,7 +63,12 @@ func handshake(t *testing.T, client, server Files, name string, now time.Time) (
 		there.Close()
 		served <- err
 	}()
-	conn := tls.Client(here, config(client))
+	stubborn := config(client)
+	// It shows its certificate even where the daemon does not ask for one of that
+	// authority: an intruder would.
+	pair := stubborn.Certificates[0]
+	stubborn.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	conn := tls.Client(here, stubborn)
 	// What the daemon thinks of the client shows with the first answer.
 	_, clientErr = conn.Read(make([]byte, 1))
 	here.Close()
