@@ -140,7 +140,11 @@ func describe(err error, how endedError) failure {
 
 // describeRequest describes what the API server, or the way to it, said.
 func (f *failure) describeRequest(err error) {
+	var refused *cluster.ApplyError
 	switch {
+	case cluster.NamespaceMissing(err) && errors.As(err, &refused) && refused.Ref.Kind == "Secret":
+		// Of the installation's own namespace, other objects are told first.
+		f.Reason, f.Hint = "NamespaceMissing", fmt.Sprintf("`kubectl create namespace %s` makes it; or leave --allow-namespace %[1]s out", refused.Ref.Namespace)
 	case cluster.NamespaceMissing(err):
 		f.Reason, f.Hint = "NamespaceMissing", "make it with --create-namespace, or name another with -n"
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):

@@ -3,10 +3,15 @@ package cli
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/urfave/cli/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
 // TLS that is left out and TLS that is switched off are two things.
@@ -62,5 +67,24 @@ func TestRotatingTakesTLS(t *testing.T) {
 	code, _, stderr := w.run(t, "install", "--rotate-certs")
 	if code != exitUsage || !strings.Contains(stderr, "--rotate-certs: needs --tls") || len(w.connections) > 0 {
 		t.Errorf("code %d: %s", code, stderr)
+	}
+}
+
+func TestCertificateLine(t *testing.T) {
+	end := time.Date(2027, 11, 21, 12, 0, 0, 0, time.UTC)
+	got := certificateLine(lifecycle.Certificates{ServerExpires: &end})
+	if want := "mutual TLS; the daemon's until 21 Nov 2027, the clients' unknown"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestCopyIntoNoNamespace(t *testing.T) {
+	missing := apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "jobs")
+	missing.ErrStatus.Details.Kind = "namespaces"
+	for kind, want := range map[string]string{"Secret": "kubectl create namespace jobs", "ConfigMap": "--create-namespace"} {
+		f := describe(&cluster.ApplyError{Ref: cluster.Ref{Kind: kind, Namespace: "jobs", Name: "d-client-tls"}, Err: missing}, endedError{})
+		if f.Reason != "NamespaceMissing" || !strings.Contains(f.Hint, want) {
+			t.Errorf("%s: %s, %s", kind, f.Reason, f.Hint)
+		}
 	}
 }

@@ -161,8 +161,13 @@ func TestTwoInstallsMakeCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t)
+	tries := 0
+	w.PrependReactor("patch", "secrets", func(ktesting.Action) (bool, runtime.Object, error) {
+		tries++
+		return tries == 1, nil, apierrors.NewConflict(secrets.GroupResource(), "d-client-tls", errors.New("modified"))
+	})
 	raced := false
-	w.PrependReactor("create", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
+	w.PrependReactor("create", "secrets", func(ktesting.Action) (bool, runtime.Object, error) {
 		if raced {
 			return false, nil, nil
 		}

@@ -28,8 +28,8 @@ type InstallOptions struct {
 	VerifyJob bool
 	// DryRun changes nothing and says what would be changed.
 	DryRun DryRun
-	// raced is set for the second try, after another install was quicker.
-	raced bool
+	// raced counts the tries in which another install was quicker.
+	raced int
 }
 
 // Installation is the outcome of Install.
@@ -87,9 +87,11 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 		return err
 	}
 	applied, err := i.apply(ctx, p, how, outcome)
-	if cluster.Raced(err) && !how.raced {
+	// Each of two installs at once writes each Secret once: more is no race.
+	if cluster.Raced(err) && how.raced < 3 {
 		progress.Inform(i.Observer, "another install makes certificates at the same moment: looking again")
-		how.raced, how.RotateCertificates = true, false
+		how.RotateCertificates = false // the other's are new
+		how.raced++
 		return i.install(ctx, options, how, outcome)
 	}
 	if err != nil || how.NoWait {

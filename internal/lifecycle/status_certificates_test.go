@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,9 @@ func TestStatusOfCertificates(t *testing.T) {
 			}
 			var got []string
 			for _, p := range status.Problems {
+				if p.Reason == "Forbidden" && !strings.Contains(p.Hint, "get secrets") {
+					t.Errorf("the hint names another permission: %s", p.Hint)
+				}
 				if got = append(got, p.Severity+" "+p.Reason+" "+p.Object); p.Message == "" || p.Hint == "" {
 					t.Errorf("no message or no hint: %+v", p)
 				}
