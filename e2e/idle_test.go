@@ -1,0 +1,95 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+)
+
+// An upgrade that waits for what runs: the build that runs succeeds, then the pod
+// is replaced, the newer engine finds the older one's images and cache, and what
+// changed is said. What is not waited for is counted, told, and broken.
+func TestUpgradeWhenIdle(t *testing.T) {
+	t.Parallel()
+	if len(env.images) < 2 {
+		t.Skip("one image only")
+	}
+	i := install(t, env.images[0])
+	i.buildsCold(t, "app")
+	claim, pod := i.claim(t).UID, i.pod(t).UID
+
+	i.image = env.newest()
+	work := i.work(t, "20")
+	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)})
+	r := i.install(t, "--when-idle", "-v").says(t, "waiting for 1 build and 1 container", "restarts; nothing runs in it")
+	(<-work).want(t, "the build is done")
+	if i.pod(t).UID == pod {
+		t.Error("the pod was not replaced")
+	}
+	equal(t, "claim", i.claim(t).UID, claim)
+	if told := " → " + engineOf(i.image) + "; images and cache stay with storage driver overlay2"; !strings.Contains(r.stderr, told) {
+		t.Errorf("install does not say %q", told)
+	}
+	equal(t, "storage driver", statusOf(t, i).Daemon.StorageDriver, "overlay2")
+	i.buildsCached(t, "app", "after the upgrade")
+
+	// A driver that is named is no other one, if it is the one that the engine
+	// found on the volume.
+	dindctl(t, i.command("install", i.installOptions("--storage-driver", "vfs")...)...).want(t, failed).
+		says(t, "does not fit what is there; nothing was changed", "is not the driver that wrote the data", "(overlay2)")
+	work = i.work(t, "600")
+	options := []string{"--storage-driver", "overlay2"}
+	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)}, options...)
+	before, pod := i.objects(t), i.pod(t).UID
+	dindctl(t, i.command("install", i.installOptions(append(options, "--when-idle", "--timeout", "5s")...)...)...).want(t, notReady).
+		says(t, "is not idle after", "1 build and 1 container; nothing was changed", "a longer --timeout")
+	equal(t, "the Deployment", i.objects(t)["deployment/"+i.name].Generation, before["deployment/"+i.name].Generation)
+	equal(t, "the pod", i.pod(t).UID, pod)
+
+	i.install(t, options...).says(t, "restarts, which breaks what runs in it: 1 build and 1 container; --when-idle waits for them")
+	if broken := <-work; broken.code == 0 {
+		t.Error("the build was not broken")
+	}
+	i.buildsCached(t, "app", "with the driver named")
+}
+
+// restart is what an install says of a pod that it ends.
+type restart struct {
+	Pod                string
+	Builds, Containers *int
+}
+
+// work has a job start a container and then a build, each of which takes so many
+// seconds, and gives how it ended.
+func (i *installation) work(t *testing.T, seconds string) <-chan ran {
+	t.Helper()
+	ended := make(chan ran, 1)
+	go func() {
+		ended <- i.job(t, strings.NewReplacer("SECONDS", seconds, "BASE", baseImage).Replace(`
+docker run --detach --rm BASE sleep SECONDS
+mkdir -p /tmp/context && cd /tmp/context
+printf 'FROM BASE\nRUN echo $(date) && sleep SECONDS\n' >Dockerfile
+docker build --no-cache --progress=plain -t slow . 2>&1
+echo the build is done`))
+	}()
+	return ended
+}
+
+// busy waits until a dry run says that a change with these options would end so
+// much.
+func (i *installation) busy(t *testing.T, want restart, options ...string) {
+	t.Helper()
+	line := i.command("install", i.installOptions(append(options, "--dry-run", "server", "-o", "json")...)...)
+	eventually(t, "the dry run to see what runs", func(context.Context) (bool, error) {
+		r := succeed(t, line...)
+		outcome := decode[struct{ Restart *restart }](t, r)
+		seen := outcome.Restart != nil && outcome.Restart.Builds != nil && *outcome.Restart.Builds == *want.Builds && *outcome.Restart.Containers == *want.Containers
+		if seen {
+			equal(t, "pod", outcome.Restart.Pod, want.Pod)
+			r.says(t, "would restart, which breaks what runs in it: 1 build and 1 container")
+		}
+		return seen, nil
+	})
+}
