@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -39,6 +40,10 @@ func Transient(err error) bool {
 	if utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) ||
 		utilnet.IsProbableEOF(err) || utilnet.IsHTTP2ConnectionLost(err) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE) {
+		return true
+	}
+	// net/http keeps its types for what ends in HTTP/2 to itself.
+	if text := err.Error(); strings.Contains(text, "stream error: stream ID ") || strings.Contains(text, "http2: server sent GOAWAY") {
 		return true
 	}
 	var network net.Error
