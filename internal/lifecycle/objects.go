@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
@@ -98,11 +99,14 @@ func (i Instance) deletions(refs []cluster.Ref) []ObjectChange {
 	return changes
 }
 
-// growthClass is the class of a claim whose size is given, to know whether it
-// may grow; nil where that does not matter or may not be read: the API server
-// says so then.
+// growthClass is the class of a claim that is to grow, to know whether it may;
+// nil where that does not matter or may not be read: the API server says so then.
 func (i Instance) growthClass(ctx context.Context, options dind.Options, found cluster.Inventory) (*storagev1.StorageClass, error) {
 	if options.StorageSize == "" || options.ExistingClaim != "" || found.Claim == nil || className(found.Claim) == "" {
+		return nil, nil
+	}
+	asked, err := resource.ParseQuantity(options.StorageSize)
+	if err != nil || asked.Cmp(*found.Claim.Spec.Resources.Requests.Storage()) <= 0 {
 		return nil, nil
 	}
 	classes, err := i.Cluster.StorageClasses(ctx)
