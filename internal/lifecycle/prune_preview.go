@@ -10,6 +10,7 @@ import (
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/progress"
+	"github.com/dindctl/dindctl/internal/redact"
 )
 
 // PrunePreview is what a clean-up would remove now, the least recently used
@@ -104,7 +105,7 @@ func (p *PrunePreview) fill(gone daemon.Contents) {
 		p.Images = append(p.Images, Prunable{ID: image.ID, Name: name, Tags: image.Tags, SizeBytes: image.SizeBytes, LastUsed: known(image.LastUsed)})
 	}
 	for _, r := range gone.BuildCache {
-		p.BuildCache = append(p.BuildCache, Prunable{ID: r.ID, Name: r.Description, SizeBytes: r.SizeBytes, Shared: r.Shared, LastUsed: known(r.LastUsed)})
+		p.BuildCache = append(p.BuildCache, Prunable{ID: r.ID, Name: redact.URLs(r.Description), SizeBytes: r.SizeBytes, Shared: r.Shared, LastUsed: known(r.LastUsed)})
 	}
 }
 

@@ -19,7 +19,7 @@ func TestPreviewPrune(t *testing.T) {
 		Containers: []daemon.Container{{ID: "c", Name: "done", Created: hoursAgo(200), SizeBytes: 5}},
 		Networks:   []daemon.Network{{ID: "n", Name: "net", Created: hoursAgo(2)}},
 		Images:     []daemon.Image{{ID: "i", Tags: []string{"app:1", "app:2"}, LastUsed: hoursAgo(3), SizeBytes: 6}, {ID: "j", LastUsed: hoursAgo(170)}},
-		BuildCache: []daemon.CacheRecord{{ID: "r", Description: "RUN make", LastUsed: hoursAgo(3), SizeBytes: 7}, {ID: "s", Shared: true}},
+		BuildCache: []daemon.CacheRecord{{ID: "r", Description: "ADD https://jane:hunter2@host/x", LastUsed: hoursAgo(3), SizeBytes: 7}, {ID: "s", Shared: true}},
 	}
 	tests := []struct {
 		name      string
@@ -36,7 +36,7 @@ func TestPreviewPrune(t *testing.T) {
 			`"containers":[{"id":"c","name":"done","sizeBytes":5,"created":"2026-11-13T04:00:00Z"}],` +
 			`"networks":[{"id":"n","name":"net","sizeBytes":0,"created":"2026-11-21T10:00:00Z"}],` +
 			`"images":[{"id":"j","name":"untagged","sizeBytes":0,"lastUsed":"2026-11-14T10:00:00Z"},{"id":"i","name":"app:1","tags":["app:1","app:2"],"sizeBytes":6,"lastUsed":"2026-11-21T09:00:00Z"}],` +
-			`"buildCache":[{"id":"s","name":"","sizeBytes":0,"shared":true},{"id":"r","name":"RUN make","sizeBytes":7,"lastUsed":"2026-11-21T09:00:00Z"}]}`},
+			`"buildCache":[{"id":"s","name":"","sizeBytes":0,"shared":true},{"id":"r","name":"ADD https://(not shown)@host/x","sizeBytes":7,"lastUsed":"2026-11-21T09:00:00Z"}]}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
