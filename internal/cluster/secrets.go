@@ -121,5 +121,5 @@ func harmless(variable string) bool {
 	case "DOCKER_HOST", "DOCKER_DRIVER", "DOCKER_TLS_CERTDIR", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "HOME":
 		return true
 	}
-	return strings.HasPrefix(variable, "PRUNE_")
+	return strings.HasPrefix(variable, "PRUNE_") || strings.HasPrefix(variable, "VERIFY_")
 }

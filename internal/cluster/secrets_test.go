@@ -75,11 +75,11 @@ func TestNoSecretsInCauses(t *testing.T) {
 	spec := corev1.PodSpec{Containers: []corev1.Container{{
 		Args: []string{"--tls=false", "--log-opt=splunk-token=canary-1", "--debug"},
 		Env: []corev1.EnvVar{
-			{Name: "DOCKER_HOST", Value: "tcp://here:2375"}, {Name: "HTTPS_PROXY", Value: "http://jane:canary-2@proxy:3128"}, {Name: "TOKEN", Value: "canary-3"},
+			{Name: "DOCKER_HOST", Value: "tcp://here:2375"}, {Name: "VERIFY_EXPECT", Value: "refused"}, {Name: "HTTPS_PROXY", Value: "http://jane:canary-2@proxy:3128"}, {Name: "TOKEN", Value: "canary-3"},
 		},
 	}}}
-	said := `"canary-1" canary-2 http://jane:canary-2@proxy:3128 canary-3 tcp://here:2375 https://x:y@z false --debug`
-	want := `"(not shown)" (not shown) (not shown) (not shown) tcp://here:2375 https://(not shown)@z false --debug`
+	said := `"canary-1" canary-2 http://jane:canary-2@proxy:3128 canary-3 tcp://here:2375 refused https://x:y@z false --debug`
+	want := `"(not shown)" (not shown) (not shown) (not shown) tcp://here:2375 refused https://(not shown)@z false --debug`
 	v := healthy()
 	pod := v.Pods[0]
 	pod.Spec.Containers = spec.Containers
