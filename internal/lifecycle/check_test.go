@@ -257,7 +257,7 @@ func TestRolesSuffice(t *testing.T) {
 			}
 			if o.PruneSchedule != "none" {
 				runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, freed)
-				if _, err := w.PruneNow(ctx, dind.PruneOverrides{}, nil); err != nil {
+				if _, err := w.PruneNow(ctx, PruneOptions{}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -23,7 +23,7 @@ type BusyError struct {
 }
 
 func (e *BusyError) Error() string {
-	return fmt.Sprintf("pod/%s is not idle after %s: %s", e.Pod, e.After.Round(time.Second), describeActivity(e.Activity))
+	return fmt.Sprintf("pod/%s is not idle after %s: %s", e.Pod, e.After.Round(time.Second), DescribeActivity(e.Activity))
 }
 
 // askingTime is how long one question about what runs may take.
@@ -62,7 +62,7 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 				}
 				last = &a
 				if !a.Idle() {
-					update("waiting for " + describeActivity(a))
+					update("waiting for " + DescribeActivity(a))
 				}
 			})
 			switch {
@@ -74,7 +74,7 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 			case last == nil, ctx.Err() != nil, apierrors.IsForbidden(err):
 				return &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod.Name, Err: err}
 			}
-			update(fmt.Sprintf("%s ran last; asking again: %v", describeActivity(*last), err))
+			update(fmt.Sprintf("%s ran last; asking again: %v", DescribeActivity(*last), err))
 			select {
 			case <-time.After(pause.Step()):
 			case <-ctx.Done():
@@ -92,8 +92,8 @@ func (i Instance) followActivity(ctx context.Context, pod *corev1.Pod, report fu
 	return engine.AwaitIdle(ctx, report)
 }
 
-// describeActivity counts: "1 build and 2 containers".
-func describeActivity(a daemon.Activity) string {
+// DescribeActivity counts what runs: "1 build and 2 containers".
+func DescribeActivity(a daemon.Activity) string {
 	containers := count(a.Containers, "container")
 	switch {
 	case a.BuildsUnknown:

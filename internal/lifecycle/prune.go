@@ -42,12 +42,30 @@ func (e *NoScheduleError) Error() string {
 	return fmt.Sprintf("%s in namespace %s was installed without a scheduled clean-up", e.Name, e.Namespace)
 }
 
+// PruneOptions say how PruneNow goes about it.
+type PruneOptions struct {
+	Overrides dind.PruneOverrides
+	// WhenIdle waits first until no build and no container runs.
+	WhenIdle bool
+	// Log, if not nil, gets the lines of the Job's log as they are written.
+	Log func(line string)
+}
+
+// PruneActivity tells what runs in the daemon that PruneNow would clean up. Its
+// errors are PruneNow's, and a *DaemonError.
+func (i Instance) PruneActivity(ctx context.Context) (daemon.Activity, error) {
+	_, pod, err := i.pruneTarget(ctx)
+	if err != nil {
+		return daemon.Activity{}, err
+	}
+	return i.activity(ctx, pod)
+}
+
 // PruneNow runs the scheduled clean-up at once, as a Job made from the CronJob,
-// and waits for its end. The lines of the Job's log go to log, if that is not
-// nil, as they are written. The error is a *NotInstalledError, *NoScheduleError,
+// and waits for its end. The error is a *NotInstalledError, *NoScheduleError,
 // *cluster.NotReadyError (the Job's pod did not start), *cluster.JobFailedError,
 // or what the connection gives.
-func (i Instance) PruneNow(ctx context.Context, overrides dind.PruneOverrides, log func(line string)) (PruneReport, error) {
+func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, error) {
 	began := i.Now()
 	var report PruneReport
 	var cronJob *batchv1.CronJob
@@ -64,8 +82,14 @@ func (i Instance) PruneNow(ctx context.Context, overrides dind.PruneOverrides, l
 	if err != nil {
 		return report, err
 	}
+	if how.WhenIdle {
+		if err := i.waitIdle(ctx, pod); err != nil {
+			return report, err
+		}
+		began = i.Now()
+	}
 	suffix := strconv.FormatInt(began.UnixMilli(), 36)
-	job := dind.PruneJob(cronJob, overrides, suffix)
+	job := dind.PruneJob(cronJob, how.Overrides, suffix)
 	err = progress.Step(i.Observer, "Clean-up", func(update func(string)) error {
 		created, err := i.Cluster.CreateJob(ctx, job)
 		if err != nil {
@@ -73,7 +97,7 @@ func (i Instance) PruneNow(ctx context.Context, overrides dind.PruneOverrides, l
 		}
 		report.Job = created.Name
 		update("job/" + created.Name + " created")
-		done, err := i.follow(ctx, created, update, log)
+		done, err := i.follow(ctx, created, update, how.Log)
 		if err != nil {
 			return err
 		}

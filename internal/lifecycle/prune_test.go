@@ -19,6 +19,7 @@ import (
 	ktesting "k8s.io/client-go/testing"
 
 	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
@@ -82,7 +83,7 @@ func pruneNow(t *testing.T) {
 		endJob(t, w, freed)
 	}()
 	var log []string
-	report, err := w.PruneNow(t.Context(), dind.PruneOverrides{}, func(line string) { log = append(log, line) })
+	report, err := w.PruneNow(t.Context(), PruneOptions{Log: func(line string) { log = append(log, line) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,10 +113,24 @@ func pruneNow(t *testing.T) {
 	}
 }
 
+// The Job is made when nothing runs any more, and not before.
+func TestPruneNowWhenIdle(t *testing.T) {
+	w := installedWorld(t, nil)
+	runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, freed)
+	w.engine.work = []daemon.Activity{{Builds: 1}, {Builds: 1, Containers: 2}}
+	if _, err := w.PruneNow(t.Context(), PruneOptions{WhenIdle: true}); err != nil {
+		t.Fatal(err)
+	}
+	if told := w.told(); len(told) < 5 || told[2] != "Idle started" || !strings.HasPrefix(told[3], "Idle done") || told[4] != "Clean-up started" {
+		t.Errorf("told %q", told)
+	}
+	w.checkSteps(t)
+}
+
 func TestPruneNowIsTheSchedulesJob(t *testing.T) {
 	w := installedWorld(t, nil)
 	runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, freed)
-	if _, err := w.PruneNow(t.Context(), dind.PruneOverrides{All: true}, nil); err != nil {
+	if _, err := w.PruneNow(t.Context(), PruneOptions{Overrides: dind.PruneOverrides{All: true}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, action := range w.Actions() {
@@ -153,7 +168,7 @@ func TestPruneNowPartlyKnown(t *testing.T) {
 			w := installedWorld(t, nil)
 			test.before(w)
 			runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, test.message)
-			report, err := w.PruneNow(t.Context(), dind.PruneOverrides{}, nil)
+			report, err := w.PruneNow(t.Context(), PruneOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,7 +189,7 @@ func TestPruneNowWithoutThePod(t *testing.T) {
 	runsJobs(w, batchv1.JobComplete, "", "")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	report, err := w.PruneNow(ctx, dind.PruneOverrides{}, nil)
+	report, err := w.PruneNow(ctx, PruneOptions{})
 	if err != nil || report.ReclaimedBytes != nil || report.Job == "" {
 		t.Errorf("got %+v, %v", report, err)
 	}
@@ -227,7 +242,7 @@ func TestPruneNowFails(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
-				report, err := w.PruneNow(ctx, dind.PruneOverrides{}, nil)
+				report, err := w.PruneNow(ctx, PruneOptions{})
 				if !strings.Contains(text(err), test.want) || (test.as != nil && !errors.As(err, test.as)) || (test.as == nil && !apierrors.IsForbidden(err)) {
 					t.Errorf("got %T: %v, want …%s…", err, err, test.want)
 				}

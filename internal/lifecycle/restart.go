@@ -166,6 +166,6 @@ func (i Instance) tellRestart(restart *Restart, does, advice string) {
 	case restart.activity.Idle() && !restart.activity.BuildsUnknown:
 		progress.Inform(i.Observer, fmt.Sprintf("%s %s; nothing runs in it", pod, does))
 	default:
-		progress.Warn(i.Observer, fmt.Sprintf("%s %s, which breaks what runs in it: %s%s", pod, does, describeActivity(restart.activity), advice))
+		progress.Warn(i.Observer, fmt.Sprintf("%s %s, which breaks what runs in it: %s%s", pod, does, DescribeActivity(restart.activity), advice))
 	}
 }
