@@ -228,7 +228,7 @@ func endsWithoutSecrets(t *testing.T, i *installation, jobs string) {
 			}
 		}
 	}
-	dindctl(t, i.command("install", i.installOptions()...)...).want(t, usage).says(t, "--tls=false")
+	dindctl(t, i.command("install", i.installOptions()...)...).want(t, failed).says(t, "--tls=false")
 	if i.image == env.newest() {
 		secure := i.variables
 		i.install(t, "--tls=false")
