@@ -84,30 +84,34 @@ func NewCertificates(namespace, name string, now time.Time) (dind.Certificates, 
 	return dind.Certificates(made.Set), err
 }
 
-// tellOfTLS says what becomes of jobs, where that changes.
-func (i Instance) tellOfTLS(found cluster.Inventory, options dind.Options, renewal certs.Renewal) {
+// tellOfTLS says what becomes of jobs, where that changes; is is "would be" for a
+// dry run.
+func (i Instance) tellOfTLS(found cluster.Inventory, options dind.Options, renewal certs.Renewal, is string) {
 	const consequences = "the pod restarts, which ends running builds; jobs fail until they have what `dindctl env` prints; the cache stays"
 	if found.Deployment != nil && dind.ServesTLS(found.Deployment, found.Service) != options.TLS {
 		if options.TLS {
-			progress.Warn(i.Observer, "TLS is switched on: "+consequences)
+			progress.Warn(i.Observer, "TLS "+is+" switched on: "+consequences)
 		} else {
-			progress.Warn(i.Observer, "TLS is switched off, and whoever reaches the port is let in: "+consequences)
+			progress.Warn(i.Observer, "TLS "+is+" switched off, and whoever reaches the port let in: "+consequences)
 		}
 		return
 	}
 	if found.ServerSecret == nil {
 		return // the first certificates are no news
 	}
+	anew := func(what, why, then string) string {
+		return "the " + what + " " + is + " made anew (" + why + "): " + then
+	}
 	if renewal.Authority != "" && !renewal.Bridged {
-		progress.Warn(i.Observer, "the certificate authority is made anew ("+renewal.Authority+"): jobs that have certificates of the one before are not let in any more")
+		progress.Warn(i.Observer, anew("certificate authority", renewal.Authority, "jobs that have certificates of the one before are not let in any more"))
 	} else if renewal.Authority != "" {
-		progress.Inform(i.Observer, "the certificate authority is made anew ("+renewal.Authority+"): jobs that have certificates of the one before go on")
+		progress.Inform(i.Observer, anew("certificate authority", renewal.Authority, "jobs that have certificates of the one before go on"))
 	}
 	if renewal.Server != "" {
-		progress.Inform(i.Observer, "the daemon's certificate is made anew ("+renewal.Server+"): the pod restarts, which ends running builds")
+		progress.Inform(i.Observer, anew("daemon's certificate", renewal.Server, "the pod restarts, which ends running builds"))
 	}
 	if renewal.Client != "" {
-		progress.Inform(i.Observer, "the clients' certificate is made anew ("+renewal.Client+"): jobs that start from now on have it")
+		progress.Inform(i.Observer, anew("clients' certificate", renewal.Client, "jobs that start from now on have it"))
 	}
 }
 

@@ -149,6 +149,13 @@ func TestCertificatesAreRenewed(t *testing.T) {
 			if told := strings.Join(w.told(), "\n"); !strings.Contains(told, test.told) {
 				t.Errorf("told %s", told)
 			}
+			w.forget()
+			if _, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true, RotateCertificates: true, DryRun: DryRunClient}); err != nil {
+				t.Fatal(err)
+			}
+			if told := strings.Join(w.told(), "\n"); strings.Contains(told, "is made anew") || !strings.Contains(told, "would be made anew (asked for)") {
+				t.Errorf("a dry run tells %s", told)
+			}
 		})
 	}
 }

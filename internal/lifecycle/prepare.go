@@ -73,7 +73,11 @@ func (i Instance) look(ctx context.Context, options dind.Options, how InstallOpt
 	if p.plan, err = cluster.NewPlan(p.wanted, lookup(p.found), how.Adopt); err != nil {
 		return p, i.withPreviews(ctx, err, p)
 	}
-	i.tellOfTLS(p.found, options, renewal)
+	is := "is"
+	if how.DryRun != "" {
+		is = "would be"
+	}
+	i.tellOfTLS(p.found, options, renewal, is)
 	update(i.place() + ": " + p.plan.Summary())
 	if p.plan.Empty() || how.SkipPreflight || how.DryRun == DryRunClient {
 		return p, nil
