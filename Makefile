@@ -82,9 +82,13 @@ soak: build ## the same, for hours: what chance decides is repeated
 	DINDCTL_SOAK=1 $(with-cluster) go test -tags e2e -count=1 -v -timeout 4h ./e2e/...
 
 .PHONY: bench
-bench: build ## time and requests beside kubectl and helm, RUNS=5 each; bin/bench.json
+bench: build ## install beside kubectl and helm, builds beside a daemon for each job, RUNS=5 each; bin/bench.json
 	@kubectl=$$(cd hack/tools && go run ./client kubectl) && helm=$$(cd hack/tools && go run ./client helm) && \
-	$(with-cluster) go run ./hack/bench -runs $(RUNS) -kubectl "$$kubectl" -helm "$$helm" -json bin/bench.json
+	$(with-cluster) go run ./hack/bench -runs $(RUNS) -kubectl "$$kubectl" -helm "$$helm" -only "$(ONLY)" -json bin/bench.json
+
+.PHONY: chart
+chart: ## draw the figures about builds in bin/bench.json as hack/bench/builds.svg, for the README
+	cd hack/tools && go run ./chart ../../bin/bench.json ../bench/builds.svg
 
 .PHONY: prepare
 prepare: ## only build what cluster and bench need, long before they are started

@@ -52,6 +52,7 @@ func (r report) goals() []goal {
 		{Goal: "start-up of dindctl --help", Value: starts, Limit: 20, Unit: "ms"},
 		{Goal: "peak memory of install, as against kubectl", Value: ratio(memory, byKubectl), Limit: 1.0, Unit: "×"},
 	}
+	goals = append(goals, r.Builds.goals()...)
 	for i := range goals {
 		if value := goals[i].Value; value != nil && r.Runs >= enough {
 			goals[i].Met = new(*value <= goals[i].Limit)

@@ -1,6 +1,8 @@
 // Command bench times the way from nothing to a Docker daemon that answers:
 // dindctl beside kubectl and Helm, on the same objects, in turns, in a fresh
-// namespace each time. `make bench` starts the cluster and builds the clients.
+// namespace each time. Then it times builds: with a daemon for each job, and
+// with the one that dindctl installs. `make bench` starts the cluster and builds
+// the clients.
 //
 // The first round is not counted: it pulls the image and fills the clients'
 // discovery caches. Deleting is not timed. Requests are counted in the API
@@ -34,6 +36,7 @@ type setting struct {
 	client                 kubernetes.Interface
 	scratch                string // what clients write goes here
 	runs                   int
+	registry               string // a mirror of Docker Hub, for the daemons
 }
 
 func main() {
@@ -47,14 +50,18 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	s := setting{audit: auditLog(os.Getenv("DINDCTL_E2E_AUDIT_LOG"))}
+	s := setting{audit: auditLog(os.Getenv("DINDCTL_E2E_AUDIT_LOG")), registry: os.Getenv("DINDCTL_E2E_REGISTRY")}
 	flag.StringVar(&s.dindctl, "dindctl", os.Getenv("DINDCTL_BIN"), "the program")
 	flag.StringVar(&s.kubectl, "kubectl", "kubectl", "the kubectl to compare with")
 	flag.StringVar(&s.helm, "helm", "helm", "the helm to compare with")
 	flag.StringVar(&s.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG_E2E"), "an administrator's kubeconfig")
 	flag.IntVar(&s.runs, "runs", 5, "timed runs of each")
+	only := flag.String("only", "", "commands or builds: leave out the rest")
 	output := flag.String("json", "", "file for the results")
 	flag.Parse()
+	if *only != "" && *only != "commands" && *only != "builds" {
+		return errors.New("-only takes commands or builds")
+	}
 	if s.dindctl == "" || s.kubeconfig == "" || s.runs < 1 {
 		return errors.New("name the program and the cluster with -dindctl and -kubeconfig, or run `make bench`, which does")
 	}
@@ -76,14 +83,14 @@ func run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(s.scratch)
 
-	measured, err := s.rounds(ctx)
+	measured, builds, err := s.measure(ctx, *only)
 	if err != nil {
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
 		return err
 	}
-	r := newReport(measured, s.runs)
+	r := newReport(measured, builds, s.runs)
 	r.Cluster, r.Processors = version.GitVersion, runtime.NumCPU()
 	fmt.Print(r.text())
 	if *output == "" {
@@ -93,4 +100,21 @@ func run(ctx context.Context) error {
 		return err
 	}
 	return r.write(*output)
+}
+
+// measure takes all sections, or only one.
+func (s setting) measure(ctx context.Context, only string) (m *measurements, b *buildFigures, err error) {
+	if err := s.removeLeftovers(ctx); err != nil {
+		return nil, nil, err
+	}
+	m = &measurements{}
+	if only != "builds" {
+		if m, err = s.rounds(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	if only != "commands" {
+		b, err = s.builds(ctx)
+	}
+	return m, b, err
 }

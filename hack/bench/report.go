@@ -13,7 +13,9 @@ type report struct {
 	Runs       int       `json:"runs"`
 	Commands   []result  `json:"commands"`
 	Programs   []program `json:"programs"`
-	Goals      []goal    `json:"goals"`
+	// Builds is null where only commands were measured.
+	Builds *buildFigures `json:"builds"`
+	Goals  []goal        `json:"goals"`
 }
 
 type result struct {
@@ -37,8 +39,8 @@ type result struct {
 	LagSeconds      *float64 `json:"lagSeconds"`
 }
 
-func newReport(m *measurements, runs int) report {
-	r := report{Runs: runs, Programs: m.programs}
+func newReport(m *measurements, builds *buildFigures, runs int) report {
+	r := report{Runs: runs, Programs: m.programs, Builds: builds}
 	for _, c := range m.commands {
 		r.Commands = append(r.Commands, newResult(c))
 	}

@@ -22,7 +22,7 @@ func TestReport(t *testing.T) {
 			{name: status, samples: samples(0.9)},
 		},
 	}
-	r := newReport(m, 3)
+	r := newReport(m, nil, 3)
 	want := map[string]bool{
 		"fresh install, as against kubectl":                    true,
 		"fresh install, as against kubectl, 50ms away":         false,
@@ -47,7 +47,7 @@ func TestReport(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	for _, g := range newReport(m, 2).Goals {
+	for _, g := range newReport(m, nil, 2).Goals {
 		if g.Met != nil {
 			t.Errorf("two runs give a verdict: %v", g)
 		}

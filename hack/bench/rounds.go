@@ -45,9 +45,6 @@ func (m *measurements) command(name string) *command {
 
 // rounds lets the contenders run in turns, each round beginning with another.
 func (s setting) rounds(ctx context.Context) (*measurements, error) {
-	if err := s.removeLeftovers(ctx); err != nil {
-		return nil, err
-	}
 	m := &measurements{}
 	var err error
 	if m.programs, err = s.programs(ctx); err != nil {

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// buildScript is what a job does; builds.sh says what it expects and prints.
+//
+//go:embed builds.sh
+var buildScript string
+
+// buildPod is a CI job's pod.
+type buildPod struct {
+	image     string
+	megabytes int
+	builds    int
+	// daemon gives the job a daemon of its own, registry that daemon's mirror.
+	daemon   bool
+	registry string
+	// script is run instead of builds.
+	script string
+}
+
+// jobContainer is the container that the job's script runs in.
+const jobContainer = "build"
+
+func (b buildPod) pod(namespace string) *corev1.Pod {
+	script, host := b.script, dind.Endpoint(namespace, dind.DefaultName, false)
+	if script == "" {
+		script = buildScript
+	}
+	if b.daemon {
+		host = "tcp://127.0.0.1:2375"
+	}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "job-"},
+		Spec: corev1.PodSpec{
+			RestartPolicy:                 corev1.RestartPolicyNever,
+			AutomountServiceAccountToken:  new(false),
+			EnableServiceLinks:            new(false),
+			TerminationGracePeriodSeconds: new(int64(0)),
+			Containers: []corev1.Container{{
+				Name: jobContainer, Image: b.image, Command: []string{"sh", "-c", script},
+				Env: []corev1.EnvVar{
+					{Name: "DOCKER_HOST", Value: host}, {Name: "DOCKER_TLS_CERTDIR", Value: ""},
+					{Name: "MEGABYTES", Value: strconv.Itoa(b.megabytes)}, {Name: "BUILDS", Value: strconv.Itoa(b.builds)},
+				},
+			}},
+		},
+	}
+	if b.daemon {
+		b.addDaemon(&pod.Spec)
+	}
+	return pod
+}
+
+// addDaemon adds the `services: docker:dind` of GitLab's guide, in the variant
+// without TLS, whose --tls=false spares it dockerd's 15 seconds of warning.
+func (b buildPod) addDaemon(pod *corev1.PodSpec) {
+	arguments := []string{"--tls=false"}
+	if b.registry != "" {
+		arguments = append(arguments, "--registry-mirror=http://"+b.registry, "--insecure-registry="+b.registry)
+	}
+	pod.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+	pod.Containers = append(pod.Containers, corev1.Container{
+		Name: "docker", Image: b.image, Args: arguments,
+		Env:             []corev1.EnvVar{{Name: "DOCKER_TLS_CERTDIR", Value: ""}},
+		SecurityContext: &corev1.SecurityContext{Privileged: new(true)},
+		VolumeMounts:    []corev1.VolumeMount{{Name: "data", MountPath: dind.DataRoot}},
+	})
+}
+
+// buildJob runs a job to its end, removes it, and reads what it measured.
+func (a arena) buildJob(ctx context.Context, job buildPod) (built burst, err error) {
+	pods := a.client.CoreV1().Pods(a.namespace)
+	pod, err := pods.Create(ctx, job.pod(a.namespace), metav1.CreateOptions{})
+	if err != nil {
+		return built, err
+	}
+	err = until(ctx, func(ctx context.Context) error {
+		now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
+		if err == nil && !jobEnded(now) {
+			err = errors.New("it has not ended")
+		}
+		return err
+	})
+	if err != nil {
+		return built, fmt.Errorf("waiting for pod %s: %w", pod.Name, err)
+	}
+	log, err := pods.GetLogs(pod.Name, &corev1.PodLogOptions{Container: jobContainer}).DoRaw(ctx)
+	if err != nil {
+		return built, fmt.Errorf("reading the log of pod %s: %w", pod.Name, err)
+	}
+	if err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{}); err != nil {
+		return built, err
+	}
+	if job.script != "" {
+		return built, nil
+	}
+	if built, err = readBurst(string(log)); err != nil || built.failed > 0 {
+		fmt.Fprintf(os.Stderr, "%s\n", log)
+	}
+	return built, err
+}
+
+// jobEnded looks at the job's container: a daemon beside it goes on.
+func jobEnded(pod *corev1.Pod) bool {
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.Name == jobContainer {
+			return status.State.Terminated != nil
+		}
+	}
+	return false
+}
+
+var measuredLine = regexp.MustCompile(`(?m)^measured: hundredths=(\d+) failed=(\d+)$`)
+
+// readBurst finds what a job measured in its log.
+func readBurst(log string) (burst, error) {
+	match := measuredLine.FindStringSubmatch(log)
+	if match == nil {
+		return burst{}, errors.New("the job measured nothing, see its log above")
+	}
+	hundredths, err := strconv.Atoi(match[1])
+	if err != nil {
+		return burst{}, err
+	}
+	failed, err := strconv.Atoi(match[2])
+	return burst{seconds: float64(hundredths) / 100, failed: failed}, err
+}
