@@ -71,8 +71,13 @@ func ignoreNotFound(err error) error {
 // removePods goes first: with pods in it, a namespace is not looked at again
 // before half their grace period is over.
 func (s setting) removePods(ctx context.Context, namespace string) error {
-	background := metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}
-	err := s.client.AppsV1().Deployments(namespace).DeleteCollection(ctx, background, metav1.ListOptions{})
+	background, all := metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}, metav1.ListOptions{}
+	err := errors.Join(
+		s.client.AppsV1().Deployments(namespace).DeleteCollection(ctx, background, all),
+		s.client.BatchV1().CronJobs(namespace).DeleteCollection(ctx, background, all),
+		s.client.BatchV1().Jobs(namespace).DeleteCollection(ctx, background, all),
+		s.client.CoreV1().Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, all),
+	)
 	if err != nil {
 		return err
 	}
