@@ -1,0 +1,141 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// A disk never fills: on a file system of 2 GiB the build cache stays under its
+// limit whatever is built, images above the high-water mark go by least recent
+// use, and a build that fills the disk fails alone.
+func TestFilling(t *testing.T) {
+	t.Parallel()
+	for _, image := range env.images {
+		t.Run(image, func(t *testing.T) {
+			t.Parallel()
+			i, remove := onSmallDisk(t, image)
+			// A deferred call, as the context of a test ends before its clean-ups.
+			defer remove()
+			i.install(t, append(i.options, "--cache-limit", "30%", "--high-water", "60%",
+				"--env", "DINDCTL_IMAGE_SPARE=5", "--env", "DINDCTL_GUARD_INTERVAL=2")...)
+			pod := i.pod(t)
+			i.cacheHolds(t)
+			i.imagesHold(t)
+			i.fullDisk(t)
+			after := i.pod(t)
+			if after.UID != pod.UID || after.Status.ContainerStatuses[0].RestartCount != 0 {
+				t.Errorf("the daemon was restarted: pod %s, %+v", after.Name, after.Status.ContainerStatuses)
+			}
+		})
+	}
+}
+
+// cacheHolds builds twice the limit of the build cache, and waits for the
+// builder's garbage collector, which comes within a minute.
+func (i *installation) cacheHolds(t *testing.T) {
+	t.Helper()
+	const limit = 2 << 30 * 30 / 100
+	i.job(t, `
+mkdir /tmp/c && cd /tmp/c
+for n in $(seq 13); do
+	printf 'FROM `+baseImage+`\nRUN dd if=/dev/urandom of=/data bs=1M count=100 && echo %s\n' $n >Dockerfile
+	docker build --quiet --output type=cacheonly .
+done`).want(t)
+	eventually(t, "the build cache to be under its limit", func(context.Context) (bool, error) {
+		bytes := statusOf(t, i).Disk.BuildCacheBytes
+		return bytes != nil && *bytes > 0 && *bytes <= limit, nil
+	})
+	// What was used last is what stays.
+	log := i.job(t, `
+mkdir /tmp/c && cd /tmp/c
+printf 'FROM `+baseImage+`\nRUN dd if=/dev/urandom of=/data bs=1M count=100 && echo %s\n' 13 >Dockerfile
+docker build --progress=plain --output type=cacheonly . 2>&1`).want(t).log
+	if !strings.Contains(log, " CACHED\n") {
+		t.Errorf("the last build is not in the cache any more:\n%s", log)
+	}
+}
+
+// imagesHold tags one image after the other, and uses the first all the time.
+func (i *installation) imagesHold(t *testing.T) {
+	t.Helper()
+	i.job(t, `
+mkdir /tmp/c && cd /tmp/c
+for n in $(seq 9); do
+	printf 'FROM `+baseImage+`\nRUN dd if=/dev/urandom of=/data bs=1M count=90 && echo image %s\n' $n >Dockerfile
+	docker build --quiet --tag app:$n .
+	docker run --rm app:1 true
+	sleep 2
+done
+tries=0
+while docker image inspect app:2 >/dev/null 2>&1 && [ $tries -lt 60 ]; do tries=$((tries + 1)); docker run --rm app:1 true; sleep 1; done
+docker run --rm app:1 echo app:1 is there
+docker image inspect app:2 >/dev/null 2>&1 || echo app:2 is gone
+docker image inspect --format '{{index .RepoTags 0}} is there' app:9`).want(t, "app:1 is there", "app:2 is gone", "app:9 is there")
+	eventually(t, "room on the disk", func(context.Context) (bool, error) {
+		disk := statusOf(t, i).Disk
+		return disk.UsedBytes != nil && *disk.UsedBytes*100 < *disk.CapacityBytes*60, nil
+	})
+	log := got[[]byte](t)(env.cluster.CoreV1().Pods(i.namespace).GetLogs(i.pod(t).Name, &corev1.PodLogOptions{}).DoRaw(t.Context()))
+	if !strings.Contains(string(log), "dindctl: the disk was 60% full: removed image app:2") {
+		t.Errorf("the daemon's log does not tell of it:\n%s", log)
+	}
+}
+
+// fullDisk has one build write more than the disk holds.
+func (i *installation) fullDisk(t *testing.T) {
+	t.Helper()
+	r := i.job(t, `
+mkdir /tmp/c && cd /tmp/c
+printf 'FROM `+baseImage+`\nRUN dd if=/dev/zero of=/huge bs=1M count=4096\n' >Dockerfile
+docker build --progress=plain . 2>&1`)
+	if r.code == 0 || !strings.Contains(strings.ToLower(r.log), "no space left on device") {
+		t.Errorf("a build that does not fit ended with %d:\n%s", r.code, r.log)
+	}
+	i.buildsCold(t, "next")
+	i.buildsCached(t, "next", "after the disk was full")
+}
+
+// onSmallDisk gives an installation to come the options for a Local
+// PersistentVolume that is a file system of 2 GiB in a file on the node, and what
+// removes it all.
+func onSmallDisk(t *testing.T, image string) (i *installation, remove func()) {
+	t.Helper()
+	node := anyNode(t)
+	i = &installation{namespace: newNamespace(t), name: defaultName, image: image}
+	createNamespace(t, i.namespace)
+	directory := "/var/lib/" + i.namespace
+	file := directory + ".img"
+	i.options = []string{"--local-path", directory, "--local-node", node, "--storage-size", "2Gi"}
+	made := runPod(t, i.namespace, nodePod(node, image,
+		"truncate -s 2G "+file+" && mkfs.ext4 -q -F -m 0 "+file+" && mkdir -p "+directory+" && mount -o loop "+file+" "+directory))
+	clean := func() {
+		runPod(t, i.namespace, nodePod(node, image, "umount -l "+directory+"; rm -rf "+file+" "+directory)).want(t)
+	}
+	if made.code != 0 {
+		t.Skipf("node %s makes no file system in a file: %s", node, made.log)
+	}
+	return i, func() {
+		dindctl(t, i.command("uninstall", "--delete-data", "--yes")...)
+		clean()
+	}
+}
+
+// nodePod runs a script with the node's own programs, where the kubelet sees
+// what it mounts.
+func nodePod(node, image, script string) *corev1.Pod {
+	pod := jobPod(image, nil, `
+kubelet=1
+for process in /proc/[0-9]*; do
+	if [ "$(cat $process/comm 2>/dev/null)" = kubelet ]; then kubelet=${process#/proc/}; fi
+done
+exec nsenter -t $kubelet -m -- sh -euc 'export PATH=/usr/sbin:/usr/bin:/sbin:/bin; `+script+`'`)
+	pod.Spec.NodeSelector = map[string]string{corev1.LabelHostname: node}
+	pod.Spec.HostPID = true
+	pod.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{Privileged: new(true)}
+	return pod
+}
