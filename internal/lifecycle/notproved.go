@@ -19,6 +19,8 @@ type NotProvedError struct {
 	Result   dind.VerifyResult
 	// ServiceMissing says why the name cannot resolve.
 	ServiceMissing bool
+	// TLS says that to reach the daemon is not yet to be let in.
+	TLS bool
 	// Err is why the Job did not find out; there is no Result then.
 	Err error
 }
@@ -78,7 +80,11 @@ func (e *NotProvedError) Advice() (reason, hint string) {
 		return "JobFailed", "the same command with -v shows the job's whole log"
 	}
 	if !e.Expected && e.Result.Outcome.Reached() {
-		return "PolicyNotEnforced", "whoever reaches the daemon is root on its node: use a network plugin that enforces NetworkPolicy, and look at `kubectl get networkpolicy -n " + e.Namespace + "`"
+		risk := "whoever reaches the daemon is root on its node"
+		if e.TLS {
+			risk = "the certificates alone keep such a job from the daemon"
+		}
+		return "PolicyNotEnforced", risk + ": use a network plugin that enforces NetworkPolicy, and look at `kubectl get networkpolicy -n " + e.Namespace + "`"
 	}
 	switch e.Result.Outcome {
 	case dind.VerifyUnresolved:

@@ -90,7 +90,8 @@ func (i Instance) verifyInstalled(ctx context.Context, outcome *Installation) er
 // verify fills in the outcome.
 func (i Instance) verify(ctx context.Context, found cluster.Inventory, outcome *Verification, log func(string)) error {
 	own := outcome.From == i.Cluster.Namespace
-	outcome.DockerHost = dind.Endpoint(i.Cluster.Namespace, i.Name, dind.ServesTLS(found.Deployment, found.Service))
+	tls := dind.ServesTLS(found.Deployment, found.Service)
+	outcome.DockerHost = dind.Endpoint(i.Cluster.Namespace, i.Name, tls)
 	outcome.Expected = own || dind.Admits(found.NetworkPolicy, outcome.From, nil)
 	name := "Job"
 	if !own {
@@ -99,7 +100,7 @@ func (i Instance) verify(ctx context.Context, found cluster.Inventory, outcome *
 	err := progress.Step(i.Observer, name, func(update func(string)) error {
 		notProved := &NotProvedError{
 			Namespace: i.Cluster.Namespace, Name: i.Name, From: outcome.From, DockerHost: outcome.DockerHost,
-			Expected: outcome.Expected, ServiceMissing: found.Service == nil,
+			Expected: outcome.Expected, ServiceMissing: found.Service == nil, TLS: tls,
 		}
 		result, err := i.runVerification(ctx, found.Deployment, outcome, update, log)
 		if foundOutNothing(err) {

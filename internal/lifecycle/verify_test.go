@@ -276,3 +276,16 @@ func TestInstallVerifies(t *testing.T) {
 		})
 	}
 }
+
+// What it means that a policy does not hold depends on what is behind it.
+func TestVerifySaysWhatAnOpenPolicyMeans(t *testing.T) {
+	for tls, want := range map[bool]string{
+		false: "whoever reaches the daemon is root on its node: ",
+		true:  "the certificates alone keep such a job from the daemon: ",
+	} {
+		open := &NotProvedError{Namespace: "ci", From: "other", TLS: tls, Result: dind.VerifyResult{Outcome: dind.VerifyReached}}
+		if _, hint := open.Advice(); !strings.HasPrefix(hint, want) {
+			t.Errorf("with TLS %v: %s", tls, hint)
+		}
+	}
+}
