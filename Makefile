@@ -75,11 +75,11 @@ demo: build ## watch all of it: a cluster, install, two builds, status, uninstal
 
 .PHONY: e2e
 e2e: build ## the program against a real cluster
-	$(with-cluster) go test -tags e2e -count=1 -v -timeout 30m ./e2e/...
+	$(with-cluster) go test -tags e2e -count=1 -v -parallel 4 -timeout 45m ./e2e/...
 
 .PHONY: soak
 soak: build ## the same, for hours: what chance decides is repeated
-	DINDCTL_SOAK=1 $(with-cluster) go test -tags e2e -count=1 -v -timeout 4h ./e2e/...
+	DINDCTL_SOAK=1 $(with-cluster) go test -tags e2e -count=1 -v -parallel 4 -timeout 4h ./e2e/...
 
 .PHONY: bench
 bench: build ## install beside kubectl and helm, builds beside a daemon for each job, RUNS=5 each; bin/bench.json
