@@ -115,7 +115,7 @@ func marksRemoved(live metav1.Object) []FieldChange {
 			}
 		}
 	}
-	return changes
+	return withoutSecrets(changes)
 }
 
 // replacement is a JSON Patch that makes the live object what taking it over

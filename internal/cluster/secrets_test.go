@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 )
 
@@ -101,5 +102,14 @@ func TestNoSecretsInCauses(t *testing.T) {
 	pod.Spec.Containers[0].Env[2].Value = "fake logs"
 	if log := (&Cluster{Client: fake.NewClientset(pod), Namespace: "ci"}).lastWords(t.Context(), pod); log != hidden {
 		t.Errorf("the log says %q", log)
+	}
+}
+
+// What taking over removes is told by name alone, whichever way it is found out.
+func TestMarksOfToolsAreNamedOnly(t *testing.T) {
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"meta.helm.sh/release-name": "canary"}}}
+	want := []FieldChange{{Path: "metadata.annotations.meta.helm.sh/release-name", From: hidden}}
+	if diff := cmp.Diff(want, marksRemoved(claim)); diff != "" {
+		t.Error(diff)
 	}
 }
