@@ -33,16 +33,12 @@ const askingTime = 15 * time.Second
 func (i Instance) activity(ctx context.Context, pod *corev1.Pod) (daemon.Activity, error) {
 	ctx, cancel := context.WithTimeout(ctx, askingTime)
 	defer cancel()
-	engine, err := i.engine(ctx, pod)
-	if err != nil {
-		return daemon.Activity{}, &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod.Name, Err: err}
-	}
-	defer engine.Close()
-	activity, err := engine.Activity(ctx)
-	if err != nil {
-		return activity, &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod.Name, Err: err}
-	}
-	return activity, nil
+	var activity daemon.Activity
+	err := i.question(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
+		activity, err = engine.Activity(ctx)
+		return err
+	})
+	return activity, err
 }
 
 // waitIdle waits, as a step of its own, until nothing runs in the pod's daemon

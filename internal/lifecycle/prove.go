@@ -74,16 +74,27 @@ func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applie
 
 // ask connects to the pod's daemon and asks what it is.
 func (i Instance) ask(ctx context.Context, pod *corev1.Pod) (daemon.Info, error) {
-	info, err := cluster.Retry(ctx, lostOnTheWay, func(ctx context.Context) (daemon.Info, error) {
+	var info daemon.Info
+	err := i.question(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
+		info, err = engine.Info(ctx)
+		return err
+	})
+	return info, err
+}
+
+// question puts questions to the pod's daemon over one connection, again where the
+// way to it was lost. Its error is a *DaemonError.
+func (i Instance) question(ctx context.Context, pod *corev1.Pod, ask func(context.Context, Engine) error) error {
+	_, err := cluster.Retry(ctx, lostOnTheWay, func(ctx context.Context) (struct{}, error) {
 		engine, err := i.engine(ctx, pod)
 		if err != nil {
-			return daemon.Info{}, err
+			return struct{}{}, err
 		}
 		defer engine.Close()
-		return engine.Info(ctx)
+		return struct{}{}, ask(ctx, engine)
 	})
 	if err != nil {
-		return info, &DaemonError{Namespace: pod.Namespace, Pod: pod.Name, Err: err}
+		return &DaemonError{Namespace: pod.Namespace, Pod: pod.Name, Err: err}
 	}
-	return info, nil
+	return nil
 }

@@ -128,12 +128,19 @@ func (i Instance) running(ctx context.Context, deployment *appsv1.Deployment) *R
 			continue
 		}
 		restart := &Restart{Pod: pods[n].Name, pod: &pods[n]}
-		if restart.activity, restart.err = i.activity(ctx, restart.pod); restart.err == nil {
+		asking, cancel := context.WithTimeout(ctx, askingTime)
+		defer cancel()
+		restart.err = i.question(asking, restart.pod, func(ctx context.Context, engine Engine) (err error) {
+			if restart.activity, err = engine.Activity(ctx); err == nil {
+				restart.engine, _ = engine.Info(ctx) // for what is said at the end, no more
+			}
+			return err
+		})
+		if restart.err == nil {
 			restart.Containers = &restart.activity.Containers
 			if !restart.activity.BuildsUnknown {
 				restart.Builds = &restart.activity.Builds
 			}
-			restart.engine, _ = i.ask(ctx, restart.pod)
 		}
 		return restart
 	}

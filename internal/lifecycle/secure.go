@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/dindctl/dindctl/internal/certs"
 	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
 )
@@ -51,12 +52,12 @@ func (i Instance) credentials(ctx context.Context) (*tls.Config, error) {
 		return nil, &CredentialsError{Secret: name, Err: errors.New("does not exist")}
 	}
 	files := found.ClientSecret.Data
-	pair, err := tls.X509KeyPair(files["cert.pem"], files["key.pem"])
+	pair, err := tls.X509KeyPair(files[certs.CertFile], files[certs.KeyFile])
 	if err != nil {
 		return nil, &CredentialsError{Secret: name, Err: err}
 	}
 	authorities := x509.NewCertPool()
-	authorities.AppendCertsFromPEM(files["ca.pem"])
+	authorities.AppendCertsFromPEM(files[certs.CAFile])
 	return &tls.Config{
 		ServerName:   dind.ServerNames(i.Cluster.Namespace, i.Name)[0],
 		Certificates: []tls.Certificate{pair},
