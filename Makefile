@@ -75,11 +75,13 @@ demo: build ## watch all of it: a cluster, install, two builds, status, uninstal
 
 .PHONY: e2e
 e2e: build ## the program against a real cluster
-	$(with-cluster) go test -tags e2e -count=1 -v -parallel 4 -timeout 45m ./e2e/...
+	go build -C hack/tools -o $(CURDIR)/bin/failures ./failures
+	$(with-cluster) go test -tags e2e -count=1 -json -parallel 4 -timeout 45m ./e2e/... | bin/failures
 
 .PHONY: soak
 soak: build ## the same, for hours: what chance decides is repeated
-	DINDCTL_SOAK=1 $(with-cluster) go test -tags e2e -count=1 -v -parallel 4 -timeout 4h ./e2e/...
+	go build -C hack/tools -o $(CURDIR)/bin/failures ./failures
+	DINDCTL_SOAK=1 $(with-cluster) go test -tags e2e -count=1 -json -parallel 4 -timeout 4h ./e2e/... | bin/failures
 
 .PHONY: bench
 bench: build ## install beside kubectl and helm, builds beside a daemon for each job, RUNS=5 each; bin/bench.json

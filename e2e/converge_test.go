@@ -92,6 +92,9 @@ func (i *installation) drift(t *testing.T) {
 }
 
 // eventuallyScaled waits for the controllers, which write to the Deployment.
+//
+// The Deployment's status does not count a pod that is still on its way out, and
+// whose daemon may answer until it is gone.
 func eventuallyScaled(t *testing.T, i *installation) {
 	t.Helper()
 	eventually(t, "no pod", func(ctx context.Context) (bool, error) {
@@ -99,7 +102,8 @@ func eventuallyScaled(t *testing.T, i *installation) {
 		if err != nil {
 			return false, err
 		}
-		return d.Status.ObservedGeneration == d.Generation && d.Status.Replicas == 0, nil
+		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(d.Spec.Selector)})
+		return err == nil && d.Status.ObservedGeneration == d.Generation && d.Status.Replicas == 0 && len(pods.Items) == 0, err
 	})
 }
 

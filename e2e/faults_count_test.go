@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,7 +26,7 @@ func counting(t *testing.T, what string) *survival {
 	t.Cleanup(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		t.Logf("%s tried: %d, reached: %d, converged: %d, claims lost: %d", what, s.tried, s.reached, s.converged, s.claims)
+		t.Attr(strings.ReplaceAll(what, " ", "-"), fmt.Sprintf("%d tried, %d reached, %d converged, %d claims lost", s.tried, s.reached, s.converged, s.claims))
 		if s.reached == 0 || s.converged < s.tried || s.claims > 0 {
 			t.Errorf("not every one of the %s converged", what)
 		}

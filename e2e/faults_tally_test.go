@@ -59,6 +59,7 @@ func (y *tally) print(t *testing.T, commands []string, faults []fault) {
 			sum = sum.plus(*n)
 		}
 		fmt.Fprintf(table, "%d\t%d\t%d\n", sum.done, sum.told, sum.broken)
+		t.Attr(strings.ReplaceAll(string(f), " ", "-"), fmt.Sprintf("%d tried, %d survived", sum.tried, sum.tried-sum.broken))
 		all = all.plus(sum)
 	}
 	_ = table.Flush()

@@ -37,7 +37,7 @@ type program struct {
 	streams terminal.Streams
 	args    []string
 	connect func(cluster.Connection) (*cluster.Cluster, error)
-	engine  func(context.Context, *cluster.Cluster, string, *tls.Config) (lifecycle.Engine, error)
+	engine  func(context.Context, *cluster.Cluster, string, *tls.Config, <-chan struct{}) (lifecycle.Engine, error)
 	now     func() time.Time
 	// scanned is what is wrong with the command line apart from its values.
 	scanned dind.Problems

@@ -91,7 +91,7 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 			w.connections = append(w.connections, c)
 			return w.cluster, nil
 		},
-		engine: func(context.Context, *cluster.Cluster, string, *tls.Config) (lifecycle.Engine, error) {
+		engine: func(context.Context, *cluster.Cluster, string, *tls.Config, <-chan struct{}) (lifecycle.Engine, error) {
 			return &w.engine, w.engine.refuse
 		},
 		now: func() time.Time { return noon },

@@ -13,6 +13,10 @@ type Verdict struct {
 	// newest template's one pod is ready and the only one.
 	Ready bool
 	Pod   *corev1.Pod // the pod that matters; nil where there is none
+	// Running says that a container runs in the pod, which is the newest
+	// template's; Answering that it is ready, too. The rollout may yet not be
+	// complete: the Deployment's controller learns it later.
+	Running, Answering bool
 	Now   string      // what the cluster is doing, in a few words
 	Cause *Cause      // what stands in the way; nil where nothing is known to
 }
@@ -42,6 +46,8 @@ func Judge(v View) Verdict {
 		// The kubelet and webhooks repeat what they were told to run.
 		verdict.Cause.Message = v.secrets(pod).In(verdict.Cause.Message)
 	}
+	verdict.Running = v.updated() && pod != nil && pod.DeletionTimestamp == nil && !finished(pod) && containerRuns(pod)
+	verdict.Answering = verdict.Running && podReady(pod)
 	d := v.Deployment
 	switch {
 	case d == nil || d.Generation < v.Generation || d.Status.ObservedGeneration < d.Generation:

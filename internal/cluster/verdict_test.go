@@ -275,3 +275,28 @@ func TestCauses(t *testing.T) {
 		})
 	}
 }
+
+// How far the pod itself is, whatever the Deployment's controller knows of it.
+func TestHowFarThePodIs(t *testing.T) {
+	for _, test := range []struct {
+		name               string
+		damage             func(*View)
+		running, answering bool
+	}{
+		{"ready, and not counted yet", func(v *View) { v.Deployment.Status.AvailableReplicas = 0 }, true, true},
+		{"not ready", func(v *View) { v.Pods[0].Status.Conditions = nil }, true, false},
+		{"no container runs", func(v *View) { unready(v.Pods[0]) }, false, false},
+		{"on its way out", func(v *View) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, false},
+		{"of an older template", func(v *View) { v.Deployment.Status.ObservedGeneration = 1 }, false, false},
+		{"of the template before Recreate ended it", func(v *View) { v.Deployment.Status.UpdatedReplicas = 0 }, false, false},
+		{"none", func(v *View) { v.Pods = nil }, false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v := healthy()
+			test.damage(&v)
+			if got := Judge(v); got.Running != test.running || got.Answering != test.answering {
+				t.Errorf("running: %v, answering: %v", got.Running, got.Answering)
+			}
+		})
+	}
+}

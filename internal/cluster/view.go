@@ -97,6 +97,10 @@ func podReady(pod *corev1.Pod) bool {
 	return false
 }
 
+func containerRuns(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
+}
+
 // lastEvent is the newest event about the object with one of the reasons.
 func (v View) lastEvent(uid types.UID, reasons ...string) *corev1.Event {
 	var newest *corev1.Event

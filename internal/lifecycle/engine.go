@@ -16,13 +16,21 @@ import (
 	"github.com/dindctl/dindctl/internal/tunnel"
 )
 
-// PortForward connects to the daemon in the pod through the API server. It
-// proves the daemon, not the way a job takes to it: Service, DNS and
-// NetworkPolicy are not on this path.
-func PortForward(ctx context.Context, c *cluster.Cluster, pod string, credentials *tls.Config) (Engine, error) {
+// PortForward connects to the daemon in the pod through the API server, once
+// ready is closed; a nil ready is none to wait for. It proves the daemon, not the
+// way a job takes to it: Service, DNS and NetworkPolicy are not on this path.
+func PortForward(ctx context.Context, c *cluster.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
 	dialer, err := tunnel.New(c.Config, c.Namespace, pod)
 	if err != nil {
 		return nil, err
+	}
+	if ready != nil {
+		_ = dialer.Open(ctx) // where it fails, connecting does again, and says so
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return nil, errors.Join(context.Cause(ctx), dialer.Close())
+		}
 	}
 	port := dind.PlainPort
 	var how []daemon.Option

@@ -35,9 +35,9 @@ func TestLostOnTheWay(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := statusWorld(t)
 			open, attempts := w.Engine, 0
-			w.Engine = func(ctx context.Context, c *cluster.Cluster, pod string, credentials *tls.Config) (Engine, error) {
+			w.Engine = func(ctx context.Context, c *cluster.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
 				if attempts++; attempts > 1 {
-					return open(ctx, c, pod, credentials)
+					return open(ctx, c, pod, credentials, ready)
 				}
 				if test.opening != nil {
 					return nil, test.opening
@@ -50,7 +50,7 @@ func TestLostOnTheWay(t *testing.T) {
 			}
 			attempts = 0
 			synctest.Test(t, func(t *testing.T) {
-				if _, err := w.ask(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d-abc-1"}}); (err == nil) != test.healthy || attempts != test.attempts {
+				if _, err := w.ask(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d-abc-1"}}, nil); (err == nil) != test.healthy || attempts != test.attempts {
 					t.Errorf("asking: %v after %d attempts", err, attempts)
 				}
 			})

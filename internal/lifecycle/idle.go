@@ -34,7 +34,7 @@ func (i Instance) activity(ctx context.Context, pod *corev1.Pod) (daemon.Activit
 	ctx, cancel := context.WithTimeout(ctx, askingTime)
 	defer cancel()
 	var activity daemon.Activity
-	err := i.question(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
+	err := i.question(ctx, pod, nil, func(ctx context.Context, engine Engine) (err error) {
 		activity, err = engine.Activity(ctx)
 		return err
 	})
@@ -80,7 +80,7 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 }
 
 func (i Instance) followActivity(ctx context.Context, pod *corev1.Pod, report func(daemon.Activity)) error {
-	engine, err := i.engine(ctx, pod)
+	engine, err := i.engine(ctx, pod, nil)
 	if err != nil {
 		return err
 	}

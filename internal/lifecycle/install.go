@@ -97,14 +97,16 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 	if err != nil || how.NoWait {
 		return err
 	}
-	pod, err := i.waitReady(ctx, p.found, applied)
+	ahead := &ahead{i: i, ctx: ctx}
+	defer ahead.stop()
+	pod, err := i.waitReady(ctx, p.found, applied, ahead)
 	if err != nil {
 		return err
 	}
 	if err := i.waitGrown(ctx, applied); err != nil {
 		return err
 	}
-	if err := i.prove(ctx, pod, outcome); err != nil {
+	if err := i.prove(pod, ahead, outcome); err != nil {
 		return err
 	}
 	i.tellEngine(p, outcome)

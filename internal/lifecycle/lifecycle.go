@@ -27,10 +27,11 @@ type Instance struct {
 	Name     string
 	Observer progress.Observer
 	// Engine connects to the Docker daemon in a pod of the namespace, by TLS with
-	// these credentials, or without where there are none. PortForward is the
-	// real one; the use cases go through the method engine, which finds the
-	// credentials.
-	Engine func(ctx context.Context, c *cluster.Cluster, pod string, credentials *tls.Config) (Engine, error)
+	// these credentials, or without where there are none. It may be called for a
+	// pod that is not ready yet, and connects when ready is closed; nil is a pod
+	// that is. PortForward is the real one; the use cases go through the method
+	// engine, which finds the credentials.
+	Engine func(ctx context.Context, c *cluster.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error)
 	// Now tells the time.
 	Now func() time.Time
 }

@@ -9,43 +9,48 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dindctl/dindctl/internal/cluster"
-	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// prove asks the daemon and makes sure that the Service leads to it. The
-// port-forward proves the daemon and not the way to it; the two do not depend
-// on each other.
-func (i Instance) prove(ctx context.Context, pod *corev1.Pod, outcome *Installation) error {
-	proving, ctx := errgroup.WithContext(ctx)
-	proving.Go(func() error {
-		return progress.Step(i.Observer, "Daemon", func(update func(string)) error {
-			update("asking the daemon through a port-forward")
-			info, err := i.ask(ctx, pod)
+// prove tells what the daemon and the Service have to say. The port-forward proves
+// the daemon and not the way to it; the two do not depend on each other.
+func (i Instance) prove(pod *corev1.Pod, ahead *ahead, outcome *Installation) error {
+	// Where the Deployment was ready from the start, nothing has been asked yet.
+	ahead.look(cluster.Verdict{Pod: pod, Running: true, Answering: true})
+	var proving errgroup.Group
+	step := func(name string, run func(update func(string)) error) {
+		proving.Go(func() error {
+			err := progress.Step(i.Observer, name, run)
 			if err != nil {
-				return err
+				ahead.forget() // the other one is of no use then
 			}
-			outcome.Daemon = &info
-			update(fmt.Sprintf("answers as Docker Engine %s, storage driver %s", info.Version, info.StorageDriver))
-			return nil
+			return err
 		})
+	}
+	step("Daemon", func(update func(string)) error {
+		update("asking the daemon through a port-forward")
+		info, err := ahead.daemon.get()
+		if err != nil {
+			return err
+		}
+		outcome.Daemon = &info
+		update(fmt.Sprintf("answers as Docker Engine %s, storage driver %s", info.Version, info.StorageDriver))
+		return nil
 	})
-	proving.Go(func() error {
-		return progress.Step(i.Observer, "Service", func(update func(string)) error {
-			update("waiting for it to lead to the pod")
-			if err := i.Cluster.WaitEndpoint(ctx, i.Name, pod); err != nil {
-				return err
-			}
-			update("leads to the pod")
-			return nil
-		})
+	step("Service", func(update func(string)) error {
+		update("waiting for it to lead to the pod")
+		if _, err := ahead.service.get(); err != nil {
+			return err
+		}
+		update("leads to the pod")
+		return nil
 	})
 	return proving.Wait()
 }
 
 // waitReady waits for claim and pod together: a claim may bind only once the
-// pod exists.
-func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applied []cluster.Applied) (*corev1.Pod, error) {
+// pod exists. ahead sees what comes of it.
+func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applied []cluster.Applied, ahead *ahead) (*corev1.Pod, error) {
 	rollout := cluster.Rollout{Claim: found.Claim, EarlierRefusal: cluster.EarlierRefusal(found.Deployment)}
 	for _, a := range applied {
 		switch object := a.Object.(type) {
@@ -61,6 +66,7 @@ func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applie
 		var err error
 		pod, err = i.Cluster.WaitReady(ctx, rollout, func(v cluster.Verdict) {
 			update(v.Now)
+			ahead.look(v)
 			// A final one is the error, and told as such.
 			if v.Cause != nil && !v.Cause.Final && v.Cause.Message != told {
 				told = v.Cause.Message
@@ -70,31 +76,4 @@ func (i Instance) waitReady(ctx context.Context, found cluster.Inventory, applie
 		return err
 	})
 	return pod, err
-}
-
-// ask connects to the pod's daemon and asks what it is.
-func (i Instance) ask(ctx context.Context, pod *corev1.Pod) (daemon.Info, error) {
-	var info daemon.Info
-	err := i.question(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
-		info, err = engine.Info(ctx)
-		return err
-	})
-	return info, err
-}
-
-// question puts questions to the pod's daemon over one connection, again where the
-// way to it was lost. Its error is a *DaemonError.
-func (i Instance) question(ctx context.Context, pod *corev1.Pod, ask func(context.Context, Engine) error) error {
-	_, err := cluster.Retry(ctx, lostOnTheWay, func(ctx context.Context) (struct{}, error) {
-		engine, err := i.engine(ctx, pod)
-		if err != nil {
-			return struct{}{}, err
-		}
-		defer engine.Close()
-		return struct{}{}, ask(ctx, engine)
-	})
-	if err != nil {
-		return &DaemonError{Namespace: pod.Namespace, Pod: pod.Name, Err: err}
-	}
-	return nil
 }

@@ -178,7 +178,7 @@ func (i Instance) pruneLine(update, log func(string)) func(string) {
 // clean-up does not depend on it.
 func (i Instance) usage(ctx context.Context, pod *corev1.Pod) *PruneUsage {
 	usage, err := cluster.Retry(ctx, lostOnTheWay, func(ctx context.Context) (daemon.DiskUsage, error) {
-		engine, err := i.engine(ctx, pod)
+		engine, err := i.engine(ctx, pod, nil)
 		if err != nil {
 			return daemon.DiskUsage{}, err
 		}

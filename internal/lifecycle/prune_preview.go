@@ -76,7 +76,7 @@ func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverride
 }
 
 func (i Instance) contents(ctx context.Context, pod *corev1.Pod) (daemon.Contents, error) {
-	engine, err := i.engine(ctx, pod)
+	engine, err := i.engine(ctx, pod, nil)
 	if err != nil {
 		return daemon.Contents{}, err
 	}

@@ -95,7 +95,7 @@ func (i Instance) liveDriver(ctx context.Context, options dind.Options, found cl
 	defer cancel()
 	for n := range pods {
 		if runs(pods[n]) {
-			info, _ := i.ask(ctx, &pods[n])
+			info, _ := i.ask(ctx, &pods[n], nil)
 			return info.StorageDriver
 		}
 	}
@@ -130,7 +130,7 @@ func (i Instance) running(ctx context.Context, deployment *appsv1.Deployment) *R
 		restart := &Restart{Pod: pods[n].Name, pod: &pods[n]}
 		asking, cancel := context.WithTimeout(ctx, askingTime)
 		defer cancel()
-		restart.err = i.question(asking, restart.pod, func(ctx context.Context, engine Engine) (err error) {
+		restart.err = i.question(asking, restart.pod, nil, func(ctx context.Context, engine Engine) (err error) {
 			if restart.activity, err = engine.Activity(ctx); err == nil {
 				restart.engine, _ = engine.Info(ctx) // for what is said at the end, no more
 			}

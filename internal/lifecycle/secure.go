@@ -14,8 +14,9 @@ import (
 )
 
 // engine connects to the daemon in a pod, with the jobs' certificates where
-// that pod's daemon wants some.
-func (i Instance) engine(ctx context.Context, pod *corev1.Pod) (Engine, error) {
+// that pod's daemon wants some. Of a pod that is not ready yet, ready is closed
+// when it is, and all that can be done before is done before; else ready is nil.
+func (i Instance) engine(ctx context.Context, pod *corev1.Pod, ready <-chan struct{}) (Engine, error) {
 	var credentials *tls.Config
 	if dind.PodServesTLS(pod.Spec) {
 		var err error
@@ -23,7 +24,7 @@ func (i Instance) engine(ctx context.Context, pod *corev1.Pod) (Engine, error) {
 			return nil, err
 		}
 	}
-	return i.Engine(ctx, i.Cluster, pod.Name, credentials)
+	return i.Engine(ctx, i.Cluster, pod.Name, credentials, ready)
 }
 
 // CredentialsError says that the daemon wants a certificate, and that the Secret

@@ -54,7 +54,7 @@ func (i Instance) daemonState(ctx context.Context, running *corev1.Pod) (info *d
 	})
 	group.Go(func() error {
 		_, engineErr = cluster.Retry(ctx, lostOnTheWay, func(ctx context.Context) (struct{}, error) {
-			engine, err := i.engine(ctx, running)
+			engine, err := i.engine(ctx, running, nil)
 			if err != nil {
 				return struct{}{}, err
 			}

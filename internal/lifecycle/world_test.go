@@ -78,7 +78,10 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
 		}),
-		Engine: func(_ context.Context, _ *cluster.Cluster, pod string, credentials *tls.Config) (Engine, error) {
+		Engine: func(_ context.Context, _ *cluster.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
+			if ready != nil {
+				<-ready
+			}
 			w.engine.mu.Lock()
 			defer w.engine.mu.Unlock()
 			w.engine.asked = append(w.engine.asked, pod)

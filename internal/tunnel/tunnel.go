@@ -68,6 +68,18 @@ func New(config *rest.Config, namespace, pod string) (*Dialer, error) {
 	}, nil
 }
 
+// Open opens the tunnel before it is needed; without it, or where it fails, the
+// first dial does. The context bounds the opening alone. The error is an
+// *OpenError.
+func (d *Dialer) Open(ctx context.Context) error {
+	ctx, cancel := endWith(ctx, d.alive)
+	defer cancel()
+	if _, _, err := d.session(ctx); err != nil {
+		return d.openError(err)
+	}
+	return nil
+}
+
 // DialContext opens a connection to a TCP port of the pod. The context bounds
 // the dial alone, not the connection's life.
 //

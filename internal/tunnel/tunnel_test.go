@@ -62,6 +62,26 @@ func TestEcho(t *testing.T) {
 	})
 }
 
+// A tunnel that is open before it is needed is the one that is used; one that was
+// lost in between is opened anew.
+func TestOpenedAhead(t *testing.T) {
+	overBoth(t, func(t *testing.T, a *apiServer) {
+		d := a.dialer(t)
+		for n := range int32(2) {
+			if err := d.Open(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			exchange(t, dial(t, d, listen(t, echo)), "hello")
+			if got := a.upgrades.Load(); got != n+1 {
+				t.Errorf("%d tunnels, want %d", got, n+1)
+			}
+			alive := d.sessions[0].alive
+			a.cut()
+			<-alive.Done()
+		}
+	})
+}
+
 func TestPathPrefixOfTheServerIsKept(t *testing.T) {
 	a := newAPIServer(t, nil)
 	config := a.config()
