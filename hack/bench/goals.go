@@ -7,6 +7,9 @@ type goal struct {
 	Goal  string   `json:"goal"`
 	Value *float64 `json:"value"` // null where it could not be measured
 	Limit float64  `json:"limit"`
+	// Floor is what would have been measured of a client that takes no time
+	// itself, because the pod takes its own; null where there is no such thing.
+	Floor *float64 `json:"floor"`
 	Unit  string   `json:"unit,omitempty"`
 	// Met is null if it was not measured, or too seldom to tell.
 	Met *bool `json:"met"`
@@ -39,11 +42,18 @@ func (r report) goals() []goal {
 		lag = new(1000 * *seconds)
 	}
 	away := fmt.Sprintf(", %v away", farAway)
+	own := r.command(byDindctl)
+	floor := func(pod *float64, of func(result) *float64, to string) *float64 {
+		if other := of(r.command(to)); pod != nil && other != nil && *other > 0 {
+			return new(*pod / *other)
+		}
+		return nil
+	}
 	goals := []goal{
-		{Goal: "fresh install, as against kubectl", Value: ratio(near, byKubectl), Limit: 1.0, Unit: "×"},
-		{Goal: "fresh install, as against Helm", Value: ratio(near, byHelm), Limit: 0.7, Unit: "×"},
-		{Goal: "fresh install, as against kubectl" + away, Value: ratio(far, byKubectl), Limit: 0.5, Unit: "×"},
-		{Goal: "fresh install, as against Helm" + away, Value: ratio(far, byHelm), Limit: 0.5, Unit: "×"},
+		{Goal: "fresh install, as against kubectl", Value: ratio(near, byKubectl), Limit: 1.0, Unit: "×", Floor: floor(own.PodSeconds, near, byKubectl)},
+		{Goal: "fresh install, as against Helm", Value: ratio(near, byHelm), Limit: 0.7, Unit: "×", Floor: floor(own.PodSeconds, near, byHelm)},
+		{Goal: "fresh install, as against kubectl" + away, Value: ratio(far, byKubectl), Limit: 0.5, Unit: "×", Floor: floor(own.FarPodSeconds, far, byKubectl)},
+		{Goal: "fresh install, as against Helm" + away, Value: ratio(far, byHelm), Limit: 0.5, Unit: "×", Floor: floor(own.FarPodSeconds, far, byHelm)},
 		{Goal: "requests of an install with nothing to change", Value: number(unchanged.Requests), Limit: 12},
 		{Goal: "sequential round trips of an install with nothing to change", Value: number(unchanged.Sequential), Limit: 4},
 		{Goal: "requests of status", Value: number(state.Requests), Limit: 8},
@@ -93,7 +103,11 @@ func (g goal) String() string {
 	if g.Value != nil {
 		value = format(*g.Value, g.Unit)
 	}
-	return fmt.Sprintf("%s\t≤ %s\t%s\t  %s", value, format(g.Limit, g.Unit), said, g.Goal)
+	line := fmt.Sprintf("%s\t≤ %s\t%s\t  %s", value, format(g.Limit, g.Unit), said, g.Goal)
+	if g.Floor != nil {
+		line += fmt.Sprintf(" (the pod alone takes %s)", format(*g.Floor, g.Unit))
+	}
+	return line
 }
 
 func format(value float64, unit string) string {

@@ -20,3 +20,25 @@ time="2026-11-21T12:00:09Z" level=info msg="API listen on [::]:2375"
 		t.Error("an answer was found where there is none")
 	}
 }
+
+func TestPodStart(t *testing.T) {
+	for _, test := range []struct {
+		verb, uri string
+		counts    bool
+	}{
+		{"patch", "/apis/apps/v1/namespaces/ci/deployments/docker-dind?fieldManager=dindctl&force=true", true},
+		{"create", "/apis/apps/v1/namespaces/ci/deployments?fieldManager=helm", true},
+		{"create", "/apis/apps/v1/namespaces/ci/deployments", true},
+		{"get", "/apis/apps/v1/namespaces/ci/deployments/docker-dind", false},
+		{"patch", "/apis/apps/v1/namespaces/ci/deployments/docker-dind/status", false},
+		{"create", "/apis/apps/v1/namespaces/ci/replicasets", false},
+	} {
+		v := sample{answered: noon.Add(3 * time.Second), requests: []request{{}, {verb: test.verb, uri: test.uri, answered: noon}}}
+		if got := v.podStart(); (got != nil) != test.counts || got != nil && *got != 3 {
+			t.Errorf("%s %s: %v", test.verb, test.uri, got)
+		}
+	}
+	if got := (sample{requests: []request{{verb: "create", uri: "/apis/apps/v1/namespaces/ci/deployments", answered: noon}}}).podStart(); got != nil {
+		t.Errorf("without an answer: %v", *got)
+	}
+}

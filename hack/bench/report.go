@@ -37,6 +37,10 @@ type result struct {
 	BytesReceived   *int64   `json:"bytesReceived"`
 	PeakMemoryBytes *int64   `json:"peakMemoryBytes"`
 	LagSeconds      *float64 `json:"lagSeconds"`
+	// PodSeconds are the part that is the cluster's and the daemon's own, from the
+	// Deployment to the daemon's first answer; FarPodSeconds with a distance.
+	PodSeconds    *float64 `json:"podSeconds"`
+	FarPodSeconds *float64 `json:"farPodSeconds"`
 }
 
 func newReport(m *measurements, builds *buildFigures, runs int) report {
@@ -50,13 +54,12 @@ func newReport(m *measurements, builds *buildFigures, runs int) report {
 
 func newResult(c *command) result {
 	one := result{Name: c.name}
-	counts, memory, lags := []int(nil), []int64(nil), []float64(nil)
+	counts, memory := []int(nil), []int64(nil)
+	var lags, starts, farStarts []float64
 	for _, v := range c.samples {
 		one.Seconds = append(one.Seconds, v.seconds)
 		memory = append(memory, v.memory)
-		if v.lag != nil {
-			lags = append(lags, *v.lag)
-		}
+		lags, starts = appendKnown(lags, v.lag()), appendKnown(starts, v.podStart())
 		if v.requests != nil {
 			counts = append(counts, len(v.requests))
 			one.RequestList = list(v.requests)
@@ -72,13 +75,22 @@ func newResult(c *command) result {
 	for _, v := range c.far {
 		one.FarSeconds = append(one.FarSeconds, v.seconds)
 		sent, received = append(sent, v.sent), append(received, v.received)
+		farStarts = appendKnown(farStarts, v.podStart())
 		if v.requests != nil {
 			rounds = append(rounds, sequential(v.requests, farAway))
 		}
 	}
 	one.FarMedianSeconds, one.Sequential = middle(one.FarSeconds), middle(rounds)
 	one.BytesSent, one.BytesReceived = middle(sent), middle(received)
+	one.PodSeconds, one.FarPodSeconds = middle(starts), middle(farStarts)
 	return one
+}
+
+func appendKnown(values []float64, value *float64) []float64 {
+	if value == nil {
+		return values
+	}
+	return append(values, *value)
 }
 
 func list(requests []request) []string {

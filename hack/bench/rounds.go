@@ -14,7 +14,7 @@ import (
 type sample struct {
 	seconds        float64
 	done           time.Time
-	lag            *float64  // nil for what installs nothing, and where it can't be told
+	answered       time.Time // when the daemon did first; zero for what installs nothing, and where it can't be told
 	requests       []request // nil where they can't be counted
 	sent, received int64     // 0 where nobody counts them
 	memory         int64
@@ -119,7 +119,7 @@ func (s setting) round(ctx context.Context, m *measurements, contenders []conten
 		err = contender(ctx, a, func(name string, work func() (time.Time, error)) error {
 			v, err := a.sample(ctx, relay, work)
 			if err == nil && slices.Contains([]string{byDindctl, byKubectl, byHelm}, name) {
-				v.lag, err = s.lag(ctx, namespace, v.done)
+				v.answered, err = s.firstAnswer(ctx, namespace, v.done)
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)

@@ -12,13 +12,13 @@ func (r report) text() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "Kubernetes %s, %d processors, %d timed runs each, in turns, in fresh namespaces, image on the node\n\n", r.Cluster, r.Processors, r.Runs)
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "median\tmin\tmax\t%v away\trequests\tfirst run's\tsequential\tkB sent\treceived\tmemory\tlag\t  \n", farAway)
+	fmt.Fprintf(table, "median\tmin\tmax\t%v away\trequests\tfirst run's\tsequential\tkB sent\treceived\tmemory\tpod\tlag\t  \n", farAway)
 	for _, c := range r.Commands {
-		fmt.Fprintf(table, "%.2f s\t%.2f\t%.2f\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t  %s\n",
+		fmt.Fprintf(table, "%.2f s\t%.2f\t%.2f\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t  %s\n",
 			c.MedianSeconds, slices.Min(c.Seconds), slices.Max(c.Seconds), known(c.FarMedianSeconds, "%.2f s", 1),
 			known(number(c.Requests), "%.0f", 1), known(number(c.FirstRunRequests), "%.0f", 1), known(number(c.Sequential), "%.0f", 1),
 			known(number(c.BytesSent), "%.0f", 1e3), known(number(c.BytesReceived), "%.0f", 1e3),
-			known(number(c.PeakMemoryBytes), "%.0f MB", 1e6), known(c.LagSeconds, "%.2f s", 1), c.Name)
+			known(number(c.PeakMemoryBytes), "%.0f MB", 1e6), known(c.PodSeconds, "%.2f s", 1), known(c.LagSeconds, "%.2f s", 1), c.Name)
 	}
 	fmt.Fprintf(table, "\n--help\tmemory\tfile\t  \n")
 	for _, p := range r.Programs {

@@ -17,8 +17,8 @@ type Verdict struct {
 	// template's; Answering that it is ready, too. The rollout may yet not be
 	// complete: the Deployment's controller learns it later.
 	Running, Answering bool
-	Now   string      // what the cluster is doing, in a few words
-	Cause *Cause      // what stands in the way; nil where nothing is known to
+	Now                string // what the cluster is doing, in a few words
+	Cause              *Cause // what stands in the way; nil where nothing is known to
 }
 
 // Cause is why something is not ready, and what to do about it.
