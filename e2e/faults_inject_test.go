@@ -64,8 +64,9 @@ type rule struct {
 type injector struct {
 	kubeconfig string
 	address    string
-	// reverse passes a request on; forgetful does so and drops the answer.
-	reverse, forgetful *httputil.ReverseProxy
+	// reverse passes a request on; forgetful does so and drops the answer; skewed
+	// is nil, or does so with another clock.
+	reverse, forgetful, skewed *httputil.ReverseProxy
 	closing            chan struct{}
 
 	mu     sync.Mutex
@@ -225,6 +226,10 @@ func (p *injector) pass(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	life := p.watches
 	p.mu.Unlock()
+	if p.skewed != nil {
+		p.skewed.ServeHTTP(w, r)
+		return
+	}
 	if life == 0 || r.URL.Query().Get("watch") != "true" {
 		p.reverse.ServeHTTP(w, r)
 		return

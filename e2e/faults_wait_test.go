@@ -38,6 +38,11 @@ func TestWaitSurvives(t *testing.T) {
 		{"watches that end each second", func(_ *testing.T, p *injector) { p.endWatches(time.Second) }, func(t *testing.T, _ *injector) { pass(t, 8*time.Second) }},
 		{"watches that are refused as too old", func(_ *testing.T, p *injector) { p.set(rule{fault: expired, request: anyWatch}) }, nil},
 		{"no bookmarks", func(_ *testing.T, p *injector) { p.set(rule{fault: noBookmarks, request: anyWatch}) }, func(t *testing.T, p *injector) { p.restart() }},
+		{"a history that is compacted", func(t *testing.T, p *injector) { p.endWatches(time.Second) }, func(t *testing.T, p *injector) {
+			compact(t)
+			p.restart()
+			pass(t, 2*down)
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -129,6 +134,24 @@ func (w *waiting) setLabel(t *testing.T, ctx context.Context, value string) {
 		_, err := env.cluster.CoreV1().Nodes().Patch(ctx, node.Name, types.MergePatchType, patch, metav1.PatchOptions{})
 		must(t, err)
 	}
+}
+
+// compact has etcd forget all that is not the present state, as it does by itself
+// every five minutes. It can be asked on the embedded cluster's node alone.
+func compact(t *testing.T) {
+	t.Helper()
+	if env.audit == "" {
+		t.Skip("needs the embedded cluster, whose etcd lets everybody on its node in")
+	}
+	namespace := newNamespace(t)
+	createNamespace(t, namespace)
+	pod := jobPod(env.newest(), nil, `
+etcd() { wget -q -O - --post-data "$2" http://127.0.0.1:2379/v3/kv/$1; }
+revision=$(etcd range '{"key": "AA=="}' | sed -n 's/.*"revision":"\([0-9]*\)".*/\1/p')
+etcd compaction '{"revision": "'$revision'", "physical": true}'
+echo compacted at $revision`)
+	pod.Spec.HostNetwork = true
+	runPod(t, namespace, pod).want(t, "compacted at ")
 }
 
 // pass lets time pass.

@@ -188,6 +188,10 @@ func TestContextEndsADialWhoseStreamsGetNoReply(t *testing.T) {
 	overBoth(t, func(t *testing.T, a *apiServer) {
 		a.hold = make(chan struct{})
 		d := a.dialer(t)
+		// Ahead, so that nothing but the streams can take all the time.
+		if err := d.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		ended := make(chan struct{})
