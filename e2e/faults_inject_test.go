@@ -67,7 +67,7 @@ type injector struct {
 	// reverse passes a request on; forgetful does so and drops the answer; skewed
 	// is nil, or does so with another clock.
 	reverse, forgetful, skewed *httputil.ReverseProxy
-	closing            chan struct{}
+	closing                    chan struct{}
 
 	mu     sync.Mutex
 	server *http.Server
