@@ -55,6 +55,28 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	i.buildsCached(t, "app", "with the driver named")
 }
 
+// A full clean-up that waits for what runs: the build that runs succeeds, and only
+// then everything goes.
+func TestPruneWhenIdle(t *testing.T) {
+	t.Parallel()
+	i := install(t, env.newest())
+	work := i.work(t, "15")
+	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)}, "--mtu", "1300")
+	dindctl(t, i.command("prune-now", "--all", "--when-idle", "--timeout", "3s")...).want(t, notReady).
+		says(t, "is not idle after", "1 build and 1 container", "a longer --timeout")
+	r := succeed(t, i.command("prune-now", "--all", "--when-idle", "-v", "-o", "json")...).says(t, "waiting for 1 build and 1 container")
+	select {
+	case ended := <-work:
+		ended.want(t, "the build is done")
+	default:
+		t.Error("the clean-up did not wait for the build")
+	}
+	report := decode[pruned](t, r)
+	if report.ReclaimedBytes == nil || *report.ReclaimedBytes <= 0 || report.After["imagesBytes"] > 0 {
+		t.Errorf("the clean-up: %+v", report)
+	}
+}
+
 // restart is what an install says of a pod that it ends.
 type restart struct {
 	Pod                string

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -32,6 +33,9 @@ func volumeNotMounted(v View, pod *corev1.Pod) *Cause {
 		Hint:    "`kubectl describe pod " + pod.Name + " -n " + pod.Namespace + "` has the whole story.",
 	}
 	switch {
+	case missingMount.MatchString(event.Message):
+		cause.Message = fmt.Sprintf("The pod waits for what somebody has removed: %s", oneLine(event.Message))
+		cause.Hint = "`dindctl install`, with the options of this installation, makes it again."
 	case event.Reason == "FailedAttachVolume":
 		cause.Hint = "The volume is still attached to another node; it is released when the pod there is gone."
 	case strings.Contains(event.Message, "does not exist"), strings.Contains(event.Message, "no such file or directory"):
@@ -39,6 +43,10 @@ func volumeNotMounted(v View, pod *corev1.Pod) *Cause {
 	}
 	return cause
 }
+
+// missingMount is how the kubelet says that an object is not there which the pod
+// mounts. It is made before the pod's Deployment is.
+var missingMount = regexp.MustCompile(`(configmap|secret) "[^"]+" not found`)
 
 // cameFurther tells whether the pod has left behind what an event complains
 // of: its image is only pulled once volumes and sandbox are there.

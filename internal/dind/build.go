@@ -2,9 +2,11 @@ package dind
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
+	"unicode/utf8"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -148,7 +150,11 @@ func (o Objects) inOrder() []any {
 func (o Objects) YAML() ([]byte, error) {
 	var out bytes.Buffer
 	for _, object := range o.inOrder() {
-		document, err := yaml.Marshal(object)
+		encoded, err := json.Marshal(object)
+		if err != nil {
+			return nil, fmt.Errorf("render %T: %w", object, err)
+		}
+		document, err := yaml.JSONToYAML(escape(encoded))
 		if err != nil {
 			return nil, fmt.Errorf("render %T: %w", object, err)
 		}
@@ -156,4 +162,19 @@ func (o Objects) YAML() ([]byte, error) {
 		out.Write(document)
 	}
 	return out.Bytes(), nil
+}
+
+// escape writes the characters of JSON's strings that may not stand in YAML as
+// they are in a way that both read alike: DEL, the C1 controls, and what is no
+// character. See https://yaml.org/spec/1.2.2/#51-character-set
+func escape(encoded []byte) []byte {
+	var out []byte
+	for _, r := range string(encoded) {
+		if r >= 0x7f && r < 0xa0 || r == '\uFEFF' || r == '\uFFFE' || r == '\uFFFF' {
+			out = fmt.Appendf(out, `\u%04x`, r)
+			continue
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return out
 }

@@ -60,7 +60,7 @@ func FuzzInsecureRegistry(f *testing.F) {
 }
 
 func FuzzEnv(f *testing.F) {
-	for _, s := range []string{"", "A", "A=", "A=b=c", "=b", "1=b", "A=$(HOME)", "A=$$", "A=\x00", "DOCKER_HOST=x", "A=ä\n\xff", "A=: - #"} {
+	for _, s := range []string{"", "A", "A=", "A=b=c", "=b", "1=b", "A=$(HOME)", "A=$$", "A=\x00", "DOCKER_HOST=x", "A=ä\n\xff", "A=: - #", "A=\x7f\u0085\ufeff\uffff\\\U0001F433"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, pair string) {
@@ -80,7 +80,7 @@ func FuzzEnv(f *testing.F) {
 }
 
 func FuzzDockerdArg(f *testing.F) {
-	for _, s := range []string{"", "-", "--", "--mtu=1", "-D", "-Htcp://x", "--host=x", "--tls=true", "x", "--a=$(HOME)", "--\x00", "--a b", "-\xff", "--tls"} {
+	for _, s := range []string{"", "-", "--", "--mtu=1", "-D", "-Htcp://x", "--host=x", "--tls=true", "x", "--a=$(HOME)", "--\x00", "--a b", "-\xff", "--tls", "-\x7f"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, arg string) {
