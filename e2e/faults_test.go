@@ -12,23 +12,28 @@ import (
 
 // kill -9 before and after the requests of install, prune-now and uninstall:
 // one more run of the same command puts everything right, and the claim is the
-// same from the first moment it exists. A few of the points in normal runs,
-// every one with DINDCTL_SOAK=1.
+// same from the first moment it exists, with the certificates and without. A few
+// of the points in normal runs, every one with DINDCTL_SOAK=1.
 func TestKilledAroundEachRequest(t *testing.T) {
 	t.Parallel()
 	count := counting(t, "kill points")
 	for _, after := range []bool{false, true} {
-		t.Run(fmt.Sprintf("after %v", after), func(t *testing.T) {
-			t.Parallel()
-			killEach(t, after, count)
-		})
+		for _, options := range [][]string{nil, {"--tls"}} {
+			if !env.soak && after != (options != nil) {
+				continue
+			}
+			t.Run(fmt.Sprintf("after %v %v", after, options), func(t *testing.T) {
+				t.Parallel()
+				killEach(t, after, count, options...)
+			})
+		}
 	}
 }
 
-func killEach(t *testing.T, after bool, count *survival) {
+func killEach(t *testing.T, after bool, count *survival, options ...string) {
 	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
 	p := newFaultProxy(t)
-	install := i.command("install", i.installOptions("--create-namespace", "-o", "json")...)
+	install := i.command("install", i.installOptions(append(options, "--create-namespace", "-o", "json")...)...)
 	prune, uninstall := i.command("prune-now"), i.command("uninstall")
 
 	// How many requests there are is seen in a life without a kill.
