@@ -24,7 +24,7 @@ func daemonFile(t *testing.T, objects map[string]any) daemonConfig {
 }
 
 func FuzzMirror(f *testing.F) {
-	for _, s := range []string{"", "https://m", "http://m:5000/", "m", "ftp://m", "https://u:p@m", "https://m?q", "https://m/#", "https://[::1]:5000", "https://m/p", "http://", "http://m:0", "https://m/%2f", "http://ä"} {
+	for _, s := range []string{"", "https://m", "http://m:5000/", "m", "ftp://m", "https://u:p@m", "https://m?q", "https://m/#", "https://[::1]:5000", "https://m/p", "http://", "http://m:0", "https://m/%2f", "http://ä", "http://m/\xa3", "http://m/\ufeff"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, mirror string) {

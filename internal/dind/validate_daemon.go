@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/dindctl/dindctl/internal/redact"
 )
@@ -42,7 +43,7 @@ func (o Options) mirrorProblem(mirror string) string {
 	switch {
 	case !strings.Contains(mirror, "://"):
 		return "has no scheme, http:// or https://"
-	case err != nil:
+	case err != nil, !utf8.ValidString(mirror):
 		return "is not a URL"
 	case u.Scheme != "http" && u.Scheme != "https":
 		return "has a scheme other than http and https"

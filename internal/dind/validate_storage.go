@@ -4,6 +4,9 @@ import (
 	"math"
 	"path"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -68,6 +71,8 @@ func (o Options) checkLocalVolume(ps *Problems) {
 			"Name the directory on that node, for example --local-path /mnt/docker.")
 	case !path.IsAbs(o.LocalPath):
 		ps.add("--local-path", o.LocalPath, "is not an absolute path", "Begin it with a slash.")
+	case !utf8.ValidString(o.LocalPath), strings.ContainsFunc(o.LocalPath, unicode.IsControl):
+		ps.add("--local-path", o.LocalPath, "has characters in it that cannot be shown", "Write it in UTF-8, without control characters.")
 	case path.Clean(o.LocalPath) != o.LocalPath:
 		ps.add("--local-path", o.LocalPath, "is not a plain path", "Write it as "+path.Clean(o.LocalPath)+".")
 	case slices.Contains(systemPaths, o.LocalPath):

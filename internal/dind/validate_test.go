@@ -58,6 +58,8 @@ func TestValidate(t *testing.T) {
 		{"local node alone", func(o *Options) { o.LocalNode = "node-1" }, []complaint{{"--local-node", "needs --local-path"}}},
 		{"local path relative", func(o *Options) { o.LocalPath, o.LocalNode = "mnt", "n" }, []complaint{{"--local-path", "not an absolute"}}},
 		{"local path with dots", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/../etc", "n" }, []complaint{{"--local-path", "not a plain"}}},
+		{"local path that is no text", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/\xff", "n" }, []complaint{{"--local-path", "cannot be shown"}}},
+		{"local path with a line break", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/\n", "n" }, []complaint{{"--local-path", "cannot be shown"}}},
 		{"local path with a slash at its end", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x/", "n" }, []complaint{{"--local-path", "not a plain"}}},
 		{"the node's root", func(o *Options) { o.LocalPath, o.LocalNode = "/", "n" }, []complaint{{"--local-path", "node itself"}}},
 		{"the node's own docker", func(o *Options) { o.LocalPath, o.LocalNode = "/var/lib/docker", "n" }, []complaint{{"--local-path", "node itself"}}},
