@@ -61,7 +61,7 @@ func TestPruneNow(t *testing.T) {
 			w.engine.refuse = errDown
 			w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed 1.4 GiB in 500ms (job/JOB).\n",
-			"Warning: what the daemon uses could not be read: connection refused\n"},
+			"Warning: what the daemon uses could not be read: asking the daemon in pod/docker-dind-abc-1: connection refused\n"},
 		{"it fails", "prune-now -q", nil, func(w *world) { w.runsJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
 			"error: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: `dindctl prune-now -v` shows the whole log\n"},
 		{"no schedule", "prune-now -q", func(t *testing.T) *world { return installedWorld(t, "--prune-schedule", "none") }, nil, 1, "",

@@ -177,13 +177,10 @@ func (i Instance) pruneLine(update, log func(string)) func(string) {
 // usage asks the daemon; nil, with a warning, where it does not answer: the
 // clean-up does not depend on it.
 func (i Instance) usage(ctx context.Context, pod *corev1.Pod) *PruneUsage {
-	usage, err := cluster.Retry(ctx, lostOnTheWay, func(ctx context.Context) (daemon.DiskUsage, error) {
-		engine, err := i.engine(ctx, pod, nil)
-		if err != nil {
-			return daemon.DiskUsage{}, err
-		}
-		defer engine.Close()
-		return engine.DiskUsage(ctx)
+	var usage daemon.DiskUsage
+	err := i.question(ctx, pod, nil, func(ctx context.Context, engine Engine) (err error) {
+		usage, err = engine.DiskUsage(ctx)
+		return err
 	})
 	if err != nil {
 		progress.Warn(i.Observer, "what the daemon uses could not be read: "+err.Error())

@@ -157,9 +157,9 @@ func TestPruneNowPartlyKnown(t *testing.T) {
 		warns          string
 	}{
 		{"the daemon cannot be asked", func(w *world) { w.engine.refuse = errDown }, freed, true, false,
-			"warning: what the daemon uses could not be read: connection refused"},
+			"warning: what the daemon uses could not be read: asking the daemon in pod/d-abc-1: connection refused"},
 		{"the daemon does not count", func(w *world) { w.engine.usageErr = errDown }, freed, true, false,
-			"warning: what the daemon uses could not be read: connection refused"},
+			"warning: what the daemon uses could not be read: asking the daemon in pod/d-abc-1: connection refused"},
 		{"the job does not say", func(*world) {}, "", false, true,
 			"warning: the job did not say how much it freed: read the result of the clean-up: unexpected end of JSON input"},
 	}
