@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -40,12 +41,12 @@ func (a *ahead) look(v cluster.Verdict) {
 
 func (a *ahead) start(pod *corev1.Pod) {
 	ctx, forget := context.WithCancel(a.ctx)
-	isReady, ready := context.WithCancel(context.Background())
-	a.pod, a.ready, a.forget = pod, ready, forget
-	a.daemon = begin(func() (daemon.Info, error) { return a.i.ask(ctx, pod, isReady.Done()) })
+	ready := make(chan struct{})
+	a.pod, a.ready, a.forget = pod, sync.OnceFunc(func() { close(ready) }), forget
+	a.daemon = begin(func() (daemon.Info, error) { return a.i.ask(ctx, pod, ready) })
 	a.service = begin(func() (none struct{}, err error) {
 		select {
-		case <-isReady.Done():
+		case <-ready:
 			return none, a.i.Cluster.WaitEndpoint(ctx, a.i.Name, pod)
 		case <-ctx.Done():
 			return none, ctx.Err()
@@ -59,7 +60,6 @@ func (a *ahead) stop() {
 		return
 	}
 	a.forget()
-	a.ready()
 	<-a.daemon.known
 	<-a.service.known
 }

@@ -78,9 +78,13 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
 		}),
-		Engine: func(_ context.Context, _ *cluster.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
+		Engine: func(ctx context.Context, _ *cluster.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
 			if ready != nil {
-				<-ready
+				select {
+				case <-ready:
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
 			}
 			w.engine.mu.Lock()
 			defer w.engine.mu.Unlock()
