@@ -115,7 +115,7 @@ func FuzzImage(f *testing.F) {
 }
 
 func FuzzQuantities(f *testing.F) {
-	for _, s := range []string{"", "1", "100Gi", "500m", "0", "-1", "1e3", "1E", "0.1", "9223372036854775807", "1e99", "1Gi ", "0x10", "+1"} {
+	for _, s := range []string{"", "1", "100Gi", "500m", "0", "-1", "1e3", "1E", "0.1", "9223372036854775807", "1e99", "1Gi ", "0x10", "+1", "1e33333331", "1E-33333331"} {
 		f.Add(s, s, s)
 	}
 	f.Fuzz(func(t *testing.T, size, cpu, memory string) {

@@ -3,6 +3,7 @@ package dind
 import (
 	"math"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -39,6 +40,9 @@ func (o Options) checkStorage(ps *Problems) {
 // parseQuantity reads a positive quantity; of bytes there are only whole ones.
 // A reason is given instead if it is none.
 func parseQuantity(s string, whole bool) (resource.Quantity, string) {
+	if hugeExponent.MatchString(s) {
+		return resource.Quantity{}, "is too large or too small"
+	}
 	quantity, err := resource.ParseQuantity(s)
 	switch {
 	case err != nil:
@@ -53,6 +57,9 @@ func parseQuantity(s string, whole bool) (resource.Quantity, string) {
 	}
 	return quantity, ""
 }
+
+// hugeExponent is one with which Kubernetes' parser would reckon for minutes.
+var hugeExponent = regexp.MustCompile(`[eE][+-]?[0-9]{3,}`)
 
 // systemPaths are directories of the node that are in use already. Two daemons
 // on one data root corrupt it, and the others belong to the system.
