@@ -41,7 +41,8 @@ func TestFilling(t *testing.T) {
 
 // cacheHolds builds twice the limit of the build cache, and waits for the
 // builder's garbage collector, which comes within a minute of a build. It was seen
-// to stop half-way on a busy machine; the next build calls it again.
+// to stop half-way on a busy machine; one build more has to bring it back, and that
+// it was needed is noted.
 func (i *installation) cacheHolds(t *testing.T) {
 	t.Helper()
 	const limit = 2 << 30 * 30 / 100
@@ -51,16 +52,17 @@ for n in $(seq 13); do
 	printf 'FROM `+baseImage+`\nRUN dd if=/dev/urandom of=/data bs=1M count=100 && echo %s\n' $n >Dockerfile
 	docker build --quiet --output type=cacheonly .
 done`).want(t)
-	built := time.Now()
+	built, again := time.Now(), false
 	eventually(t, "the build cache to be under its limit", func(context.Context) (bool, error) {
 		bytes := statusOf(t, i).Disk.BuildCacheBytes
 		if bytes != nil && *bytes > 0 && *bytes <= limit {
 			return true, nil
 		}
-		if time.Since(built) > 90*time.Second {
+		if !again && time.Since(built) > 90*time.Second {
+			again = true
+			t.Attr("collector-needed-one-more-build", i.image)
 			t.Logf("still too much; what the daemon says of it:\n%s", collected.FindAllString(i.log(t), -1))
 			i.job(t, `printf 'FROM `+baseImage+`\nRUN true\n' | docker build --quiet --no-cache --output type=cacheonly -`).want(t)
-			built = time.Now()
 		}
 		return false, nil
 	})

@@ -34,8 +34,8 @@ func volumeNotMounted(v View, pod *corev1.Pod) *Cause {
 	}
 	switch {
 	case missingMount.MatchString(event.Message):
-		cause.Message = fmt.Sprintf("The pod waits for what somebody has removed: %s", oneLine(event.Message))
-		cause.Hint = "`dindctl install`, with the options of this installation, makes it again."
+		cause.Message = fmt.Sprintf("The pod waits for something that does not exist: %s", oneLine(event.Message))
+		cause.Hint = "`dindctl install`, with the options of this installation, makes it."
 	case event.Reason == "FailedAttachVolume":
 		cause.Hint = "The volume is still attached to another node; it is released when the pod there is gone."
 	case strings.Contains(event.Message, "does not exist"), strings.Contains(event.Message, "no such file or directory"):
