@@ -54,7 +54,7 @@ func readAuthority(files Files) (*authority, string) {
 // newAuthority makes an authority, and a bridge from the one before where there
 // is one. The one before that is forgotten: to replace an authority twice shuts
 // out whoever has its certificates.
-func newAuthority(wish Wish, before *authority) (*authority, error) {
+func newAuthority(wish Request, before *authority) (*authority, error) {
 	key, err := newKey()
 	if err != nil {
 		return nil, err

@@ -36,8 +36,8 @@ type Files = map[string][]byte
 // them, and the clients'. The zero value is an installation without any.
 type Set struct{ Server, Client Files }
 
-// Wish says what the certificates are to be like.
-type Wish struct {
+// Request says what the certificates are to be like.
+type Request struct {
 	// Instance names the installation, for people who look at a certificate.
 	Instance string
 	// Names are what clients call the daemon, DNS names and addresses.
@@ -73,7 +73,7 @@ const (
 // Renew keeps what is good and makes the rest: what is missing, cannot be read,
 // does not fit the rest, has less than a third of its life left, or lacks one of
 // the names. Only chance can fail it.
-func Renew(live Set, wish Wish) (Renewal, error) {
+func Renew(live Set, wish Request) (Renewal, error) {
 	result := Renewal{Set: live, Bridged: true}
 	current, fault := readAuthority(live.Server)
 	switch {

@@ -16,10 +16,10 @@ var (
 
 func after(days int) time.Time { return noon.Add(time.Duration(days) * day) }
 
-func wishAt(now time.Time) Wish { return Wish{Instance: "d", Names: names, Now: now} }
+func wishAt(now time.Time) Request { return Request{Instance: "d", Names: names, Now: now} }
 
 // renew renews, or the test ends.
-func renew(t *testing.T, live Set, wish Wish) Renewal {
+func renew(t *testing.T, live Set, wish Request) Renewal {
 	t.Helper()
 	r, err := Renew(live, wish)
 	if err != nil {
@@ -28,7 +28,7 @@ func renew(t *testing.T, live Set, wish Wish) Renewal {
 	return r
 }
 
-func rotated(now time.Time) Wish {
+func rotated(now time.Time) Request {
 	wish := wishAt(now)
 	wish.Rotate = true
 	return wish

@@ -27,7 +27,7 @@ func (r role) usage() x509.ExtKeyUsage {
 }
 
 // faultOf says why the files cannot stay as they are; empty where they can.
-func (a *authority) faultOf(files Files, r role, wish Wish) string {
+func (a *authority) faultOf(files Files, r role, wish Request) string {
 	if len(files) == 0 {
 		return Missing
 	}
@@ -50,7 +50,7 @@ func (a *authority) faultOf(files Files, r role, wish Wish) string {
 }
 
 // issue makes a key and its certificate.
-func (a *authority) issue(r role, wish Wish) (Files, error) {
+func (a *authority) issue(r role, wish Request) (Files, error) {
 	key, err := newKey()
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ func TestWhatIsMadeAnew(t *testing.T) {
 	for _, test := range []struct {
 		name                      string
 		live                      Set
-		wish                      Wish
+		wish                      Request
 		authority, server, client bool
 	}{
 		{"nothing there", Set{}, wishAt(noon), true, true, true},
@@ -72,7 +72,7 @@ func TestOverlap(t *testing.T) {
 	first := renew(t, Set{}, wishAt(noon)).Set
 	for _, test := range []struct {
 		name string
-		wish Wish
+		wish Request
 	}{
 		{"the authority is replaced", rotated(after(100))},
 		{"only the certificates are", wishAt(after(250))},

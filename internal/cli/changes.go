@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -16,11 +16,11 @@ func writeChanges(out io.Writer, style terminal.Style, objects []lifecycle.Objec
 		name := terminal.Sanitize(object.Ref())
 		line := style.Faint("  " + name)
 		switch object.Change {
-		case string(cluster.Created):
+		case string(apply.Created):
 			line = style.Good("+ " + name)
-		case string(cluster.Configured):
+		case string(apply.Configured):
 			line = style.Warn("~ " + name)
-		case string(cluster.Adopted):
+		case string(apply.Adopted):
 			line = style.Warn("~ "+name) + style.Faint(" (adopted)")
 		case "deleted":
 			line = style.Bad("- " + name)
@@ -38,15 +38,15 @@ func writeChanges(out io.Writer, style terminal.Style, objects []lifecycle.Objec
 			}
 			fmt.Fprintln(out, "    "+paint(terminal.Sanitize(field.String())))
 		}
-		for _, foreign := range object.Foreign {
-			fmt.Fprintln(out, "    "+style.Faint(terminal.Sanitize(foreign)+": not dindctl's, stays"))
+		for _, entry := range object.Unmanaged {
+			fmt.Fprintln(out, "    "+style.Faint(terminal.Sanitize(entry)+": unmanaged, not changed"))
 		}
 	}
 	return nil
 }
 
 // previews are the changes that an error of objects that are not dindctl's has.
-func previews(err *cluster.NotOwnedError) []lifecycle.ObjectChange {
+func previews(err *apply.NotOwnedError) []lifecycle.ObjectChange {
 	var changes []lifecycle.ObjectChange
 	for _, preview := range err.Previews {
 		changes = append(changes, lifecycle.NewObjectChange(preview))

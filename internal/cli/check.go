@@ -57,15 +57,15 @@ func (p *program) check(c *cli.Context) error {
 }
 
 func writeChecks(to io.Writer, style terminal.Style, checks lifecycle.Checks) error {
-	marks := map[lifecycle.Verdict]string{
-		lifecycle.VerdictOK:      style.Good("✓"),
-		lifecycle.VerdictWarning: style.Warn("!"),
-		lifecycle.VerdictFailed:  style.Bad("✗"),
-		lifecycle.VerdictUnknown: style.Faint("?"),
+	marks := map[lifecycle.CheckOutcome]string{
+		lifecycle.OutcomeOK:      style.Good("✓"),
+		lifecycle.OutcomeWarning: style.Warn("!"),
+		lifecycle.OutcomeFailed:  style.Bad("✗"),
+		lifecycle.OutcomeUnknown: style.Faint("?"),
 	}
 	var out bytes.Buffer
 	for _, result := range checks.Results {
-		fmt.Fprintf(&out, "%s %s: %s\n", marks[result.Verdict], result.Name, terminal.Sanitize(result.Reason))
+		fmt.Fprintf(&out, "%s %s: %s\n", marks[result.Outcome], result.Name, terminal.Sanitize(result.Reason))
 		if result.Hint != "" {
 			fmt.Fprintf(&out, "    %s\n", terminal.Sanitize(result.Hint))
 		}

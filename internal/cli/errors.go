@@ -11,9 +11,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/rollout"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
@@ -47,12 +49,12 @@ func describe(err error, how endedError) failure {
 		noSchedule    *lifecycle.NoScheduleError
 		checkFailed   *lifecycle.CheckFailedError
 		claimMissing  *lifecycle.ClaimMissingError
-		notOwned      *cluster.NotOwnedError
-		terminating   *cluster.TerminatingError
-		notReady      *cluster.NotReadyError
-		jobFailed     *cluster.JobFailedError
+		notOwned      *apply.NotOwnedError
+		terminating   *apply.TerminatingError
+		notReady      *rollout.NotReadyError
+		jobFailed     *rollout.JobFailedError
 		notProved     *lifecycle.NotProvedError
-		configuration *cluster.ConfigurationError
+		configuration *kube.ConfigurationError
 		unreachable   *lifecycle.DaemonError
 		busy          *lifecycle.BusyError
 	)
@@ -140,20 +142,20 @@ func describe(err error, how endedError) failure {
 
 // describeRequest describes what the API server, or the way to it, said.
 func (f *failure) describeRequest(err error) {
-	var refused *cluster.ApplyError
+	var refused *kube.ApplyError
 	switch {
-	case cluster.NamespaceMissing(err) && errors.As(err, &refused) && refused.Ref.Kind == "Secret":
+	case kube.NamespaceMissing(err) && errors.As(err, &refused) && refused.Ref.Kind == "Secret":
 		// Of the installation's own namespace, other objects are told first.
 		f.Reason, f.Hint = "NamespaceMissing", fmt.Sprintf("`kubectl create namespace %s` makes it; or leave --allow-namespace %[1]s out", refused.Ref.Namespace)
-	case cluster.NamespaceMissing(err):
+	case kube.NamespaceMissing(err):
 		f.Reason, f.Hint = "NamespaceMissing", "make it with --create-namespace, or name another with -n"
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		f.Code, f.Reason, f.Hint = exitNotReady, "NamespaceTerminating", "the namespace is being deleted: run the same command again when it is gone, or name another with -n"
 	case apierrors.IsUnauthorized(err):
 		f.Reason, f.Hint = "Unauthorized", "the credentials of this context are not valid (any more): log in again"
-	case cluster.AdmissionDenied(err.Error()), apierrors.IsForbidden(err) && !strings.Contains(err.Error(), " cannot "):
+	case rollout.AdmissionDenied(err.Error()), apierrors.IsForbidden(err) && !strings.Contains(err.Error(), " cannot "):
 		// RBAC says that a user cannot; every other refusal is admission's.
-		f.Reason, f.Hint = cluster.Refusal("", err.Error())
+		f.Reason, f.Hint = rollout.Refusal("", err.Error())
 	case apierrors.IsForbidden(err):
 		f.Reason, f.Hint = "Forbidden", "ask an administrator of the cluster for the permission that the message names"
 	case apierrors.IsInvalid(err):
@@ -162,9 +164,9 @@ func (f *failure) describeRequest(err error) {
 		f.Reason, f.Hint = "Conflict", "somebody else changed the object at the same moment: run the same command again"
 	case untrusted(err):
 		f.Reason, f.Hint = "UntrustedServer", "the kubeconfig's certificate-authority does not fit this server: is the context the right one, and is it up to date?"
-	case cluster.Unserved(err):
+	case kube.Unserved(err):
 		f.Reason, f.Hint = "ServerUnavailable", "the API server, or what is in front of it, cannot serve this now: run the same command again"
-	case cluster.Unreachable(err):
+	case kube.Unreachable(err):
 		f.Reason, f.Hint = "Unreachable", "is the address of the cluster right, and does `kubectl version` reach it?"
 	}
 }

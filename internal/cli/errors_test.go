@@ -16,21 +16,23 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/rollout"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
 func TestDescribe(t *testing.T) {
 	services := schema.GroupResource{Resource: "services"}
-	ref := cluster.Ref{Kind: "Service", Namespace: "ci", Name: "d"}
-	applying := func(err error) error { return &cluster.ApplyError{Ref: ref, Err: err} }
+	ref := kube.Ref{Kind: "Service", Namespace: "ci", Name: "d"}
+	applying := func(err error) error { return &kube.ApplyError{Ref: ref, Err: err} }
 	ending := apierrors.NewForbidden(services, "d", errors.New("unable to create new content in namespace ci because it is being terminated"))
 	ending.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
-	notReady := &cluster.NotReadyError{Ref: ref, Now: "waiting", After: 5 * time.Minute}
-	crashed := &cluster.NotReadyError{Ref: ref, After: time.Second, Cause: &cluster.Cause{
+	notReady := &rollout.NotReadyError{Ref: ref, Now: "waiting", After: 5 * time.Minute}
+	crashed := &rollout.NotReadyError{Ref: ref, After: time.Second, Cause: &rollout.Cause{
 		Reason: "CrashLoopBackOff", Message: "The daemon ended.", Hint: "Look.", Log: "fatal: no\nbye",
 	}}
 	deadline := endedError{ended: context.DeadlineExceeded, cause: timeoutError(5 * time.Minute)}
@@ -66,13 +68,13 @@ func TestDescribe(t *testing.T) {
 		{"no claim", &lifecycle.ClaimMissingError{Namespace: "ci", Claim: "old"}, endedError{},
 			failure{Code: 1, Reason: "ClaimMissing", Message: "there is no claim old in namespace ci",
 				Hint: "`kubectl get pvc` lists the claims; --existing-claim takes one of them"}},
-		{"not owned", &cluster.NotOwnedError{Refs: []cluster.Ref{ref, {Kind: "Deployment", Name: "d"}}}, endedError{},
+		{"not owned", &apply.NotOwnedError{Refs: []kube.Ref{ref, {Kind: "Deployment", Name: "d"}}}, endedError{},
 			failure{Code: 1, Reason: "NotOwned", Message: "these objects exist and were not made by dindctl; nothing was changed: service/d, deployment/d",
 				Hint: "--adopt takes them over in place, and the claim keeps its data; --name installs under another name"}},
-		{"a claim in use is terminating", &cluster.TerminatingError{Ref: cluster.Ref{Kind: "PersistentVolumeClaim", Namespace: "ci", Name: "d-data"}, Finalizers: []string{"kubernetes.io/pvc-protection"}}, endedError{},
+		{"a claim in use is terminating", &apply.TerminatingError{Ref: kube.Ref{Kind: "PersistentVolumeClaim", Namespace: "ci", Name: "d-data"}, Finalizers: []string{"kubernetes.io/pvc-protection"}}, endedError{},
 			failure{Code: 3, Reason: "Terminating", Message: "persistentvolumeclaim/d-data is being deleted (waits for kubernetes.io/pvc-protection)",
 				Hint: "a pod still mounts it: `kubectl describe pvc d-data -n ci` names it (Used By); the claim goes with that pod, then run the same command again"}},
-		{"terminating", &cluster.TerminatingError{Ref: ref, Finalizers: []string{"x"}}, endedError{},
+		{"terminating", &apply.TerminatingError{Ref: ref, Finalizers: []string{"x"}}, endedError{},
 			failure{Code: 3, Reason: "Terminating", Message: "service/d is being deleted (waits for x)", Hint: "run the same command again when it is gone"}},
 		{"not ready", notReady, deadline,
 			failure{Code: 3, Reason: "NotReady", Message: "service/d is not ready after 5m0s: waiting",
@@ -82,7 +84,7 @@ func TestDescribe(t *testing.T) {
 		{"busy", &lifecycle.BusyError{Pod: "p", Activity: daemon.Activity{Builds: 1}, After: 5 * time.Minute}, deadline,
 			failure{Code: 3, Reason: "Busy", Message: "pod/p is not idle after 5m0s: 1 build; nothing was changed",
 				Hint: "a longer --timeout waits longer; without --when-idle it is not waited for, and what runs is broken"}},
-		{"job failed", &cluster.JobFailedError{Ref: cluster.Ref{Kind: "Job", Name: "j"}, Reason: "BackoffLimitExceeded", Message: "too often", Log: "bye"}, endedError{},
+		{"job failed", &rollout.JobFailedError{Ref: kube.Ref{Kind: "Job", Name: "j"}, Reason: "BackoffLimitExceeded", Message: "too often", Log: "bye"}, endedError{},
 			failure{Code: 1, Reason: "BackoffLimitExceeded", Message: "job/j failed: BackoffLimitExceeded: too often", Log: "bye",
 				Hint: "`dindctl prune-now -v` shows the whole log"}},
 		{"the daemon wants TLS", &lifecycle.DaemonError{Pod: "p", Err: daemon.ErrTLSExpected}, endedError{},
@@ -100,7 +102,7 @@ func TestDescribe(t *testing.T) {
 		{"nobody to ask", terminal.ErrCannotAsk, endedError{},
 			failure{Code: 2, Reason: "ConfirmationNeeded", Message: "there is no terminal to ask for confirmation: add --yes to go on without being asked"}},
 		{"not confirmed", errNotConfirmed, endedError{}, failure{Code: 1, Reason: "Failed", Message: "not confirmed: nothing was changed"}},
-		{"no configuration", &cluster.ConfigurationError{Err: cluster.ErrNoConfiguration}, endedError{},
+		{"no configuration", &kube.ConfigurationError{Err: kube.ErrNoConfiguration}, endedError{},
 			failure{Code: 1, Reason: "NoConfiguration", Message: "reading the client configuration: no kubeconfig was found",
 				Hint: "name a kubeconfig with --kubeconfig or $KUBECONFIG, and a context of it with --context"}},
 		{"no namespace", applying(apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "ci")), endedError{},

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -41,7 +41,7 @@ func (f *failure) setProblems(problems dind.Problems) {
 	}
 }
 
-func refs(list []cluster.Ref) string {
+func refs(list []kube.Ref) string {
 	names := make([]string, len(list))
 	for i, ref := range list {
 		names[i] = ref.String()

@@ -26,7 +26,7 @@ func (p *program) installCommand() *cli.Command {
 			switchFlag("allow-data-root-change", "go on with an older engine or another storage driver, which lose the cache"),
 			switchFlag("when-idle", "before the pod restarts, wait until no build and no container runs in it"),
 			switchFlag("rotate-certs", "with --tls: new certificates; running jobs go on with those of before"),
-			text("dry-run", "client or server: say what would change, object by object, and change nothing", "WHO"),
+			switchFlag("dry-run", "preview changes without applying them, object by object, by a server-side dry run"),
 			text("verify", "what proves it: daemon, by its answer, or job, as `dindctl verify` (default: daemon)", "WHAT"),
 			switchFlag("no-wait", "return when the objects are applied: nothing is proved then"),
 		)...),
@@ -36,7 +36,6 @@ func (p *program) installCommand() *cli.Command {
 
 func (p *program) install(c *cli.Context) error {
 	s := p.session(c)
-	dryRun := s.dryRun()
 	verifyJob := s.verifyJob()
 	if s.on("rotate-certs") && !s.on("tls") {
 		s.problems = append(s.problems, &dind.Problem{Option: "--rotate-certs", Reason: "needs --tls", Hint: "Without TLS there are no certificates."})
@@ -48,7 +47,7 @@ func (p *program) install(c *cli.Context) error {
 	options.AllowDataRootChange = s.on("allow-data-root-change")
 	how := lifecycle.InstallOptions{
 		CreateNamespace: s.on("create-namespace"), SkipPreflight: s.on("skip-preflight"), NoWait: s.on("no-wait"),
-		Adopt: s.on("adopt"), WhenIdle: s.on("when-idle"), RotateCertificates: s.on("rotate-certs"), DryRun: dryRun, VerifyJob: verifyJob,
+		Adopt: s.on("adopt"), WhenIdle: s.on("when-idle"), RotateCertificates: s.on("rotate-certs"), DryRun: s.on("dry-run"), VerifyJob: verifyJob,
 	}
 	var installed lifecycle.Installation
 	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
@@ -59,7 +58,7 @@ func (p *program) install(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if dryRun != "" {
+	if how.DryRun {
 		return s.print(installed, func(out io.Writer) error {
 			return writeChanges(out, s.streams.OutStyle(), installed.Objects)
 		})
@@ -71,19 +70,6 @@ func (p *program) install(c *cli.Context) error {
 		fmt.Fprintln(s.streams.Err, "Jobs that set these variables share the daemon's cache.\n"+servicesHint)
 	}
 	return err
-}
-
-// dryRun reads --dry-run; what is no mode is one of the session's problems.
-func (s *session) dryRun() lifecycle.DryRun {
-	mode := lifecycle.DryRun(s.text("dry-run", ""))
-	switch mode {
-	case "", lifecycle.DryRunClient, lifecycle.DryRunServer:
-		return mode
-	}
-	s.problems = append(s.problems, &dind.Problem{
-		Option: "--dry-run", Value: string(mode), Reason: "no such mode", Hint: "client or server",
-	})
-	return ""
 }
 
 // verifyJob tells whether --verify asks for a Job; what cannot be asked for is

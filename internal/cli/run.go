@@ -4,15 +4,14 @@ package cli
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/redact"
 	"github.com/dindctl/dindctl/internal/terminal"
@@ -26,7 +25,7 @@ import (
 func Run(ctx context.Context, args []string, lookup func(string) (string, bool), streams terminal.Streams) int {
 	p := &program{
 		lookup: lookup, streams: streams, args: args,
-		connect: cluster.Connect, engine: lifecycle.PortForward, now: time.Now,
+		connect: kube.Connect, daemon: lifecycle.PortForward, now: time.Now,
 	}
 	return p.run(ctx, args)
 }
@@ -36,8 +35,8 @@ type program struct {
 	lookup  func(string) (string, bool)
 	streams terminal.Streams
 	args    []string
-	connect func(cluster.Connection) (*cluster.Cluster, error)
-	engine  func(context.Context, *cluster.Cluster, string, *tls.Config, <-chan struct{}) (lifecycle.Engine, error)
+	connect func(kube.Connection) (*kube.Cluster, error)
+	daemon  func(*kube.Cluster, string) (lifecycle.Link, error)
 	now     func() time.Time
 	// scanned is what is wrong with the command line apart from its values.
 	scanned dind.Problems

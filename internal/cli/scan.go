@@ -84,12 +84,20 @@ func (s *scanner) option(rest []string) []string {
 	flag := find(s.flags, name)
 	s.confiding = flag == nil || slices.Contains([]string{"env", "dockerd-arg", "registry-mirror", "insecure-registry"}, name)
 	_, isSwitch := flag.(*cli.BoolFlag)
+	if isSwitch && name == "dry-run" && value == "server" {
+		arg, joined = dashed(name), false // kubectl's spelling of the only kind there is
+	}
 	switch {
 	case flag == nil:
 		s.problems = append(s.problems, unknownOption(s.flags, name))
 		if !joined && len(rest) > 1 && !strings.HasPrefix(rest[1], "-") {
 			return rest[2:] // most likely its value
 		}
+	case isSwitch && name == "dry-run" && value == "client":
+		s.problems = append(s.problems, &dind.Problem{
+			Option: dashed(name), Value: value, Reason: "is not supported",
+			Hint: "--dry-run asks the server; `dindctl manifests` prints the objects without a cluster.",
+		})
 	case isSwitch && joined && !isBool(value):
 		s.problems = append(s.problems, &dind.Problem{Option: dashed(name), Value: value, Reason: "is a switch: true or false, or nothing"})
 	case isSwitch || joined:

@@ -7,8 +7,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/progress"
 	"github.com/dindctl/dindctl/internal/terminal"
@@ -20,7 +20,7 @@ const defaultTimeout = 5 * time.Minute
 type session struct {
 	values
 	program    *program
-	connection cluster.Connection
+	connection kube.Connection
 	name       string
 	timeout    time.Duration
 	output     format
@@ -34,7 +34,7 @@ func (p *program) session(c *cli.Context) *session {
 	s := &session{
 		values: v, program: p, streams: p.streams, problems: slices.Clone(p.scanned),
 		name: v.text("name", dind.DefaultName),
-		connection: cluster.Connection{
+		connection: kube.Connection{
 			Kubeconfig: v.text("kubeconfig", ""),
 			Context:    v.text("context", ""),
 			Namespace:  v.text("namespace", ""),
@@ -126,7 +126,7 @@ func (s *session) with(ctx context.Context, work func(context.Context, lifecycle
 	defer renderer.Close()
 	err = work(ctx, lifecycle.Instance{
 		Cluster: connected, Name: s.name, Observer: discreet{renderer, s.program.secrets},
-		Engine: s.program.engine, Now: s.program.now,
+		Connect: s.program.daemon, Now: s.program.now,
 	})
 	if err != nil {
 		return &endedError{ended: ctx.Err(), cause: context.Cause(ctx), err: err}

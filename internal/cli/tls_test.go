@@ -9,8 +9,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
@@ -82,7 +82,7 @@ func TestCopyIntoNoNamespace(t *testing.T) {
 	missing := apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "jobs")
 	missing.ErrStatus.Details.Kind = "namespaces"
 	for kind, want := range map[string]string{"Secret": "kubectl create namespace jobs", "ConfigMap": "--create-namespace"} {
-		f := describe(&cluster.ApplyError{Ref: cluster.Ref{Kind: kind, Namespace: "jobs", Name: "d-client-tls"}, Err: missing}, endedError{})
+		f := describe(&kube.ApplyError{Ref: kube.Ref{Kind: kind, Namespace: "jobs", Name: "d-client-tls"}, Err: missing}, endedError{})
 		if f.Reason != "NamespaceMissing" || !strings.Contains(f.Hint, want) {
 			t.Errorf("%s: %s, %s", kind, f.Reason, f.Hint)
 		}

@@ -10,12 +10,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
 // captured runs the command up to the connection and gives what was asked for.
-func captured(t *testing.T, env map[string]string, args ...string) (cluster.Connection, *world) {
+func captured(t *testing.T, env map[string]string, args ...string) (kube.Connection, *world) {
 	t.Helper()
 	w := newWorld(t)
 	w.env = env
@@ -29,7 +29,7 @@ func captured(t *testing.T, env map[string]string, args ...string) (cluster.Conn
 }
 
 func TestConnectionOptions(t *testing.T) {
-	all := cluster.Connection{Kubeconfig: "file", Context: "prod", Namespace: "gitlab", As: "jane", AsGroups: []string{"a,b", "c"}}
+	all := kube.Connection{Kubeconfig: "file", Context: "prod", Namespace: "gitlab", As: "jane", AsGroups: []string{"a,b", "c"}}
 	env := map[string]string{
 		"DINDCTL_KUBECONFIG": "file", "DINDCTL_CONTEXT": "prod", "DINDCTL_NAMESPACE": "gitlab",
 		"DINDCTL_AS": "jane", "DINDCTL_AS_GROUP": "a,b\nc\n",
@@ -39,19 +39,19 @@ func TestConnectionOptions(t *testing.T) {
 		name string
 		env  map[string]string
 		args []string
-		want cluster.Connection
+		want kube.Connection
 	}{
-		{"none", nil, []string{"status"}, cluster.Connection{}},
+		{"none", nil, []string{"status"}, kube.Connection{}},
 		{"after the command", nil, append([]string{"status"}, flags...), all},
 		{"before the command", nil, append(flags[:len(flags):len(flags)], "status"), all},
 		{"in the environment", env, []string{"status"}, all},
 		{"after wins over before", nil, strings.Fields("-n before --as-group x status -n after --as-group y"),
-			cluster.Connection{Namespace: "after", AsGroups: []string{"y"}}},
+			kube.Connection{Namespace: "after", AsGroups: []string{"y"}}},
 		{"before wins over the environment", env, strings.Fields("--namespace before --context c --as-group g status"),
-			cluster.Connection{Kubeconfig: "file", Context: "c", Namespace: "before", As: "jane", AsGroups: []string{"g"}}},
+			kube.Connection{Kubeconfig: "file", Context: "c", Namespace: "before", As: "jane", AsGroups: []string{"g"}}},
 		{"after wins over the environment", env, strings.Fields("status -n=after --context c"),
-			cluster.Connection{Kubeconfig: "file", Context: "c", Namespace: "after", As: "jane", AsGroups: []string{"a,b", "c"}}},
-		{"a single dash will do", nil, strings.Fields("status -namespace ci"), cluster.Connection{Namespace: "ci"}},
+			kube.Connection{Kubeconfig: "file", Context: "c", Namespace: "after", As: "jane", AsGroups: []string{"a,b", "c"}}},
+		{"a single dash will do", nil, strings.Fields("status -namespace ci"), kube.Connection{Namespace: "ci"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

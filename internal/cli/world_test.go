@@ -32,9 +32,9 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	ktesting "k8s.io/client-go/testing"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -66,13 +66,13 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 type world struct {
 	*fake.Clientset
 	program
-	cluster *cluster.Cluster
+	cluster *kube.Cluster
 	env     map[string]string
 	engine  engine
 	out     bytes.Buffer
 	err     bytes.Buffer
 	// connections are those that were asked for.
-	connections []cluster.Connection
+	connections []kube.Connection
 	versions    int
 	idle        bool // the controllers do nothing
 }
@@ -80,18 +80,18 @@ type world struct {
 func newWorld(t *testing.T, objects ...runtime.Object) *world {
 	t.Helper()
 	w := &world{Clientset: fake.NewClientset(objects...), env: map[string]string{}}
-	w.cluster = &cluster.Cluster{Client: w.Clientset, Namespace: "ci", Context: "test"}
+	w.cluster = &kube.Cluster{Client: w.Clientset, Namespace: "ci", Context: "test"}
 	w.program = program{
 		lookup: func(name string) (string, bool) {
 			value, set := w.env[name]
 			return value, set
 		},
 		streams: terminal.Streams{In: strings.NewReader(""), Out: &w.out, Err: &w.err},
-		connect: func(c cluster.Connection) (*cluster.Cluster, error) {
+		connect: func(c kube.Connection) (*kube.Cluster, error) {
 			w.connections = append(w.connections, c)
 			return w.cluster, nil
 		},
-		engine: func(context.Context, *cluster.Cluster, string, *tls.Config, <-chan struct{}) (lifecycle.Engine, error) {
+		engine: func(context.Context, *kube.Cluster, string, *tls.Config, <-chan struct{}) (lifecycle.Engine, error) {
 			return &w.engine, w.engine.refuse
 		},
 		now: func() time.Time { return noon },

@@ -2,6 +2,7 @@ package dind
 
 import (
 	"encoding/json"
+	appsv1 "k8s.io/api/apps/v1"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -124,4 +125,18 @@ func owned(claim *corev1.PersistentVolumeClaim, field string) bool {
 // requestOf is the size that a claim asks for.
 func requestOf(claim *corev1.PersistentVolumeClaim) resource.Quantity {
 	return claim.Spec.Resources.Requests[corev1.ResourceStorage]
+}
+
+// MountedClaim returns the name of the claim that the Deployment's pods mount as
+// their data, "" if there is none. The Deployment may be nil.
+func MountedClaim(deployment *appsv1.Deployment) string {
+	if deployment == nil {
+		return ""
+	}
+	for _, volume := range deployment.Spec.Template.Spec.Volumes {
+		if volume.Name == VolumeName && volume.PersistentVolumeClaim != nil {
+			return volume.PersistentVolumeClaim.ClaimName
+		}
+	}
+	return ""
 }

@@ -112,18 +112,23 @@ func (p *plan) checkTLS(ps *Problems, live Live) {
 		"Give --tls to keep it, or --tls=false to switch it off.")
 }
 
+// CopyNamespaces returns the other namespaces whose jobs get a copy of the
+// client's Secret.
+func CopyNamespaces(o Options) []string {
+	if !o.TLS {
+		return nil
+	}
+	return slices.DeleteFunc(unique(o.AllowNamespaces), func(namespace string) bool { return namespace == o.Namespace })
+}
+
 // secrets are the server's, the client's, and its copies for the other
 // namespaces that may reach the daemon.
 func (p plan) secrets(c Certificates) []*applycore.SecretApplyConfiguration {
 	server := applycore.Secret(ServerSecretName(p.Name), p.Namespace).WithLabels(p.labels()).WithData(c.Server)
 	client := applycore.Secret(ClientSecretName(p.Name), p.Namespace).WithLabels(p.labels()).WithData(c.Client)
 	all := []*applycore.SecretApplyConfiguration{server, client}
-	var others []string
-	for _, namespace := range unique(p.AllowNamespaces) {
-		if namespace == p.Namespace {
-			continue
-		}
-		others = append(others, namespace)
+	others := CopyNamespaces(p.Options)
+	for _, namespace := range others {
 		labels := maps.Clone(p.labels())
 		labels[HomeLabel] = p.Namespace
 		all = append(all, applycore.Secret(ClientSecretName(p.Name), namespace).WithLabels(labels).WithData(c.Client))

@@ -17,9 +17,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ktesting "k8s.io/client-go/testing"
 
+	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/certs"
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 var secrets = corev1.SchemeGroupVersion.WithResource("secrets")
@@ -207,7 +208,7 @@ func TestForeignSecretsAreLeftAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, &corev1.Secret{ObjectMeta: madeBy("d-client-tls", labels), Data: map[string][]byte{"key.pem": []byte("theirs")}})
 			_, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true})
-			var foreign *cluster.NotOwnedError
+			var foreign *apply.NotOwnedError
 			if !errors.As(err, &foreign) || len(w.writes()) > 0 {
 				t.Errorf("got %v, sent %q", err, w.writes())
 			}
@@ -244,7 +245,7 @@ func TestKeysAreNotTold(t *testing.T) {
 	keys = append(keys, remember()...)
 	change(t, w, secrets, "d-server-tls", func(s *corev1.Secret) { s.Labels = nil })
 	_, err := w.Install(t.Context(), options(secure), InstallOptions{})
-	var foreign *cluster.NotOwnedError
+	var foreign *apply.NotOwnedError
 	if !errors.As(err, &foreign) || len(foreign.Previews) == 0 {
 		t.Fatalf("got %v", err)
 	}
@@ -333,7 +334,7 @@ func TestPermissionsForCopies(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if needed, _ := permissions(options(nil), InstallOptions{}); slices.ContainsFunc(needed, func(p cluster.Permission) bool { return p.Resource == "secrets" }) {
+	if needed, _ := permissions(options(nil), InstallOptions{}); slices.ContainsFunc(needed, func(p kube.Permission) bool { return p.Resource == "secrets" }) {
 		t.Error("without TLS, Secrets are asked for")
 	}
 }

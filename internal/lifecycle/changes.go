@@ -1,51 +1,40 @@
 package lifecycle
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
-	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/apply"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// changeDeleted is the one change that is not cluster.Apply's.
+// changeDeleted is the one change that apply.Change does not have.
 const changeDeleted = "deleted"
 
 // ObjectChange is what was done to one object, or would be.
 type ObjectChange struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"`
-	// Namespace is set for what is in another one than the installation.
+	// Namespace is set for objects in another namespace than the installation's.
 	Namespace string `json:"namespace,omitempty"`
 	Change    string `json:"change"` // created, configured, adopted, unchanged or deleted
-	// Fields are what is different afterwards, for configured and adopted.
-	Fields []FieldChange `json:"fields,omitempty"`
-	// Foreign are entries of lists that somebody added by hand: dindctl leaves
-	// them alone.
-	Foreign []string `json:"foreign,omitempty"`
+	// Fields are those that changed, for configured and adopted.
+	Fields []apply.FieldChange `json:"fields,omitempty"`
+	// Unmanaged are entries of lists that others added: dindctl does not change
+	// them.
+	Unmanaged []string `json:"unmanaged,omitempty"`
 }
 
-// FieldChange is one field before and after; nil is absent. The values of
-// environment variables are left out.
-type FieldChange struct {
-	Path string `json:"path"`
-	From any    `json:"from"`
-	To   any    `json:"to"`
+// NewObjectChange returns an outcome of applying in the form of results.
+func NewObjectChange(a apply.Applied) ObjectChange {
+	return ObjectChange{Kind: a.Ref.Kind, Name: a.Ref.Name, Change: string(a.Change), Fields: a.Fields, Unmanaged: a.Unmanaged}
 }
 
-// NewObjectChange gives an outcome of applying in the terms of results.
-func NewObjectChange(a cluster.Applied) ObjectChange {
-	change := ObjectChange{Kind: a.Ref.Kind, Name: a.Ref.Name, Change: string(a.Change), Foreign: a.Strays}
-	for _, field := range a.Fields {
-		change.Fields = append(change.Fields, FieldChange(field))
-	}
-	return change
-}
-
-// changes gives outcomes of applying in the terms of results.
-func (i Instance) changes(applied []cluster.Applied) []ObjectChange {
+// changes returns outcomes of applying in the form of results.
+func (i Instance) changes(applied []apply.Applied) []ObjectChange {
 	changes := make([]ObjectChange, len(applied))
 	for n, a := range applied {
 		changes[n] = NewObjectChange(a)
@@ -54,16 +43,17 @@ func (i Instance) changes(applied []cluster.Applied) []ObjectChange {
 	return changes
 }
 
-// elsewhere is the object's namespace where it is not the installation's.
-func (i Instance) elsewhere(ref cluster.Ref) string {
-	if ref.Namespace == i.Cluster.Namespace {
-		return ""
+// deletions returns deleted objects in the form of results.
+func (i Instance) deletions(refs []kube.Ref) []ObjectChange {
+	var changes []ObjectChange
+	for _, ref := range refs {
+		changes = append(changes, ObjectChange{Kind: ref.Kind, Name: ref.Name, Namespace: i.elsewhere(ref), Change: changeDeleted})
 	}
-	return ref.Namespace
+	return changes
 }
 
-// add adds what was done. Of what is there from an earlier try and is as it
-// should be now, the earlier change counts.
+// add adds changes. For an object that an earlier try changed and that is
+// unchanged now, the earlier change counts.
 func (o *Installation) add(changes []ObjectChange) {
 	for _, change := range changes {
 		earlier := slices.IndexFunc(o.Objects, func(c ObjectChange) bool {
@@ -72,7 +62,7 @@ func (o *Installation) add(changes []ObjectChange) {
 		switch {
 		case earlier < 0:
 			o.Objects = append(o.Objects, change)
-		case change.Change != string(cluster.Unchanged):
+		case change.Change != string(apply.Unchanged):
 			o.Objects[earlier] = change
 		}
 	}
@@ -87,62 +77,40 @@ func (c ObjectChange) Ref() string {
 	return ref
 }
 
-// widest is how much of a value is shown in a line.
-const widest = 100
-
-// String is a line of a plan: "spec.replicas: 3 → 1".
-func (f FieldChange) String() string {
-	from, to := shown(f.From), shown(f.To)
-	switch {
-	case f.From == nil:
-		return fmt.Sprintf("%s: added %s", f.Path, to)
-	case f.To == nil:
-		return fmt.Sprintf("%s: removed %s", f.Path, from)
-	case from == to:
-		// Of values that are not shown, or whose difference is further on.
-		return f.Path + ": changed"
-	}
-	return fmt.Sprintf("%s: %s → %s", f.Path, from, to)
-}
-
-// shown is a value in one line, a text as it is, all else as JSON.
-func shown(value any) string {
-	text, is := value.(string)
-	if !is || text == "" {
-		encoded, err := json.Marshal(value)
-		if err != nil {
-			return fmt.Sprint(value)
-		}
-		text = string(encoded)
-	}
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > widest {
-		return string(runes[:widest]) + "…"
-	}
-	return text
-}
-
-// tell names what was done to an object. Each field of drift that was repaired
-// is worth a line of its own; of an adopted object, where most fields differ,
-// and of what somebody else added there is one.
-func (i Instance) tell(a cluster.Applied, update func(string)) {
-	change := i.changes([]cluster.Applied{a})[0]
+// reportApplied reports what was done to an object. Each field of drift that was
+// repaired is a line; of an adopted object, most fields of which differ, and of
+// what others added there is one.
+func (i Instance) reportApplied(a apply.Applied, update func(string)) {
+	change := i.changes([]apply.Applied{a})[0]
 	update(change.Ref() + " " + change.Change)
 	for _, field := range change.Fields {
 		line := change.Ref() + " " + field.String()
-		// That certificates are new has been told, with the reason.
-		if a.Change == cluster.Configured && a.Ref.Kind != "Secret" {
+		// New certificates have been reported with the reason.
+		if a.Change == apply.Configured && a.Ref.Kind != "Secret" {
 			progress.Inform(i.Observer, line)
 		} else {
 			update(line)
 		}
 	}
-	i.warnOfStrays(a)
+	i.warnOfUnmanaged(a)
 }
 
-func (i Instance) warnOfStrays(a cluster.Applied) {
-	for _, stray := range a.Strays {
-		progress.Warn(i.Observer, fmt.Sprintf("%s has %s, which dindctl did not put there; it stays (`kubectl edit %s -n %s` removes it)",
-			a.Ref, stray, a.Ref, i.Cluster.Namespace))
+func (i Instance) warnOfUnmanaged(a apply.Applied) {
+	for _, entry := range a.Unmanaged {
+		progress.Warn(i.Observer, fmt.Sprintf("%s has %s, which dindctl did not add and does not remove (`kubectl edit %s -n %s` removes it)",
+			a.Ref, entry, a.Ref, i.Cluster.Namespace))
 	}
+}
+
+// summary counts the changes: "6 created", "1 configured, 5 unchanged".
+func summary(changes []ObjectChange) string {
+	counts := map[string]int{}
+	for _, change := range changes {
+		counts[change.Change]++
+	}
+	var parts []string
+	for _, change := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[change], change))
+	}
+	return strings.Join(parts, ", ")
 }

@@ -10,31 +10,32 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/certs"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/progress"
 )
 
 // checkDeadline ends a check that gets no answer: none may hang.
 const checkDeadline = 10 * time.Second
 
 // Verdict is what a check came to.
-type Verdict string
+type CheckOutcome string
 
 // The verdicts. Unknown is "could not tell": what it would take to know is in
 // the reason.
 const (
-	VerdictOK      Verdict = "ok"
-	VerdictWarning Verdict = "warning"
-	VerdictFailed  Verdict = "failed"
-	VerdictUnknown Verdict = "unknown"
+	OutcomeOK      CheckOutcome = "ok"
+	OutcomeWarning CheckOutcome = "warning"
+	OutcomeFailed  CheckOutcome = "failed"
+	OutcomeUnknown CheckOutcome = "unknown"
 )
 
 // CheckResult is one answer of a preflight check.
 type CheckResult struct {
-	Name    string  `json:"name"`
-	Verdict Verdict `json:"verdict"`
-	Reason  string  `json:"reason"`
-	Hint    string  `json:"hint,omitempty"`
+	Name    string       `json:"name"`
+	Outcome CheckOutcome `json:"verdict"`
+	Reason  string       `json:"reason"`
+	Hint    string       `json:"hint,omitempty"`
 }
 
 // Checks is the outcome of Check.
@@ -70,7 +71,7 @@ type checkInput struct {
 	// objects are what would be applied; none where --existing-claim does not
 	// exist, from whose size they follow.
 	objects dind.Objects
-	found   cluster.Inventory
+	found   installation
 }
 
 // preflight are the checks that ask the cluster; install runs them too. They do
@@ -97,31 +98,48 @@ func checks() []check {
 	)
 }
 
-// Check finds out whether the cluster and this user can run what the options
-// ask for, without changing anything. A failed check is not an error: OK is
-// false then. The error is dind.Problems, a *dind.MisfitError, or what the connection gives.
+// Check finds out, without changing anything, whether the cluster and this user can
+// run what the options describe. A failed check is not an error: OK is false then.
+// The error is a dind.Problems, a *dind.IncompatibleError, or what the connection
+// returns.
 func (i Instance) Check(ctx context.Context, options dind.Options, how InstallOptions) (Checks, error) {
 	outcome := Checks{Namespace: i.Cluster.Namespace, Results: []CheckResult{}}
 	input := checkInput{Instance: i, options: options, how: how}
-	found, err := i.Cluster.Read(ctx, i.installNames(options))
-	switch {
-	case apierrors.IsForbidden(err):
-		// The permissions check names what is missing.
-	case err != nil:
+	var err error
+	// A missing permission to read is a result of the check of permissions.
+	if input.found, err = i.readFor(ctx, options); err != nil && !apierrors.IsForbidden(err) {
 		return outcome, err
 	}
-	input.found = found
-	if options.ExistingClaim == "" || found.Claim != nil {
-		if input.objects, err = dind.Build(options, dind.Live{
-			Claim: found.Claim, Deployment: found.Deployment, Service: found.Service,
-			StorageDriver: i.liveDriver(ctx, options, found),
-		}); err != nil {
+	if options.ExistingClaim == "" || input.found.claim() != nil {
+		live, err := i.live(ctx, options, input.found, certs.Renewal{})
+		if err != nil {
+			return outcome, err
+		}
+		if input.objects, err = dind.Build(options, live); err != nil {
 			return outcome, err
 		}
 	}
 	outcome.Results = runChecks(ctx, checks(), input)
 	outcome.OK = len(failedChecks(outcome.Results)) == 0
 	return outcome, ctx.Err()
+}
+
+// preflight runs the checks that ask the cluster. It reports warnings; a failed
+// check is a *CheckFailedError, returned before anything is changed.
+func (i Instance) preflight(ctx context.Context, input checkInput) error {
+	results := runChecks(ctx, preflight(), input)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if failed := failedChecks(results); len(failed) > 0 {
+		return &CheckFailedError{Failed: failed}
+	}
+	for _, result := range results {
+		if result.Outcome == OutcomeWarning {
+			progress.Warn(i.Observer, result.Name+": "+result.Reason)
+		}
+	}
+	return nil
 }
 
 // runChecks runs the checks at once and gives their results in order.
@@ -149,7 +167,7 @@ func runChecks(ctx context.Context, list []check, input checkInput) []CheckResul
 func failedChecks(results []CheckResult) []CheckResult {
 	var failed []CheckResult
 	for _, result := range results {
-		if result.Verdict == VerdictFailed {
+		if result.Outcome == OutcomeFailed {
 			failed = append(failed, result)
 		}
 	}
@@ -157,15 +175,15 @@ func failedChecks(results []CheckResult) []CheckResult {
 }
 
 func ok(format string, args ...any) []CheckResult {
-	return []CheckResult{{Verdict: VerdictOK, Reason: fmt.Sprintf(format, args...)}}
+	return []CheckResult{{Outcome: OutcomeOK, Reason: fmt.Sprintf(format, args...)}}
 }
 
 func failed(hint, format string, args ...any) []CheckResult {
-	return []CheckResult{{Verdict: VerdictFailed, Reason: fmt.Sprintf(format, args...), Hint: hint}}
+	return []CheckResult{{Outcome: OutcomeFailed, Reason: fmt.Sprintf(format, args...), Hint: hint}}
 }
 
 func warning(hint, format string, args ...any) []CheckResult {
-	return []CheckResult{{Verdict: VerdictWarning, Reason: fmt.Sprintf(format, args...), Hint: hint}}
+	return []CheckResult{{Outcome: OutcomeWarning, Reason: fmt.Sprintf(format, args...), Hint: hint}}
 }
 
 // unknown is the result of a check that got no answer.
@@ -174,5 +192,5 @@ func unknown(err error) []CheckResult {
 	if errors.Is(err, context.DeadlineExceeded) {
 		reason = fmt.Sprintf("could not tell: no answer within %s", checkDeadline)
 	}
-	return []CheckResult{{Verdict: VerdictUnknown, Reason: reason}}
+	return []CheckResult{{Outcome: OutcomeUnknown, Reason: reason}}
 }

@@ -30,7 +30,7 @@ import (
 // found writes results down, a line each.
 func found(results []CheckResult) (lines []string) {
 	for _, r := range results {
-		lines = append(lines, string(r.Verdict)+" "+r.Name+": "+r.Reason)
+		lines = append(lines, string(r.Outcome)+" "+r.Name+": "+r.Reason)
 	}
 	return lines
 }
@@ -170,7 +170,7 @@ func TestCheck(t *testing.T) {
 				t.Errorf("OK: %v", checks.OK)
 			}
 			for _, result := range checks.Results {
-				if result.Verdict == VerdictFailed && result.Hint == "" {
+				if result.Outcome == OutcomeFailed && result.Hint == "" {
 					t.Errorf("%s fails without a hint", result.Name)
 				}
 			}

@@ -3,102 +3,143 @@ package lifecycle
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
-	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	corev1 "k8s.io/api/core/v1"
 
-	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/certs"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/tunnel"
 )
 
-// PortForward connects to the daemon in the pod through the API server, once
-// ready is closed; a nil ready is none to wait for. It proves the daemon, not the
-// way a job takes to it: Service, DNS and NetworkPolicy are not on this path.
-func PortForward(ctx context.Context, c *cluster.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
+// Engine is what the use cases need of a Docker daemon. Whoever connects closes.
+type Engine interface {
+	Info(context.Context) (daemon.Info, error)
+	DiskUsage(context.Context) (daemon.DiskUsage, error)
+	Contents(context.Context) (daemon.Contents, error)
+	Activity(context.Context) (daemon.Activity, error)
+	AwaitIdle(ctx context.Context, report func(daemon.Activity)) error
+	Close() error
+}
+
+// Link is a connection to a pod in which a daemon runs or will run.
+type Link interface {
+	// Open opens the link before it is needed, for the sake of speed.
+	Open(context.Context) error
+	// Engine connects to the daemon: by TLS with these credentials, without TLS
+	// if they are nil. It opens the link if it is not open.
+	Engine(context.Context, *tls.Config) (Engine, error)
+	// Close closes the link. Engines are to be closed before.
+	Close() error
+}
+
+// PortForward returns a link through the API server to a pod in c's namespace. It
+// proves the daemon, not the route that a job takes: Service, DNS and
+// NetworkPolicy are not on this path.
+func PortForward(c *kube.Cluster, pod string) (Link, error) {
 	dialer, err := tunnel.New(c.Config, c.Namespace, pod)
 	if err != nil {
 		return nil, err
 	}
-	if ready != nil {
-		_ = dialer.Open(ctx) // where it fails, connecting does again, and says so
-		select {
-		case <-ready:
-		case <-ctx.Done():
-			return nil, errors.Join(context.Cause(ctx), dialer.Close())
-		}
-	}
+	return portForward{dialer}, nil
+}
+
+type portForward struct{ *tunnel.Dialer }
+
+func (p portForward) Engine(ctx context.Context, credentials *tls.Config) (Engine, error) {
 	port := dind.PlainPort
-	var how []daemon.Option
+	var options []daemon.Option
 	if credentials != nil {
-		port, how = dind.TLSPort, append(how, daemon.WithTLS(credentials))
+		port, options = dind.TLSPort, append(options, daemon.WithTLS(credentials))
 	}
-	engine, err := daemon.Connect(ctx, func(ctx context.Context) (net.Conn, error) {
-		return dialer.DialContext(ctx, port)
-	}, how...)
+	engine, err := daemon.Connect(ctx, func(ctx context.Context) (net.Conn, error) { return p.DialContext(ctx, port) }, options...)
 	if err != nil {
-		return nil, errors.Join(err, dialer.Close())
+		return nil, err
 	}
-	return tunnelled{engine, dialer}, nil
+	return engine, nil
 }
 
-// lostOnTheWay tells whether the way to a pod failed, and not what is at its end:
-// another way may be found.
-func lostOnTheWay(err error) bool {
+// withEngine connects to the daemon in a pod and calls ask with it, again if the
+// link is lost on the way. The error is a *DaemonError.
+func (i Instance) withEngine(ctx context.Context, pod *corev1.Pod, ask func(context.Context, Engine) error) error {
+	_, err := kube.RetryIf(ctx, linkLost, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, i.withEngineOnce(ctx, pod, ask)
+	})
+	if err != nil {
+		return &DaemonError{Namespace: pod.Namespace, Pod: pod.Name, Err: err}
+	}
+	return nil
+}
+
+// withEngineOnce is withEngine without a second try. It returns the error as it is.
+func (i Instance) withEngineOnce(ctx context.Context, pod *corev1.Pod, ask func(context.Context, Engine) error) error {
+	link, err := i.Connect(i.Cluster, pod.Name)
+	if err != nil {
+		return err
+	}
+	defer link.Close()
+	credentials, err := i.credentials(ctx, pod)
+	if err != nil {
+		return err
+	}
+	return askOver(ctx, link, credentials, ask)
+}
+
+func askOver(ctx context.Context, link Link, credentials *tls.Config, ask func(context.Context, Engine) error) error {
+	engine, err := link.Engine(ctx, credentials)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	return ask(ctx, engine)
+}
+
+// daemonInfo returns what the daemon in a pod says about itself. The error is a
+// *DaemonError.
+func (i Instance) daemonInfo(ctx context.Context, pod *corev1.Pod) (info daemon.Info, err error) {
+	err = i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
+		info, err = engine.Info(ctx)
+		return err
+	})
+	return info, err
+}
+
+// linkLost reports whether the link to a pod failed, and not the daemon behind
+// it: another link may work.
+func linkLost(err error) bool {
 	var opening *tunnel.OpenError
-	return errors.Is(err, tunnel.ErrLost) || errors.As(err, &opening) && cluster.Transient(opening.Err)
+	return errors.Is(err, tunnel.ErrLost) || errors.As(err, &opening) && kube.Transient(opening.Err)
 }
 
-// tunnelled closes the tunnel with the engine that speaks through it.
-type tunnelled struct {
-	*daemon.Engine
-	dialer *tunnel.Dialer
-}
-
-// Close closes the engine's connections and the tunnel.
-func (t tunnelled) Close() error { return errors.Join(t.Engine.Close(), t.dialer.Close()) }
-
-// DaemonError says that the pod is ready and its daemon still could not be
-// spoken to.
-type DaemonError struct {
-	Namespace, Pod string
-	Err            error
-}
-
-func (e *DaemonError) Error() string {
-	return "asking the daemon in pod/" + e.Pod + ": " + e.Err.Error()
-}
-
-// Unwrap gives the cause.
-func (e *DaemonError) Unwrap() error { return e.Err }
-
-// Advice names the kind of the failure and the way out of it.
-func (e *DaemonError) Advice() (reason, hint string) {
-	var version *daemon.APIVersionError
-	var unread *cluster.ReadError
-	var useless *CredentialsError
-	var untrusted *tls.CertificateVerificationError
-	switch {
-	case errors.As(e.Err, &unread) && apierrors.IsForbidden(e.Err):
-		return "Forbidden", hintFor(e.Err, "get secrets", "")
-	case apierrors.IsForbidden(e.Err):
-		return "Forbidden", hintFor(e.Err, "create pods/portforward", "")
-	case errors.As(e.Err, &useless):
-		return "CertificateInvalid", renewHint
-	case errors.As(e.Err, &untrusted):
-		return "DaemonUntrusted", renewHint
-	case strings.Contains(e.Err.Error(), "remote error: tls:"):
-		return "CertificateRefused", renewHint
-	case errors.Is(e.Err, daemon.ErrTLSExpected):
-		return "DaemonWantsTLS", "DOCKER_TLS_CERTDIR is set in the daemon's pod: `dindctl install` sets it empty."
-	case errors.Is(e.Err, daemon.ErrPlainExpected):
-		return "DaemonWithoutTLS", "Unset DOCKER_TLS_VERIFY and DOCKER_CERT_PATH wherever this daemon is spoken to."
-	case errors.As(e.Err, &version):
-		return "DaemonTooOld", "Name an image of Docker Engine 19.03 or later with --image."
+// credentials returns what a job has for the daemon in the pod: the client's
+// certificate from its Secret, and the name by which jobs know the daemon. They
+// are nil if the daemon serves no TLS.
+func (i Instance) credentials(ctx context.Context, pod *corev1.Pod) (*tls.Config, error) {
+	if !dind.PodServesTLS(pod.Spec) {
+		return nil, nil
 	}
-	return "DaemonUnreachable", fmt.Sprintf("kubectl logs -n %s %s", e.Namespace, e.Pod)
+	name := dind.ClientSecretName(i.Name)
+	found, err := i.read(ctx, i.Cluster.Ref("Secret", name))
+	if err != nil {
+		return nil, err
+	}
+	secret := found.clientSecret()
+	if secret == nil {
+		return nil, &CredentialsError{Secret: name, Err: errors.New("does not exist")}
+	}
+	pair, err := tls.X509KeyPair(secret.Data[certs.CertFile], secret.Data[certs.KeyFile])
+	if err != nil {
+		return nil, &CredentialsError{Secret: name, Err: err}
+	}
+	authorities := x509.NewCertPool()
+	authorities.AppendCertsFromPEM(secret.Data[certs.CAFile])
+	return &tls.Config{
+		ServerName:   dind.ServerNames(i.Cluster.Namespace, i.Name)[0],
+		Certificates: []tls.Certificate{pair},
+		RootCAs:      authorities,
+	}, nil
 }

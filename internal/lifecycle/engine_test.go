@@ -11,8 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/tunnel"
 )
 
@@ -35,7 +35,7 @@ func TestLostOnTheWay(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := statusWorld(t)
 			open, attempts := w.Engine, 0
-			w.Engine = func(ctx context.Context, c *cluster.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
+			w.Engine = func(ctx context.Context, c *kube.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
 				if attempts++; attempts > 1 {
 					return open(ctx, c, pod, credentials, ready)
 				}

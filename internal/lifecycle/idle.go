@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
@@ -34,7 +35,7 @@ func (i Instance) activity(ctx context.Context, pod *corev1.Pod) (daemon.Activit
 	ctx, cancel := context.WithTimeout(ctx, askingTime)
 	defer cancel()
 	var activity daemon.Activity
-	err := i.question(ctx, pod, nil, func(ctx context.Context, engine Engine) (err error) {
+	err := i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
 		activity, err = engine.Activity(ctx)
 		return err
 	})
@@ -52,14 +53,16 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 		var last *daemon.Activity
 		pause := wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.1, Cap: 5 * time.Second, Steps: 6}
 		for {
-			err := i.followActivity(ctx, pod, func(a daemon.Activity) {
-				if a.BuildsUnknown && last == nil {
-					progress.Warn(i.Observer, "this engine does not tell which builds run (24.0 and later do): only containers are waited for")
-				}
-				last = &a
-				if !a.Idle() {
-					update("waiting for " + DescribeActivity(a))
-				}
+			err := i.withEngineOnce(ctx, pod, func(ctx context.Context, engine Engine) error {
+				return engine.AwaitIdle(ctx, func(a daemon.Activity) {
+					if a.BuildsUnknown && last == nil {
+						progress.Warn(i.Observer, "this engine does not say which builds run (24.0 and later do): only containers are waited for")
+					}
+					last = &a
+					if !a.Idle() {
+						update("waiting for " + DescribeActivity(a))
+					}
+				})
 			})
 			switch {
 			case err == nil, apierrors.IsNotFound(err):
@@ -71,21 +74,9 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 				return &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod.Name, Err: err}
 			}
 			update(fmt.Sprintf("%s ran last; asking again: %v", DescribeActivity(*last), err))
-			select {
-			case <-time.After(pause.Step()):
-			case <-ctx.Done():
-			}
+			_ = kube.Sleep(ctx, pause.Step())
 		}
 	})
-}
-
-func (i Instance) followActivity(ctx context.Context, pod *corev1.Pod, report func(daemon.Activity)) error {
-	engine, err := i.engine(ctx, pod, nil)
-	if err != nil {
-		return err
-	}
-	defer engine.Close()
-	return engine.AwaitIdle(ctx, report)
 }
 
 // DescribeActivity counts what runs: "1 build and 2 containers".

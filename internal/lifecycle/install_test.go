@@ -20,9 +20,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ktesting "k8s.io/client-go/testing"
 
-	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
+	"github.com/dindctl/dindctl/internal/rollout"
 )
 
 var everyPatch = []string{
@@ -137,7 +139,7 @@ func TestInstallAwaitsARemoval(t *testing.T) {
 			}
 		})
 		outcome, err := w.Install(t.Context(), options(nil), InstallOptions{DryRun: dryRun})
-		var going *cluster.TerminatingError
+		var going *apply.TerminatingError
 		if (dryRun != "") != errors.As(err, &going) {
 			t.Errorf("dry run %q: %v", dryRun, err)
 		}
@@ -284,7 +286,7 @@ func TestInstallNeverRemovesStorage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found.Claim == nil || !cluster.Owned(found.Claim) {
+	if found.Claim == nil || !kube.IsManaged(found.Claim) {
 		t.Fatal("no claim to be spared")
 	}
 	if _, err := w.removeItems(t.Context(), unwanted(found, nil).rest); err != nil {
@@ -395,7 +397,7 @@ func TestInstallTellsACauseOnce(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		_, err := w.Install(ctx, options(nil), InstallOptions{SkipPreflight: true})
-		var failure *cluster.NotReadyError
+		var failure *rollout.NotReadyError
 		if !errors.As(err, &failure) || failure.Cause == nil || failure.Cause.Reason != "ErrImagePull" {
 			t.Errorf("got %v", err)
 		}

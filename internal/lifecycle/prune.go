@@ -7,13 +7,12 @@ import (
 	"strings"
 
 	"github.com/docker/go-units"
-	"golang.org/x/sync/errgroup"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
@@ -63,7 +62,7 @@ func (i Instance) PruneActivity(ctx context.Context) (daemon.Activity, error) {
 
 // PruneNow runs the scheduled clean-up at once, as a Job made from the CronJob,
 // and waits for its end. The error is a *NotInstalledError, *NoScheduleError,
-// *cluster.NotReadyError (the Job's pod did not start), *cluster.JobFailedError,
+// *rollout.NotReadyError (the Job's pod did not start), *rollout.JobFailedError,
 // or what the connection gives.
 func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, error) {
 	began := i.Now()
@@ -103,7 +102,7 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 		}
 		if done == nil {
 			progress.Warn(i.Observer, "the job's pod is gone: how much it freed is not known")
-		} else if result, err := dind.ParsePruneResult(cluster.TerminationMessage(done)); err == nil {
+		} else if result, err := dind.ParsePruneResult(kube.TerminationMessage(done)); err == nil {
 			report.ReclaimedBytes = &result.ReclaimedBytes
 		} else {
 			progress.Warn(i.Observer, "the job did not say how much it freed: "+err.Error())
@@ -121,43 +120,11 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 
 // pruneTarget finds the CronJob and the daemon's pod.
 func (i Instance) pruneTarget(ctx context.Context) (*batchv1.CronJob, *corev1.Pod, error) {
-	found, pod, err := i.ready(ctx)
-	if err == nil && found.CronJob == nil {
+	found, pod, err := i.findReady(ctx)
+	if err == nil && found.cronJob() == nil {
 		err = &NoScheduleError{Namespace: i.Cluster.Namespace, Name: i.Name}
 	}
-	return found.CronJob, pod, err
-}
-
-// follow waits for the Job, and tells of what the pod that runs it writes to its
-// log. A log that may not be read is a pity, unless it was asked for.
-func (i Instance) follow(ctx context.Context, job *batchv1.Job, update func(string), log func(line string)) (*corev1.Pod, error) {
-	var logs errgroup.Group
-	defer func() { _ = logs.Wait() }()
-	copied := map[string]bool{}
-	copyLog := func(pod *corev1.Pod) {
-		if pod == nil || pod.Status.Phase == corev1.PodPending || copied[pod.Name] {
-			return
-		}
-		copied[pod.Name] = true
-		logs.Go(func() error {
-			lines := &lineWriter{line: i.pruneLine(update, log)}
-			defer lines.flush()
-			if err := i.Cluster.Logs(ctx, pod.Name, lines); err != nil && log != nil {
-				progress.Warn(i.Observer, err.Error())
-			}
-			return nil
-		})
-	}
-	pod, err := i.Cluster.WaitJob(ctx, job, func(v cluster.Verdict) {
-		update(v.Now)
-		if v.Cause != nil {
-			update(v.Cause.Message)
-		}
-		copyLog(v.Pod)
-	})
-	// A Job that is quick may be done before its pod was seen to run.
-	copyLog(pod)
-	return pod, err
+	return found.cronJob(), pod, err
 }
 
 // pruneLine makes of a line of the clean-up's log what is to be seen of it.
@@ -178,7 +145,7 @@ func (i Instance) pruneLine(update, log func(string)) func(string) {
 // clean-up does not depend on it.
 func (i Instance) usage(ctx context.Context, pod *corev1.Pod) *PruneUsage {
 	var usage daemon.DiskUsage
-	err := i.question(ctx, pod, nil, func(ctx context.Context, engine Engine) (err error) {
+	err := i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
 		usage, err = engine.DiskUsage(ctx)
 		return err
 	})

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/progress"
@@ -60,9 +58,13 @@ func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverride
 		if err != nil {
 			return err
 		}
-		contents, err := i.contents(ctx, pod)
+		var contents daemon.Contents
+		err = i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
+			contents, err = engine.Contents(ctx)
+			return err
+		})
 		if err != nil {
-			return &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod.Name, Err: err}
+			return err
 		}
 		preview.fill(contents.Prunable(daemon.PruneRule{UnusedFor: unusedFor, KeepCacheBytes: keep}, i.Now()))
 		preview.UnusedFor = unusedFor.String()
@@ -73,15 +75,6 @@ func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverride
 		return nil
 	})
 	return preview, err
-}
-
-func (i Instance) contents(ctx context.Context, pod *corev1.Pod) (daemon.Contents, error) {
-	engine, err := i.engine(ctx, pod, nil)
-	if err != nil {
-		return daemon.Contents{}, err
-	}
-	defer engine.Close()
-	return engine.Contents(ctx)
 }
 
 func (p *PrunePreview) count() int {

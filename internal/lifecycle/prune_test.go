@@ -18,9 +18,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/rollout"
 )
 
 // runsJobs has a Job come to this end at once, its pod with this message.
@@ -199,8 +199,8 @@ func TestPruneNowFails(t *testing.T) {
 	var (
 		missing    *NotInstalledError
 		noSchedule *NoScheduleError
-		notReady   *cluster.NotReadyError
-		jobFailed  *cluster.JobFailedError
+		notReady   *rollout.NotReadyError
+		jobFailed  *rollout.JobFailedError
 	)
 	tests := []struct {
 		name   string

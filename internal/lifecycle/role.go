@@ -14,7 +14,7 @@ const roleName = "dindctl"
 // clients' certificates.
 func CopyRoles(o dind.Options) []*rbacv1.Role {
 	var roles []*rbacv1.Role
-	for _, namespace := range copied(o) {
+	for _, namespace := range dind.CopyNamespaces(o) {
 		roles = append(roles, &rbacv1.Role{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
 			ObjectMeta: metav1.ObjectMeta{Name: roleName, Namespace: namespace},

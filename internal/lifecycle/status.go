@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/rollout"
 )
 
 // Status is the health of an installation. What could not be read is nil, and
@@ -64,7 +64,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		DockerHost: dind.Endpoint(i.Cluster.Namespace, i.Name, false),
 		Objects:    []ObjectState{}, Problems: []Problem{},
 	}
-	var found cluster.Inventory
+	var found installation
 	var pods []corev1.Pod
 	var podsErr error
 	var reading errgroup.Group
@@ -73,29 +73,29 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		return err
 	})
 	reading.Go(func() error {
-		pods, podsErr = i.Cluster.Pods(ctx, i.owned())
+		pods, podsErr = i.Cluster.Pods(ctx, i.labels())
 		return nil
 	})
 	if err := reading.Wait(); err != nil {
 		return status, err
 	}
-	if !installed(found) {
-		return status, i.notInstalled(found)
+	if !found.exists() {
+		return status, found.notInstalled()
 	}
 	if podsErr != nil {
 		return status, podsErr
 	}
 
-	status.TLS = dind.ServesTLS(found.Deployment, found.Service)
+	status.TLS = found.servesTLS()
 	status.DockerHost = dind.Endpoint(i.Cluster.Namespace, i.Name, status.TLS)
-	view := cluster.View{Claim: found.Claim, Deployment: found.Deployment, Pods: pointers(pods)}
-	verdict := cluster.Judge(view)
-	if !verdict.Ready {
+	state := found.state(pods)
+	rolloutStatus := rollout.Compute(state)
+	if !rolloutStatus.Ready {
 		// Only trouble is worth the extra request: some causes are told by
 		// events alone.
-		if events, err := i.Cluster.EventsOf(ctx, view); err == nil {
-			view.Events = events
-			verdict = cluster.Judge(view)
+		if events, err := rollout.Events(ctx, i.Cluster, state); err == nil {
+			state.Events = events
+			rolloutStatus = rollout.Compute(state)
 		} else {
 			status.Problems = append(status.Problems, Problem{
 				Object: "deployment/" + i.Name, Reason: "EventsUnknown", Severity: SeverityWarning,
@@ -104,14 +104,14 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 			})
 		}
 	}
-	status.Objects = objectStates(found, verdict)
-	status.Problems = append(status.Problems, objectProblems(found, verdict)...)
+	status.Objects = objectStates(found, rolloutStatus)
+	status.Problems = append(status.Problems, objectProblems(found, rolloutStatus)...)
 
 	var asking errgroup.Group
 	var prune *Prune
 	var pruneProblems, daemonProblems []Problem
 	asking.Go(func() error {
-		prune, pruneProblems = i.pruneState(ctx, found.CronJob, pods)
+		prune, pruneProblems = i.pruneState(ctx, found.cronJob(), pods)
 		return nil
 	})
 	var certificates []ObjectState
@@ -123,15 +123,15 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		})
 	}
 	var serviceProblems []Problem
-	if verdict.Ready && found.Service != nil {
+	if rolloutStatus.Ready && found.service() != nil {
 		asking.Go(func() error {
-			serviceProblems = i.serviceState(ctx, verdict.Pod)
+			serviceProblems = i.serviceState(ctx, rolloutStatus.Pod)
 			return nil
 		})
 	}
-	if verdict.Ready {
+	if rolloutStatus.Ready {
 		asking.Go(func() error {
-			status.Daemon, status.Disk, daemonProblems = i.daemonState(ctx, verdict.Pod)
+			status.Daemon, status.Disk, daemonProblems = i.daemonState(ctx, rolloutStatus.Pod)
 			return nil
 		})
 	}
@@ -150,12 +150,4 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		status.Healthy = status.Healthy && problem.Severity != SeverityError
 	}
 	return status, nil
-}
-
-func pointers(pods []corev1.Pod) []*corev1.Pod {
-	list := make([]*corev1.Pod, len(pods))
-	for i := range pods {
-		list[i] = &pods[i]
-	}
-	return list
 }

@@ -10,8 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dindctl/dindctl/internal/certs"
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // expiryWarning is how long before their end certificates are worth a warning:
@@ -29,16 +29,16 @@ const renewHint = "`dindctl install --tls`, with the options of this installatio
 
 // certificateState looks at the certificates: whether they are there, belong
 // together, are loaded, and for how long they are good.
-func (i Instance) certificateState(ctx context.Context, found cluster.Inventory) (*Certificates, []ObjectState, []Problem) {
+func (i Instance) certificateState(ctx context.Context, found installation) (*Certificates, []ObjectState, []Problem) {
 	expiry := &Certificates{}
-	if err := i.findSecrets(ctx, &found); err != nil {
+	if err := found.findSecrets(ctx); err != nil {
 		return expiry, nil, []Problem{{
 			Object: "secret/" + dind.ServerSecretName(i.Name), Reason: "CertificatesUnknown", Severity: SeverityWarning,
 			Message: "The certificates could not be read: " + err.Error(),
 			Hint:    hintFor(err, "get secrets", "`dindctl status` looks again."),
 		}}
 	}
-	unread := i.findCopies(ctx, &found, nil)
+	unread := found.findCopies(ctx, nil)
 	var states []ObjectState
 	var problems []Problem
 	for _, one := range []struct {
@@ -46,20 +46,20 @@ func (i Instance) certificateState(ctx context.Context, found cluster.Inventory)
 		secret      *corev1.Secret
 		expires     **time.Time
 	}{
-		{"daemon", dind.ServerSecretName(i.Name), found.ServerSecret, &expiry.ServerExpires},
-		{"clients", dind.ClientSecretName(i.Name), found.ClientSecret, &expiry.ClientExpires},
+		{"daemon", dind.ServerSecretName(i.Name), found.serverSecret(), &expiry.ServerExpires},
+		{"clients", dind.ClientSecretName(i.Name), found.clientSecret(), &expiry.ClientExpires},
 	} {
 		state, problem := i.judgeCertificate(one.whose, one.name, one.secret, one.expires)
 		states, problems = append(states, state), append(problems, problem...)
 	}
-	if found.ServerSecret != nil && found.Deployment != nil &&
-		found.Deployment.Spec.Template.Annotations[dind.CertificateHashAnnotation] != dind.CertificateHash(found.ServerSecret.Data) {
+	if found.serverSecret() != nil && found.deployment() != nil &&
+		found.deployment().Spec.Template.Annotations[dind.CertificateHashAnnotation] != dind.CertificateHash(found.serverSecret().Data) {
 		problems = append(problems, Problem{
 			Object: "deployment/" + i.Name, Reason: "CertificateNotLoaded", Severity: SeverityWarning,
 			Message: "The daemon was not restarted since its certificate changed.", Hint: renewHint,
 		})
 	}
-	if found.ClientSecret == nil {
+	if found.clientSecret() == nil {
 		return expiry, states, problems
 	}
 	copies, more := i.judgeCopies(found, unread)
@@ -100,24 +100,24 @@ func (i Instance) judgeCertificate(whose, name string, secret *corev1.Secret, ex
 
 // judgeCopies tells whether the jobs of other namespaces have the certificates
 // that are good now.
-func (i Instance) judgeCopies(found cluster.Inventory, unread []*cluster.ReadError) ([]ObjectState, []Problem) {
+func (i Instance) judgeCopies(found installation, unread []*kube.ReadError) ([]ObjectState, []Problem) {
 	var states []ObjectState
 	var problems []Problem
-	for _, namespace := range dind.Copies(found.ClientSecret) {
-		state := ObjectState{Kind: "Secret", Name: found.ClientSecret.Name, Detail: "copy in namespace " + namespace}
+	for _, namespace := range dind.Copies(found.clientSecret()) {
+		state := ObjectState{Kind: "Secret", Name: found.clientSecret().Name, Detail: "copy in namespace " + namespace}
 		problem := Problem{Object: "secret/" + state.Name, Severity: SeverityError, Hint: "`dindctl install --tls`, with the options of this installation, makes it again."}
-		at := slices.IndexFunc(found.Copies, func(s *corev1.Secret) bool { return s.Namespace == namespace })
-		blocked := slices.IndexFunc(unread, func(e *cluster.ReadError) bool { return e.Ref.Namespace == namespace })
+		held := found.clientCopy(namespace)
+		blocked := slices.IndexFunc(unread, func(e *kube.ReadError) bool { return e.Ref.Namespace == namespace })
 		switch {
 		case blocked >= 0:
 			state.State = "Unknown"
 			problem.Reason, problem.Severity = "CopyUnknown", SeverityWarning
 			problem.Message = "The copy for the jobs of namespace " + namespace + " could not be read: " + unread[blocked].Err.Error()
 			problem.Hint = hintFor(unread[blocked], "get secrets in namespace "+namespace, "`dindctl status` looks again.")
-		case at < 0:
+		case held == nil:
 			state.State = "Missing"
 			problem.Reason, problem.Message = "CopyMissing", "The copy for the jobs of namespace "+namespace+" does not exist: they cannot start."
-		case !sameFiles(found.Copies[at].Data, found.ClientSecret.Data):
+		case !sameFiles(held.Data, found.clientSecret().Data):
 			state.State = "Differs"
 			problem.Reason, problem.Message = "CopyDiffers", "The copy for the jobs of namespace "+namespace+" holds other certificates than the original."
 		default:

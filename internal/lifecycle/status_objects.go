@@ -6,11 +6,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/rollout"
 )
 
 // objectProblems are the problems that the objects themselves show.
-func objectProblems(found cluster.Inventory, verdict cluster.Verdict) []Problem {
+func objectProblems(found installation, rolloutStatus rollout.Status) []Problem {
 	var problems []Problem
 	missing := func(kind string) {
 		problems = append(problems, Problem{
@@ -18,43 +18,43 @@ func objectProblems(found cluster.Inventory, verdict cluster.Verdict) []Problem 
 			Message: "The " + kind + " does not exist.", Hint: "`dindctl install` makes it again.",
 		})
 	}
-	if found.Deployment == nil {
+	if found.deployment() == nil {
 		missing("Deployment")
 	}
-	if found.ConfigMap == nil {
+	if found.configMap() == nil {
 		missing("ConfigMap")
 	}
-	if found.Service == nil {
+	if found.service() == nil {
 		missing("Service")
 	}
-	if found.Claim == nil {
+	if found.claim() == nil {
 		missing("PersistentVolumeClaim")
 	}
-	if found.Deployment == nil || verdict.Ready {
+	if found.deployment() == nil || rolloutStatus.Ready {
 		return problems
 	}
 	problem := Problem{
-		Object: "deployment/" + found.Deployment.Name, Reason: "NotReady", Severity: SeverityError,
-		Message: "The pod is not ready: " + verdict.Now + ".",
+		Object: "deployment/" + found.deployment().Name, Reason: "NotReady", Severity: SeverityError,
+		Message: "The pod is not ready: " + rolloutStatus.Now + ".",
 		Hint:    "It may just be starting: `dindctl status --watch` follows it.",
 	}
-	if replicas := found.Deployment.Spec.Replicas; replicas != nil && *replicas == 0 {
+	if replicas := found.deployment().Spec.Replicas; replicas != nil && *replicas == 0 {
 		problem.Reason, problem.Message = "ScaledToZero", "The Deployment is scaled to zero: no daemon runs."
 		problem.Hint = "`dindctl install` scales it back to one."
 	}
-	if cause := verdict.Cause; cause != nil {
+	if cause := rolloutStatus.Cause; cause != nil {
 		problem.Object, problem.Reason, problem.Message, problem.Hint = cause.Object.String(), cause.Reason, cause.Message, cause.Hint
 	}
 	return append(problems, problem)
 }
 
 // objectStates are the objects in the order they are shown in.
-func objectStates(found cluster.Inventory, verdict cluster.Verdict) []ObjectState {
+func objectStates(found installation, rolloutStatus rollout.Status) []ObjectState {
 	var states []ObjectState
 	add := func(kind, name, state string, ready bool, detail ...string) {
 		states = append(states, ObjectState{kind, name, state, ready, strings.Join(detail, ", ")})
 	}
-	if c := found.Claim; c != nil {
+	if c := found.claim(); c != nil {
 		size := c.Status.Capacity[corev1.ResourceStorage]
 		detail := []string{className(c)}
 		if !size.IsZero() {
@@ -62,35 +62,35 @@ func objectStates(found cluster.Inventory, verdict cluster.Verdict) []ObjectStat
 		}
 		add("PersistentVolumeClaim", c.Name, string(c.Status.Phase), c.Status.Phase == corev1.ClaimBound, detail...)
 	}
-	if v := found.PersistentVolume; v != nil {
+	if v := found.persistentVolume(); v != nil {
 		add("PersistentVolume", v.Name, string(v.Status.Phase), v.Status.Phase == corev1.VolumeBound, localPath(v))
 	}
-	if d := found.Deployment; d != nil {
-		state, detail := "NotReady", verdict.Now
-		if verdict.Ready {
+	if d := found.deployment(); d != nil {
+		state, detail := "NotReady", rolloutStatus.Now
+		if rolloutStatus.Ready {
 			state = "Ready"
-			detail = fmt.Sprintf("pod %s on node %s", verdict.Pod.Name, verdict.Pod.Spec.NodeName)
+			detail = fmt.Sprintf("pod %s on node %s", rolloutStatus.Pod.Name, rolloutStatus.Pod.Spec.NodeName)
 		}
-		add("Deployment", d.Name, state, verdict.Ready, detail)
+		add("Deployment", d.Name, state, rolloutStatus.Ready, detail)
 	}
-	if s := found.Service; s != nil {
+	if s := found.service(); s != nil {
 		var ports []string
 		for _, port := range s.Spec.Ports {
 			ports = append(ports, fmt.Sprintf("%d/%s", port.Port, port.Protocol))
 		}
 		add("Service", s.Name, string(s.Spec.Type), true, strings.Join(ports, " "))
 	}
-	if c := found.ConfigMap; c != nil {
+	if c := found.configMap(); c != nil {
 		add("ConfigMap", c.Name, "Present", true)
 	}
-	if c := found.CronJob; c != nil {
+	if c := found.cronJob(); c != nil {
 		state := "Scheduled"
 		if c.Spec.Suspend != nil && *c.Spec.Suspend {
 			state = "Suspended"
 		}
 		add("CronJob", c.Name, state, state == "Scheduled", c.Spec.Schedule)
 	}
-	if n := found.NetworkPolicy; n != nil {
+	if n := found.networkPolicy(); n != nil {
 		// Nothing in the API tells whether a network plugin enforces policies.
 		add("NetworkPolicy", n.Name, "Created", true, "enforcement depends on the network plugin")
 	}

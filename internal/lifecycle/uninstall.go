@@ -3,9 +3,8 @@ package lifecycle
 import (
 	"context"
 	"fmt"
-	"sync"
 
-	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
@@ -49,7 +48,7 @@ func storageOrder(kind string) int {
 // Outcome is what the removal would come to.
 func (r Removal) Outcome() Uninstallation {
 	outcome := Uninstallation{Name: r.name, Namespace: r.namespace, Removed: []RemovedObject{}, Kept: []KeptObject{}}
-	for _, items := range [][]cluster.Item{r.copies, r.secrets, r.workload, r.storage} {
+	for _, items := range [][]kube.Item{r.copies, r.secrets, r.workload, r.storage} {
 		for _, item := range items {
 			outcome.removed(item.Ref)
 		}
@@ -59,7 +58,7 @@ func (r Removal) Outcome() Uninstallation {
 }
 
 // removed notes an object that is gone.
-func (u *Uninstallation) removed(ref cluster.Ref) {
+func (u *Uninstallation) removed(ref kube.Ref) {
 	object := RemovedObject{Kind: ref.Kind, Name: ref.Name}
 	if ref.Kind == "Secret" && ref.Namespace != u.Namespace {
 		object.Namespace = ref.Namespace
@@ -72,7 +71,7 @@ func (r Removal) DeletesData() bool { return len(r.storage) > 0 }
 
 // Remove removes what was planned and returns when it is gone. What was removed
 // is in the Uninstallation even when an error is returned, which joins a
-// *cluster.DeleteError for each object that remains; running again continues.
+// *kube.DeleteError for each object that remains; running again continues.
 func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error) {
 	outcome := r.Outcome()
 	outcome.Removed = []RemovedObject{}
@@ -93,7 +92,7 @@ func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error)
 	// A claim that a pod still mounts would only be marked: storage goes after
 	// the pods, and each kind after what refers to it.
 	for order := 1; order <= 3; order++ {
-		var items []cluster.Item
+		var items []kube.Item
 		for _, item := range r.storage {
 			if storageOrder(item.Ref.Kind) == order {
 				items = append(items, item)
@@ -107,8 +106,8 @@ func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error)
 }
 
 // leftoverJobs are clean-up Jobs that no CronJob took with it.
-func (i Instance) leftoverJobs(ctx context.Context) []cluster.Item {
-	items, err := i.Cluster.Jobs(ctx, i.owned())
+func (i Instance) leftoverJobs(ctx context.Context) []kube.Item {
+	items, err := i.Cluster.Jobs(ctx, i.labels())
 	if err != nil {
 		progress.Warn(i.Observer, "jobs of the clean-up may remain: "+err.Error())
 		return nil
@@ -116,26 +115,7 @@ func (i Instance) leftoverJobs(ctx context.Context) []cluster.Item {
 	return items
 }
 
-// deleteAll deletes the objects and gives those that are gone, in the order of
-// the items, whatever became of the others.
-func (i Instance) deleteAll(ctx context.Context, items []cluster.Item) ([]cluster.Ref, error) {
-	var mu sync.Mutex
-	gone := map[cluster.Ref]bool{}
-	err := i.Cluster.Delete(ctx, items, func(ref cluster.Ref) {
-		mu.Lock()
-		defer mu.Unlock()
-		gone[ref] = true
-	})
-	var refs []cluster.Ref
-	for _, item := range items {
-		if gone[item.Ref] {
-			refs = append(refs, item.Ref)
-		}
-	}
-	return refs, err
-}
-
-func (i Instance) remove(ctx context.Context, step string, items []cluster.Item, outcome *Uninstallation) error {
+func (i Instance) remove(ctx context.Context, step string, items []kube.Item, outcome *Uninstallation) error {
 	if len(items) == 0 {
 		return nil
 	}

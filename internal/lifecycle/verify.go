@@ -7,14 +7,14 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
+	"github.com/dindctl/dindctl/internal/rollout"
 )
 
 // removalTime is for how long the removal of a Job is waited for, after an
@@ -47,7 +47,7 @@ type Verification struct {
 // installation's own namespace. Nothing is left behind.
 //
 // nil means that all is as expected. The error is a *NotInstalledError,
-// *cluster.NotReadyError (of the daemon or of the Job's pod), *NotProvedError,
+// *rollout.NotReadyError (of the daemon or of the Job's pod), *NotProvedError,
 // or what the connection gives. The Job's log goes to log, if that is not nil.
 func (i Instance) Verify(ctx context.Context, from string, log func(string)) (Verification, error) {
 	began := i.Now()
@@ -57,11 +57,11 @@ func (i Instance) Verify(ctx context.Context, from string, log func(string)) (Ve
 	outcome := Verification{
 		Namespace: i.Cluster.Namespace, From: from,
 	}
-	var found cluster.Inventory
+	var found installation
 	err := progress.Step(i.Observer, "Daemon", func(update func(string)) (err error) {
 		update("looking for it")
 		var pod *corev1.Pod
-		if found, pod, err = i.ready(ctx); err == nil {
+		if found, pod, err = i.findReady(ctx); err == nil {
 			update("pod " + pod.Name + " is ready")
 		}
 		return err
@@ -76,7 +76,7 @@ func (i Instance) Verify(ctx context.Context, from string, log func(string)) (Ve
 // verifyInstalled is Verify for a daemon that was just seen to answer.
 func (i Instance) verifyInstalled(ctx context.Context, outcome *Installation) error {
 	began := i.Now()
-	found, err := i.Cluster.Read(ctx, i.names())
+	found, err := i.read(ctx, i.refs()...)
 	if err != nil {
 		return err
 	}
@@ -88,11 +88,11 @@ func (i Instance) verifyInstalled(ctx context.Context, outcome *Installation) er
 }
 
 // verify fills in the outcome.
-func (i Instance) verify(ctx context.Context, found cluster.Inventory, outcome *Verification, log func(string)) error {
+func (i Instance) verify(ctx context.Context, found installation, outcome *Verification, log func(string)) error {
 	own := outcome.From == i.Cluster.Namespace
-	tls := dind.ServesTLS(found.Deployment, found.Service)
+	tls := found.servesTLS()
 	outcome.DockerHost = dind.Endpoint(i.Cluster.Namespace, i.Name, tls)
-	outcome.Expected = own || dind.Admits(found.NetworkPolicy, outcome.From, nil)
+	outcome.Expected = own || dind.Admits(found.networkPolicy(), outcome.From, nil)
 	name := "Job"
 	if !own {
 		name = "Job in namespace " + outcome.From
@@ -100,9 +100,9 @@ func (i Instance) verify(ctx context.Context, found cluster.Inventory, outcome *
 	err := progress.Step(i.Observer, name, func(update func(string)) error {
 		notProved := &NotProvedError{
 			Namespace: i.Cluster.Namespace, Name: i.Name, From: outcome.From, DockerHost: outcome.DockerHost,
-			Expected: outcome.Expected, ServiceMissing: found.Service == nil, TLS: tls,
+			Expected: outcome.Expected, ServiceMissing: found.service() == nil, TLS: tls,
 		}
-		result, err := i.runVerification(ctx, found.Deployment, outcome, update, log)
+		result, err := i.runVerification(ctx, found.deployment(), outcome, update, log)
 		if foundOutNothing(err) {
 			notProved.Err = err
 			return notProved
@@ -137,35 +137,6 @@ func asExpected(outcome dind.VerifyOutcome, expected bool) bool {
 	return outcome == dind.VerifyRefused || outcome == dind.VerifySilent
 }
 
-// ready finds the installation, and its pod, which must be ready.
-func (i Instance) ready(ctx context.Context) (cluster.Inventory, *corev1.Pod, error) {
-	var found cluster.Inventory
-	var pods []corev1.Pod
-	group, reading := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		found, err = i.Cluster.Read(reading, i.names())
-		return err
-	})
-	group.Go(func() (err error) {
-		pods, err = i.Cluster.Pods(reading, i.owned())
-		return err
-	})
-	if err := group.Wait(); err != nil {
-		return found, nil, err
-	}
-	if !installed(found) {
-		return found, nil, i.notInstalled(found)
-	}
-	verdict := cluster.Judge(cluster.View{Claim: found.Claim, Deployment: found.Deployment, Pods: pointers(pods)})
-	if !verdict.Ready {
-		return found, nil, &cluster.NotReadyError{
-			Ref:   cluster.Ref{Kind: "Deployment", Namespace: i.Cluster.Namespace, Name: i.Name},
-			Cause: verdict.Cause, Now: verdict.Now,
-		}
-	}
-	return found, verdict.Pod, nil
-}
-
 // runVerification makes the Job, waits for what it finds, and removes it.
 func (i Instance) runVerification(ctx context.Context, daemon *appsv1.Deployment, outcome *Verification, update func(string), log func(string)) (result dind.VerifyResult, err error) {
 	there := i
@@ -197,7 +168,7 @@ func (i Instance) runVerification(ctx context.Context, daemon *appsv1.Deployment
 	case done == nil:
 		return result, fmt.Errorf("%w: its pod is gone", errNotSaid)
 	}
-	result, err = dind.ParseVerifyResult(cluster.TerminationMessage(done))
+	result, err = dind.ParseVerifyResult(kube.TerminationMessage(done))
 	if err != nil {
 		return result, fmt.Errorf("%w: %w", errNotSaid, err)
 	}
@@ -209,8 +180,8 @@ var errNotSaid = errors.New("it did not say what it found")
 
 // foundOutNothing tells whether the Job ran, or could not, without finding out.
 func foundOutNothing(err error) bool {
-	var failed *cluster.JobFailedError
-	return errors.Is(err, errNotSaid) || errors.As(err, &failed) || cluster.NamespaceMissing(err)
+	var failed *rollout.JobFailedError
+	return errors.Is(err, errNotSaid) || errors.As(err, &failed) || kube.NamespaceMissing(err)
 }
 
 // removeJob removes the Job and its pod, if it was made.
@@ -223,7 +194,7 @@ func (i Instance) removeJob(ctx context.Context, job *batchv1.Job) error {
 	}
 	for _, item := range jobs {
 		if item.Ref.Name == job.Name {
-			return i.Cluster.Delete(ctx, []cluster.Item{item}, func(cluster.Ref) {})
+			return i.Cluster.Delete(ctx, []kube.Item{item}, func(int) {})
 		}
 	}
 	return nil

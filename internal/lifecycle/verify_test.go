@@ -17,8 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/rollout"
 )
 
 const proved = "outcome=cached\nengine=29.7.2\nsteps=2\ncold=245\ncold-cached=0\nwarm=70\nwarm-cached=2\n\n"
@@ -134,7 +134,7 @@ func finds(w *world, messages map[string]string) {
 func TestVerifyFails(t *testing.T) {
 	var (
 		missing   *NotInstalledError
-		notReady  *cluster.NotReadyError
+		notReady  *rollout.NotReadyError
 		notProved *NotProvedError
 	)
 	finding := func(message string) func(*testing.T, *world) {

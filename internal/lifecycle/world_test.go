@@ -33,9 +33,9 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	ktesting "k8s.io/client-go/testing"
 
-	"github.com/dindctl/dindctl/internal/cluster"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
@@ -72,13 +72,13 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 	}, Provisioner: "example.com/disk"}
 	w := &world{Clientset: fake.NewClientset(append(objects, class)...), engine: &engine{}}
 	w.Instance = Instance{
-		Cluster: &cluster.Cluster{Client: w.Clientset, Namespace: "ci", Context: "test"}, Name: "d",
+		Cluster: &kube.Cluster{Client: w.Clientset, Namespace: "ci", Context: "test"}, Name: "d",
 		Observer: progress.Func(func(e progress.Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
 		}),
-		Engine: func(ctx context.Context, _ *cluster.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
+		Engine: func(ctx context.Context, _ *kube.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
 			if ready != nil {
 				select {
 				case <-ready:

@@ -1,0 +1,40 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// claimUIDPath is the field that ties a volume to one claim for good.
+const claimUIDPath = "spec.claimRef.uid"
+
+// claimUID returns the UID of the claim that a released volume was bound to, ""
+// for every other object. While it is set, not even a claim of the same name can
+// bind the volume; an administrator, or dindctl for its own volumes, clears it. See
+// https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain
+func claimUID(live metav1.Object) string {
+	volume, is := live.(*corev1.PersistentVolume)
+	if !is || volume == nil || volume.Status.Phase != corev1.VolumeReleased || volume.Spec.ClaimRef == nil {
+		return ""
+	}
+	return string(volume.Spec.ClaimRef.UID)
+}
+
+// clearClaimUID makes a released volume available again for a claim of the name
+// that it is reserved for. The data stay.
+func (s step) clearClaimUID(ctx context.Context) error {
+	patch, err := json.Marshal([]map[string]any{
+		// Only if it is still that claim's.
+		{"op": "test", "path": "/spec/claimRef/uid", "value": claimUID(s.live)},
+		{"op": "remove", "path": "/spec/claimRef/uid"},
+	})
+	if err != nil {
+		return fmt.Errorf("encoding a patch: %w", err)
+	}
+	_, err = s.client.Patch(ctx, s.ref.Name, patch, false)
+	return err
+}

@@ -1,0 +1,180 @@
+package apply
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
+)
+
+// changedBetween lists in which fields two states of an object differ, as far
+// as somebody asked for them: what the server and the controllers note down
+// (status, versions, ownership) is left out.
+func changedBetween(before, after metav1.Object) ([]FieldChange, error) {
+	old, err := kube.Fields(before)
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := kube.Fields(after)
+	if err != nil {
+		return nil, err
+	}
+	return differences(old, fresh), nil
+}
+
+func differences(before, after map[string]any) []FieldChange {
+	var changes []FieldChange
+	for _, part := range sortedKeys(merged(before, after)) {
+		switch part {
+		case "apiVersion", "kind", "status":
+		case "metadata":
+			for _, key := range []string{"annotations", "labels"} {
+				differ(&changes, "metadata."+key, child(before[part], key), child(after[part], key))
+			}
+		default:
+			differ(&changes, part, before[part], after[part])
+		}
+	}
+	return withoutSecrets(changes)
+}
+
+func differ(changes *[]FieldChange, path string, before, after any) {
+	if same(before, after) {
+		return
+	}
+	oldMap, isMap := before.(map[string]any)
+	newMap, areMaps := after.(map[string]any)
+	// Labels and the like are worth a line each, even where all of them are new.
+	if isMap && areMaps || strings.HasPrefix(path, "metadata.") && (isMap || areMaps) {
+		for _, key := range sortedKeys(merged(oldMap, newMap)) {
+			if bookkeeping(path, key) {
+				continue
+			}
+			differ(changes, path+"."+key, oldMap[key], newMap[key])
+		}
+		return
+	}
+	oldList, isList := before.([]any)
+	newList, areLists := after.([]any)
+	if keys := mergeKeys(path, oldList, newList); keys != nil && (isList || areLists) {
+		for _, item := range oldList {
+			label := itemPath(path, item, keys)
+			differ(changes, label, item, find(newList, sameItem(item, keys)))
+		}
+		for _, item := range newList {
+			if find(oldList, sameItem(item, keys)) == nil {
+				differ(changes, itemPath(path, item, keys), nil, item)
+			}
+		}
+		return
+	}
+	*changes = append(*changes, FieldChange{Path: path, From: before, To: after})
+}
+
+// bookkeeping tells annotations that nobody asked for: one repeats the whole
+// object, the other counts its changes.
+func bookkeeping(path, key string) bool {
+	return path == "metadata.annotations" && (key == lastApplied || key == "deployment.kubernetes.io/revision")
+}
+
+// mergeKeys are the keys by which the items of a list are told apart; nil for
+// lists that are one value. They are those of the API's own types, see the
+// listMapKey markers in https://github.com/kubernetes/api/blob/master/core/v1/types.go
+func mergeKeys(path string, lists ...[]any) []string {
+	switch path[strings.LastIndex(path, ".")+1:] {
+	case "containers", "initContainers", "volumes", "env", "imagePullSecrets":
+		return []string{"name"}
+	case "volumeMounts":
+		return []string{"mountPath"}
+	case "volumeDevices":
+		return []string{"devicePath"}
+	case "ports":
+		for _, list := range lists {
+			for _, item := range list {
+				port, _ := item.(map[string]any)
+				switch {
+				case port["containerPort"] != nil:
+					return []string{"containerPort", "protocol"}
+				case strings.HasPrefix(path, "spec.ports"): // a Service's
+					return []string{"port", "protocol"}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// keyOf is the value of an item's key; the API's default where it has none.
+func keyOf(item any, key string) any {
+	fields, _ := item.(map[string]any)
+	if key == "protocol" && empty(fields[key]) {
+		return "TCP"
+	}
+	return fields[key]
+}
+
+func sameItem(item any, keys []string) func(any) bool {
+	return func(other any) bool {
+		for _, key := range keys {
+			if !same(keyOf(item, key), keyOf(other, key)) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+func itemPath(path string, item any, keys []string) string {
+	parts := make([]string, len(keys))
+	for i, key := range keys {
+		parts[i] = fmt.Sprintf("%s=%v", key, keyOf(item, key))
+	}
+	return path + "[" + strings.Join(parts, ",") + "]"
+}
+
+func merged(a, b map[string]any) map[string]any {
+	all := make(map[string]any, len(a)+len(b))
+	for _, m := range []map[string]any{a, b} {
+		for key, value := range m {
+			all[key] = value
+		}
+	}
+	return all
+}
+
+// unmanaged lists what stands beside what is wanted in an object's lists of
+// containers, volumes, variables, ports and mounts: somebody else put it there,
+// and applying leaves it alone.
+func unmanaged(live, want map[string]any) []string {
+	var found []string
+	collect(&found, "spec", live["spec"], want["spec"])
+	return found
+}
+
+func collect(found *[]string, path string, live, want any) {
+	liveMap, _ := live.(map[string]any)
+	wantMap, wanted := want.(map[string]any)
+	if !wanted {
+		return
+	}
+	for _, key := range sortedKeys(liveMap) {
+		here := path + "." + key
+		liveList, isList := liveMap[key].([]any)
+		wantList, _ := wantMap[key].([]any)
+		keys := mergeKeys(here, liveList, wantList)
+		if !isList || keys == nil {
+			collect(found, here, liveMap[key], wantMap[key])
+			continue
+		}
+		for _, item := range liveList {
+			label := itemPath(here, item, keys)
+			if ours := find(wantList, sameItem(item, keys)); ours != nil {
+				collect(found, label, item, ours)
+			} else {
+				*found = append(*found, label)
+			}
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package apply
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const podBefore = `{
+  "apiVersion": "apps/v1", "kind": "Deployment", "status": {"replicas": 3},
+  "metadata": {"name": "x", "resourceVersion": "1", "labels": {"app": "x", "team": "ci"},
+    "annotations": {"deployment.kubernetes.io/revision": "1", "kubectl.kubernetes.io/last-applied-configuration": "{}"}},
+  "spec": {"replicas": 3, "paused": false, "template": {"spec": {
+    "containers": [
+      {"name": "d", "image": "docker:26", "args": ["--a"], "env": [{"name": "A", "value": "old secret"}, {"name": "B", "value": "gone"}],
+       "ports": [{"containerPort": 2375}, {"containerPort": 9323, "protocol": "TCP"}],
+       "volumeMounts": [{"mountPath": "/data", "name": "v"}]},
+      {"name": "old", "image": "o", "env": [{"name": "C", "value": "secret"}]}
+    ],
+    "volumes": [{"name": "v", "emptyDir": {}}]}}}
+}`
+
+const podAfter = `{
+  "metadata": {"name": "x", "resourceVersion": "2", "labels": {"app": "x", "managed": "us"}},
+  "spec": {"replicas": 1, "template": {"spec": {
+    "containers": [
+      {"name": "d", "image": "docker:29", "args": ["--b"], "env": [{"name": "A", "value": "new secret"}],
+       "ports": [{"containerPort": 2375, "protocol": "TCP", "name": "p"}],
+       "volumeMounts": [{"mountPath": "/data", "name": "v", "readOnly": true}, {"mountPath": "/etc", "name": "c"}]}
+    ],
+    "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "x"}}]}}}
+}`
+
+// Every field by its name, whatever the order of the lists; nothing that
+// nobody asked for; and no value of a variable.
+func TestDifferences(t *testing.T) {
+	const d = "spec.template.spec.containers[name=d]"
+	want := []FieldChange{
+		{"metadata.labels.managed", nil, "us"},
+		{"metadata.labels.team", "ci", nil},
+		{"spec.replicas", float64(3), float64(1)},
+		{d + ".args", []any{"--a"}, []any{"--b"}},
+		{d + ".env[name=A].value", hidden, hidden},
+		{d + ".env[name=B]", map[string]any{"name": "B", "value": hidden}, nil},
+		{d + ".image", "docker:26", "docker:29"},
+		{d + ".ports[containerPort=2375,protocol=TCP].name", nil, "p"},
+		{d + ".ports[containerPort=2375,protocol=TCP].protocol", nil, "TCP"},
+		{d + ".ports[containerPort=9323,protocol=TCP]", map[string]any{"containerPort": float64(9323), "protocol": "TCP"}, nil},
+		{d + ".volumeMounts[mountPath=/data].readOnly", nil, true},
+		{d + ".volumeMounts[mountPath=/etc]", nil, map[string]any{"mountPath": "/etc", "name": "c"}},
+		{"spec.template.spec.containers[name=old]", map[string]any{"name": "old", "image": "o",
+			"env": []any{map[string]any{"name": "C", "value": hidden}}}, nil},
+		{"spec.template.spec.volumes[name=c]", nil, map[string]any{"name": "c", "configMap": map[string]any{"name": "x"}}},
+	}
+	if diff := cmp.Diff(want, differences(decode(t, podBefore), decode(t, podAfter))); diff != "" {
+		t.Error(diff)
+	}
+	if changes := differences(decode(t, podBefore), decode(t, podBefore)); len(changes) > 0 {
+		t.Errorf("of itself it differs in %v", changes)
+	}
+}
+
+func TestStrays(t *testing.T) {
+	const d = "spec.template.spec.containers[name=d]"
+	want := []string{
+		d + ".env[name=B]", d + ".ports[containerPort=9323,protocol=TCP]", "spec.template.spec.containers[name=old]",
+	}
+	if diff := cmp.Diff(want, strays(decode(t, podBefore), decode(t, podAfter))); diff != "" {
+		t.Error(diff)
+	}
+	if found := strays(decode(t, podAfter), decode(t, podAfter)); found != nil {
+		t.Errorf("in itself there is %q", found)
+	}
+}
+
+// What is wanted and not there, and nothing of what is there and not wanted.
+func TestLacking(t *testing.T) {
+	var paths []string
+	for _, change := range lacking(decode(t, podBefore), decode(t, podAfter)) {
+		paths = append(paths, change.Path)
+	}
+	const d = "spec.template.spec.containers[name=d]"
+	want := []string{
+		"metadata.labels.managed", "metadata.resourceVersion", "spec.replicas", d + ".args", d + ".env[name=A].value", d + ".image",
+		d + ".ports[containerPort=2375,protocol=TCP].name", d + ".ports[containerPort=2375,protocol=TCP].protocol",
+		d + ".volumeMounts[mountPath=/data].readOnly", d + ".volumeMounts[mountPath=/etc]", "spec.template.spec.volumes[name=c]",
+	}
+	if diff := cmp.Diff(want, paths); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,152 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
+)
+
+// Preview returns what Apply would do, by the API server's answers to dry runs:
+// defaults, validation and admission included. It sends nothing for objects that
+// are up to date. The error joins a *kube.ApplyError for each object that the
+// server would refuse; the outcomes of the others are returned.
+func (p *Plan) Preview(ctx context.Context) ([]Applied, error) {
+	outcomes := make([]Applied, len(p.steps))
+	failures := make([]error, len(p.steps))
+	var asking sync.WaitGroup
+	for i, s := range p.steps {
+		asking.Go(func() { outcomes[i], failures[i] = s.preview(ctx) })
+	}
+	asking.Wait()
+	return outcomes, errors.Join(failures...)
+}
+
+func (s step) preview(ctx context.Context) (Applied, error) {
+	if s.upToDate() {
+		return s.outcome(s.live, false)
+	}
+	object, err := s.dryRun(ctx)
+	if err != nil {
+		return Applied{Ref: s.ref}, &kube.ApplyError{Ref: s.ref, Err: err}
+	}
+	outcome, err := s.outcome(object, true)
+	if uid := claimUID(s.live); uid != "" { // a request by itself, not part of the dry run
+		outcome.Change = Configured
+		outcome.Fields = append(outcome.Fields, FieldChange{Path: claimUIDPath, From: uid})
+	}
+	if s.adopt && !s.replaceable {
+		outcome.Fields = append(outcome.Fields, removedMarks(s.live)...)
+	}
+	return outcome, err
+}
+
+func (s step) dryRun(ctx context.Context) (metav1.Object, error) {
+	if !s.adopt || !s.replaceable {
+		return s.client.Apply(ctx, s.want, "", true)
+	}
+	// Adopting takes two requests, and a dry run of the second would not see the
+	// first. One patch gives the same result.
+	patch, err := s.replacement()
+	if err != nil {
+		return nil, err
+	}
+	return s.client.Patch(ctx, s.ref.Name, patch, true)
+}
+
+// Creations returns the outcomes for the objects that do not exist, for a
+// namespace that does not exist either and so allows no dry run.
+func (p *Plan) Creations() []Applied {
+	var outcomes []Applied
+	for _, s := range p.steps {
+		if s.live == nil {
+			outcomes = append(outcomes, Applied{Ref: s.ref, Change: Created})
+		}
+	}
+	return outcomes
+}
+
+// PreviewAdoption returns what adopting would do to the objects that dindctl
+// does not manage. Objects that the API server refuses to preview have no fields.
+func PreviewAdoption(ctx context.Context, c *kube.Cluster, wanted []Config, live kube.Inventory) []Applied {
+	adoption := &Plan{}
+	for _, want := range wanted {
+		if object := live.Find(RefOf(want)); object == nil || kube.IsManaged(object) {
+			continue
+		}
+		plan, err := NewPlan(c, []Config{want}, live, true)
+		if err != nil {
+			continue // it is being deleted
+		}
+		adoption.steps = append(adoption.steps, plan.steps...)
+	}
+	outcomes, _ := adoption.Preview(ctx)
+	for i := range outcomes {
+		outcomes[i].Change = Adopted
+	}
+	return outcomes
+}
+
+// removedMarks are the marks of other tools that adopting the object removes.
+func removedMarks(live metav1.Object) []FieldChange {
+	var changes []FieldChange
+	for _, part := range []string{"labels", "annotations"} {
+		there := live.GetLabels()
+		if part == "annotations" {
+			there = live.GetAnnotations()
+		}
+		for _, mark := range toolMarks(part) {
+			if value, has := there[mark]; has && mark != lastApplied {
+				changes = append(changes, FieldChange{Path: "metadata." + part + "." + mark, From: value})
+			}
+		}
+	}
+	return withoutSecrets(changes)
+}
+
+// replacement is a JSON Patch that makes the live object what adopting it would
+// make of it.
+func (s step) replacement() ([]byte, error) {
+	live, err := kube.Fields(s.live)
+	if err != nil {
+		return nil, err
+	}
+	want, err := kube.Fields(s.want)
+	if err != nil {
+		return nil, err
+	}
+	var operations []map[string]any
+	set := func(path string, value any) {
+		operations = append(operations, map[string]any{"op": "add", "path": path, "value": value})
+	}
+	for _, part := range []string{"labels", "annotations"} {
+		values := merged(mapOf(child(live["metadata"], part)), mapOf(child(want["metadata"], part)))
+		for _, mark := range toolMarks(part) {
+			delete(values, mark)
+		}
+		set("/metadata/"+part, values)
+	}
+	for _, part := range contents() {
+		switch {
+		case want[part] != nil:
+			set("/"+part, want[part])
+		case live[part] != nil:
+			operations = append(operations, map[string]any{"op": "remove", "path": "/" + part})
+		}
+	}
+	patch, err := json.Marshal(operations)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a patch: %w", err)
+	}
+	return patch, nil
+}
+
+func mapOf(v any) map[string]any {
+	fields, _ := v.(map[string]any)
+	return fields
+}

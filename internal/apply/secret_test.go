@@ -1,0 +1,129 @@
+package apply
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	applycore "k8s.io/client-go/applyconfigurations/core/v1"
+	ktesting "k8s.io/client-go/testing"
+)
+
+func secretIn(namespace, content string) *applycore.SecretApplyConfiguration {
+	return applycore.Secret("keys", namespace).WithLabels(ours).WithData(map[string][]byte{"key.pem": []byte(content)})
+}
+
+// applyOne plans and applies one object.
+func applyOne(t *testing.T, c *Cluster, want Desired, live metav1.Object) ([]Applied, error) {
+	t.Helper()
+	plan, err := NewPlan([]Desired{want}, func(Ref) metav1.Object { return live }, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.Apply(t.Context(), func(Applied) {})
+}
+
+func TestASecretHasOneAuthor(t *testing.T) {
+	t.Run("there is none", func(t *testing.T) {
+		c := newServer()
+		applied, err := applyOne(t, c, c.Secret(secretIn("ci", "a")), nil)
+		if err != nil || applied[0].Change != Created {
+			t.Errorf("got %+v, %v", applied, err)
+		}
+		if diff := cmp.Diff([]string{"create secrets", "patch secrets"}, c.sent()); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("somebody else was quicker", func(t *testing.T) {
+		c := newServer(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "keys", Namespace: "ci"}})
+		_, err := applyOne(t, c, c.Secret(secretIn("ci", "a")), nil)
+		if !Raced(err) || slices.Contains(c.sent(), "patch secrets") {
+			t.Errorf("got %v, sent %q", err, c.sent())
+		}
+	})
+	t.Run("there is one", func(t *testing.T) {
+		live := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "keys", Namespace: "ci", Labels: ours, ResourceVersion: "7"}}
+		c := newServer(live)
+		var patch []byte
+		c.fake().PrependReactor("patch", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
+			patch = action.(ktesting.PatchActionImpl).GetPatch()
+			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "secrets"}, "keys", errors.New("modified"))
+		})
+		_, err := applyOne(t, c, c.Secret(secretIn("ci", "a")), live)
+		if !Raced(err) {
+			t.Errorf("got %v", err)
+		}
+		var sent applycore.SecretApplyConfiguration
+		if err := json.Unmarshal(patch, &sent); err != nil || sent.ResourceVersion == nil || *sent.ResourceVersion != "7" {
+			t.Errorf("the version that was read is not in what was sent: %v", err)
+		}
+	})
+	t.Run("a copy elsewhere is just applied", func(t *testing.T) {
+		c := newServer()
+		if _, err := applyOne(t, c, c.Secret(secretIn("jobs", "a")), nil); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]string{"patch secrets"}, c.sent()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestRacedIsAboutSecrets(t *testing.T) {
+	conflict := apierrors.NewConflict(schema.GroupResource{Resource: "x"}, "x", errors.New("modified"))
+	for _, test := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{conflict, false},
+		{&ApplyError{Ref{"Deployment", "ci", "d"}, conflict}, false},
+		{&ApplyError{Ref{"Secret", "ci", "d"}, errForbidden}, false},
+		{&ApplyError{Ref{"Secret", "ci", "d"}, conflict}, true},
+	} {
+		if got := Raced(test.err); got != test.want {
+			t.Errorf("Raced(%v) = %v", test.err, got)
+		}
+	}
+}
+
+// A copy is made from the original, which says where the copies are: it comes
+// first.
+func TestCopiesComeAfterTheOriginal(t *testing.T) {
+	c := newServer()
+	plan, err := NewPlan([]Desired{c.Secret(secretIn("jobs", "a")), c.Secret(secretIn("ci", "a"))}, func(Ref) metav1.Object { return nil }, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.fake().PrependReactor("create", "secrets", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, errForbidden })
+	if _, err := plan.Apply(t.Context(), func(Applied) {}); err == nil {
+		t.Fatal("no error")
+	}
+	if sent := c.sent(); slices.Contains(sent, "patch secrets") {
+		t.Errorf("the copy was made without the original: %q", sent)
+	}
+}
+
+func TestSecretsOfSeveralNamespaces(t *testing.T) {
+	in := func(namespace string) *corev1.Secret {
+		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "keys", Namespace: namespace}}
+	}
+	c := newServer(in("a"), in("c"))
+	c.fake().PrependReactor("get", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
+		return action.GetNamespace() == "c", nil, errForbidden
+	})
+	found, unread := c.Secrets(t.Context(), "keys", []string{"a", "b", "c"})
+	if len(found) != 1 || found[0].Namespace != "a" {
+		t.Errorf("found %v", found)
+	}
+	if len(unread) != 1 || unread[0].Ref != (Ref{"Secret", "c", "keys"}) {
+		t.Errorf("unread %v", unread)
+	}
+}

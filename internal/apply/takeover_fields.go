@@ -1,0 +1,191 @@
+package apply
+
+import (
+	"encoding/json"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/applyconfigurations"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/dindctl/dindctl/internal/kube"
+)
+
+// adoptedFields is an object's managedFields for the moment before dindctl
+// applies it for the first time.
+//
+// client-go's csaupgrade turns one manager's entry into another's. That is not
+// enough here: what `kubectl create`, Helm, Terraform and `kubectl edit` set is
+// spread over entries of many names, of API versions that are no longer served,
+// and of no one at all (the API server's defaults, such as the rollingUpdate
+// that a Recreate strategy does not allow beside itself). So dindctl takes the
+// specification whole, as it is there, whoever it belongs to; the fields come
+// from the schema that client-go carries, which knows the keys of every list.
+//
+// Of claims, volumes and classes it takes nothing: their specification cannot be
+// changed, and must not be cut. Labels and annotations stay with whoever set
+// them, the marks of tools excepted; so does what controllers note down in
+// subresources.
+func adoptedFields(live metav1.Object, replaceable bool) ([]metav1.ManagedFieldsEntry, error) {
+	version, taken, err := takenFields(live, replaceable)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(taken)
+	if err != nil {
+		return nil, err
+	}
+	entries := []metav1.ManagedFieldsEntry{{
+		Manager: kube.FieldManager, Operation: metav1.ManagedFieldsOperationApply,
+		APIVersion: version, FieldsType: "FieldsV1", FieldsV1: newFields(raw),
+	}}
+	for _, entry := range live.GetManagedFields() {
+		if entry.FieldsV1 == nil || isOurs(entry) {
+			continue
+		}
+		// An entry of a version that is no longer served is never looked at
+		// again by the API server, and never goes away.
+		if entry.APIVersion != version && entry.Subresource != "scale" {
+			entry.APIVersion = version
+		}
+		if entry.Subresource == "" {
+			left, err := released(entry)
+			if err != nil {
+				return nil, err
+			}
+			if left == nil {
+				continue
+			}
+			entry.FieldsV1 = newFields(left)
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+func isOurs(entry metav1.ManagedFieldsEntry) bool {
+	return entry.Manager == kube.FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == ""
+}
+
+func newFields(raw []byte) *metav1.FieldsV1 {
+	fields := &metav1.FieldsV1{}
+	fields.SetRawBytes(raw)
+	return fields
+}
+
+// takenFields are the fields of the object that become dindctl's, in the form
+// of managedFields, and the API version that this form goes by.
+func takenFields(live metav1.Object, replaceable bool) (version string, taken map[string]any, err error) {
+	object, ok := live.(runtime.Object)
+	if !ok {
+		return "", nil, fmt.Errorf("%T is no API object", live)
+	}
+	object = object.DeepCopyObject()
+	kinds, _, err := scheme.Scheme.ObjectKinds(object)
+	if err != nil {
+		return "", nil, err
+	}
+	object.GetObjectKind().SetGroupVersionKind(kinds[0])
+	version = kinds[0].GroupVersion().String()
+	value, err := applyconfigurations.NewTypeConverter(scheme.Scheme).ObjectToTyped(object)
+	if err != nil {
+		return "", nil, err
+	}
+	set, err := value.ToFieldSet()
+	if err != nil {
+		return "", nil, err
+	}
+	raw, err := set.ToJSON()
+	if err != nil {
+		return "", nil, err
+	}
+	var all map[string]any
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return "", nil, err
+	}
+	taken = map[string]any{}
+	if replaceable {
+		for _, part := range contents() {
+			if fields := child(all, "f:"+part); fields != nil {
+				taken["f:"+part] = withoutAllocated(kinds[0].Kind, fields)
+			}
+		}
+	}
+	if marks := marksOn(live); len(marks) > 0 {
+		taken["f:metadata"] = marks
+	}
+	return version, taken, nil
+}
+
+// withoutAllocated leaves out what the API server allocates for a Service and
+// nobody may take away from it.
+func withoutAllocated(kind string, fields any) any {
+	if kind != "Service" {
+		return fields
+	}
+	return without(fields, "f:clusterIP", "f:clusterIPs", "f:ipFamilies", "f:ipFamilyPolicy", "f:healthCheckNodePort")
+}
+
+// marksOn are the marks of tools that the object bears.
+func marksOn(live metav1.Object) map[string]any {
+	marks := map[string]any{}
+	for part, there := range map[string]map[string]string{"annotations": live.GetAnnotations(), "labels": live.GetLabels()} {
+		found := map[string]any{}
+		for _, key := range toolMarks(part) {
+			if _, has := there[key]; has {
+				found["f:"+key] = map[string]any{}
+			}
+		}
+		if len(found) > 0 {
+			marks["f:"+part] = found
+		}
+	}
+	return marks
+}
+
+// released is what an entry keeps; nil for nothing. kubectl's own is a record
+// of the manifest, which is gone with its annotation.
+func released(entry metav1.ManagedFieldsEntry) ([]byte, error) {
+	if entry.Manager == "kubectl-client-side-apply" {
+		return nil, nil
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
+		return nil, fmt.Errorf("reading which fields %s owns: %w", entry.Manager, err)
+	}
+	if !controller(entry.Manager) {
+		for _, part := range contents() {
+			delete(fields, "f:"+part)
+		}
+	}
+	if metadata, is := fields["f:metadata"].(map[string]any); is {
+		for _, part := range []string{"labels", "annotations"} {
+			if marks, is := metadata["f:"+part].(map[string]any); is {
+				for _, key := range toolMarks(part) {
+					delete(marks, "f:"+key)
+				}
+				if isLeaf(marks) {
+					delete(metadata, "f:"+part)
+				}
+			}
+		}
+		if len(metadata) == 0 {
+			delete(fields, "f:metadata")
+		}
+	}
+	if len(fields) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(fields)
+}
+
+// controller tells Kubernetes' own: what they set (a claim's volume) is not
+// taken from them.
+func controller(manager string) bool {
+	switch manager {
+	case "kube-controller-manager", "kube-scheduler", "kube-apiserver", "kubelet", "cloud-controller-manager":
+		return true
+	}
+	return false
+}

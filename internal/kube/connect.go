@@ -1,0 +1,111 @@
+// Package kube is a client of one Kubernetes cluster: it connects, reads,
+// deletes, runs commands and reads logs in pods, and retries. Its table of kinds
+// says how the objects of each kind are treated.
+package kube
+
+import (
+	"errors"
+	"fmt"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Connection says which cluster to speak to, and as whom. Empty fields take
+// what kubectl would take.
+type Connection struct {
+	Kubeconfig string   // path; "" means $KUBECONFIG, then ~/.kube/config, then the pod's own service account
+	Context    string   // "" means the kubeconfig's current context
+	Namespace  string   // "" means the context's namespace, else "default"
+	As         string   // user to impersonate
+	AsGroups   []string // groups to impersonate
+	UserAgent  string   // sent with every request, visible in the audit log
+}
+
+// Cluster is a connection to one cluster and one namespace in it. It is safe
+// for concurrent use and needs no closing.
+type Cluster struct {
+	Client    kubernetes.Interface
+	Config    *rest.Config
+	Namespace string
+	Context   string // name of the kubeconfig's context; "" in a pod
+}
+
+// In is the same connection, to another namespace.
+func (c *Cluster) In(namespace string) *Cluster {
+	other := *c
+	other.Namespace = namespace
+	return &other
+}
+
+// ErrNoConfiguration is returned by Connect where neither a kubeconfig nor a
+// pod's service account says where the cluster is.
+var ErrNoConfiguration = errors.New("no kubeconfig was found")
+
+// Connect reads the configuration as kubectl does and prepares clients. It
+// sends no request. It returns a *ConfigurationError when there is no usable
+// configuration, wrapping ErrNoConfiguration when there is none at all.
+func Connect(c Connection) (*Cluster, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = c.Kubeconfig
+	overrides := &clientcmd.ConfigOverrides{
+		CurrentContext: c.Context,
+		Context:        api.Context{Namespace: c.Namespace},
+		AuthInfo:       api.AuthInfo{Impersonate: c.As, ImpersonateGroups: c.AsGroups},
+	}
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
+
+	config, err := loader.ClientConfig()
+	if err != nil {
+		if raw, _ := loader.RawConfig(); clientcmd.IsEmptyConfig(err) && c.Kubeconfig == "" && len(raw.Contexts) == 0 {
+			err = ErrNoConfiguration
+		}
+		return nil, &ConfigurationError{Err: err}
+	}
+	namespace, _, err := loader.Namespace()
+	if err != nil {
+		return nil, &ConfigurationError{Err: err}
+	}
+	context := c.Context
+	if raw, err := loader.RawConfig(); err == nil && context == "" {
+		context = raw.CurrentContext
+	}
+
+	config.UserAgent = c.UserAgent
+	// A client-side rate limit would make requests that go out together queue
+	// up behind each other; a handful of requests needs none, and the server
+	// has priority and fairness of its own.
+	config.QPS = -1
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	config.WarningHandler = rest.NoWarnings{}
+
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, &ConfigurationError{Err: err}
+	}
+	return &Cluster{Client: client, Config: config, Namespace: namespace, Context: context}, nil
+}
+
+// ConfigurationError says that there is no usable client configuration; no
+// request was sent.
+type ConfigurationError struct{ Err error }
+
+func (e *ConfigurationError) Error() string {
+	return fmt.Sprintf("reading the client configuration: %v", e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *ConfigurationError) Unwrap() error { return e.Err }
+
+// Ref returns the reference of an object in the connection's namespace; a
+// cluster-scoped kind has none.
+func (c *Cluster) Ref(kind, name string) Ref {
+	ref := Ref{Kind: kind, Name: name}
+	if KindOf(kind).Namespaced {
+		ref.Namespace = c.Namespace
+	}
+	return ref
+}

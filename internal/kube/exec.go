@@ -1,0 +1,85 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/streaming/pkg/httpstream"
+)
+
+// Exec runs a command in a pod's container and returns what it printed on
+// standard output. The error carries what it printed on standard error, or the
+// API server's own answer where that refused. It returns when ctx ends.
+func (c *Cluster) Exec(ctx context.Context, pod, container string, command ...string) (string, error) {
+	executor, err := c.executor(pod, container, command)
+	if err != nil {
+		return "", fmt.Errorf("preparing to run %s in pod/%s: %w", command[0], pod, err)
+	}
+	type result struct {
+		stdout, stderr string
+		err            error
+	}
+	ended := make(chan result, 1)
+	go func() {
+		var stdout, stderr bytes.Buffer
+		err := executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &stdout, Stderr: &stderr})
+		ended <- result{stdout.String(), strings.TrimSpace(stderr.String()), err}
+	}()
+	var r result
+	select {
+	case r = <-ended:
+	case <-ctx.Done():
+		// The upgrade of the connection heeds no context.
+		return "", fmt.Errorf("running %s in pod/%s: %w", command[0], pod, ctx.Err())
+	}
+	switch {
+	case r.err == nil:
+		return r.stdout, nil
+	case r.stderr != "":
+		return "", fmt.Errorf("running %s in pod/%s: %w: %s", command[0], pod, r.err, r.stderr)
+	default:
+		return "", fmt.Errorf("running %s in pod/%s: %w", command[0], pod, refusalOf(r.err))
+	}
+}
+
+// executor speaks over a websocket, and over SPDY where something on the way
+// knows no websockets.
+func (c *Cluster) executor(pod, container string, command []string) (remotecommand.Executor, error) {
+	url := c.Client.CoreV1().RESTClient().Post().
+		Namespace(c.Namespace).Resource("pods").Name(pod).SubResource("exec").
+		VersionedParams(&corev1.PodExecOptions{
+			Container: container, Command: command, Stdout: true, Stderr: true,
+		}, scheme.ParameterCodec).URL()
+	websocket, err := remotecommand.NewWebSocketExecutor(c.Config, "GET", url.String())
+	if err != nil {
+		return nil, err
+	}
+	spdy, err := remotecommand.NewSPDYExecutor(c.Config, "POST", url)
+	if err != nil {
+		return nil, err
+	}
+	return remotecommand.NewFallbackExecutor(websocket, spdy, func(err error) bool {
+		// SPDY would be refused as well, and in words that have no status.
+		if apierrors.IsForbidden(refusalOf(err)) || apierrors.IsNotFound(refusalOf(err)) {
+			return false
+		}
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	})
+}
+
+// refusalOf takes the API server's answer out of a failed upgrade, which does
+// not unwrap.
+func refusalOf(err error) error {
+	var failure *httpstream.UpgradeFailureError
+	if errors.As(err, &failure) {
+		return failure.Cause
+	}
+	return err
+}

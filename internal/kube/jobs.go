@@ -1,0 +1,129 @@
+package kube
+
+import (
+	"context"
+	"sort"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// CreateJob creates the Job, whose name must be new, and returns it. If an
+// answer is lost and the request sent again, the Job that the first request
+// created is returned. The error is an *ApplyError.
+func (c *Cluster) CreateJob(ctx context.Context, job *batchv1.Job) (*batchv1.Job, error) {
+	jobs, again := c.Client.BatchV1().Jobs(c.Namespace), false
+	created, err := Retry(ctx, func(ctx context.Context) (*batchv1.Job, error) {
+		created, err := jobs.Create(ctx, job, metav1.CreateOptions{FieldManager: FieldManager})
+		if again && apierrors.IsAlreadyExists(err) {
+			return jobs.Get(ctx, job.Name, metav1.GetOptions{})
+		}
+		again = true
+		return created, err
+	})
+	if err != nil {
+		return nil, &ApplyError{Ref: Ref{"Job", c.Namespace, job.Name}, Err: err}
+	}
+	return created, nil
+}
+
+// Run is one run of a CronJob, or one made from it by hand.
+type Run struct {
+	Job *batchv1.Job
+	// Message is what the run left behind in its pod's termination message;
+	// empty where the pod is gone or has not ended.
+	Message string
+	// Failure is what the last of its pods that failed left behind; empty where
+	// none did, or none is there any more.
+	Failure string
+}
+
+// Runs lists a CronJob's Jobs that are still kept, the newest first. selector
+// is what they carry, pods those of the namespace that may be theirs.
+func (c *Cluster) Runs(ctx context.Context, cron types.UID, selector map[string]string, pods []corev1.Pod) ([]Run, error) {
+	jobs, err := c.jobs(ctx, selector)
+	if err != nil {
+		return nil, err
+	}
+	var runs []Run
+	for i := range jobs {
+		job := &jobs[i]
+		if owner := metav1.GetControllerOf(job); owner == nil || owner.UID != cron {
+			continue
+		}
+		runs = append(runs, Run{
+			Job:     job,
+			Message: terminationMessage(pods, job.UID, corev1.PodSucceeded),
+			Failure: terminationMessage(pods, job.UID, corev1.PodFailed),
+		})
+	}
+	sort.Slice(runs, func(i, j int) bool {
+		return runs[j].Job.CreationTimestamp.Before(&runs[i].Job.CreationTimestamp)
+	})
+	return runs, nil
+}
+
+// Pods lists the pods that carry the labels.
+func (c *Cluster) Pods(ctx context.Context, selector map[string]string) ([]corev1.Pod, error) {
+	pods, err := Retry(ctx, func(ctx context.Context) (*corev1.PodList, error) {
+		return c.Client.CoreV1().Pods(c.Namespace).List(ctx, ByLabels(selector))
+	})
+	if err != nil {
+		return nil, &ReadError{Ref: Ref{"Pod", c.Namespace, "*"}, Err: err}
+	}
+	return pods.Items, nil
+}
+
+// terminationMessage is the message of the newest of the Job's pods that came to
+// this end: those that failed and were tried again tell another story than the
+// one that succeeded.
+func terminationMessage(pods []corev1.Pod, job types.UID, end corev1.PodPhase) (message string) {
+	var newest metav1.Time
+	for i := range pods {
+		pod := &pods[i]
+		owner := metav1.GetControllerOf(pod)
+		if owner == nil || owner.UID != job || pod.Status.Phase != end || pod.CreationTimestamp.Before(&newest) {
+			continue
+		}
+		if said := TerminationMessage(pod); said != "" {
+			message, newest = said, pod.CreationTimestamp
+		}
+	}
+	return message
+}
+
+// TerminationMessage is what the pod's container left behind when it ended.
+func TerminationMessage(pod *corev1.Pod) string {
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.State.Terminated != nil {
+			return status.State.Terminated.Message
+		}
+	}
+	return ""
+}
+
+// Jobs lists the Jobs that carry the labels.
+func (c *Cluster) Jobs(ctx context.Context, selector map[string]string) ([]Item, error) {
+	jobs, err := c.jobs(ctx, selector)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Item, len(jobs))
+	for i := range jobs {
+		items[i] = Item{Ref{"Job", c.Namespace, jobs[i].Name}, &jobs[i]}
+	}
+	return items, nil
+}
+
+func (c *Cluster) jobs(ctx context.Context, selector map[string]string) ([]batchv1.Job, error) {
+	jobs, err := Retry(ctx, func(ctx context.Context) (*batchv1.JobList, error) {
+		return c.Client.BatchV1().Jobs(c.Namespace).List(ctx, ByLabels(selector))
+	})
+	if err != nil {
+		return nil, &ReadError{Ref: Ref{"Job", c.Namespace, "*"}, Err: err}
+	}
+	return jobs.Items, nil
+}

@@ -1,0 +1,88 @@
+package kube
+
+import (
+	"fmt"
+
+	"k8s.io/client-go/kubernetes"
+)
+
+// Kind is one row of the table of kinds: all that reading, applying and
+// deleting need to know about the objects of a kind.
+type Kind struct {
+	Name string
+	// Namespaced kinds have their objects in a namespace.
+	Namespaced bool
+	// Phase is the round, counted from 0, in which objects are applied. Storage
+	// without a namespace comes first: a claim that is seen before its class is
+	// looked at again only at the next resync. Deployments come last: a pod that
+	// is created before its claim or its configuration is put off, with events
+	// that look like trouble.
+	Phase int
+	// Replaceable kinds are described completely by whoever applies them.
+	// Storage is not: its specification cannot be changed.
+	Replaceable bool
+	// OwnsPods is set for kinds that are deleted in the foreground: when such an
+	// object is gone, its pods are gone too, and nothing writes to their volume.
+	OwnsPods bool
+	// Exclusive kinds hold private keys and have one author: applying fails with
+	// a conflict if the object was changed after it was read.
+	Exclusive bool
+
+	client func(c kubernetes.Interface, namespace string) Client
+}
+
+// lastPhase is the highest Phase in the table.
+const lastPhase = 2
+
+// kinds is the table. Inventories list objects in its order.
+func kinds() []Kind {
+	return []Kind{
+		{Name: "StorageClass", client: func(c kubernetes.Interface, _ string) Client {
+			return typed(c.StorageV1().StorageClasses())
+		}},
+		{Name: "PersistentVolume", client: func(c kubernetes.Interface, _ string) Client {
+			return typed(c.CoreV1().PersistentVolumes())
+		}},
+		{Name: "PersistentVolumeClaim", Namespaced: true, Phase: 1, client: func(c kubernetes.Interface, namespace string) Client {
+			return typed(c.CoreV1().PersistentVolumeClaims(namespace))
+		}},
+		{Name: "ConfigMap", Namespaced: true, Phase: 1, Replaceable: true, client: func(c kubernetes.Interface, namespace string) Client {
+			return typed(c.CoreV1().ConfigMaps(namespace))
+		}},
+		{Name: "Secret", Namespaced: true, Phase: 1, Replaceable: true, Exclusive: true, client: func(c kubernetes.Interface, namespace string) Client {
+			return typed(c.CoreV1().Secrets(namespace))
+		}},
+		{Name: "Deployment", Namespaced: true, Phase: lastPhase, Replaceable: true, OwnsPods: true, client: func(c kubernetes.Interface, namespace string) Client {
+			return typed(c.AppsV1().Deployments(namespace))
+		}},
+		{Name: "Service", Namespaced: true, Phase: 1, Replaceable: true, client: func(c kubernetes.Interface, namespace string) Client {
+			return typed(c.CoreV1().Services(namespace))
+		}},
+		{Name: "CronJob", Namespaced: true, Phase: 1, Replaceable: true, OwnsPods: true, client: func(c kubernetes.Interface, namespace string) Client {
+			return typed(c.BatchV1().CronJobs(namespace))
+		}},
+		{Name: "Job", Namespaced: true, Phase: 1, OwnsPods: true, client: func(c kubernetes.Interface, namespace string) Client {
+			return typed(c.BatchV1().Jobs(namespace))
+		}},
+		{Name: "NetworkPolicy", Namespaced: true, Phase: 1, Replaceable: true, client: func(c kubernetes.Interface, namespace string) Client {
+			return typed(c.NetworkingV1().NetworkPolicies(namespace))
+		}},
+	}
+}
+
+// KindOf returns the row of a kind. It panics if there is none: which kinds
+// there are is decided in the program, not by its input.
+func KindOf(name string) Kind {
+	for _, kind := range kinds() {
+		if kind.Name == name {
+			return kind
+		}
+	}
+	panic(fmt.Sprintf("kube: no kind %s", name))
+}
+
+// Phases is the number of rounds in which objects are applied.
+const Phases = lastPhase + 1
+
+// For returns the client for the kind and namespace of an object.
+func (c *Cluster) For(ref Ref) Client { return KindOf(ref.Kind).client(c.Client, ref.Namespace) }

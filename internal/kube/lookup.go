@@ -1,0 +1,78 @@
+package kube
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/client-go/discovery"
+)
+
+// Version returns the API server's version.
+func (c *Cluster) Version(ctx context.Context) (*version.Info, error) {
+	server := discovery.ToServerVersionInterfaceWithContext(c.Client.Discovery())
+	return Retry(ctx, server.ServerVersionWithContext)
+}
+
+// DryRunPod has the API server process the creation of a pod without keeping
+// it: authorization, Pod Security, quotas, limit ranges and webhooks included.
+// The error is the server's refusal. See
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
+func (c *Cluster) DryRunPod(ctx context.Context, pod *corev1.Pod) error {
+	_, err := Retry(ctx, func(ctx context.Context) (*corev1.Pod, error) {
+		return c.Client.CoreV1().Pods(c.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: dryRunOption(true), FieldManager: FieldManager})
+	})
+	return err
+}
+
+// DryRunSecret is DryRunPod for a Secret whose name begins with name, in any
+// namespace.
+func (c *Cluster) DryRunSecret(ctx context.Context, namespace, name string) error {
+	_, err := Retry(ctx, func(ctx context.Context) (*corev1.Secret, error) {
+		return c.Client.CoreV1().Secrets(namespace).Create(ctx,
+			&corev1.Secret{ObjectMeta: metav1.ObjectMeta{GenerateName: name + "-"}},
+			metav1.CreateOptions{DryRun: dryRunOption(true), FieldManager: FieldManager})
+	})
+	return err
+}
+
+// StorageClasses returns the cluster's storage classes.
+func (c *Cluster) StorageClasses(ctx context.Context) ([]storagev1.StorageClass, error) {
+	list, err := Retry(ctx, func(ctx context.Context) (*storagev1.StorageClassList, error) {
+		return c.Client.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
+// PersistentVolumes returns the cluster's volumes.
+func (c *Cluster) PersistentVolumes(ctx context.Context) ([]corev1.PersistentVolume, error) {
+	list, err := Retry(ctx, func(ctx context.Context) (*corev1.PersistentVolumeList, error) {
+		return c.Client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
+// Node returns a node, nil without an error if there is none of that name.
+func (c *Cluster) Node(ctx context.Context, name string) (*corev1.Node, error) {
+	return get(ctx, c.Client.CoreV1().Nodes(), name)
+}
+
+// SecretKeys returns the sorted keys of a Secret in the namespace; exists is
+// false if there is no such Secret.
+func (c *Cluster) SecretKeys(ctx context.Context, name string) (keys []string, exists bool, err error) {
+	secret, err := get(ctx, c.Client.CoreV1().Secrets(c.Namespace), name)
+	if secret == nil || err != nil {
+		return nil, false, err
+	}
+	return slices.Sorted(maps.Keys(secret.Data)), true, nil
+}

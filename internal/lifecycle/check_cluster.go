@@ -1,0 +1,146 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/dindctl/dindctl/internal/apply"
+	"github.com/dindctl/dindctl/internal/kube"
+	"github.com/dindctl/dindctl/internal/rollout"
+)
+
+// oldestKubernetes is the oldest API server that has everything the objects
+// use: time zones of CronJobs and unhealthy-pod details came with 1.27.
+const oldestKubernetes = "1.27.0"
+
+func checkVersion(ctx context.Context, in checkInput) []CheckResult {
+	info, err := in.Cluster.Version(ctx)
+	if err != nil {
+		return unknown(err)
+	}
+	running, err := version.ParseGeneric(info.GitVersion)
+	if err != nil {
+		return unknown(err)
+	}
+	if running.LessThan(version.MustParseGeneric(oldestKubernetes)) {
+		return warning("Upgrade the cluster, or expect an object to be refused.",
+			"Kubernetes %s is older than %s, the oldest version dindctl supports", info.GitVersion, oldestKubernetes)
+	}
+	return ok("Kubernetes %s", info.GitVersion)
+}
+
+func checkPermissions(ctx context.Context, in checkInput) []CheckResult {
+	needed, optional := permissions(in.options, in.how)
+	missing, err := in.Cluster.Missing(ctx, needed)
+	if err != nil {
+		return unknown(err)
+	}
+	if len(missing) == 0 {
+		return ok("all %d that dindctl uses are granted", len(needed))
+	}
+	var results []CheckResult
+	for _, p := range missing {
+		where := "in namespace " + in.Cluster.Namespace
+		switch {
+		case p.ClusterScoped:
+			where = "in the cluster"
+		case p.Namespace != "":
+			where = "in namespace " + p.Namespace
+		}
+		if purpose := optional[p]; purpose != "" {
+			results = append(results, warning("", "may not %s %s: goes without %s", p, where, purpose)...)
+			continue
+		}
+		results = append(results, failed("`dindctl check --print-role` prints the Role to ask an administrator for.", "may not %s %s", p, where)...)
+	}
+	return results
+}
+
+// checkAdmission lets the API server go through with the very pod that the
+// Deployment will make: a refusal would otherwise show only in the events of a
+// ReplicaSet.
+func checkAdmission(ctx context.Context, in checkInput) []CheckResult {
+	if in.objects.Deployment == nil {
+		return nil
+	}
+	pod, err := in.objects.Pod()
+	if err != nil {
+		return unknown(err)
+	}
+	err = in.Cluster.DryRunPod(ctx, pod)
+	var status apierrors.APIStatus
+	switch {
+	case err == nil:
+		return ok("a privileged pod is admitted")
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return failed("Run the same command again when it is gone, or name another namespace with -n.", "namespace %s is being deleted", in.Cluster.Namespace)
+	case kube.NamespaceMissing(err) && in.how.CreateNamespace:
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "could not tell before the namespace exists"}}
+	case kube.NamespaceMissing(err):
+		return failed("Make it with --create-namespace, or name another with -n.", "namespace %s does not exist", in.Cluster.Namespace)
+	case !errors.As(err, &status):
+		return unknown(err)
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), `cannot create resource "pods"`):
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "could not tell: this user may not create pods, not even as a dry run (the Deployment's controller may)"}}
+	case strings.Contains(err.Error(), "error looking up service account"):
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "could not tell: the namespace is too new, it has no service account yet"}}
+	}
+	reason, hint := rollout.Refusal(in.Cluster.Namespace, err.Error())
+	if reason == rollout.QuotaExceeded && in.found.deployment() != nil {
+		return warning(hint, "the quota leaves no room beside the pod that runs now, which goes first: %s", err)
+	}
+	return failed(hint, "the cluster refuses the pod: %s", err)
+}
+
+func checkNames(_ context.Context, in checkInput) []CheckResult {
+	if in.objects.Deployment == nil {
+		return nil
+	}
+	_, err := apply.NewPlan(in.Cluster, configs(in.objects), in.found.objects, in.how.Adopt)
+	var notOwned *apply.NotOwnedError
+	if errors.As(err, &notOwned) {
+		return failed("Install under another name with --name, or take them over with --adopt.",
+			"in use by objects that dindctl did not make: %s", kube.JoinRefs(notOwned.Refs))
+	}
+	if in.found.exists() {
+		return ok("taken by this installation, which would be updated")
+	}
+	return ok("free")
+}
+
+func checkClaim(_ context.Context, in checkInput) []CheckResult {
+	claim := in.found.claim()
+	switch {
+	case claim == nil && in.options.ExistingClaim != "":
+		return failed("`kubectl get pvc` lists the claims.", "--existing-claim %s does not exist", in.options.ExistingClaim)
+	case claim == nil:
+		return ok("will be made")
+	case claim.DeletionTimestamp != nil:
+		return failed("Run the same command again when it is gone; a pod that mounts it keeps it.", "%s is being deleted", claim.Name)
+	case claim.Status.Phase == corev1.ClaimLost:
+		return failed("`dindctl uninstall --delete-data` removes the claim; the next install makes a new one.",
+			"%s has lost its volume %s", claim.Name, claim.Spec.VolumeName)
+	}
+	for _, mode := range claim.Spec.AccessModes {
+		if mode == corev1.ReadWriteMany {
+			return warning("A block volume (ReadWriteOnce) is what a Docker daemon needs.",
+				"%s is ReadWriteMany, which is usually a network file system: overlay2 does not work on one", claim.Name)
+		}
+	}
+	return ok("%s is %s and is used again", claim.Name, strings.ToLower(string(claim.Status.Phase)))
+}
+
+func checkNetworkPolicy(_ context.Context, in checkInput) []CheckResult {
+	if in.options.NoNetworkPolicy {
+		return warning("Without it, every pod of the cluster that reaches the port is root on the node.", "switched off")
+	}
+	return []CheckResult{{
+		Outcome: OutcomeUnknown,
+		Reason:  "could not tell: whether the network plugin enforces policies cannot be seen from the API",
+	}}
+}

@@ -1,0 +1,75 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
+	"github.com/dindctl/dindctl/internal/rollout"
+)
+
+// checkCopies checks that the namespaces that get a copy of the client's Secret
+// exist and admit one. Permissions are a check by themselves.
+func checkCopies(ctx context.Context, in checkInput) []CheckResult {
+	var results []CheckResult
+	for _, namespace := range dind.CopyNamespaces(in.options) {
+		if in.found.clientCopy(namespace) != nil {
+			continue
+		}
+		name := dind.ClientSecretName(in.Name)
+		err := in.Cluster.DryRunSecret(ctx, namespace, name)
+		switch {
+		case err == nil || apierrors.IsForbidden(err):
+			if rollout.AdmissionDenied(fmt.Sprint(err)) {
+				results = append(results, failed("", "namespace %s refuses the copy of secret/%s: %s", namespace, name, err)...)
+			}
+		case kube.NamespaceMissing(err):
+			results = append(results, failed("`kubectl create namespace "+namespace+"` creates it; or leave out --allow-namespace "+namespace+".",
+				"namespace %s does not exist, and its jobs need a copy of secret/%s there", namespace, name)...)
+		default:
+			results = append(results, unknown(err)...)
+		}
+	}
+	return results
+}
+
+// checkSecrets looks for the Secrets that the pod refers to: a container does
+// not start without its variables. The right to read Secrets is not asked for,
+// as it is worth far more than this check; whoever has it gets the answer.
+func checkSecrets(ctx context.Context, in checkInput) []CheckResult {
+	var results []CheckResult
+	for _, name := range in.options.EnvFromSecrets {
+		results = append(results, in.checkSecret(ctx, "--env-from-secret", name)...)
+	}
+	for _, name := range in.options.ImagePullSecrets {
+		results = append(results, in.checkSecret(ctx, "--image-pull-secret", name)...)
+	}
+	return results
+}
+
+func (in checkInput) checkSecret(ctx context.Context, option, name string) []CheckResult {
+	keys, exists, err := in.Cluster.SecretKeys(ctx, name)
+	switch {
+	case apierrors.IsForbidden(err):
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: fmt.Sprintf("could not tell whether %s is there: this user may not read secrets", name)}}
+	case err != nil:
+		return unknown(err)
+	case !exists && option == "--image-pull-secret":
+		// The kubelet goes on without it, which is enough for a public image.
+		return warning(fmt.Sprintf("kubectl create secret docker-registry %s -n %s …", name, in.Cluster.Namespace), "there is no Secret %s, which %s names", name, option)
+	case !exists:
+		return failed(fmt.Sprintf("kubectl create secret generic %s -n %s --from-literal=KEY=VALUE", name, in.Cluster.Namespace),
+			"there is no Secret %s, which %s names: the daemon would not start", name, option)
+	case option == "--image-pull-secret":
+		return ok("%s is there", name)
+	}
+	for _, key := range keys {
+		if reason := dind.ReservedEnv(key); reason != "" && key != "DOCKER_TLS_CERTDIR" { // which dindctl sets itself
+			return failed("Take it out of the Secret.", "Secret %s has a key %s, which %s", name, key, reason)
+		}
+	}
+	return ok("%s is there, with %d keys", name, len(keys))
+}

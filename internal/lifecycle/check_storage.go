@@ -1,0 +1,148 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/klog/v2"
+
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// defaultClassAnnotation marks the class of claims that name none. See
+// https://kubernetes.io/docs/concepts/storage/storage-classes/#default-storageclass
+const defaultClassAnnotation = "storageclass.kubernetes.io/is-default-class"
+
+// networkFileSystems are parts of the names of provisioners whose volumes are
+// network file systems, on which overlay2 cannot work.
+var networkFileSystems = []string{"nfs", "efs.csi", "cephfs", "file.csi.azure", "azure-file", "smb", "glusterfs", "filestore"}
+
+func checkStorageClass(ctx context.Context, in checkInput) []CheckResult {
+	if in.options.ExistingClaim != "" || in.options.LocalPath != "" {
+		return nil
+	}
+	if in.found.claim() != nil && in.found.claim().Status.Phase == corev1.ClaimBound {
+		return nil
+	}
+	classes, err := in.Cluster.StorageClasses(ctx)
+	if apierrors.IsForbidden(err) {
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "could not tell: this user may not list storage classes"}}
+	}
+	if err != nil {
+		return unknown(err)
+	}
+	class := chooseClass(classes, in.options.StorageClass)
+	switch {
+	case class == nil && in.options.StorageClass != "":
+		return failed("Name one of these with --storage-class: "+classNames(classes)+".", "there is no class %q", in.options.StorageClass)
+	case class == nil:
+		return failed("Name one of these with --storage-class: "+classNames(classes)+"; or use --local-path and --local-node.",
+			"the cluster has no default class")
+	}
+	for _, part := range networkFileSystems {
+		if strings.Contains(class.Provisioner, part) {
+			return warning("Name a class of block volumes with --storage-class.",
+				"%s provisions a network file system (%s): overlay2 does not work on one", class.Name, class.Provisioner)
+		}
+	}
+	binding := "binds at once"
+	if class.VolumeBindingMode != nil && *class.VolumeBindingMode == storagev1.VolumeBindingWaitForFirstConsumer {
+		binding = "binds when the pod is scheduled"
+	}
+	growth := "cannot grow later"
+	if class.AllowVolumeExpansion != nil && *class.AllowVolumeExpansion {
+		growth = "can grow later"
+	}
+	return ok("%s (%s): %s, %s", class.Name, class.Provisioner, binding, growth)
+}
+
+// chooseClass is the class of that name, or the default one: the newest, if
+// several are marked as default, as the API server chooses.
+func chooseClass(classes []storagev1.StorageClass, name string) *storagev1.StorageClass {
+	var chosen *storagev1.StorageClass
+	for i := range classes {
+		class := &classes[i]
+		switch {
+		case name != "" && class.Name == name:
+			return class
+		case name == "" && class.Annotations[defaultClassAnnotation] == "true":
+			if chosen == nil || chosen.CreationTimestamp.Before(&class.CreationTimestamp) {
+				chosen = class
+			}
+		}
+	}
+	return chosen
+}
+
+func classNames(classes []storagev1.StorageClass) string {
+	if len(classes) == 0 {
+		return "(there are none)"
+	}
+	list := make([]string, len(classes))
+	for i := range classes {
+		list[i] = classes[i].Name
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
+// checkNode looks at the node of a local volume: its pod can run nowhere else.
+func checkNode(ctx context.Context, in checkInput) []CheckResult {
+	if in.options.LocalNode == "" {
+		return nil
+	}
+	node, err := in.Cluster.Node(ctx, in.options.LocalNode)
+	switch {
+	case apierrors.IsForbidden(err):
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "could not tell: this user may not read nodes"}}
+	case err != nil:
+		return unknown(err)
+	case node == nil:
+		return failed("`kubectl get nodes` lists the nodes.", "there is no node %q", in.options.LocalNode)
+	case node.Spec.Unschedulable:
+		return failed(fmt.Sprintf("kubectl uncordon %s", node.Name), "node %s is cordoned", node.Name)
+	}
+	if taint := untolerated(node.Spec.Taints, in.objects); taint != nil {
+		return failed(fmt.Sprintf("Tolerate it with --toleration %s.", taintOption(*taint)), "node %s has the taint %s", node.Name, taint.ToString())
+	}
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady && condition.Status != corev1.ConditionTrue {
+			return warning(fmt.Sprintf("kubectl describe node %s", node.Name), "node %s is not ready", node.Name)
+		}
+	}
+	return ok("%s (%s) can take the pod", node.Name, node.Status.NodeInfo.Architecture)
+}
+
+// untolerated is the first taint that keeps the pod off the node.
+func untolerated(taints []corev1.Taint, objects dind.Objects) *corev1.Taint {
+	pod, err := objects.Pod()
+	if err != nil {
+		return nil
+	}
+	for i := range taints {
+		taint := &taints[i]
+		if taint.Effect == corev1.TaintEffectPreferNoSchedule {
+			continue
+		}
+		tolerated := slices.ContainsFunc(pod.Spec.Tolerations, func(t corev1.Toleration) bool {
+			return t.ToleratesTaint(klog.Background(), taint, false)
+		})
+		if !tolerated {
+			return taint
+		}
+	}
+	return nil
+}
+
+func taintOption(taint corev1.Taint) string {
+	option := taint.Key
+	if taint.Value != "" {
+		option += "=" + taint.Value
+	}
+	return option + ":" + string(taint.Effect)
+}

@@ -1,0 +1,165 @@
+package lifecycle
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
+	"github.com/dindctl/dindctl/internal/rollout"
+)
+
+// read reads objects of the instance. The error is a *kube.ReadError; the
+// installation holds what could be read.
+func (i Instance) read(ctx context.Context, refs ...kube.Ref) (installation, error) {
+	objects, err := i.Cluster.Read(ctx, refs...)
+	return installation{objects: objects, i: i, claimName: dind.ClaimName(i.Name)}, err
+}
+
+// more reads further objects.
+func (f *installation) more(ctx context.Context, refs ...kube.Ref) error {
+	objects, err := f.i.Cluster.Read(ctx, refs...)
+	f.objects = f.objects.With(objects)
+	return err
+}
+
+// refs are the namespaced objects that every instance may have.
+func (i Instance) refs() []kube.Ref {
+	return []kube.Ref{
+		i.Cluster.Ref("PersistentVolumeClaim", dind.ClaimName(i.Name)),
+		i.Cluster.Ref("ConfigMap", dind.ConfigName(i.Name)),
+		i.Cluster.Ref("Deployment", i.Name),
+		i.Cluster.Ref("Service", i.Name),
+		i.Cluster.Ref("CronJob", dind.CronJobName(i.Name)),
+		i.Cluster.Ref("NetworkPolicy", i.Name),
+	}
+}
+
+func (i Instance) secretRefs() []kube.Ref {
+	return []kube.Ref{
+		i.Cluster.Ref("Secret", dind.ServerSecretName(i.Name)),
+		i.Cluster.Ref("Secret", dind.ClientSecretName(i.Name)),
+	}
+}
+
+func (i Instance) localStorageRefs() []kube.Ref {
+	return []kube.Ref{
+		i.Cluster.Ref("StorageClass", dind.LocalStorageClass),
+		i.Cluster.Ref("PersistentVolume", dind.VolumeObjectName(i.Cluster.Namespace, i.Name)),
+	}
+}
+
+// optionRefs are the objects that an installation with these options has.
+func (i Instance) optionRefs(options dind.Options) []kube.Ref {
+	refs := i.refs()
+	if options.ExistingClaim != "" {
+		refs[0].Name = options.ExistingClaim
+	}
+	if options.LocalPath != "" {
+		refs = append(refs, i.localStorageRefs()...)
+	}
+	if options.TLS {
+		refs = append(refs, i.secretRefs()...)
+	}
+	return refs
+}
+
+// readFor reads the objects that an installation with these options has.
+func (i Instance) readFor(ctx context.Context, options dind.Options) (installation, error) {
+	found, err := i.read(ctx, i.optionRefs(options)...)
+	if options.ExistingClaim != "" {
+		found.claimName = options.ExistingClaim
+	}
+	return found, err
+}
+
+// find reads the installation as it is: the objects by name, the claim that the
+// Deployment really mounts, and a local volume with its class.
+func (i Instance) find(ctx context.Context) (installation, error) {
+	found, err := i.read(ctx, i.refs()...)
+	if err != nil {
+		return found, err
+	}
+	var more []kube.Ref
+	if mounted := dind.MountedClaim(found.deployment()); mounted != "" && mounted != found.claimName {
+		found.objects = found.objects.Without(i.Cluster.Ref("PersistentVolumeClaim", found.claimName))
+		found.claimName = mounted
+		more = append(more, i.Cluster.Ref("PersistentVolumeClaim", mounted))
+	} else if claim := found.claim(); claim != nil && className(claim) == dind.LocalStorageClass {
+		more = i.localStorageRefs()
+	}
+	return found, found.more(ctx, more...)
+}
+
+// findReady reads the installation and its pod, which must be ready. The error is
+// a *NotInstalledError, a *rollout.NotReadyError or a *kube.ReadError.
+func (i Instance) findReady(ctx context.Context) (installation, *corev1.Pod, error) {
+	var found installation
+	var pods []corev1.Pod
+	group, reading := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		found, err = i.read(reading, i.refs()...)
+		return err
+	})
+	group.Go(func() (err error) {
+		pods, err = i.Cluster.Pods(reading, i.labels())
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return found, nil, err
+	}
+	if !found.exists() {
+		return found, nil, found.notInstalled()
+	}
+	status := rollout.Compute(found.state(pods))
+	if !status.Ready {
+		return found, nil, &rollout.NotReadyError{Ref: i.Cluster.Ref("Deployment", i.Name), Cause: status.Cause, Now: status.Now}
+	}
+	return found, status.Pod, nil
+}
+
+// findSecrets reads the Secrets of TLS. Without TLS, Secrets that may not be read
+// count as missing: a user without that right cannot have created them.
+func (f *installation) findSecrets(ctx context.Context) error {
+	err := f.more(ctx, f.i.secretRefs()...)
+	if apierrors.IsForbidden(err) && !f.servesTLS() {
+		return nil
+	}
+	return err
+}
+
+// findCopies reads the copies of the client's Secret: those in the namespaces
+// given, and those that an earlier install made.
+func (f *installation) findCopies(ctx context.Context, namespaces []string) (unread []*kube.ReadError) {
+	client := f.clientSecret()
+	if client != nil && f.belongs(client) {
+		namespaces = append(slices.Clone(namespaces), dind.Copies(client)...)
+	}
+	slices.Sort(namespaces)
+	var refs []kube.Ref
+	for _, namespace := range slices.Compact(namespaces) {
+		if namespace != f.i.Cluster.Namespace {
+			refs = append(refs, kube.Ref{Kind: "Secret", Namespace: namespace, Name: dind.ClientSecretName(f.i.Name)})
+		}
+	}
+	copies, unread := f.i.Cluster.ReadEach(ctx, refs)
+	f.objects = f.objects.With(copies)
+	return unread
+}
+
+// Access returns what a CI job needs to reach the installation. The error is a
+// *NotInstalledError if there is no Service.
+func (i Instance) Access(ctx context.Context) (dind.Access, error) {
+	found, err := i.read(ctx, i.Cluster.Ref("Service", i.Name), i.Cluster.Ref("PersistentVolumeClaim", dind.ClaimName(i.Name)))
+	if err != nil {
+		return dind.Access{}, err
+	}
+	if found.service() == nil {
+		return dind.Access{}, found.notInstalled()
+	}
+	return dind.AccessTo(i.Cluster.Namespace, i.Name, found.servesTLS()), nil
+}

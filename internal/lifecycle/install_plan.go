@@ -1,0 +1,153 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/dindctl/dindctl/internal/apply"
+	"github.com/dindctl/dindctl/internal/certs"
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/progress"
+)
+
+// plan is what is known before the first change.
+type plan struct {
+	found  installation
+	wanted []apply.Config
+	*apply.Plan
+}
+
+// plan reads the cluster, plans the changes and runs the preflight checks. It
+// first waits for objects that a running or interrupted uninstall is still
+// deleting.
+func (i Instance) plan(ctx context.Context, options dind.Options, how InstallOptions) (p plan, err error) {
+	err = progress.Step(i.Observer, "Cluster", func(update func(string)) error {
+		for {
+			p, err = i.planOnce(ctx, options, how, update)
+			var terminating *apply.TerminatingError
+			if !errors.As(err, &terminating) || !terminating.Passing() || how.DryRun {
+				return err
+			}
+			update(terminating.Error())
+			if err := i.Cluster.WaitGone(ctx, terminating.Ref, terminating.UID); err != nil {
+				return err
+			}
+		}
+	})
+	return p, err
+}
+
+func (i Instance) planOnce(ctx context.Context, options dind.Options, how InstallOptions, update func(string)) (p plan, err error) {
+	update("reading " + i.target())
+	if p.found, err = i.readFor(ctx, options); err != nil {
+		return p, err
+	}
+	if options.ExistingClaim != "" && p.found.claim() == nil {
+		return p, &ClaimMissingError{Namespace: i.Cluster.Namespace, Claim: options.ExistingClaim}
+	}
+	if options.NoTLS {
+		if err := p.found.findSecrets(ctx); err != nil {
+			return p, err
+		}
+	}
+	if options.TLS || options.NoTLS {
+		if unread := p.found.findCopies(ctx, dind.CopyNamespaces(options)); len(unread) > 0 {
+			return p, unread[0]
+		}
+	}
+	var renewal certs.Renewal
+	if options.TLS {
+		if renewal, err = i.certificates(p.found, how.RotateCertificates); err != nil {
+			return p, err
+		}
+	}
+	live, err := i.live(ctx, options, p.found, renewal)
+	if err != nil {
+		return p, err
+	}
+	objects, err := dind.Build(options, live)
+	if err != nil {
+		return p, err
+	}
+	p.wanted = configs(objects)
+	if p.Plan, err = apply.NewPlan(i.Cluster, p.wanted, p.found.objects, how.Adopt); err != nil {
+		var notOwned *apply.NotOwnedError
+		if errors.As(err, &notOwned) {
+			notOwned.Previews = apply.PreviewAdoption(ctx, i.Cluster, p.wanted, p.found.objects)
+		}
+		return p, err
+	}
+	is := "is being"
+	if how.DryRun {
+		is = "would be"
+	}
+	i.reportTLSChange(p.found, options, renewal, is)
+	update(i.target() + ": " + p.Summary())
+	if p.Empty() || how.SkipPreflight {
+		return p, nil
+	}
+	return p, i.preflight(ctx, checkInput{Instance: i, options: options, how: how, objects: objects, found: p.found})
+}
+
+// live returns what has to be carried over from the cluster into the objects.
+func (i Instance) live(ctx context.Context, options dind.Options, found installation, renewal certs.Renewal) (live dind.Live, err error) {
+	live = dind.Live{
+		Claim: found.claim(), Deployment: found.deployment(), Service: found.service(),
+		StorageDriver: i.liveDriver(ctx, options, found), Certificates: dind.Certificates(renewal.Set),
+	}
+	live.Class, err = i.growthClass(ctx, options, found)
+	return live, err
+}
+
+// growthClass returns the class of a claim that is to be expanded, to know whether
+// it can be; nil if that does not matter or cannot be read: the API server says so
+// then.
+func (i Instance) growthClass(ctx context.Context, options dind.Options, found installation) (*storagev1.StorageClass, error) {
+	claim := found.claim()
+	if options.StorageSize == "" || options.ExistingClaim != "" || claim == nil || className(claim) == "" {
+		return nil, nil
+	}
+	size, err := resource.ParseQuantity(options.StorageSize)
+	if err != nil || size.Cmp(*claim.Spec.Resources.Requests.Storage()) <= 0 {
+		return nil, nil
+	}
+	classes, err := i.Cluster.StorageClasses(ctx)
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	return chooseClass(classes, className(claim)), err
+}
+
+// liveDriver returns the storage driver of the running daemon if the options name
+// another one than its Deployment: only the daemon knows what it chose for its
+// data root. It returns "" if the daemon cannot be asked.
+func (i Instance) liveDriver(ctx context.Context, options dind.Options, found installation) string {
+	if !dind.AsksForDriver(options, found.deployment()) {
+		return ""
+	}
+	pods, err := i.Cluster.Pods(ctx, found.deployment().Spec.Selector.MatchLabels)
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, askingTime)
+	defer cancel()
+	pod := runningPod(pods)
+	if pod == nil {
+		return ""
+	}
+	info, _ := i.daemonInfo(ctx, pod)
+	return info.StorageDriver
+}
+
+// ClaimMissingError is returned if the claim of --existing-claim does not exist.
+type ClaimMissingError struct{ Namespace, Claim string }
+
+func (e *ClaimMissingError) Error() string {
+	return fmt.Sprintf("there is no claim %s in namespace %s", e.Claim, e.Namespace)
+}

@@ -1,0 +1,110 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/apply"
+	"github.com/dindctl/dindctl/internal/progress"
+	"github.com/dindctl/dindctl/internal/rollout"
+)
+
+// wait waits for the pod and the volume, and verifies that the daemon answers and
+// that the Service routes to it.
+func (i Instance) wait(ctx context.Context, found installation, applied []apply.Applied, outcome *Installation) error {
+	prober := &readinessProber{i: i, ctx: ctx}
+	defer prober.Reset()
+	pod, err := i.waitReady(ctx, found, applied, prober)
+	if err != nil {
+		return err
+	}
+	if err := i.waitGrown(ctx, applied); err != nil {
+		return err
+	}
+	return i.verifyDaemon(pod, prober, outcome)
+}
+
+// waitReady waits for claim and pod together: a claim may bind only once the pod
+// exists.
+func (i Instance) waitReady(ctx context.Context, found installation, applied []apply.Applied, prober *readinessProber) (*corev1.Pod, error) {
+	target := rollout.Target{Claim: found.claim(), EarlierRefusal: rollout.EarlierRefusal(found.deployment())}
+	for _, a := range applied {
+		switch object := a.Object.(type) {
+		case *appsv1.Deployment:
+			target.Deployment = object
+		case *corev1.PersistentVolumeClaim:
+			target.Claim = object
+		}
+	}
+	var pod *corev1.Pod
+	err := progress.Step(i.Observer, "Pod", func(update func(string)) (err error) {
+		warned := ""
+		pod, err = rollout.WaitReady(ctx, i.Cluster, target, func(status rollout.Status) {
+			update(status.Now)
+			prober.Observe(status)
+			// A final cause is the error, and reported as such.
+			if cause := status.Cause; cause != nil && !cause.Final && cause.Message != warned {
+				warned = cause.Message
+				progress.Warn(i.Observer, cause.Message)
+			}
+		})
+		return err
+	})
+	return pod, err
+}
+
+// waitGrown waits for a claim that is being expanded: some drivers expand the file
+// system only once a pod has mounted it.
+func (i Instance) waitGrown(ctx context.Context, applied []apply.Applied) error {
+	for _, a := range applied {
+		claim, is := a.Object.(*corev1.PersistentVolumeClaim)
+		if !is || !rollout.Growing(claim) {
+			continue
+		}
+		return progress.Step(i.Observer, "Volume", func(update func(string)) error {
+			return rollout.WaitGrown(ctx, i.Cluster, claim, update)
+		})
+	}
+	return nil
+}
+
+// verifyDaemon reports what the daemon and the Service answer. The port-forward
+// proves the daemon and not the route to it; neither depends on the other.
+func (i Instance) verifyDaemon(pod *corev1.Pod, prober *readinessProber, outcome *Installation) error {
+	// If the Deployment was ready from the start, nothing has been asked yet.
+	prober.Observe(rollout.Status{Pod: pod, Running: true, Answering: true})
+	probe := prober.probe
+	var verifying errgroup.Group
+	step := func(name string, run func(update func(string)) error) {
+		verifying.Go(func() error {
+			err := progress.Step(i.Observer, name, run)
+			if err != nil {
+				probe.cancel() // the other answer is not needed any more
+			}
+			return err
+		})
+	}
+	step("Daemon", func(update func(string)) error {
+		update("asking the daemon through a port-forward")
+		info, err := probe.daemon()
+		if err != nil {
+			return err
+		}
+		outcome.Daemon = &info
+		update(fmt.Sprintf("Docker Engine %s is responding, storage driver %s", info.Version, info.StorageDriver))
+		return nil
+	})
+	step("Service", func(update func(string)) error {
+		update("waiting until it routes to the pod")
+		if err := probe.service(); err != nil {
+			return err
+		}
+		update("routes to the pod")
+		return nil
+	})
+	return verifying.Wait()
+}

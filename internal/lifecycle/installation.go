@@ -1,0 +1,123 @@
+package lifecycle
+
+import (
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
+	"github.com/dindctl/dindctl/internal/rollout"
+)
+
+// installation is what the cluster holds of an instance. The methods that return
+// one object return nil if it does not exist or was not read.
+type installation struct {
+	objects   kube.Inventory
+	i         Instance
+	claimName string
+}
+
+// object returns the instance's object of that kind and name as a T.
+func object[T any](f installation, kind, name string) *T {
+	return kube.Get[T](f.objects, f.i.Cluster.Ref(kind, name))
+}
+
+func (f installation) claim() *corev1.PersistentVolumeClaim {
+	return object[corev1.PersistentVolumeClaim](f, "PersistentVolumeClaim", f.claimName)
+}
+
+func (f installation) configMap() *corev1.ConfigMap {
+	return object[corev1.ConfigMap](f, "ConfigMap", dind.ConfigName(f.i.Name))
+}
+
+func (f installation) deployment() *appsv1.Deployment {
+	return object[appsv1.Deployment](f, "Deployment", f.i.Name)
+}
+
+func (f installation) service() *corev1.Service {
+	return object[corev1.Service](f, "Service", f.i.Name)
+}
+
+func (f installation) cronJob() *batchv1.CronJob {
+	return object[batchv1.CronJob](f, "CronJob", dind.CronJobName(f.i.Name))
+}
+
+func (f installation) networkPolicy() *networkingv1.NetworkPolicy {
+	return object[networkingv1.NetworkPolicy](f, "NetworkPolicy", f.i.Name)
+}
+
+func (f installation) serverSecret() *corev1.Secret {
+	return object[corev1.Secret](f, "Secret", dind.ServerSecretName(f.i.Name))
+}
+
+func (f installation) clientSecret() *corev1.Secret {
+	return object[corev1.Secret](f, "Secret", dind.ClientSecretName(f.i.Name))
+}
+
+// clientCopy returns the copy of the client's Secret in another namespace.
+func (f installation) clientCopy(namespace string) *corev1.Secret {
+	return kube.Get[corev1.Secret](f.objects, kube.Ref{Kind: "Secret", Namespace: namespace, Name: dind.ClientSecretName(f.i.Name)})
+}
+
+func (f installation) persistentVolume() *corev1.PersistentVolume {
+	return object[corev1.PersistentVolume](f, "PersistentVolume", dind.VolumeObjectName(f.i.Cluster.Namespace, f.i.Name))
+}
+
+func (f installation) storageClass() *storagev1.StorageClass {
+	return object[storagev1.StorageClass](f, "StorageClass", dind.LocalStorageClass)
+}
+
+// exists reports whether anything but the claim is there.
+func (f installation) exists() bool {
+	return slices.ContainsFunc(f.objects, func(item kube.Item) bool {
+		return item.Ref.Namespace == f.i.Cluster.Namespace && item.Ref.Kind != "PersistentVolumeClaim" && item.Ref.Kind != "Secret"
+	})
+}
+
+func (f installation) servesTLS() bool { return dind.ServesTLS(f.deployment(), f.service()) }
+
+// belongs reports whether a Secret was made by this installation: its name may
+// be that of another installation's copy.
+func (f installation) belongs(secret metav1.Object) bool {
+	if !kube.IsManaged(secret) {
+		return false
+	}
+	home := secret.GetLabels()[kube.HomeLabel]
+	return home == "" && secret.GetNamespace() == f.i.Cluster.Namespace || home == f.i.Cluster.Namespace
+}
+
+// notInstalled returns the error for an installation that does not exist.
+func (f installation) notInstalled() error {
+	missing := &NotInstalledError{Namespace: f.i.Cluster.Namespace, Name: f.i.Name}
+	if claim := f.claim(); claim != nil {
+		missing.Claim = claim.Name
+	}
+	return missing
+}
+
+// state returns what readiness is computed from.
+func (f installation) state(pods []corev1.Pod) rollout.State {
+	state := rollout.State{Claim: f.claim(), Deployment: f.deployment()}
+	for n := range pods {
+		state.Pods = append(state.Pods, &pods[n])
+	}
+	return state
+}
+
+// labels select the objects and pods of the instance.
+func (i Instance) labels() map[string]string {
+	return map[string]string{kube.InstanceLabel: i.Name, kube.ManagedByLabel: kube.ManagedByValue}
+}
+
+func className(claim *corev1.PersistentVolumeClaim) string {
+	if claim.Spec.StorageClassName == nil {
+		return ""
+	}
+	return *claim.Spec.StorageClassName
+}

@@ -1,0 +1,129 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// Prune is the state of the scheduled clean-up.
+type Prune struct {
+	Schedule           string     `json:"schedule"`
+	LastRun            *time.Time `json:"lastRun"`
+	LastResult         *string    `json:"lastResult"` // succeeded, failed or running
+	LastReclaimedBytes *int64     `json:"lastReclaimedBytes"`
+	// LastDurationSeconds is nil while it runs.
+	LastDurationSeconds *float64 `json:"lastDurationSeconds"`
+	// LastFailure says why it failed; nil where it did not.
+	LastFailure *string    `json:"lastFailure"`
+	NextRun     *time.Time `json:"nextRun"`
+}
+
+// pruneState reads how the last clean-up went and when the next one is; nil
+// without a CronJob.
+func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods []corev1.Pod) (*Prune, []Problem) {
+	if cronJob == nil {
+		return nil, nil
+	}
+	object := "cronjob/" + cronJob.Name
+	state := &Prune{Schedule: cronJob.Spec.Schedule}
+	var problems []Problem
+	if next, err := nextRun(cronJob, i.Now()); err == nil {
+		state.NextRun = next
+	} else {
+		problems = append(problems, Problem{
+			Object: object, Reason: "ScheduleInvalid", Severity: SeverityWarning,
+			Message: fmt.Sprintf("The schedule cannot be read: %v.", err),
+			Hint:    "Set another with `dindctl install --prune-schedule`.",
+		})
+	}
+	runs, err := i.Cluster.Runs(ctx, cronJob.UID, i.labels(), pods)
+	if err != nil {
+		return state, append(problems, Problem{
+			Object: object, Reason: "RunsUnknown", Severity: SeverityWarning,
+			Message: "The last clean-up could not be read: " + err.Error(),
+			Hint:    hintFor(err, "list jobs.batch", "`dindctl status` looks again."),
+		})
+	}
+	if len(runs) == 0 {
+		return state, problems
+	}
+	last := runs[0]
+	state.LastRun = &last.Job.CreationTimestamp.Time
+	result, ended := jobResult(last.Job)
+	state.LastResult = &result
+	if began := last.Job.Status.StartTime; began != nil && ended != nil {
+		state.LastDurationSeconds = new(ended.LastTransitionTime.Sub(began.Time).Seconds())
+	}
+	if result == "failed" {
+		message := failureOf(ended, last.Failure)
+		state.LastFailure = &message
+		problems = append(problems, Problem{
+			Object: "job/" + last.Job.Name, Reason: "PruneFailed", Severity: SeverityWarning,
+			Message: "The last clean-up failed: " + message,
+			Hint:    fmt.Sprintf("kubectl logs -n %s job/%s shows why; `dindctl prune-now` runs it again.", i.Cluster.Namespace, last.Job.Name),
+		})
+	}
+	if freed, err := dind.ParsePruneResult(last.Message); err == nil && result == "succeeded" {
+		state.LastReclaimedBytes = &freed.ReclaimedBytes
+	}
+	return state, problems
+}
+
+// jobResult names a Job's result, and gives the condition that says so; nil
+// while it runs.
+func jobResult(job *batchv1.Job) (string, *batchv1.JobCondition) {
+	for i := range job.Status.Conditions {
+		condition := &job.Status.Conditions[i]
+		if condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch condition.Type {
+		case batchv1.JobComplete:
+			return "succeeded", condition
+		case batchv1.JobFailed:
+			return "failed", condition
+		}
+	}
+	return "running", nil
+}
+
+// failureOf is why a clean-up failed: what it said itself, and else what the
+// Job's controller says.
+func failureOf(ended *batchv1.JobCondition, said string) string {
+	var failed *dind.PruneFailedError
+	if _, err := dind.ParsePruneResult(said); errors.As(err, &failed) {
+		return failed.Reason + " (" + ended.Message + ")"
+	}
+	return ended.Message
+}
+
+// nextRun reads the schedule as the CronJob controller does, which uses the
+// same library; without a time zone it is taken as UTC, the usual clock of the
+// controller manager. nil for a suspended CronJob.
+// See https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#time-zones
+func nextRun(cronJob *batchv1.CronJob, now time.Time) (*time.Time, error) {
+	if cronJob.Spec.Suspend != nil && *cronJob.Spec.Suspend {
+		return nil, nil
+	}
+	zone := time.UTC
+	if cronJob.Spec.TimeZone != nil {
+		var err error
+		if zone, err = time.LoadLocation(*cronJob.Spec.TimeZone); err != nil {
+			return nil, err
+		}
+	}
+	schedule, err := cron.ParseStandard(cronJob.Spec.Schedule)
+	if err != nil {
+		return nil, err
+	}
+	next := schedule.Next(now.In(zone))
+	return &next, nil
+}

@@ -1,0 +1,233 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes/fake"
+	ktesting "k8s.io/client-go/testing"
+)
+
+// slice is an EndpointSlice of the Service with one endpoint.
+func slice(name string, pod types.UID, ready *bool) *discoveryv1.EndpointSlice {
+	return &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "ci", UID: types.UID(name), ResourceVersion: "6",
+			Labels: map[string]string{discoveryv1.LabelServiceName: "d"}},
+		Endpoints: []discoveryv1.Endpoint{{
+			TargetRef: &corev1.ObjectReference{Kind: "Pod", UID: pod}, Conditions: discoveryv1.EndpointConditions{Ready: ready},
+		}},
+	}
+}
+
+// sliceServer lists some EndpointSlices, and shows changes to those that watch.
+type sliceServer struct {
+	client  *fake.Clientset
+	watches *watch.RaceFreeFakeWatcher
+
+	mu    sync.Mutex
+	there []*discoveryv1.EndpointSlice
+}
+
+func newSliceServer(there ...*discoveryv1.EndpointSlice) *sliceServer {
+	s := &sliceServer{client: &fake.Clientset{}, there: there, watches: watch.NewRaceFreeFake()}
+	s.client.AddReactor("list", "endpointslices", func(ktesting.Action) (bool, runtime.Object, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		list := &discoveryv1.EndpointSliceList{ListMeta: metav1.ListMeta{ResourceVersion: "5"}}
+		for _, slice := range s.there {
+			list.Items = append(list.Items, *slice)
+		}
+		return true, list, nil
+	})
+	s.client.AddWatchReactor("endpointslices", func(ktesting.Action) (bool, watch.Interface, error) { return true, s.watches, nil })
+	return s
+}
+
+func (s *sliceServer) cluster() *Cluster { return &Cluster{Client: s.client, Namespace: "ci"} }
+
+// selectors are those of the requests about EndpointSlices.
+func (s *sliceServer) selectors() (all []string) {
+	for _, action := range s.client.Actions() {
+		switch action := action.(type) {
+		case ktesting.ListActionImpl:
+			all = append(all, "list "+action.ListOptions.LabelSelector)
+		case ktesting.WatchActionImpl:
+			all = append(all, "watch "+action.ListOptions.LabelSelector+" "+action.ListOptions.ResourceVersion)
+		}
+	}
+	return all
+}
+
+func TestWaitEndpoint(t *testing.T) {
+	const listed, watched = "list kubernetes.io/service-name=d", "watch kubernetes.io/service-name=d 5"
+	const never = "service/d is not ready after 30s: The Service does not lead to the pod new: jobs cannot reach the daemon by its name."
+	tests := []struct {
+		name      string
+		there     []*discoveryv1.EndpointSlice
+		meanwhile func(*watch.RaceFreeFakeWatcher) // after three seconds
+		took      time.Duration
+		want      string // the error
+		asked     []string
+	}{
+		{"ready at once", []*discoveryv1.EndpointSlice{slice("a", "other", nil), slice("b", "new", new(true))}, nil, 0, "", []string{listed}},
+		{"an endpoint that does not say is ready", []*discoveryv1.EndpointSlice{slice("a", "new", nil)}, nil, 0, "", []string{listed}},
+		{"ready later", []*discoveryv1.EndpointSlice{slice("a", "new", new(false))}, func(w *watch.RaceFreeFakeWatcher) {
+			w.Modify(slice("a", "new", new(true)))
+		}, 3 * time.Second, "", []string{listed, watched}},
+		{"a slice comes", nil, func(w *watch.RaceFreeFakeWatcher) {
+			w.Add(slice("a", "other", new(true)))
+			time.Sleep(time.Second)
+			w.Add(slice("b", "new", new(true)))
+		}, 4 * time.Second, "", []string{listed, watched}},
+		{"nothing ever", nil, nil, 30 * time.Second, never, []string{listed, watched}},
+		{"the pod is never ready", []*discoveryv1.EndpointSlice{slice("a", "new", new(false))}, nil, 30 * time.Second, never, []string{listed, watched}},
+		{"another pod of that name", []*discoveryv1.EndpointSlice{slice("a", "old", new(true))}, nil, 30 * time.Second, never, []string{listed, watched}},
+		// The last that is heard of a slice is its state before it went.
+		{"a slice is deleted", []*discoveryv1.EndpointSlice{slice("a", "new", new(false))}, func(w *watch.RaceFreeFakeWatcher) {
+			w.Delete(slice("a", "new", new(true)))
+		}, 30 * time.Second, never, []string{listed, watched}},
+		{"a slice is deleted, another one comes", []*discoveryv1.EndpointSlice{slice("a", "new", new(false))}, func(w *watch.RaceFreeFakeWatcher) {
+			w.Delete(slice("a", "new", new(true)))
+			time.Sleep(time.Second)
+			w.Add(slice("b", "new", new(true)))
+		}, 4 * time.Second, "", []string{listed, watched}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSliceServer(test.there...)
+				if test.meanwhile != nil {
+					go func() {
+						time.Sleep(3 * time.Second)
+						test.meanwhile(s.watches)
+					}()
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				began := time.Now()
+				err := s.cluster().WaitEndpoint(ctx, "d", pod("new", 0))
+				if took := time.Since(began); took != test.took {
+					t.Errorf("took %s, want %s", took, test.took)
+				}
+				if text(err) != test.want {
+					t.Errorf("got  %q\nwant %q", text(err), test.want)
+				}
+				if failure, is := errors.AsType[*NotReadyError](err); err != nil && (!is || failure.Cause == nil ||
+					failure.Cause.Reason != "NoEndpoint" || failure.Cause.Object != Ref{"Service", "ci", "d"} ||
+					failure.Cause.Hint == "" || failure.After != test.took) {
+					t.Errorf("got %+v", err)
+				}
+				if got := s.selectors(); !slices.Equal(got, test.asked) {
+					t.Errorf("asked %q, want %q", got, test.asked)
+				}
+			})
+		})
+	}
+}
+
+// The slice that led to the pod comes while nobody watches.
+func TestWaitEndpointListsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSliceServer(slice("a", "new", new(false)))
+		go func() {
+			time.Sleep(3 * time.Second)
+			s.mu.Lock()
+			s.there = []*discoveryv1.EndpointSlice{slice("b", "new", new(true))}
+			s.mu.Unlock()
+			s.watches.Error(&errGone.ErrStatus)
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := s.cluster().WaitEndpoint(ctx, "d", pod("new", 0)); err != nil || time.Since(began) > 4*time.Second {
+			t.Errorf("got %v after %s", err, time.Since(began))
+		}
+	})
+}
+
+func TestWaitEndpointStops(t *testing.T) {
+	t.Run("cancelled", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel)
+			err := newSliceServer().cluster().WaitEndpoint(ctx, "d", pod("new", 0))
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want that it was cancelled", err)
+			}
+		})
+	})
+	for name, refuse := range map[string]func(*fake.Clientset){
+		"may not list": func(client *fake.Clientset) {
+			client.PrependReactor("list", "*", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, errForbidden })
+		},
+		"may not watch": func(client *fake.Clientset) {
+			client.PrependWatchReactor("*", func(ktesting.Action) (bool, watch.Interface, error) { return true, nil, errForbidden })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSliceServer()
+				refuse(s.client)
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				err := s.cluster().WaitEndpoint(ctx, "d", pod("new", 0))
+				failure, is := errors.AsType[*WatchError](err)
+				if !is || failure.Resource != "endpointslices" || !errors.Is(err, errForbidden) || ctx.Err() != nil {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestLeadsTo(t *testing.T) {
+	aimless := slice("a", "new", nil)
+	aimless.Endpoints[0].TargetRef = nil
+	second := slice("a", "other", new(true))
+	second.Endpoints = append(second.Endpoints, slice("", "new", new(true)).Endpoints...)
+	tests := []struct {
+		name   string
+		slices []runtime.Object
+		want   bool
+	}{
+		{"none", nil, false},
+		{"ready", []runtime.Object{slice("a", "new", new(true))}, true},
+		{"does not say", []runtime.Object{slice("a", "new", nil)}, true},
+		{"not ready", []runtime.Object{slice("a", "new", new(false))}, false},
+		{"another pod", []runtime.Object{slice("a", "other", new(true))}, false},
+		{"no pod at all", []runtime.Object{aimless}, false},
+		{"the second endpoint", []runtime.Object{second}, true},
+		{"the second slice", []runtime.Object{slice("a", "other", nil), slice("b", "new", nil)}, true},
+		{"something else", []runtime.Object{pod("new", 0)}, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := LeadsTo(test.slices, pod("new", 0)); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	s := newSliceServer(slice("a", "new", nil), slice("b", "other", nil))
+	found, err := s.cluster().Endpoints(t.Context(), "d")
+	if err != nil || len(found) != 2 || !slices.Equal(s.selectors(), []string{"list kubernetes.io/service-name=d"}) {
+		t.Errorf("got %d slices, %v after %q", len(found), err, s.selectors())
+	}
+	s.client.PrependReactor("list", "*", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, errForbidden })
+	if found, err := s.cluster().Endpoints(t.Context(), "d"); found != nil || !errors.Is(err, errForbidden) {
+		t.Errorf("refused: got %v, %v", found, err)
+	}
+}

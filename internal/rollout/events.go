@@ -1,0 +1,58 @@
+package rollout
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/dindctl/dindctl/internal/kube"
+)
+
+// Events reads the events of what the view shows to be in trouble: the
+// current pod, and the claim while it is not bound.
+func Events(ctx context.Context, c *kube.Cluster, v State) ([]*corev1.Event, error) {
+	var uids []types.UID
+	if v.Claim != nil && v.Claim.Status.Phase != corev1.ClaimBound {
+		uids = append(uids, v.Claim.UID)
+	}
+	if pod := v.CurrentPod(); pod != nil {
+		uids = append(uids, pod.UID)
+	}
+	lists := make([]*corev1.EventList, len(uids))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, uid := range uids {
+		group.Go(func() (err error) {
+			lists[i], err = kube.Retry(ctx, func(ctx context.Context) (*corev1.EventList, error) {
+				return c.Client.CoreV1().Events(c.Namespace).List(ctx, about(uid))
+			})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, &kube.ReadError{Ref: kube.Ref{Kind: "Event", Namespace: c.Namespace, Name: "*"}, Err: err}
+	}
+	var events []*corev1.Event
+	for _, list := range lists {
+		for i := range list.Items {
+			events = append(events, &list.Items[i])
+		}
+	}
+	return events, nil
+}
+
+// eventSources are the events of the objects with these UIDs, to be followed.
+func eventSources(c *kube.Cluster, uids []types.UID) []source {
+	sources := make([]source, len(uids))
+	for i, uid := range uids {
+		// Events explain and decide nothing: those in the cache will do.
+		sources[i] = source{name: "events", open: c.Client.CoreV1().Events(c.Namespace).Watch, options: about(uid)}
+	}
+	return sources
+}
+
+// about selects events by their object's UID and not by its name, so that an
+// earlier object's events explain nothing.
+func about(uid types.UID) metav1.ListOptions { return kube.ByField("involvedObject.uid", string(uid)) }

@@ -1,0 +1,177 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
+)
+
+// explain names what stands in the way of a rollout: the first of the known
+// causes that fits, those that come earlier in a pod's life first. nil means
+// that nothing is known to be wrong.
+func explain(v State, pod *corev1.Pod) *Cause {
+	if pod != nil && (pod.DeletionTimestamp != nil || (!finished(pod) && !v.updated())) {
+		// On its way out, or of an earlier template and soon to be: how it
+		// fares is no obstacle to the one that follows.
+		return claimLost(v, nil)
+	}
+	for _, find := range []func(State, *corev1.Pod) *Cause{
+		claimLost, podRefused, claimPending, unschedulable,
+		volumeNotMounted, sandboxNotCreated, imageNotPulled, containerNotCreated, crashed, evicted,
+	} {
+		if cause := find(v, pod); cause != nil {
+			return cause
+		}
+	}
+	return nil
+}
+
+func claimRef(claim *corev1.PersistentVolumeClaim) kube.Ref {
+	return kube.Ref{Kind: "PersistentVolumeClaim", Namespace: claim.Namespace, Name: claim.Name}
+}
+
+func podRef(pod *corev1.Pod) kube.Ref {
+	return kube.Ref{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}
+}
+
+// claimLost: a claim whose volume is gone is never bound again.
+func claimLost(v State, _ *corev1.Pod) *Cause {
+	if v.Claim == nil || v.Claim.Status.Phase != corev1.ClaimLost {
+		return nil
+	}
+	return &Cause{
+		Reason: "ClaimLost", Object: claimRef(v.Claim), Final: true,
+		Message: fmt.Sprintf("The claim has lost its volume %s: the PersistentVolume no longer exists.", v.Claim.Spec.VolumeName),
+		Hint:    "`dindctl uninstall --delete-data` removes the claim (the files of a local volume stay on their node); the next install makes a new one.",
+	}
+}
+
+// podRefused: when admission refuses the pod, no pod exists to look at; the
+// ReplicaSet's failure is copied into the Deployment's condition.
+func podRefused(v State, pod *corev1.Pod) *Cause {
+	if v.Deployment == nil || (pod != nil && !finished(pod)) {
+		return nil
+	}
+	for _, condition := range v.Deployment.Status.Conditions {
+		if condition.Type != appsv1.DeploymentReplicaFailure || condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		reason, hint := Refusal(v.Deployment.Namespace, condition.Message)
+		return &Cause{
+			Reason: reason, Object: kube.Ref{Kind: "Deployment", Namespace: v.Deployment.Namespace, Name: v.Deployment.Name},
+			Message: "The cluster refuses the pod: " + oneLine(condition.Message),
+			Hint:    hint,
+			// One that was there before may be about a pod that would be
+			// admitted now: the controller is slow to try again.
+			Final: !condition.LastUpdateTime.Equal(v.EarlierRefusal),
+		}
+	}
+	return nil
+}
+
+// The reasons of a refusal by a ResourceQuota and by a LimitRange.
+const (
+	QuotaExceeded      = "QuotaExceeded"
+	LimitRangeViolated = "LimitRange"
+)
+
+// refusedSomehow is the reason of a refusal whose kind is not known.
+const refusedSomehow = "FailedCreate"
+
+// Refusal names the kind of an admission's refusal and the way out of it.
+func Refusal(namespace, message string) (reason, hint string) {
+	switch {
+	case strings.Contains(message, "per PersistentVolumeClaim is"):
+		return LimitRangeViolated, "Set --storage-size within the namespace's LimitRange."
+	case strings.Contains(message, "exceeded quota") && strings.Contains(message, "requests.storage"):
+		return QuotaExceeded, "Raise the ResourceQuota, or set --storage-size to what it leaves."
+	case strings.Contains(message, "violates PodSecurity"):
+		return "PodSecurity", fmt.Sprintf("A Docker daemon needs a privileged pod: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite", namespace)
+	case strings.Contains(message, "exceeded quota"), strings.Contains(message, "failed quota"):
+		return QuotaExceeded, "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to what it leaves."
+	case strings.Contains(message, "per Container is"), strings.Contains(message, "per Pod is"),
+		strings.Contains(message, "limit to request ratio"), strings.Contains(message, "must be less than or equal to"):
+		return LimitRangeViolated, "Set --cpu-request, --memory-request, --cpu-limit and --memory-limit within the namespace's LimitRange."
+	case strings.Contains(message, "no PriorityClass with name"):
+		return "PriorityClassMissing", "List the classes there are with `kubectl get priorityclass` and name one with --priority-class."
+	case AdmissionDenied(message):
+		return "AdmissionDenied", "Ask whoever runs the cluster about the admission policy that the message names."
+	}
+	return refusedSomehow, "Ask whoever runs the cluster what refuses the pod."
+}
+
+// AdmissionDenied tells whether it is an admission policy or a webhook that
+// speaks in the message.
+func AdmissionDenied(message string) bool {
+	return strings.Contains(message, "admission webhook") || strings.Contains(message, "ValidatingAdmissionPolicy")
+}
+
+// claimPending: a claim that no volume comes for.
+func claimPending(v State, _ *corev1.Pod) *Cause {
+	claim := v.Claim
+	if claim == nil || claim.Status.Phase != corev1.ClaimPending {
+		return nil
+	}
+	cause := &Cause{Object: claimRef(claim)}
+	if event := v.lastEvent(claim.UID, "ProvisioningFailed", "FailedBinding"); event != nil {
+		cause.Reason, cause.Message = event.Reason, "No volume could be made for the claim: "+oneLine(event.Message)
+		cause.Hint = "The storage provisioner will try again; `kubectl get storageclass` lists the classes, --storage-class takes one."
+	}
+	switch class := claim.Spec.StorageClassName; {
+	case class == nil:
+		cause.Reason = "NoDefaultStorageClass"
+		cause.Message = "The claim names no storage class and the cluster has no default one."
+		cause.Hint = "Name a class with --storage-class (`kubectl get storageclass` lists them), or use --local-path and --local-node."
+	case cause.Reason != "" && strings.Contains(cause.Message, fmt.Sprintf("%q not found", *class)):
+		cause.Reason = "StorageClassMissing"
+		cause.Message = fmt.Sprintf("The storage class %q does not exist.", *class)
+		cause.Hint = "`kubectl get storageclass` lists the classes. A claim's class cannot be changed: `dindctl uninstall --delete-data` removes the unbound claim, then install with another --storage-class."
+	case cause.Reason == "":
+		return nil
+	}
+	return cause
+}
+
+// unschedulable: no node takes the pod. A cluster autoscaler may yet add one,
+// so this is told at once but waited for.
+func unschedulable(_ State, pod *corev1.Pod) *Cause {
+	if pod == nil {
+		return nil
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
+			condition.Reason == corev1.PodReasonUnschedulable {
+			return &Cause{
+				Reason: "Unschedulable", Object: podRef(pod),
+				Message: "No node can take the pod: " + oneLine(condition.Message),
+				Hint:    "Compare `kubectl get nodes --show-labels` with --node-selector, --toleration, --cpu-request and --memory-request.",
+			}
+		}
+	}
+	return nil
+}
+
+// evicted: the node threw the pod out, or the one before it, of which nothing
+// else is known yet: the ReplicaSet makes another each time.
+func evicted(v State, pod *corev1.Pod) *Cause {
+	for _, ended := range append([]*corev1.Pod{pod}, v.Pods...) {
+		// One that is merely stopped fails too, and then has no reason.
+		if ended == nil || ended.Status.Phase != corev1.PodFailed || ended.Status.Reason == "" || ended.DeletionTimestamp != nil {
+			continue
+		}
+		return &Cause{
+			Reason: ended.Status.Reason, Object: podRef(ended), Ended: true,
+			Message: "The pod was ended by its node: " + oneLine(ended.Status.Message),
+			Hint:    "`kubectl describe node " + ended.Spec.NodeName + "` shows what the node is short of.",
+		}
+	}
+	return nil
+}
+
+// oneLine folds a message of the cluster's into one line without a full stop
+// of our own.
+func oneLine(message string) string { return strings.Join(strings.Fields(message), " ") }

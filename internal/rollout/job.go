@@ -1,0 +1,176 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
+)
+
+// JobFailedError says that a Job ran and did not succeed.
+type JobFailedError struct {
+	Ref     kube.Ref
+	Reason  string // the Job's own, for example BackoffLimitExceeded
+	Message string
+	Log     string // the last lines of its last pod
+}
+
+func (e *JobFailedError) Error() string {
+	return fmt.Sprintf("%s failed: %s: %s", e.Ref, e.Reason, e.Message)
+}
+
+// WaitJob follows a Job, as it was created, until it has succeeded, and returns
+// the pod that did; nil if that is gone already. report is told what its newest pod is doing each time something changes. It
+// returns a *JobFailedError, or what WaitReady returns.
+func WaitJob(ctx context.Context, c *kube.Cluster, job *batchv1.Job, report func(Status)) (*corev1.Pod, error) {
+	began := time.Now()
+	ref := kube.Ref{Kind: "Job", Namespace: job.Namespace, Name: job.Name}
+	sources := []source{
+		single(c, ref, job.ResourceVersion),
+		podSource(c, map[string]string{"job-name": job.Name}),
+	}
+	seen := newTracker(State{})
+	var status Status
+	err := until(ctx, sources, func(o observation) (more []source, done bool, err error) {
+		more = eventSources(c, seen.add(o))
+		if o.source == ref.String() && (o.deleted || (o.complete && len(o.objects) == 0)) {
+			return nil, true, &JobFailedError{Ref: ref, Reason: "Deleted", Message: "somebody deleted the job while it ran"}
+		}
+		status = computeJob(seen.state(), seen.job)
+		report(status)
+		if status.Cause != nil && status.Cause.Final && !status.Ready {
+			return nil, true, notReady(ctx, c, ref, status, began)
+		}
+		done, err = jobEnded(ctx, c, seen.job, status.Pod)
+		return more, done, err
+	})
+	switch {
+	case err == nil && status.Ready:
+		return status.Pod, nil
+	case err == nil:
+		return succeeded(ctx, c, job)
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
+		return nil, notReady(ctx, c, ref, status, began)
+	default:
+		return nil, err
+	}
+}
+
+// succeeded looks once more for the pod of a Job that is complete: its own end
+// may be told after the Job's. nil where it is gone.
+func succeeded(ctx context.Context, c *kube.Cluster, job *batchv1.Job) (*corev1.Pod, error) {
+	pods, err := c.Pods(ctx, map[string]string{"job-name": job.Name})
+	if err != nil {
+		return nil, err
+	}
+	for i := range pods {
+		if pods[i].Status.Phase == corev1.PodSucceeded {
+			return &pods[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// anyPod is the newest pod of the Job; nil where there is none to be seen.
+func anyPod(ctx context.Context, c *kube.Cluster, job *batchv1.Job) *corev1.Pod {
+	pods, err := c.Pods(ctx, map[string]string{"job-name": job.Name})
+	if err != nil {
+		return nil
+	}
+	var view State
+	for i := range pods {
+		view.Pods = append(view.Pods, &pods[i])
+	}
+	return computeJob(view, job).Pod
+}
+
+// computeJob tells what a Job's pods are up to. A pod of a Job is ready when
+// it has succeeded; that it ends is no crash.
+func computeJob(v State, job *batchv1.Job) Status {
+	sort.Slice(v.Pods, func(i, j int) bool {
+		return v.Pods[j].CreationTimestamp.Before(&v.Pods[i].CreationTimestamp)
+	})
+	for _, pod := range v.Pods {
+		if pod.Status.Phase == corev1.PodSucceeded {
+			return Status{Ready: true, Pod: pod, Now: "done"}
+		}
+	}
+	if len(v.Pods) == 0 {
+		return Status{Now: "waiting for the pod to be created", Cause: jobPodRefused(v, job)}
+	}
+	pod := v.Pods[0]
+	if pod.Status.Phase == corev1.PodRunning {
+		return Status{Pod: pod, Now: "running"}
+	}
+	if pod.Status.Phase == corev1.PodFailed {
+		return Status{Pod: pod, Now: "failed, will be tried again"}
+	}
+	status := Status{Pod: pod, Now: activity(v, pod)}
+	for _, find := range []func(State, *corev1.Pod) *Cause{unschedulable, volumeNotMounted, imageNotPulled, containerNotCreated} {
+		if status.Cause = find(v, pod); status.Cause != nil {
+			break
+		}
+	}
+	return status
+}
+
+// jobPodRefused: when admission refuses a Job's pod, only an event of the Job
+// says so. What is known to refuse it goes on doing so; other failures to make
+// the pod may pass.
+func jobPodRefused(v State, job *batchv1.Job) *Cause {
+	if job == nil {
+		return nil
+	}
+	event := v.lastEvent(job.UID, "FailedCreate")
+	if event == nil {
+		return nil
+	}
+	reason, hint := Refusal(job.Namespace, event.Message)
+	switch reason {
+	case QuotaExceeded:
+		hint = "Raise the ResourceQuota of namespace " + job.Namespace + ": the job's pod needs a little room beside what runs there."
+	case LimitRangeViolated:
+		hint = "Have the LimitRange of namespace " + job.Namespace + " allow the job's pod."
+	}
+	return &Cause{
+		Reason: reason, Object: kube.Ref{Kind: "Job", Namespace: job.Namespace, Name: job.Name},
+		Message: "The cluster refuses the job's pod: " + oneLine(event.Message),
+		Hint:    hint, Final: reason != refusedSomehow,
+	}
+}
+
+// jobEnded tells whether the Job has ended, and with what failure.
+func jobEnded(ctx context.Context, c *kube.Cluster, job *batchv1.Job, pod *corev1.Pod) (bool, error) {
+	if job == nil {
+		return false, nil
+	}
+	for _, condition := range job.Status.Conditions {
+		if condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch condition.Type {
+		case batchv1.JobComplete:
+			return true, nil
+		case batchv1.JobFailed:
+			failure := &JobFailedError{
+				Ref:    kube.Ref{Kind: "Job", Namespace: job.Namespace, Name: job.Name},
+				Reason: condition.Reason, Message: condition.Message,
+			}
+			if pod == nil {
+				// The Job's failure may be told before its pods are.
+				pod = anyPod(ctx, c, job)
+			}
+			if pod != nil {
+				failure.Log = lastWords(ctx, c, pod)
+			}
+			return true, failure
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,79 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/dindctl/dindctl/internal/kube"
+	"github.com/dindctl/dindctl/internal/redact"
+)
+
+// secrets are the values in the specifications of the Deployment and its pod
+// that may be secrets, for what is said about them in the cluster.
+func (v State) secrets(pod *corev1.Pod) redact.Values {
+	var values []string
+	if pod != nil {
+		values = secretsIn(pod.Spec)
+	}
+	if v.Deployment != nil {
+		values = append(values, secretsIn(v.Deployment.Spec.Template.Spec)...)
+	}
+	return redact.Of(values...)
+}
+
+func secretsIn(pod corev1.PodSpec) []string {
+	var values []string
+	for i := range pod.Containers {
+		container := &pod.Containers[i]
+		for _, variable := range container.Env {
+			if !harmless(variable.Name) {
+				values = append(values, variable.Value)
+			}
+		}
+		for _, arg := range container.Args {
+			_, value, _ := strings.Cut(arg, "=")
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+// harmless tells the variables whose values are worth reading in a log: those
+// that dindctl itself sets.
+func harmless(variable string) bool {
+	switch variable {
+	case "DOCKER_HOST", "DOCKER_DRIVER", "DOCKER_TLS_CERTDIR", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "HOME":
+		return true
+	}
+	return strings.HasPrefix(variable, "PRUNE_") || strings.HasPrefix(variable, "VERIFY_")
+}
+
+// lastWordsLines is how many lines of a crashed daemon's log are shown: enough
+// for dockerd's fatal line and what led to it.
+const lastWordsLines = 5
+
+// lastWords reads the end of the log of the pod's crashed container, without the
+// secrets in it: a daemon quotes the flag it does not understand. It is a
+// help, not an answer: what cannot be read is left out. It takes a moment of
+// its own, for ctx may just have reached its deadline.
+func lastWords(ctx context.Context, c *kube.Cluster, pod *corev1.Pod) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	lines := int64(lastWordsLines)
+	for _, previous := range []bool{false, true} {
+		raw, err := c.Client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name,
+			&corev1.PodLogOptions{TailLines: &lines, Previous: previous}).DoRaw(ctx)
+		if apierrors.IsForbidden(err) {
+			return fmt.Sprintf("(the log cannot be read: %v)", err)
+		}
+		if text := strings.TrimSpace(string(raw)); err == nil && text != "" {
+			return redact.Of(secretsIn(pod.Spec)...).In(text)
+		}
+	}
+	return ""
+}

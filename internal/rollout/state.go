@@ -1,0 +1,129 @@
+package rollout
+
+import (
+	"slices"
+	"sort"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// State is the state of a rollout as far as it is known: what readiness and its
+// explanation are computed from. Missing objects are nil.
+type State struct {
+	Claim      *corev1.PersistentVolumeClaim
+	Deployment *appsv1.Deployment
+	Pods       []*corev1.Pod
+	Events     []*corev1.Event
+	// Generation is the Deployment's generation that is waited for; an older
+	// Deployment is not evaluated. 0 takes any.
+	Generation int64
+	// EarlierRefusal is when the Deployment's pod had last been refused before
+	// this rollout; nil if it had not.
+	EarlierRefusal *metav1.Time
+	// EarlierTrouble is the pod that lacked a Secret or ConfigMap before this was
+	// waited for; "" if none did.
+	EarlierTrouble types.UID
+}
+
+// EarlierRefusal gives the State's field of that name from the Deployment as it
+// was before it was applied; it may be nil.
+func EarlierRefusal(before *appsv1.Deployment) *metav1.Time {
+	if before == nil {
+		return nil
+	}
+	for _, condition := range before.Status.Conditions {
+		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue {
+			return condition.LastUpdateTime.DeepCopy()
+		}
+	}
+	return nil
+}
+
+// CurrentPod is the pod that matters: the newest one of the Deployment, not
+// counting those that are on their way out while another exists. nil where
+// there is none.
+func (v State) CurrentPod() *corev1.Pod {
+	var pods []*corev1.Pod
+	for _, pod := range v.Pods {
+		if v.Deployment == nil || ownedByRollout(pod, v.Deployment.Name) {
+			pods = append(pods, pod)
+		}
+	}
+	if len(pods) == 0 {
+		return nil
+	}
+	sort.SliceStable(pods, func(i, j int) bool {
+		a, b := pods[i], pods[j]
+		if (a.DeletionTimestamp == nil) != (b.DeletionTimestamp == nil) {
+			return a.DeletionTimestamp == nil
+		}
+		if finished(a) != finished(b) {
+			return !finished(a)
+		}
+		return b.CreationTimestamp.Before(&a.CreationTimestamp)
+	})
+	return pods[0]
+}
+
+// updated tells whether the pods are of the Deployment's present template: its
+// controller has seen it, and counts a pod of it. With the strategy Recreate no
+// older pod is left then.
+func (v State) updated() bool {
+	d := v.Deployment
+	return d != nil && d.Generation >= v.Generation && d.Status.ObservedGeneration >= d.Generation && d.Status.UpdatedReplicas > 0
+}
+
+// ownedByRollout tells whether a pod belongs to a ReplicaSet of the
+// Deployment, whose names are the Deployment's and the template's hash.
+func ownedByRollout(pod *corev1.Pod, deployment string) bool {
+	owner := metav1.GetControllerOf(pod)
+	return owner != nil && owner.Kind == "ReplicaSet" &&
+		owner.Name == deployment+"-"+pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+}
+
+func finished(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+}
+
+func podReady(pod *corev1.Pod) bool {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+func ContainerRuns(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
+}
+
+// lastEvent is the newest event about the object with one of the reasons.
+func (v State) lastEvent(uid types.UID, reasons ...string) *corev1.Event {
+	var newest *corev1.Event
+	for _, event := range v.Events {
+		if event.InvolvedObject.UID != uid || !slices.Contains(reasons, event.Reason) {
+			continue
+		}
+		if newest == nil || eventTime(newest).Before(eventTime(event)) {
+			newest = event
+		}
+	}
+	return newest
+}
+
+// eventTime is when an event last happened: new-style events carry it in
+// their series or eventTime, old-style ones in lastTimestamp.
+func eventTime(event *corev1.Event) *metav1.Time {
+	switch {
+	case event.Series != nil:
+		return &metav1.Time{Time: event.Series.LastObservedTime.Time}
+	case !event.LastTimestamp.IsZero():
+		return &event.LastTimestamp
+	default:
+		return &metav1.Time{Time: event.EventTime.Time}
+	}
+}

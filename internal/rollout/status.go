@@ -1,0 +1,117 @@
+package rollout
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
+)
+
+// Status is what a State amounts to.
+type Status struct {
+	// Ready says that the rollout is complete: the claim is bound, and the
+	// newest template's one pod is ready and the only one.
+	Ready bool
+	Pod   *corev1.Pod // the pod that matters; nil where there is none
+	// Running says that a container runs in the pod, which is the newest
+	// template's; Answering that it is ready, too. The rollout may yet not be
+	// complete: the Deployment's controller learns it later.
+	Running, Answering bool
+	Now                string // what the cluster is doing, in a few words
+	Cause              *Cause // what stands in the way; nil where nothing is known to
+}
+
+// Cause is why something is not ready, and what to do about it.
+type Cause struct {
+	Reason  string // one word, Kubernetes' own where it has one
+	Object  kube.Ref
+	Message string // one sentence
+	Hint    string // the next step, one sentence
+	// Final says that waiting longer cannot help.
+	Final bool
+	// Ended says that a pod or its container had run and ended; another may run
+	// by now without anything being better.
+	Ended bool
+	// Log holds the last lines of the crashed container, where there is one.
+	Log string
+}
+
+// Compute computes the status. It is a pure function of the objects: readiness
+// from fields alone, observedGeneration first, as `kubectl rollout status`
+// does, and stricter in that no older pod may remain.
+func Compute(v State) Status {
+	pod := v.CurrentPod()
+	status := Status{Pod: pod, Cause: explain(v, pod)}
+	if status.Cause != nil {
+		// The kubelet and webhooks repeat what they were told to run.
+		status.Cause.Message = v.secrets(pod).In(status.Cause.Message)
+	}
+	status.Running = v.updated() && pod != nil && pod.DeletionTimestamp == nil && !finished(pod) && ContainerRuns(pod)
+	status.Answering = status.Running && podReady(pod)
+	d := v.Deployment
+	switch {
+	case d == nil || d.Generation < v.Generation || d.Status.ObservedGeneration < d.Generation:
+		status.Now = "waiting for the deployment controller"
+	case rolledOut(d) && pod != nil && pod.DeletionTimestamp == nil && podReady(pod) && claimUsable(v.Claim):
+		status.Ready, status.Cause = true, nil
+		status.Now = "pod " + pod.Name + " is ready"
+	default:
+		status.Now = activity(v, pod)
+	}
+	return status
+}
+
+// rolledOut tells whether the Deployment's newest template runs, available,
+// and nothing else does.
+func rolledOut(d *appsv1.Deployment) bool {
+	wanted := int32(1)
+	if d.Spec.Replicas != nil {
+		wanted = *d.Spec.Replicas
+	}
+	s := d.Status
+	return wanted > 0 && s.UpdatedReplicas == wanted && s.Replicas == wanted && s.AvailableReplicas == wanted
+}
+
+func claimUsable(claim *corev1.PersistentVolumeClaim) bool {
+	return claim == nil || claim.Status.Phase == corev1.ClaimBound
+}
+
+// activity says what the cluster is doing when nothing is wrong.
+func activity(v State, pod *corev1.Pod) string {
+	if pod == nil {
+		return "waiting for the pod to be created"
+	}
+	if pod.DeletionTimestamp != nil {
+		return fmt.Sprintf("waiting for the previous pod %s to stop", pod.Name)
+	}
+	if v.Claim != nil && v.Claim.Status.Phase == corev1.ClaimPending {
+		if v.lastEvent(v.Claim.UID, "WaitForFirstConsumer") != nil && pod.Spec.NodeName == "" {
+			return fmt.Sprintf("claim %s waits for its pod to be scheduled", v.Claim.Name)
+		}
+		return fmt.Sprintf("claim %s waits for a volume", v.Claim.Name)
+	}
+	if pod.Spec.NodeName == "" {
+		return "waiting for the scheduler to place the pod"
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		switch {
+		case status.State.Running != nil:
+			return "daemon starting"
+		case status.State.Terminated != nil:
+			return "waiting for the container to be restarted"
+		}
+	}
+	if latest := v.lastEvent(pod.UID, "Pulling", "Pulled"); latest != nil && latest.Reason == "Pulling" {
+		return "pulling " + image(pod)
+	}
+	return "starting the container on node " + pod.Spec.NodeName
+}
+
+func image(pod *corev1.Pod) string {
+	if len(pod.Spec.Containers) == 0 {
+		return "the image"
+	}
+	return pod.Spec.Containers[0].Image
+}

@@ -1,0 +1,348 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+var (
+	errBusy      = apierrors.NewServiceUnavailable("busy")
+	errGone      = apierrors.NewResourceExpired("too old resource version")
+	errForbidden = apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("no"))
+)
+
+// opening is what one request for a watch comes to.
+type opening func(context.Context) (watch.Interface, error)
+
+// shows opens a watch that has these events and stays open.
+func shows(events ...func(*watch.RaceFreeFakeWatcher)) opening {
+	return func(context.Context) (watch.Interface, error) {
+		w := watch.NewRaceFreeFake()
+		for _, event := range events {
+			event(w)
+		}
+		return w, nil
+	}
+}
+
+// refused opens no watch.
+func refused(err error) opening {
+	return func(context.Context) (watch.Interface, error) { return nil, err }
+}
+
+func added(name, version string) func(*watch.RaceFreeFakeWatcher) {
+	return func(w *watch.RaceFreeFakeWatcher) { w.Add(podAt(name, version)) }
+}
+
+func modified(name, version string) func(*watch.RaceFreeFakeWatcher) {
+	return func(w *watch.RaceFreeFakeWatcher) { w.Modify(podAt(name, version)) }
+}
+
+func deleted(name, version string) func(*watch.RaceFreeFakeWatcher) {
+	return func(w *watch.RaceFreeFakeWatcher) { w.Delete(podAt(name, version)) }
+}
+
+func bookmark(version string) func(*watch.RaceFreeFakeWatcher) {
+	return func(w *watch.RaceFreeFakeWatcher) { w.Action(watch.Bookmark, podAt("", version)) }
+}
+
+func failed(err *apierrors.StatusError) func(*watch.RaceFreeFakeWatcher) {
+	return func(w *watch.RaceFreeFakeWatcher) { w.Error(&err.ErrStatus) }
+}
+
+func closed(w *watch.RaceFreeFakeWatcher) { w.Stop() }
+
+func podAt(name, version string) *corev1.Pod {
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: version}}
+}
+
+// listing is what one request for a list comes to.
+type listing func() ([]runtime.Object, string, error)
+
+func lists(version string, names ...string) listing {
+	var objects []runtime.Object
+	for _, name := range names {
+		objects = append(objects, podAt(name, version))
+	}
+	return func() ([]runtime.Object, string, error) { return objects, version, nil }
+}
+
+func unlisted(err error) listing {
+	return func() ([]runtime.Object, string, error) { return nil, "", err }
+}
+
+// script answers requests one after the other, the last answer for ever, and
+// notes them.
+type script struct {
+	lists    []listing
+	openings []opening
+	asked    []string // "list", "watch 5"
+}
+
+func (s *script) source(name, version string) source {
+	listed, watches := 0, 0
+	followed := source{name: name, options: metav1.ListOptions{ResourceVersion: version}}
+	followed.open = func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+		watches++
+		s.asked = append(s.asked, "watch "+options.ResourceVersion)
+		return s.openings[min(watches, len(s.openings))-1](ctx)
+	}
+	if s.lists != nil {
+		followed.list = func(context.Context) ([]runtime.Object, string, error) {
+			listed++
+			s.asked = append(s.asked, "list")
+			return s.lists[min(listed, len(s.lists))-1]()
+		}
+	}
+	return followed
+}
+
+func spell(o observation) string {
+	switch {
+	case o.err != nil:
+		return "ended: " + string(apierrors.ReasonForError(o.err))
+	case o.complete:
+		text := "all:"
+		for _, object := range o.objects {
+			text += " " + object.(*corev1.Pod).Name
+		}
+		return text
+	case o.deleted:
+		return "gone " + o.object.(*corev1.Pod).Name
+	}
+	return o.object.(*corev1.Pod).Name
+}
+
+// heard runs a stream for a minute and tells what it reported.
+func heard(t *testing.T, followed source) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out := make(chan observation)
+	go func() {
+		followed.stream(ctx, out)
+		close(out)
+	}()
+	var all []string
+	for o := range out {
+		if o.source != followed.name {
+			t.Errorf("observation of %q, want %q", o.source, followed.name)
+		}
+		all = append(all, spell(o))
+	}
+	return all
+}
+
+func TestStream(t *testing.T) {
+	tests := []struct {
+		name    string
+		script  script
+		version string // that is known already
+		want    []string
+		asked   []string
+	}{
+		{"what there is, then every change",
+			script{lists: []listing{lists("5", "a", "b")}, openings: []opening{shows(added("c", "6"), modified("a", "7"), deleted("b", "8"))}}, "",
+			[]string{"all: a b", "c", "a", "gone b"}, []string{"list", "watch 5"}},
+		{"nothing there", script{lists: []listing{lists("5")}, openings: []opening{shows()}}, "", []string{"all:"}, []string{"list", "watch 5"}},
+		{"from what is known on", script{lists: []listing{lists("9")}, openings: []opening{shows(modified("a", "6"))}}, "5",
+			[]string{"a"}, []string{"watch 5"}},
+		{"the server closes the watch: on from there",
+			script{lists: []listing{lists("5", "a")}, openings: []opening{shows(modified("a", "6"), bookmark("8"), closed), shows(added("b", "9"))}}, "",
+			[]string{"all: a", "a", "b"}, []string{"list", "watch 5", "watch 8"}},
+		{"410 within the watch: from the start",
+			script{lists: []listing{lists("5", "a"), lists("20", "b")}, openings: []opening{shows(failed(errGone)), shows(added("c", "21"))}}, "",
+			[]string{"all: a", "all: b", "c"}, []string{"list", "watch 5", "list", "watch 20"}},
+		{"410 for what is known",
+			script{lists: []listing{lists("20", "b")}, openings: []opening{refused(errGone), shows()}}, "5",
+			[]string{"all: b"}, []string{"watch 5", "list", "watch 20"}},
+		{"errors, then recovery",
+			script{lists: []listing{unlisted(errBusy), lists("5", "a"), lists("6", "a")}, openings: []opening{refused(errBusy), shows(added("b", "7"))}}, "",
+			[]string{"all: a", "all: a", "b"}, []string{"list", "list", "watch 5", "list", "watch 6"}},
+		{"listing is forbidden", script{lists: []listing{unlisted(errForbidden)}, openings: []opening{shows()}}, "",
+			[]string{"ended: Forbidden"}, []string{"list"}},
+		{"watching is forbidden", script{lists: []listing{lists("5", "a")}, openings: []opening{refused(errForbidden)}}, "",
+			[]string{"all: a", "ended: Forbidden"}, []string{"list", "watch 5"}},
+		{"forbidden meanwhile", script{lists: []listing{lists("5", "a")}, openings: []opening{shows(closed), refused(errForbidden)}}, "",
+			[]string{"all: a", "ended: Forbidden"}, []string{"list", "watch 5", "watch 5"}},
+		{"forbidden within the watch", script{lists: []listing{lists("5", "a")}, openings: []opening{shows(added("b", "6"), failed(errForbidden))}}, "",
+			[]string{"all: a", "b", "ended: Forbidden"}, []string{"list", "watch 5"}},
+		// What cannot be listed comes with the watch.
+		{"the cache will do", script{openings: []opening{shows(added("a", "5"), closed), shows(added("a", "5"))}}, "",
+			[]string{"a", "a"}, []string{"watch 0", "watch 0"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if got := heard(t, test.script.source("pods", test.version)); !slices.Equal(got, test.want) {
+					t.Errorf("got  %q\nwant %q", got, test.want)
+				}
+				if !slices.Equal(test.script.asked, test.asked) {
+					t.Errorf("asked %q\nwant  %q", test.script.asked, test.asked)
+				}
+			})
+		})
+	}
+}
+
+func TestStreamBacksOff(t *testing.T) {
+	tests := []struct {
+		name        string
+		script      script
+		least, most int // requests in a minute
+	}{
+		{"a watch that is closed at once", script{openings: []opening{shows(closed)}}, 60, 105},
+		{"a watch that is refused", script{openings: []opening{refused(errBusy)}}, 60, 105},
+		{"a list that fails", script{lists: []listing{unlisted(errBusy)}}, 60, 105},
+		// After 6 s each, every one of them waits for the shortest pause alone.
+		{"a watch that held", script{openings: []opening{func(context.Context) (watch.Interface, error) {
+			w := watch.NewRaceFreeFake()
+			time.AfterFunc(6*time.Second, w.Stop)
+			return w, nil
+		}}}, 10, 10},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				heard(t, test.script.source("pods", ""))
+				if n := len(test.script.asked); n < test.least || n > test.most {
+					t.Errorf("%d requests in a minute, want %d to %d", n, test.least, test.most)
+				}
+			})
+		})
+	}
+}
+
+// Nobody listens any more: the stream must end all the same.
+func TestStreamEndsUnheard(t *testing.T) {
+	for name, unheard := range map[string]script{
+		"while it tells of all":        {lists: []listing{lists("5", "a")}},
+		"while it tells of an object":  {openings: []opening{shows(added("a", "5"))}},
+		"while it tells of a refusal":  {openings: []opening{refused(errForbidden)}},
+		"while it waits for an object": {openings: []opening{shows()}},
+		"while it pauses":              {openings: []opening{shows(closed)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				go unheard.source("pods", "").stream(ctx, make(chan observation))
+				synctest.Wait()
+				cancel() // the bubble waits for the goroutine's end
+			})
+		})
+	}
+}
+
+func TestFollowStopsTheWatch(t *testing.T) {
+	w := watch.NewRaceFreeFake()
+	w.Add(podAt("a", "6"))
+	open := func(_ context.Context, options metav1.ListOptions) (watch.Interface, error) { return w, nil }
+	version, err := follow(t.Context(), open, metav1.ListOptions{ResourceVersion: "5"}, func(observation) bool { return false })
+	if err != nil || version != "6" || !w.IsStopped() {
+		t.Errorf("got version %s, %v; stopped: %v", version, err, w.IsStopped())
+	}
+}
+
+func TestUntil(t *testing.T) {
+	broken := errors.New("broken")
+	one := script{openings: []opening{shows(added("a", "5"))}}
+	tests := []struct {
+		name   string
+		script script
+		handle func(observation) ([]source, bool, error)
+		want   string // the error
+		is     error
+	}{
+		{"done", one, func(observation) ([]source, bool, error) { return nil, true, nil }, "", nil},
+		{"the handler fails", one, func(observation) ([]source, bool, error) { return nil, false, broken }, "broken", broken},
+		{"time is up", one, func(observation) ([]source, bool, error) { return nil, false, nil }, "context deadline exceeded", context.DeadlineExceeded},
+		{"refused for good", script{openings: []opening{refused(errForbidden)}}, func(o observation) ([]source, bool, error) {
+			t.Errorf("handed over %v", o)
+			return nil, false, nil
+		}, `watching pods: pods is forbidden: no`, errForbidden},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				quiet := script{openings: []opening{shows()}} // must be ended too
+				err := until(ctx, []source{test.script.source("pods", ""), quiet.source("quiet", "")}, test.handle)
+				if got := text(err); got != test.want || !errors.Is(err, test.is) {
+					t.Errorf("got %q, want %q", got, test.want)
+				}
+				if refusal, is := errors.AsType[*WatchError](err); is && refusal.Resource != "pods" {
+					t.Errorf("got resource %q", refusal.Resource)
+				}
+			})
+		})
+	}
+}
+
+func TestUntilFollowsMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pods := script{openings: []opening{shows(added("a", "5"))}}
+		events := script{openings: []opening{shows(added("event-1", "5"), added("event-2", "6"))}}
+		var got []string
+		err := until(t.Context(), []source{pods.source("pods", "")}, func(o observation) (more []source, done bool, err error) {
+			got = append(got, o.source+" "+spell(o))
+			if o.source == "pods" {
+				more = []source{events.source("events", "")}
+			}
+			return more, len(got) == 3, nil
+		})
+		if want := []string{"pods a", "events event-1", "events event-2"}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %q (%v), want %q", got, err, want)
+		}
+		if len(events.asked) != 1 {
+			t.Errorf("events were watched %d times", len(events.asked))
+		}
+	})
+}
+
+func TestPermanent(t *testing.T) {
+	pods := schema.GroupResource{Resource: "pods"}
+	tests := []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"forbidden", errForbidden, true},
+		{"unauthorized", apierrors.NewUnauthorized("who?"), true},
+		{"bad request", apierrors.NewBadRequest("what?"), true},
+		{"no such resource", apierrors.NewNotFound(pods, ""), true},
+		{"watching not supported", apierrors.NewMethodNotSupported(pods, "watch"), true},
+		{"gone", errGone, false},
+		{"busy", errBusy, false},
+		{"too many requests", apierrors.NewTooManyRequests("slow", 1), false},
+		{"internal error", apierrors.NewInternalError(errors.New("x")), false},
+		{"no answer", errors.New("connection refused"), false},
+		{"a proxy's answer", apierrors.NewGenericServerResponse(http.StatusBadGateway, "watch", pods, "", "", 0, true), false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := permanent(test.err); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

@@ -1,0 +1,191 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/dindctl/dindctl/internal/kube"
+)
+
+// Target is what WaitReady waits for.
+type Target struct {
+	// Deployment is the Deployment as it was applied; older states of it are
+	// ignored.
+	Deployment *appsv1.Deployment
+	// Claim is the claim that its pod mounts, as it was applied or found.
+	Claim *corev1.PersistentVolumeClaim
+	// EarlierRefusal is the State's.
+	EarlierRefusal *metav1.Time
+}
+
+// NotReadyError says that the rollout did not become ready.
+type NotReadyError struct {
+	Ref   kube.Ref
+	Cause *Cause // nil when nothing is known to be wrong: it merely takes long
+	Now   string // what the cluster was doing last
+	After time.Duration
+}
+
+func (e *NotReadyError) Error() string {
+	what := e.Now
+	if e.Cause != nil {
+		what = e.Cause.Message
+	}
+	return fmt.Sprintf("%s is not ready after %s: %s", e.Ref, e.After.Round(time.Second), what)
+}
+
+// WaitReady follows the rollout until its pod is ready and returns the pod. One
+// that is complete already costs one request. report is told what the cluster
+// is doing, and what is in its way, each time something changes. It returns a
+// *NotReadyError when ctx's deadline passes or nothing more can be hoped for, a
+// *WatchError when the state can no longer be followed, and context.Canceled
+// when ctx is cancelled.
+func WaitReady(ctx context.Context, c *kube.Cluster, target Target, report func(Status)) (*corev1.Pod, error) {
+	began := time.Now()
+	ref := c.Ref("Deployment", target.Deployment.Name)
+
+	seen := newTracker(State{Generation: target.Deployment.Generation, EarlierRefusal: target.EarlierRefusal})
+	pods := podSource(c, target.Deployment.Spec.Selector.MatchLabels)
+	found, version, err := pods.list(ctx)
+	if err != nil {
+		return nil, readFailure(ctx, c, ref, err, began)
+	}
+	pods.options.ResourceVersion = version
+	waitedFor := []kube.Ref{ref}
+	sources := []source{pods, single(c, ref, target.Deployment.ResourceVersion)}
+	uids := seen.add(observation{source: "pods", complete: true, objects: found})
+	uids = append(uids, seen.add(observation{object: target.Deployment})...)
+	if target.Claim != nil {
+		uids = append(uids, seen.add(observation{object: target.Claim})...)
+		waitedFor = append(waitedFor, claimRef(target.Claim))
+		sources = append(sources, single(c, claimRef(target.Claim), target.Claim.ResourceVersion))
+	}
+	status := Compute(seen.state())
+	if cause := status.Cause; cause != nil && cause.Reason == configError {
+		seen.base.EarlierTrouble = status.Pod.UID
+		status = Compute(seen.state())
+	}
+	// A daemon that ends again and again runs in between; that it runs at the
+	// deadline does not make it ready.
+	var ended Status
+	report(status)
+	switch {
+	case status.Ready:
+		return status.Pod, nil
+	case status.Cause != nil && status.Cause.Final:
+		return nil, notReady(ctx, c, ref, status, began)
+	}
+
+	err = until(ctx, append(sources, eventSources(c, uids)...), func(o observation) (more []source, done bool, err error) {
+		more = eventSources(c, seen.add(o))
+		if gone := deletedMeanwhile(o, waitedFor...); gone != nil {
+			status = Status{Cause: gone}
+			return nil, true, notReady(ctx, c, ref, status, began)
+		}
+		status = Compute(seen.state())
+		if status.Cause != nil && status.Cause.Ended {
+			ended = status
+		}
+		report(status)
+		if status.Cause != nil && status.Cause.Final {
+			return nil, true, notReady(ctx, c, ref, status, began)
+		}
+		return more, status.Ready, nil
+	})
+	switch {
+	case err == nil:
+		return status.Pod, nil
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
+		if status.Cause == nil && ended.Cause != nil {
+			status = ended
+		}
+		return nil, notReady(ctx, c, ref, status, began)
+	default:
+		return nil, err
+	}
+}
+
+// readFailure tells a list that failed from one that ctx's deadline ended.
+func readFailure(ctx context.Context, c *kube.Cluster, ref kube.Ref, err error, began time.Time) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return notReady(ctx, c, ref, Status{Now: "waiting for the API server"}, began)
+	}
+	return &kube.ReadError{Ref: kube.Ref{Kind: "Pod", Namespace: c.Namespace, Name: "*"}, Err: err}
+}
+
+// podSource are the pods that carry the labels.
+func podSource(c *kube.Cluster, labels map[string]string) source {
+	options := kube.ByLabels(labels)
+	return source{
+		name: "pods", open: c.Client.CoreV1().Pods(c.Namespace).Watch, options: options,
+		list: func(ctx context.Context) ([]runtime.Object, string, error) {
+			list, err := kube.Retry(ctx, func(ctx context.Context) (*corev1.PodList, error) {
+				return c.Client.CoreV1().Pods(c.Namespace).List(ctx, options)
+			})
+			if err != nil {
+				return nil, "", err
+			}
+			objects := make([]runtime.Object, len(list.Items))
+			for i := range list.Items {
+				objects[i] = &list.Items[i]
+			}
+			return objects, list.ResourceVersion, nil
+		},
+	}
+}
+
+// single is one object, known up to a version. It is read with get: a Role may
+// well not allow to list.
+func single(c *kube.Cluster, ref kube.Ref, version string) source {
+	client, options := c.For(ref), kube.ByName(ref.Name)
+	options.ResourceVersion = version
+	return source{
+		name: ref.String(), open: client.Watch, options: options,
+		list: func(ctx context.Context) ([]runtime.Object, string, error) {
+			object, err := client.Get(ctx, ref.Name)
+			if object == nil || err != nil {
+				return nil, "", err
+			}
+			return []runtime.Object{object.(runtime.Object)}, object.GetResourceVersion(), nil
+		},
+	}
+}
+
+// deletedMeanwhile returns the cause if an object that is waited for was deleted.
+// Pods come and go; the Deployment and the claim must not.
+func deletedMeanwhile(o observation, waitedFor ...kube.Ref) *Cause {
+	if !o.deleted && (!o.complete || len(o.objects) > 0) {
+		return nil
+	}
+	for _, ref := range waitedFor {
+		if o.source == ref.String() {
+			return &Cause{
+				Reason: "Deleted", Object: ref, Final: true,
+				Message: fmt.Sprintf("Somebody deleted %s while it was waited for.", ref),
+				Hint:    "Run the same command again once nobody else is removing it.",
+			}
+		}
+	}
+	return nil
+}
+
+// notReady makes the error, with the crashed container's last lines if that
+// is what went wrong.
+func notReady(ctx context.Context, c *kube.Cluster, ref kube.Ref, status Status, began time.Time) error {
+	if cause := status.Cause; cause != nil && status.Pod != nil && cause.Reason == "CrashLoopBackOff" {
+		cause.Log = lastWords(ctx, c, status.Pod)
+		if strings.Contains(cause.Log, "no space left on device") {
+			cause.Reason, cause.Message = "DiskFull", "The daemon cannot start: its volume is full."
+			cause.Hint = "Give it more with a larger --storage-size, where the storage class can grow; or delete files on the volume."
+		}
+	}
+	return &NotReadyError{Ref: ref, Cause: status.Cause, Now: status.Now, After: time.Since(began)}
+}
