@@ -12,8 +12,7 @@ import (
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
-// nameWidth is how much of a name a table shows: the steps of a build may be
-// whole scripts.
+// nameWidth is how much of a name a table shows: an image may have many tags.
 const nameWidth = 60
 
 // previewPrune prints what a clean-up would remove.
@@ -36,13 +35,12 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 	table.Header("WHAT", "NAME", "SIZE", "LAST USED")
 	var sums []string
 	for _, kind := range []struct {
-		name, plural string
-		list         []lifecycle.Prunable
+		name string
+		list []lifecycle.Prunable
 	}{
-		{"container", "containers", preview.Containers},
-		{"network", "networks", preview.Networks},
-		{"image", "images", preview.Images},
-		{"cache record", "records of build cache", preview.BuildCache},
+		{"container", preview.Containers},
+		{"network", preview.Networks},
+		{"image", preview.Images},
 	} {
 		var bytes int64
 		for _, one := range kind.list {
@@ -50,10 +48,16 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 			table.Row(kind.name, shortName(one), terminal.Bytes(one.SizeBytes), lastUse(one, now))
 		}
 		if n := len(kind.list); n == 1 {
-			sums = append(sums, fmt.Sprintf("1 %s (%s)", strings.Replace(kind.name, "cache record", "record of build cache", 1), terminal.Bytes(bytes)))
+			sums = append(sums, fmt.Sprintf("1 %s (%s)", kind.name, terminal.Bytes(bytes)))
 		} else if n > 1 {
-			sums = append(sums, fmt.Sprintf("%d %s (%s)", n, kind.plural, terminal.Bytes(bytes)))
+			sums = append(sums, fmt.Sprintf("%d %ss (%s)", n, kind.name, terminal.Bytes(bytes)))
 		}
+	}
+	cache := preview.BuildCache
+	cacheShrinks := cache.AfterBytes < cache.BeforeBytes
+	if cacheShrinks {
+		table.Row("build cache", "", terminal.Bytes(cache.BeforeBytes)+" → "+terminal.Bytes(cache.AfterBytes), "")
+		sums = append(sums, terminal.Bytes(cache.BeforeBytes-cache.AfterBytes)+" of build cache")
 	}
 	if len(sums) == 0 {
 		_, err := fmt.Fprintf(out, "Nothing to remove: everything is in use%s.\n", young(preview))
@@ -63,7 +67,7 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 		return err
 	}
 	_, err := fmt.Fprintf(out, "Would remove %s.\n", strings.Join(sums, ", "))
-	if err == nil && len(preview.Images) > 0 && len(preview.BuildCache) > 0 {
+	if err == nil && len(preview.Images) > 0 && cacheShrinks {
 		_, err = fmt.Fprintln(out, "Layers that images and build cache share are freed with the last that has them.")
 	}
 	return err
