@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -45,19 +46,19 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 		var bytes int64
 		for _, one := range kind.list {
 			bytes += one.SizeBytes
-			table.Row(kind.name, shortName(one), terminal.Bytes(one.SizeBytes), lastUse(one, now))
+			table.Row(kind.name, shortName(one), human.Size(one.SizeBytes), lastUse(one, now))
 		}
 		if n := len(kind.list); n == 1 {
-			sums = append(sums, fmt.Sprintf("1 %s (%s)", kind.name, terminal.Bytes(bytes)))
+			sums = append(sums, fmt.Sprintf("1 %s (%s)", kind.name, human.Size(bytes)))
 		} else if n > 1 {
-			sums = append(sums, fmt.Sprintf("%d %ss (%s)", n, kind.name, terminal.Bytes(bytes)))
+			sums = append(sums, fmt.Sprintf("%d %ss (%s)", n, kind.name, human.Size(bytes)))
 		}
 	}
 	cache := preview.BuildCache
 	cacheShrinks := cache.AfterBytes < cache.BeforeBytes
 	if cacheShrinks {
-		table.Row("build cache", "", terminal.Bytes(cache.BeforeBytes)+" → "+terminal.Bytes(cache.AfterBytes), "")
-		sums = append(sums, terminal.Bytes(cache.BeforeBytes-cache.AfterBytes)+" of build cache")
+		table.Row("build cache", "", human.Size(cache.BeforeBytes)+" → "+human.Size(cache.AfterBytes), "")
+		sums = append(sums, human.Size(cache.BeforeBytes-cache.AfterBytes)+" of build cache")
 	}
 	if len(sums) == 0 {
 		_, err := fmt.Fprintf(out, "Nothing to remove: everything is in use%s.\n", young(preview))
@@ -76,11 +77,11 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 // young says why something stays that is not in use.
 func young(preview lifecycle.PrunePreview) string {
 	text := ""
-	if preview.UnusedFor != "0s" {
-		text = " or was used less than " + shortDuration(preview.UnusedFor) + " ago"
+	if unusedFor, err := time.ParseDuration(preview.UnusedFor); err == nil && unusedFor > 0 {
+		text = " or was used less than " + human.Ago(unusedFor)
 	}
 	if preview.KeepStorageBytes != nil {
-		text += ", and the build cache is smaller than " + terminal.Bytes(*preview.KeepStorageBytes)
+		text += ", and the build cache is smaller than " + human.Size(*preview.KeepStorageBytes)
 	}
 	return text
 }
@@ -102,20 +103,9 @@ func shortName(one lifecycle.Prunable) string {
 func lastUse(one lifecycle.Prunable, now time.Time) string {
 	switch {
 	case one.LastUsed != nil:
-		return terminal.Ago(now.Sub(*one.LastUsed))
+		return human.Ago(now.Sub(*one.LastUsed))
 	case one.Created != nil:
-		return "made " + terminal.Ago(now.Sub(*one.Created))
+		return "made " + human.Ago(now.Sub(*one.Created))
 	}
 	return "never"
-}
-
-// shortDuration leaves out of a duration what is nothing: 168h, not 168h0m0s.
-func shortDuration(text string) string {
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }

@@ -16,11 +16,11 @@ func TestPruneDryRun(t *testing.T) {
 		stdout     string
 	}{
 		{"nothing", "prune-now --dry-run", func(*world) daemon.Contents { return daemon.Contents{} },
-			"Nothing to remove: everything is in use or was used less than 168h ago.\n"},
+			"Nothing to remove: everything is in use or was used less than 7d ago.\n"},
 		{"nothing at all", "prune-now --dry-run --all", func(*world) daemon.Contents { return daemon.Contents{} },
 			"Nothing to remove: everything is in use.\n"},
 		{"nothing beyond a limit", "prune-now --dry-run --unused-for 90m --keep-storage 1Gi", func(*world) daemon.Contents { return daemon.Contents{} },
-			"Nothing to remove: everything is in use or was used less than 1h30m ago, and the build cache is smaller than 1 GiB.\n"},
+			"Nothing to remove: everything is in use or was used less than 90m ago, and the build cache is smaller than 1 GiB.\n"},
 		{"some", "prune-now --dry-run --unused-for 2h", func(w *world) daemon.Contents {
 			return daemon.Contents{
 				Containers: []daemon.Container{{ID: "c", Name: "done", Created: hour(w, 3), SizeBytes: 2048}},
@@ -32,9 +32,9 @@ func TestPruneDryRun(t *testing.T) {
 			}
 		}, "" +
 			"WHAT          NAME                                                           SIZE              LAST USED\n" +
-			"container     done                                                           2 KiB             made 3 h ago\n" +
-			"image         untagged sha256:0123456789ab                                   1 GiB             4 h ago\n" +
-			"image         app:1, app:2, xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…   1 GiB             3 h ago\n" +
+			"container     done                                                           2 KiB             made 3h ago\n" +
+			"image         untagged sha256:0123456789ab                                   1 GiB             4h ago\n" +
+			"image         app:1, app:2, xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…   1 GiB             3h ago\n" +
 			"build cache                                                                  54 GiB → 20 GiB\n" +
 			"Would remove 1 container (2 KiB), 2 images (2 GiB), 34 GiB of build cache.\n" +
 			"Layers that images and build cache share are freed with the last that has them.\n"},
