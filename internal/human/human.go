@@ -10,12 +10,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 )
 
-var binaryUnits = []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
-
 // Size returns a number of bytes in the binary units of Kubernetes quantities:
 // "0 B", "54.1 MiB", "20 GiB".
 func Size(bytes int64) string {
-	text := units.CustomSize("%.1f %s", float64(bytes), units.KiB, binaryUnits)
+	names := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	text := units.CustomSize("%.1f %s", float64(bytes), units.KiB, names)
 	return strings.Replace(text, ".0 ", " ", 1)
 }
 
