@@ -82,7 +82,7 @@ func TestDescribe(t *testing.T) {
 		{"not ready, for a cause", crashed, endedError{},
 			failure{Code: 3, Reason: "CrashLoopBackOff", Message: "service/d is not ready after 1s: The daemon ended.", Hint: "Look.", Log: "fatal: no\nbye"}},
 		{"busy", &lifecycle.BusyError{Pod: "p", Activity: daemon.Activity{Builds: 1}, After: 5 * time.Minute}, deadline,
-			failure{Code: 3, Reason: "Busy", Message: "pod/p is not idle after 5m0s: 1 build; nothing was changed",
+			failure{Code: 3, Reason: "Busy", Message: "pod/p is not idle after 5m: 1 build; nothing was changed",
 				Hint: "a longer --timeout waits longer; without --when-idle it is not waited for, and what runs is broken"}},
 		{"job failed", &rollout.JobFailedError{Ref: kube.Ref{Kind: "Job", Name: "j"}, Reason: "BackoffLimitExceeded", Message: "too often", Log: "bye"}, endedError{},
 			failure{Code: 1, Reason: "BackoffLimitExceeded", Message: "job/j failed: BackoffLimitExceeded: too often", Log: "bye",

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -99,7 +99,7 @@ func writePrune(out io.Writer, style terminal.Style, report lifecycle.PruneRepor
 		cells := []string{name, "unknown", "unknown"}
 		for n, usage := range []*lifecycle.PruneUsage{report.Before, report.After} {
 			if usage != nil {
-				cells[n+1] = terminal.Bytes(of(usage))
+				cells[n+1] = human.Size(of(usage))
 			}
 		}
 		table.Row(cells...)
@@ -112,9 +112,8 @@ func writePrune(out io.Writer, style terminal.Style, report lifecycle.PruneRepor
 	}
 	freed := "an unknown amount"
 	if report.ReclaimedBytes != nil {
-		freed = terminal.Bytes(*report.ReclaimedBytes)
+		freed = human.Size(*report.ReclaimedBytes)
 	}
-	took := time.Duration(report.DurationSeconds * float64(time.Second)).Round(100 * time.Millisecond)
-	_, err := fmt.Fprintf(out, "Freed %s in %s (job/%s).\n", freed, took, report.Job)
+	_, err := fmt.Fprintf(out, "Freed %s in %s (job/%s).\n", freed, human.Took(report.DurationSeconds), report.Job)
 	return err
 }

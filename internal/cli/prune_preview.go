@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
-// nameWidth is how much of a name a table shows: the steps of a build may be
-// whole scripts.
+// nameWidth is how much of a name a table shows: an image may have many tags.
 const nameWidth = 60
 
 // previewPrune prints what a clean-up would remove.
@@ -36,24 +36,29 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 	table.Header("WHAT", "NAME", "SIZE", "LAST USED")
 	var sums []string
 	for _, kind := range []struct {
-		name, plural string
-		list         []lifecycle.Prunable
+		name string
+		list []lifecycle.Prunable
 	}{
-		{"container", "containers", preview.Containers},
-		{"network", "networks", preview.Networks},
-		{"image", "images", preview.Images},
-		{"cache record", "records of build cache", preview.BuildCache},
+		{"container", preview.Containers},
+		{"network", preview.Networks},
+		{"image", preview.Images},
 	} {
 		var bytes int64
 		for _, one := range kind.list {
 			bytes += one.SizeBytes
-			table.Row(kind.name, shortName(one), terminal.Bytes(one.SizeBytes), lastUse(one, now))
+			table.Row(kind.name, shortName(one), human.Size(one.SizeBytes), lastUse(one, now))
 		}
 		if n := len(kind.list); n == 1 {
-			sums = append(sums, fmt.Sprintf("1 %s (%s)", strings.Replace(kind.name, "cache record", "record of build cache", 1), terminal.Bytes(bytes)))
+			sums = append(sums, fmt.Sprintf("1 %s (%s)", kind.name, human.Size(bytes)))
 		} else if n > 1 {
-			sums = append(sums, fmt.Sprintf("%d %s (%s)", n, kind.plural, terminal.Bytes(bytes)))
+			sums = append(sums, fmt.Sprintf("%d %ss (%s)", n, kind.name, human.Size(bytes)))
 		}
+	}
+	cache := preview.BuildCache
+	cacheShrinks := cache.AfterBytes < cache.BeforeBytes
+	if cacheShrinks {
+		table.Row("build cache", "", human.Size(cache.BeforeBytes)+" → "+human.Size(cache.AfterBytes), "")
+		sums = append(sums, human.Size(cache.BeforeBytes-cache.AfterBytes)+" of build cache")
 	}
 	if len(sums) == 0 {
 		_, err := fmt.Fprintf(out, "Nothing to remove: everything is in use%s.\n", young(preview))
@@ -63,7 +68,7 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 		return err
 	}
 	_, err := fmt.Fprintf(out, "Would remove %s.\n", strings.Join(sums, ", "))
-	if err == nil && len(preview.Images) > 0 && len(preview.BuildCache) > 0 {
+	if err == nil && len(preview.Images) > 0 && cacheShrinks {
 		_, err = fmt.Fprintln(out, "Layers that images and build cache share are freed with the last that has them.")
 	}
 	return err
@@ -72,11 +77,11 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 // young says why something stays that is not in use.
 func young(preview lifecycle.PrunePreview) string {
 	text := ""
-	if preview.UnusedFor != "0s" {
-		text = " or was used less than " + shortDuration(preview.UnusedFor) + " ago"
+	if unusedFor, err := time.ParseDuration(preview.UnusedFor); err == nil && unusedFor > 0 {
+		text = " or was used less than " + human.Ago(unusedFor)
 	}
 	if preview.KeepStorageBytes != nil {
-		text += ", and the build cache is smaller than " + terminal.Bytes(*preview.KeepStorageBytes)
+		text += ", and the build cache is smaller than " + human.Size(*preview.KeepStorageBytes)
 	}
 	return text
 }
@@ -98,20 +103,9 @@ func shortName(one lifecycle.Prunable) string {
 func lastUse(one lifecycle.Prunable, now time.Time) string {
 	switch {
 	case one.LastUsed != nil:
-		return terminal.Ago(now.Sub(*one.LastUsed))
+		return human.Ago(now.Sub(*one.LastUsed))
 	case one.Created != nil:
-		return "made " + terminal.Ago(now.Sub(*one.Created))
+		return "made " + human.Ago(now.Sub(*one.Created))
 	}
 	return "never"
-}
-
-// shortDuration leaves out of a duration what is nothing: 168h, not 168h0m0s.
-func shortDuration(text string) string {
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }

@@ -16,28 +16,34 @@ func TestPruneDryRun(t *testing.T) {
 		stdout     string
 	}{
 		{"nothing", "prune-now --dry-run", func(*world) daemon.Contents { return daemon.Contents{} },
-			"Nothing to remove: everything is in use or was used less than 168h ago.\n"},
+			"Nothing to remove: everything is in use or was used less than 7d ago.\n"},
 		{"nothing at all", "prune-now --dry-run --all", func(*world) daemon.Contents { return daemon.Contents{} },
 			"Nothing to remove: everything is in use.\n"},
 		{"nothing beyond a limit", "prune-now --dry-run --unused-for 90m --keep-storage 1Gi", func(*world) daemon.Contents { return daemon.Contents{} },
-			"Nothing to remove: everything is in use or was used less than 1h30m ago, and the build cache is smaller than 1 GiB.\n"},
+			"Nothing to remove: everything is in use or was used less than 90m ago, and the build cache is smaller than 1 GiB.\n"},
 		{"some", "prune-now --dry-run --unused-for 2h", func(w *world) daemon.Contents {
 			return daemon.Contents{
 				Containers: []daemon.Container{{ID: "c", Name: "done", Created: hour(w, 3), SizeBytes: 2048}},
 				Images: []daemon.Image{
-					{ID: "i", Tags: []string{"app:1", "app:2"}, LastUsed: hour(w, 3), SizeBytes: 1 << 30},
+					{ID: "i", Tags: []string{"app:1", "app:2", strings.Repeat("x", 99)}, LastUsed: hour(w, 3), SizeBytes: 1 << 30},
 					{ID: "sha256:0123456789abcdef", LastUsed: hour(w, 4), SizeBytes: 1 << 30}, {ID: "fresh", LastUsed: hour(w, 1)},
 				},
-				BuildCache: []daemon.CacheRecord{{ID: "r", Description: "RUN " + strings.Repeat("x", 99), SizeBytes: 5}},
+				BuildCache: []daemon.CacheRecord{{ID: "r", SizeBytes: 34 << 30}, {ID: "s", LastUsed: hour(w, 1), SizeBytes: 20 << 30}},
 			}
 		}, "" +
-			"WHAT           NAME                                                           SIZE    LAST USED\n" +
-			"container      done                                                           2 KiB   made 3 h ago\n" +
-			"image          untagged sha256:0123456789ab                                   1 GiB   4 h ago\n" +
-			"image          app:1, app:2                                                   1 GiB   3 h ago\n" +
-			"cache record   RUN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…   5 B     never\n" +
-			"Would remove 1 container (2 KiB), 2 images (2 GiB), 1 record of build cache (5 B).\n" +
+			"WHAT          NAME                                                           SIZE              LAST USED\n" +
+			"container     done                                                           2 KiB             made 3h ago\n" +
+			"image         untagged sha256:0123456789ab                                   1 GiB             4h ago\n" +
+			"image         app:1, app:2, xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…   1 GiB             3h ago\n" +
+			"build cache                                                                  54 GiB → 20 GiB\n" +
+			"Would remove 1 container (2 KiB), 2 images (2 GiB), 34 GiB of build cache.\n" +
 			"Layers that images and build cache share are freed with the last that has them.\n"},
+		{"a limit of the cache", "prune-now --dry-run --keep-storage 20Gi", func(w *world) daemon.Contents {
+			return daemon.Contents{BuildCache: []daemon.CacheRecord{{ID: "r", LastUsed: hour(w, 1), SizeBytes: 54 << 30}}}
+		}, "" +
+			"WHAT          NAME   SIZE              LAST USED\n" +
+			"build cache          54 GiB → 20 GiB\n" +
+			"Would remove 34 GiB of build cache.\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -53,14 +53,14 @@ func TestPruneNow(t *testing.T) {
 		stdout, stderr string // JOB stands for the Job's name
 	}{
 		{"it works", "prune-now", nil, func(w *world) { w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed) }, 0,
-			usage + "Freed 1.4 GiB in 500ms (job/JOB).\n", "Daemon: 3GiB of images, 5GiB of build cache\nClean-up: job/JOB succeeded\n"},
+			usage + "Freed 1.4 GiB in 0.5s (job/JOB).\n", "Daemon: 3 GiB of images, 5 GiB of build cache\nClean-up: job/JOB succeeded\n"},
 		{"it does not say", "prune-now -q", nil, func(w *world) { w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, "") }, 0,
-			usage + "Freed an unknown amount in 500ms (job/JOB).\n",
+			usage + "Freed an unknown amount in 0.5s (job/JOB).\n",
 			"Warning: the job did not say how much it freed: read the result of the clean-up: unexpected end of JSON input\n"},
 		{"the daemon does not say", "prune-now -q", nil, func(w *world) {
 			w.engine.refuse = errDown
 			w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
-		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed 1.4 GiB in 500ms (job/JOB).\n",
+		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed 1.4 GiB in 0.5s (job/JOB).\n",
 			"Warning: what the daemon uses could not be read: asking the daemon in pod/docker-dind-abc-1: connection refused\n"},
 		{"it fails", "prune-now -q", nil, func(w *world) { w.runsJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
 			"error: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: `dindctl prune-now -v` shows the whole log\n"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -101,7 +102,7 @@ func diskLines(disk *lifecycle.Disk, now time.Time) []string {
 	var lines []string
 	if disk.CapacityBytes != nil && disk.UsedBytes != nil && *disk.CapacityBytes > 0 {
 		line := fmt.Sprintf("%s %d%%  %s of %s", terminal.Bar(*disk.UsedBytes, *disk.CapacityBytes, barWidth),
-			100**disk.UsedBytes / *disk.CapacityBytes, terminal.Bytes(*disk.UsedBytes), terminal.Bytes(*disk.CapacityBytes))
+			100**disk.UsedBytes / *disk.CapacityBytes, human.Size(*disk.UsedBytes), human.Size(*disk.CapacityBytes))
 		if disk.InodesUsedPercent != nil {
 			line += fmt.Sprintf(", %.0f%% of the inodes", *disk.InodesUsedPercent)
 		}
@@ -113,30 +114,19 @@ func diskLines(disk *lifecycle.Disk, now time.Time) []string {
 		bytes *int64
 	}{{"images", disk.ImagesBytes}, {"build cache", disk.BuildCacheBytes}, {"reclaimable", disk.ReclaimableBytes}} {
 		if part.bytes != nil {
-			parts = append(parts, part.name+" "+terminal.Bytes(*part.bytes))
+			parts = append(parts, part.name+" "+human.Size(*part.bytes))
 		}
 	}
 	if len(parts) > 0 {
 		lines = append(lines, strings.Join(parts, " · "))
 	}
 	if disk.FullInDays != nil {
-		lines = append(lines, fmt.Sprintf("full in about %s at this week's rate", days(*disk.FullInDays)))
+		lines = append(lines, fmt.Sprintf("full in about %s at this week's rate", human.Duration(time.Duration(math.Round(*disk.FullInDays*24))*time.Hour)))
 	}
 	if r := disk.LastRelief; r != nil {
-		lines = append(lines, fmt.Sprintf("too full %s: removed %d images, freed %s", terminal.Ago(now.Sub(r.Time)), r.Images, terminal.Bytes(r.FreedBytes)))
+		lines = append(lines, fmt.Sprintf("too full %s: removed %d images, freed %s", human.Ago(now.Sub(r.Time)), r.Images, human.Size(r.FreedBytes)))
 	}
 	return lines
-}
-
-func days(n float64) string {
-	switch rounded := math.Round(n); rounded {
-	case 0:
-		return "half a day"
-	case 1:
-		return "a day"
-	default:
-		return fmt.Sprintf("%.0f days", rounded)
-	}
 }
 
 func pruneLines(prune *lifecycle.Prune, now time.Time) []string {
@@ -150,15 +140,15 @@ func pruneLines(prune *lifecycle.Prune, now time.Time) []string {
 			last += ": " + *prune.LastResult
 		}
 		if prune.LastDurationSeconds != nil {
-			last += " in " + took(*prune.LastDurationSeconds)
+			last += " in " + human.Took(*prune.LastDurationSeconds)
 		}
 		if prune.LastReclaimedBytes != nil {
-			last += ", freed " + terminal.Bytes(*prune.LastReclaimedBytes)
+			last += ", freed " + human.Size(*prune.LastReclaimedBytes)
 		}
 	}
 	next := "next: suspended"
 	if prune.NextRun != nil {
-		next = fmt.Sprintf("next %s (%s)", terminal.Ago(now.Sub(*prune.NextRun)), prune.NextRun.Format("Mon 2 Jan 15:04 MST"))
+		next = fmt.Sprintf("next %s (%s)", human.Ago(now.Sub(*prune.NextRun)), prune.NextRun.Format("Mon 2 Jan 15:04 MST"))
 	}
 	return []string{last, fmt.Sprintf("%s, schedule %q", next, prune.Schedule)}
 }
@@ -171,10 +161,5 @@ func since(happened, now time.Time) string {
 	if age < -tolerated {
 		return happened.Format("Mon 2 Jan 15:04 MST") + " (the cluster's clock is ahead of this one)"
 	}
-	return terminal.Ago(max(age, 0))
-}
-
-// took is a duration in whole seconds.
-func took(seconds float64) string {
-	return (time.Duration(seconds) * time.Second).String()
+	return human.Ago(max(age, 0))
 }

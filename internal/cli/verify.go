@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -54,7 +55,7 @@ func writeVerification(out io.Writer, style terminal.Style, v lifecycle.Verifica
 	table := terminal.NewTable(style)
 	table.Header("BUILD", "TIME", "FROM THE CACHE")
 	row := func(name string, build *dind.VerifiedBuild) {
-		table.Row(name, fmt.Sprintf("%.2f s", build.Seconds), fmt.Sprintf("%d of %d steps", build.CachedSteps, v.Steps))
+		table.Row(name, human.Took(build.Seconds), fmt.Sprintf("%d of %d steps", build.CachedSteps, v.Steps))
 	}
 	row("first", v.Cold)
 	row("second", v.Warm)

@@ -27,7 +27,7 @@ func TestVerify(t *testing.T) {
 		stdout, stderr string
 	}{
 		{"proved", "verify -q", finding(proved), 0,
-			"BUILD    TIME     FROM THE CACHE\nfirst    2.45 s   0 of 2 steps\nsecond   0.70 s   2 of 2 steps\n" +
+			"BUILD    TIME   FROM THE CACHE\nfirst    2.5s   0 of 2 steps\nsecond   0.7s   2 of 2 steps\n" +
 				"A job in namespace ci reaches tcp://docker-dind.ci.svc:2375, and builds again from the cache, 3.5 times as fast.\n", ""},
 		{"not proved", "verify -q", finding("outcome=refused\n\nCannot connect to the Docker daemon"), 3, "",
 			"error: a job in namespace ci is refused at tcp://docker-dind.ci.svc:2375, though the daemon's pod is ready\n  | Cannot connect to the Docker daemon\n" +

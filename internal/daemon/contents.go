@@ -11,6 +11,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/versions"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -52,19 +53,22 @@ type Image struct {
 	layers    []string
 }
 
-// CacheRecord is one record of the build cache.
+// CacheRecord is one record of the build cache that DiskUsage counts.
 type CacheRecord struct {
-	ID, Description string
-	Parents         []string
+	ID      string
+	Parents []string
 	// InUse is true while a build or a record that builds use needs it.
 	InUse bool
 	// Shared is true where an image has the same layer.
 	Shared bool
 	// LastUsed is zero for a record that no build has used yet.
 	LastUsed  time.Time
-	Uses      int
 	SizeBytes int64
 }
+
+// sharedCounted is the first API version that counts the build cache that an
+// image shares.
+const sharedCounted = "1.52"
 
 // inspections is how many images are looked at at a time.
 const inspections = 8
@@ -91,10 +95,10 @@ func (e *Engine) Contents(ctx context.Context) (Contents, error) {
 		})
 	}
 	for _, r := range usage.BuildCache.Items {
-		record := CacheRecord{
-			ID: r.ID, Description: r.Description, Parents: r.Parents,
-			InUse: r.InUse, Shared: r.Shared, Uses: r.UsageCount, SizeBytes: r.Size,
+		if r.Shared && versions.LessThan(e.client.ClientVersion(), sharedCounted) {
+			continue
 		}
+		record := CacheRecord{ID: r.ID, Parents: r.Parents, InUse: r.InUse, Shared: r.Shared, SizeBytes: r.Size}
 		if r.LastUsedAt != nil {
 			record.LastUsed = *r.LastUsedAt
 		}

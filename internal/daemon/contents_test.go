@@ -60,9 +60,9 @@ func TestContentsByRelease(t *testing.T) {
 			{ID: "sha256:cc", Tags: []string{"tag:cc"}, SizeBytes: 100_000},
 		},
 		BuildCache: []CacheRecord{
-			{ID: "b1", Description: "mount / from exec", LastUsed: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Uses: 2, SizeBytes: 40_000},
-			{ID: "b2", Description: "mount / from exec", InUse: true, Uses: 1, SizeBytes: 8_000},
-			{ID: "b3", Description: "pulled", Shared: true, Uses: 1, SizeBytes: 999_000},
+			{ID: "b1", LastUsed: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), SizeBytes: 40_000},
+			{ID: "b2", InUse: true, SizeBytes: 8_000},
+			{ID: "b3", Shared: true, SizeBytes: 999_000},
 		},
 	}
 	for release, s := range map[string]stocked{
@@ -76,6 +76,9 @@ func TestContentsByRelease(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := want
+			if s.release == "26" { // does not count what an image shares
+				want.BuildCache = want.BuildCache[:2]
+			}
 			if s.gone != "" {
 				want.Images = want.Images[:2]
 			}

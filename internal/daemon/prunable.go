@@ -15,12 +15,18 @@ type PruneRule struct {
 	KeepCacheBytes int64
 }
 
-// Prunable gives the part of the contents that a clean-up removes by the rule,
-// least recently used first. It decides as the engine does where that has a
+// old reports whether something last used then is old enough to be removed.
+func (r PruneRule) old(lastUsed, now time.Time) bool {
+	return r.UnusedFor == 0 || !lastUsed.After(now.Add(-r.UnusedFor))
+}
+
+// Prunable returns the containers, networks and images that a prune by the rule
+// removes, least recently used first. CacheSizes says what it leaves of the
+// build cache. It decides as the engine does where that has a
 // filter, and as the clean-up's script where the engine has none that will do.
 func (c Contents) Prunable(rule PruneRule, now time.Time) Contents {
 	var gone Contents
-	old := func(t time.Time) bool { return rule.UnusedFor == 0 || !t.After(now.Add(-rule.UnusedFor)) }
+	old := func(t time.Time) bool { return rule.old(t, now) }
 	busy := map[string]bool{} // images of containers that stay
 	var used []Image
 	for _, container := range c.Containers {
@@ -45,11 +51,6 @@ func (c Contents) Prunable(rule PruneRule, now time.Time) Contents {
 			gone.Images = append(gone.Images, image)
 		}
 	}
-	if rule.KeepCacheBytes > 0 {
-		gone.BuildCache = beyond(c.BuildCache, rule.KeepCacheBytes)
-	} else {
-		gone.BuildCache = unusedRecords(c.BuildCache, old)
-	}
 	oldestFirst(gone.Containers, func(c Container) (time.Time, string) { return c.Created, c.ID })
 	oldestFirst(gone.Networks, func(n Network) (time.Time, string) { return n.Created, n.ID })
 	oldestFirst(gone.Images, func(i Image) (time.Time, string) { return i.LastUsed, i.ID })
@@ -69,45 +70,55 @@ func goesByAge(image Image, used []Image, rule PruneRule, old func(time.Time) bo
 	return !isBase && !image.LastUsed.IsZero() && old(image.LastUsed)
 }
 
-// unusedRecords are the records that the builder removes by age: one that
-// another is built on can only go after that.
-func unusedRecords(records []CacheRecord, old func(time.Time) bool) []CacheRecord {
-	var gone []CacheRecord
-	left := newRecords(records)
-	for {
-		leaves := left.leaves(func(r CacheRecord) bool { return r.LastUsed.IsZero() || old(r.LastUsed) })
-		if len(leaves) == 0 {
-			return gone
-		}
-		oldestFirst(leaves, func(r CacheRecord) (time.Time, string) { return r.LastUsed, r.ID })
-		gone = append(gone, leaves...)
-		for _, record := range leaves {
-			left.remove(record)
-		}
+// CacheSizes returns the size of the build cache now and after a prune by the
+// rule. Both count as DiskUsage does. A limit on the cache applies to what no
+// image shares.
+func (c Contents) CacheSizes(rule PruneRule, now time.Time) (before, after int64) {
+	for _, record := range c.BuildCache {
+		before += record.SizeBytes
 	}
+	if rule.KeepCacheBytes == 0 {
+		for _, record := range staying(c.BuildCache, func(r CacheRecord) bool { return !rule.old(r.LastUsed, now) }) {
+			after += record.SizeBytes
+		}
+		return before, after
+	}
+	nothing := func(CacheRecord) bool { return false }
+	least := max(rule.KeepCacheBytes, unshared(staying(c.BuildCache, nothing)))
+	return before, before - max(0, unshared(c.BuildCache)-least)
 }
 
-// beyond are the records that the builder removes, one after the other, until
-// no more than so much is left. As the builder does, it counts what no image
-// shares.
-func beyond(records []CacheRecord, keep int64) []CacheRecord {
-	var total int64
+// staying returns the records that are in use or wanted, with all that they are
+// built on.
+func staying(records []CacheRecord, wanted func(CacheRecord) bool) []CacheRecord {
+	left := map[string]CacheRecord{}
+	for _, record := range records {
+		left[record.ID] = record
+	}
+	var kept []CacheRecord
+	var keep func(id string)
+	keep = func(id string) {
+		if record, found := left[id]; found {
+			delete(left, id)
+			kept = append(kept, record)
+			for _, parent := range record.Parents {
+				keep(parent)
+			}
+		}
+	}
+	for _, record := range records {
+		if record.InUse || wanted(record) {
+			keep(record.ID)
+		}
+	}
+	return kept
+}
+
+func unshared(records []CacheRecord) (bytes int64) {
 	for _, record := range records {
 		if !record.Shared {
-			total += record.SizeBytes
+			bytes += record.SizeBytes
 		}
 	}
-	var gone []CacheRecord
-	left := newRecords(records)
-	for total >= keep {
-		leaves := left.leaves(func(CacheRecord) bool { return true })
-		if len(leaves) == 0 {
-			break
-		}
-		next := leastUseful(leaves)
-		gone = append(gone, next)
-		left.remove(next)
-		total -= next.SizeBytes
-	}
-	return gone
+	return bytes
 }

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,9 +24,6 @@ func ids(c Contents) string {
 	for _, one := range c.Images {
 		all = append(all, one.ID)
 	}
-	for _, one := range c.BuildCache {
-		all = append(all, one.ID)
-	}
 	return strings.Join(all, " ")
 }
 
@@ -48,28 +44,17 @@ func TestPrunable(t *testing.T) {
 			{ID: "i-fresh", LastUsed: ago(23), layers: []string{"f"}},
 			{ID: "i-ageless", layers: []string{"u"}},
 		},
-		BuildCache: []CacheRecord{
-			{ID: "r-base", LastUsed: ago(90), SizeBytes: 40},
-			{ID: "r-fresh", LastUsed: ago(1), SizeBytes: 10, Parents: []string{"r-base"}},
-			{ID: "r-old-base", LastUsed: ago(50), SizeBytes: 30},
-			{ID: "r-old", LastUsed: ago(40), SizeBytes: 20, Parents: []string{"r-old-base"}},
-			{ID: "r-busy", LastUsed: ago(40), InUse: true, SizeBytes: 5},
-			{ID: "r-never", SizeBytes: 1, Shared: true},
-		},
 	}
 	for _, test := range []struct {
 		name string
 		rule PruneRule
 		want string
 	}{
-		{"what is a day old", PruneRule{UnusedFor: day}, "c-old n-old i-older i-old r-never r-old r-old-base"},
-		{"nothing is a week old", PruneRule{UnusedFor: 7 * day}, "r-never"},
-		{"everything unused", PruneRule{}, "c-old c-fresh n-old n-fresh i-ageless i-base i-kept i-older i-old i-fresh r-never r-old r-fresh r-base r-old-base"},
-		{"to the very second", PruneRule{UnusedFor: 48 * time.Hour}, "c-old i-older r-never"},
-		{"a limit that is met", PruneRule{UnusedFor: 7 * day, KeepCacheBytes: 106}, ""},
-		{"a limit that is just met", PruneRule{UnusedFor: 7 * day, KeepCacheBytes: 105}, "r-never"},
-		{"a limit, whatever the age", PruneRule{UnusedFor: 7 * day, KeepCacheBytes: 100}, "r-never r-old"},
-		{"a limit that takes nearly all", PruneRule{UnusedFor: 7 * day, KeepCacheBytes: 6}, "r-never r-old r-old-base r-fresh r-base"},
+		{"what is a day old", PruneRule{UnusedFor: day}, "c-old n-old i-older i-old"},
+		{"nothing is a week old", PruneRule{UnusedFor: 7 * day}, ""},
+		{"everything unused", PruneRule{}, "c-old c-fresh n-old n-fresh i-ageless i-base i-kept i-older i-old i-fresh"},
+		{"to the very second", PruneRule{UnusedFor: 48 * time.Hour}, "c-old i-older"},
+		{"a limit of the cache changes nothing here", PruneRule{UnusedFor: day, KeepCacheBytes: 1}, "c-old n-old i-older i-old"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := ids(contents.Prunable(test.rule, noon)); got != test.want {
@@ -79,26 +64,33 @@ func TestPrunable(t *testing.T) {
 	}
 }
 
-// The builder goes by last use and by number of uses.
-func TestLeastUseful(t *testing.T) {
+func TestCacheSizes(t *testing.T) {
+	contents := Contents{BuildCache: []CacheRecord{
+		{ID: "base", LastUsed: ago(90), SizeBytes: 40},
+		{ID: "fresh", LastUsed: ago(1), SizeBytes: 10, Parents: []string{"base", "unknown"}},
+		{ID: "old-base", LastUsed: ago(50), SizeBytes: 30},
+		{ID: "old", LastUsed: ago(40), SizeBytes: 20, Parents: []string{"old-base"}},
+		{ID: "busy-base", LastUsed: ago(90), SizeBytes: 3},
+		{ID: "busy", LastUsed: ago(40), InUse: true, SizeBytes: 2, Parents: []string{"busy-base"}},
+		{ID: "never", SizeBytes: 1000, Shared: true},
+	}}
 	for _, test := range []struct {
-		name    string
-		records []CacheRecord
-		want    string
+		name  string
+		rule  PruneRule
+		after int64
 	}{
-		{"by last use", []CacheRecord{{ID: "b", LastUsed: ago(1), Uses: 1}, {ID: "z", LastUsed: ago(2), Uses: 1}}, "z"},
-		{"by number of uses", []CacheRecord{{ID: "b", LastUsed: ago(1), Uses: 9}, {ID: "z", LastUsed: ago(1), Uses: 2}}, "z"},
-		{"by both", []CacheRecord{
-			{ID: "often", LastUsed: ago(9), Uses: 9}, {ID: "once", LastUsed: ago(8), Uses: 1}, {ID: "last", LastUsed: ago(1), Uses: 9},
-		}, "once"},
-		{"never used", []CacheRecord{{ID: "used", LastUsed: ago(9), Uses: 1}, {ID: "zero"}}, "zero"},
+		{"what is a day old", PruneRule{UnusedFor: day}, 40 + 10 + 3 + 2},
+		{"to the very second", PruneRule{UnusedFor: 40 * time.Hour}, 40 + 10 + 3 + 2},
+		{"what a younger record is built on stays", PruneRule{UnusedFor: 49 * time.Hour}, 105},
+		{"nothing is a week old", PruneRule{UnusedFor: 7 * day}, 105},
+		{"everything unused", PruneRule{}, 3 + 2},
+		{"a limit that is met", PruneRule{UnusedFor: day, KeepCacheBytes: 105}, 1105},
+		{"a limit, whatever the age", PruneRule{UnusedFor: 7 * day, KeepCacheBytes: 20}, 1020},
+		{"a limit below what is in use", PruneRule{KeepCacheBytes: 1}, 1005},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			for range 2 {
-				if got := leastUseful(test.records).ID; got != test.want {
-					t.Errorf("got %s, want %s", got, test.want)
-				}
-				slices.Reverse(test.records)
+			if before, after := contents.CacheSizes(test.rule, noon); before != 1105 || after != test.after {
+				t.Errorf("got %d and %d, want 1105 and %d", before, after, test.after)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
@@ -24,7 +25,7 @@ type BusyError struct {
 }
 
 func (e *BusyError) Error() string {
-	return fmt.Sprintf("pod/%s is not idle after %s: %s", e.Pod, e.After.Round(time.Second), DescribeActivity(e.Activity))
+	return fmt.Sprintf("pod/%s is not idle after %s: %s", e.Pod, human.Duration(e.After), DescribeActivity(e.Activity))
 }
 
 // askingTime is how long one question about what runs may take.

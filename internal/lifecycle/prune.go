@@ -6,12 +6,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/docker/go-units"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
@@ -161,5 +161,5 @@ func describeUsage(usage *PruneUsage) string {
 		return ""
 	}
 	return fmt.Sprintf("%s of images, %s of build cache",
-		units.BytesSize(float64(usage.ImagesBytes)), units.BytesSize(float64(usage.BuildCacheBytes)))
+		human.Size(usage.ImagesBytes), human.Size(usage.BuildCacheBytes))
 }

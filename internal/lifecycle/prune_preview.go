@@ -2,18 +2,17 @@ package lifecycle
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/progress"
-	"github.com/dindctl/dindctl/internal/redact"
 )
 
 // PrunePreview is what a clean-up would remove now, the least recently used
-// first. Images and build cache share layers: what they share is freed with the
-// last of them, so the sizes are no promise.
+// first, and the size of the build cache before and after. Images and build
+// cache share layers: what they share is freed with the last of them, so the
+// sizes are no promise.
 type PrunePreview struct {
 	DryRun bool `json:"dryRun"` // true
 	// UnusedFor is for how long it has not been used, "0s" being everything
@@ -24,22 +23,25 @@ type PrunePreview struct {
 	Containers       []Prunable `json:"containers"`
 	Networks         []Prunable `json:"networks"`
 	Images           []Prunable `json:"images"`
-	BuildCache       []Prunable `json:"buildCache"`
+	BuildCache       SizeChange `json:"buildCache"`
 }
 
-// Prunable is one thing that would be removed.
+// SizeChange is a size now and after a prune.
+type SizeChange struct {
+	BeforeBytes int64 `json:"beforeBytes"`
+	AfterBytes  int64 `json:"afterBytes"`
+}
+
+// Prunable is a container, network or image that would be removed.
 type Prunable struct {
-	ID string `json:"id"`
-	// Name is the name, the tags or, of build cache, the step that made it.
+	ID   string `json:"id"`
 	Name string `json:"name"`
 	// Tags are an image's.
 	Tags []string `json:"tags,omitempty"`
 	// SizeBytes is what is its own, and not shared by others of its kind.
 	SizeBytes int64 `json:"sizeBytes"`
-	// Shared is true for build cache whose layer an image has too.
-	Shared bool `json:"shared,omitempty"`
-	// Created is what containers and networks go by, LastUsed what images and
-	// build cache do; nil where that is not known.
+	// Created is what containers and networks go by, LastUsed what images do;
+	// nil where that is not known.
 	Created  *time.Time `json:"created,omitempty"`
 	LastUsed *time.Time `json:"lastUsed,omitempty"`
 }
@@ -66,24 +68,22 @@ func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverride
 		if err != nil {
 			return err
 		}
-		preview.fill(contents.Prunable(daemon.PruneRule{UnusedFor: unusedFor, KeepCacheBytes: keep}, i.Now()))
+		rule := daemon.PruneRule{UnusedFor: unusedFor, KeepCacheBytes: keep}
+		preview.fill(contents.Prunable(rule, i.Now()))
+		preview.BuildCache.BeforeBytes, preview.BuildCache.AfterBytes = contents.CacheSizes(rule, i.Now())
 		preview.UnusedFor = unusedFor.String()
 		if keep > 0 {
 			preview.KeepStorageBytes = &keep
 		}
-		update(strconv.Itoa(preview.count()) + " to remove")
+		update("pod/" + pod.Name + " answered")
 		return nil
 	})
 	return preview, err
 }
 
-func (p *PrunePreview) count() int {
-	return len(p.Containers) + len(p.Networks) + len(p.Images) + len(p.BuildCache)
-}
-
 // fill keeps empty lists, so that a document says [] and not null.
 func (p *PrunePreview) fill(gone daemon.Contents) {
-	p.Containers, p.Networks, p.Images, p.BuildCache = []Prunable{}, []Prunable{}, []Prunable{}, []Prunable{}
+	p.Containers, p.Networks, p.Images = []Prunable{}, []Prunable{}, []Prunable{}
 	for _, c := range gone.Containers {
 		p.Containers = append(p.Containers, Prunable{ID: c.ID, Name: c.Name, SizeBytes: c.SizeBytes, Created: known(c.Created)})
 	}
@@ -96,9 +96,6 @@ func (p *PrunePreview) fill(gone daemon.Contents) {
 			name = image.Tags[0]
 		}
 		p.Images = append(p.Images, Prunable{ID: image.ID, Name: name, Tags: image.Tags, SizeBytes: image.SizeBytes, LastUsed: known(image.LastUsed)})
-	}
-	for _, r := range gone.BuildCache {
-		p.BuildCache = append(p.BuildCache, Prunable{ID: r.ID, Name: redact.URLs(r.Description), SizeBytes: r.SizeBytes, Shared: r.Shared, LastUsed: known(r.LastUsed)})
 	}
 }
 

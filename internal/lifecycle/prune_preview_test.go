@@ -19,7 +19,7 @@ func TestPreviewPrune(t *testing.T) {
 		Containers: []daemon.Container{{ID: "c", Name: "done", Created: hoursAgo(200), SizeBytes: 5}},
 		Networks:   []daemon.Network{{ID: "n", Name: "net", Created: hoursAgo(2)}},
 		Images:     []daemon.Image{{ID: "i", Tags: []string{"app:1", "app:2"}, LastUsed: hoursAgo(3), SizeBytes: 6}, {ID: "j", LastUsed: hoursAgo(170)}},
-		BuildCache: []daemon.CacheRecord{{ID: "r", Description: "ADD https://jane:hunter2@host/x", LastUsed: hoursAgo(3), SizeBytes: 7}, {ID: "s", Shared: true}},
+		BuildCache: []daemon.CacheRecord{{ID: "r", LastUsed: hoursAgo(3), SizeBytes: 7000}, {ID: "s", LastUsed: hoursAgo(170), SizeBytes: 500, Shared: true}},
 	}
 	tests := []struct {
 		name      string
@@ -29,14 +29,14 @@ func TestPreviewPrune(t *testing.T) {
 		{"as scheduled", dind.PruneOverrides{}, `{"dryRun":true,"unusedFor":"168h0m0s","keepStorageBytes":null,` +
 			`"containers":[{"id":"c","name":"done","sizeBytes":5,"created":"2026-11-13T04:00:00Z"}],"networks":[],` +
 			`"images":[{"id":"j","name":"untagged","sizeBytes":0,"lastUsed":"2026-11-14T10:00:00Z"}],` +
-			`"buildCache":[{"id":"s","name":"","sizeBytes":0,"shared":true}]}`},
+			`"buildCache":{"beforeBytes":7500,"afterBytes":7000}}`},
 		{"another age, and a limit of the cache", dind.PruneOverrides{UnusedFor: "8d", KeepStorage: "1Ki"},
-			`{"dryRun":true,"unusedFor":"192h0m0s","keepStorageBytes":1024,"containers":[{"id":"c","name":"done","sizeBytes":5,"created":"2026-11-13T04:00:00Z"}],"networks":[],"images":[],"buildCache":[]}`},
+			`{"dryRun":true,"unusedFor":"192h0m0s","keepStorageBytes":1024,"containers":[{"id":"c","name":"done","sizeBytes":5,"created":"2026-11-13T04:00:00Z"}],"networks":[],"images":[],"buildCache":{"beforeBytes":7500,"afterBytes":1524}}`},
 		{"everything", dind.PruneOverrides{All: true}, `{"dryRun":true,"unusedFor":"0s","keepStorageBytes":null,` +
 			`"containers":[{"id":"c","name":"done","sizeBytes":5,"created":"2026-11-13T04:00:00Z"}],` +
 			`"networks":[{"id":"n","name":"net","sizeBytes":0,"created":"2026-11-21T10:00:00Z"}],` +
 			`"images":[{"id":"j","name":"untagged","sizeBytes":0,"lastUsed":"2026-11-14T10:00:00Z"},{"id":"i","name":"app:1","tags":["app:1","app:2"],"sizeBytes":6,"lastUsed":"2026-11-21T09:00:00Z"}],` +
-			`"buildCache":[{"id":"s","name":"","sizeBytes":0,"shared":true},{"id":"r","name":"ADD https://(not shown)@host/x","sizeBytes":7,"lastUsed":"2026-11-21T09:00:00Z"}]}`},
+			`"buildCache":{"beforeBytes":7500,"afterBytes":0}}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -96,7 +96,7 @@ func pruneNow(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{
-		"Daemon started", "Daemon done: 3GiB of images, 5GiB of build cache",
+		"Daemon started", "Daemon done: 3 GiB of images, 5 GiB of build cache",
 		"Clean-up started", "Clean-up done: job/" + report.Job + " succeeded",
 	}, w.told()); diff != "" {
 		t.Error(diff)

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 	"github.com/dindctl/dindctl/internal/rollout"
@@ -204,5 +205,5 @@ func describeVerification(v Verification) string {
 	if !v.Reached {
 		return "does not reach the daemon, as the NetworkPolicy has it"
 	}
-	return fmt.Sprintf("built in %.2f s, again in %.2f s: all %d steps from the cache", v.Cold.Seconds, v.Warm.Seconds, v.Steps)
+	return fmt.Sprintf("built in %s, again in %s: all %d steps from the cache", human.Took(v.Cold.Seconds), human.Took(v.Warm.Seconds), v.Steps)
 }

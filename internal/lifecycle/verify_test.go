@@ -49,7 +49,7 @@ func TestVerify(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{
 		"Daemon started", "Daemon done: pod d-abc-1 is ready",
-		"Job started", "Job done: built in 2.45 s, again in 0.70 s: all 2 steps from the cache",
+		"Job started", "Job done: built in 2.5s, again in 0.7s: all 2 steps from the cache",
 	}, w.told()); diff != "" {
 		t.Error(diff)
 	}

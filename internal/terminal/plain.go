@@ -138,7 +138,7 @@ func (p *plain) done(s *step, outcome string) {
 	if outcome == "" || a.told[outcome] {
 		outcome = "done"
 	}
-	p.print(s.name + ": " + outcome + inBrackets(elapsed(time.Since(s.began))))
+	p.print(s.name + ": " + outcome + s.took())
 }
 
 func (p *plain) failed(s *step, why string) {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/briandowns/spinner"
 
@@ -85,7 +84,7 @@ func (s *spinning) done(step *step, detail string) string {
 	if detail != "" {
 		line += "  " + detail
 	}
-	return line + s.style.Faint(inBrackets(elapsed(time.Since(step.began))))
+	return line + s.style.Faint(step.took())
 }
 
 func (s *spinning) failed(step *step, err error) string {
@@ -141,7 +140,7 @@ type view struct {
 // slow step from a hanging one: it, and then the number of the other steps,
 // keeps its place as long as half of the line is left for the rest.
 func (v view) line(room int, style Style) string {
-	tail := inBrackets(sofar(time.Since(v.step.began)))
+	tail := v.step.running()
 	if columnsOf(tail) > room/2 {
 		tail = ""
 	}

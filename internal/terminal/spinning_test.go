@@ -143,8 +143,8 @@ func TestSpinningElapsed(t *testing.T) {
 			t.Errorf("frame %d is %q, want %q", i, frames[i], want)
 		}
 	}
-	end := "⠋ Claim  waiting for… (1m05s)\x1b[K" + eraseLine +
-		"✓ Claim  bound (1m05s)\n" + f("⠋ Pod (1m03s)") + eraseLine + "✓ Pod  ready (1m03s)\n"
+	end := "⠋ Claim  waiting for i… (65s)\x1b[K" + eraseLine +
+		"✓ Claim  bound (65s)\n" + f("⠋ Pod (63s)") + eraseLine + "✓ Pod  ready (63s)\n"
 	if !strings.HasSuffix(got, end) {
 		t.Errorf("at the end there is no %q: %q", end, got[len(got)-300:])
 	}

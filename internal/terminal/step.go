@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
@@ -14,6 +15,26 @@ type step struct {
 	name   string
 	detail string
 	began  time.Time
+}
+
+// took is how long the step took, in brackets; empty for less than anybody
+// notices.
+func (s *step) took() string {
+	d := time.Since(s.began)
+	if d < 100*time.Millisecond {
+		return ""
+	}
+	return " (" + human.Took(d.Seconds()) + ")"
+}
+
+// running is how long the step has been running, in brackets and in whole
+// seconds: it is written many times a second, and tenths would only flicker.
+func (s *step) running() string {
+	d := time.Since(s.began)
+	if d < time.Second {
+		return ""
+	}
+	return " (" + human.Duration(d.Truncate(time.Second)) + ")"
 }
 
 // openSteps are in the order in which they started.

@@ -1,0 +1,24 @@
+package terminal
+
+import (
+	"math"
+	"strings"
+)
+
+// Bar draws how much of total is used, in exactly width columns. What is in
+// use shows, however little; what is not full does not look full.
+func Bar(used, total int64, width int) string {
+	if width <= 0 {
+		return ""
+	}
+	n := 0
+	switch {
+	case total <= 0 || used <= 0:
+	case used >= total:
+		n = width
+	default:
+		n = int(math.Round(float64(used) / float64(total) * float64(width)))
+		n = min(max(n, 1), max(width-1, 1))
+	}
+	return strings.Repeat("█", n) + strings.Repeat("░", width-n)
+}
