@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 )
@@ -26,7 +27,7 @@ import (
 func statusWorld(t *testing.T) *world {
 	t.Helper()
 	w := installedWorld(t, nil)
-	w.withExec(t, prints(df))
+	w.withExec(t, clustertest.Prints(clustertest.Df))
 	return w
 }
 
@@ -88,11 +89,11 @@ func TestStatusHealthy(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if writes := w.writes(); len(writes) > 0 {
+	if writes := w.Writes(); len(writes) > 0 {
 		t.Errorf("sent %q", writes)
 	}
-	if w.engine.closed != 1 {
-		t.Errorf("%d connections closed", w.engine.closed)
+	if w.engine.Closed != 1 {
+		t.Errorf("%d connections closed", w.engine.Closed)
 	}
 }
 
@@ -156,15 +157,15 @@ func TestStatusTrouble(t *testing.T) {
 		{"claim not bound", func(t *testing.T, w *world) {
 			change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.Status.Phase = corev1.ClaimLost })
 		}, false, []string{"error ClaimLost persistentvolumeclaim/d-data"}, false},
-		{"the daemon does not answer", func(_ *testing.T, w *world) { w.engine.refuse = errDown }, false,
+		{"the daemon does not answer", func(_ *testing.T, w *world) { w.engine.Refuse = errDown }, false,
 			[]string{"error DaemonUnreachable pod/d-abc-1"}, false},
-		{"the daemon fails", func(_ *testing.T, w *world) { w.engine.infoErr, w.engine.usageErr = errDown, errDown }, false,
+		{"the daemon fails", func(_ *testing.T, w *world) { w.engine.InfoErr, w.engine.UsageErr = errDown, errDown }, false,
 			[]string{"error DaemonUnreachable pod/d-abc-1"}, false},
-		{"the daemon does not count", func(_ *testing.T, w *world) { w.engine.usageErr = errDown }, true,
+		{"the daemon does not count", func(_ *testing.T, w *world) { w.engine.UsageErr = errDown }, true,
 			[]string{"warning DiskUsageUnknown pod/d-abc-1"}, true},
-		{"no way into the pod", func(t *testing.T, w *world) { w.withExec(t, forbids) }, true,
+		{"no way into the pod", func(t *testing.T, w *world) { w.withExec(t, clustertest.Forbids) }, true,
 			[]string{"warning FileSystemUnknown pod/d-abc-1"}, true},
-		{"stat says nothing", func(t *testing.T, w *world) { w.withExec(t, prints("")) }, true,
+		{"stat says nothing", func(t *testing.T, w *world) { w.withExec(t, clustertest.Prints("")) }, true,
 			[]string{"warning FileSystemUnknown pod/d-abc-1"}, true},
 		{"the last clean-up failed", func(t *testing.T, w *world) { lastPrune(t, w, batchv1.JobFailed, "") }, true,
 			[]string{"warning PruneFailed job/d-clear-cache-1"}, true},
@@ -203,7 +204,7 @@ func TestStatusTrouble(t *testing.T) {
 func TestStatusPartlyKnown(t *testing.T) {
 	t.Run("no way into the pod", func(t *testing.T) {
 		w := statusWorld(t)
-		w.withExec(t, forbids)
+		w.withExec(t, clustertest.Forbids)
 		status, err := w.Status(t.Context())
 		if err != nil || status.Disk == nil || status.Disk.CapacityBytes != nil || status.Disk.ImagesBytes == nil {
 			t.Fatalf("got %+v, %v", status.Disk, err)
@@ -214,7 +215,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	})
 	t.Run("an API server without websockets", func(t *testing.T) {
 		w := statusWorld(t)
-		w.withExec(t, printsOverSPDY(df))
+		w.withExec(t, printsOverSPDY(clustertest.Df))
 		status, err := w.Status(t.Context())
 		if err != nil || status.Disk == nil || status.Disk.CapacityBytes == nil {
 			t.Fatalf("got %+v, %v: %+v", status.Disk, err, status.Problems)
@@ -222,7 +223,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	})
 	t.Run("the daemon does not count", func(t *testing.T) {
 		w := statusWorld(t)
-		w.engine.usageErr = errDown
+		w.engine.UsageErr = errDown
 		status, err := w.Status(t.Context())
 		if err != nil || status.Disk == nil || status.Disk.CapacityBytes == nil || status.Disk.ImagesBytes != nil || status.Daemon == nil {
 			t.Fatalf("got %+v, %v", status, err)
@@ -238,7 +239,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	})
 	t.Run("no clean-up", func(t *testing.T) {
 		w := installedWorld(t, func(o *dind.Options) { o.PruneSchedule = "none" })
-		w.withExec(t, prints(df))
+		w.withExec(t, clustertest.Prints(clustertest.Df))
 		status, err := w.Status(t.Context())
 		if err != nil || status.Prune != nil || !status.Healthy {
 			t.Fatalf("got %+v, %v", status, err)
@@ -247,7 +248,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	t.Run("a local volume", func(t *testing.T) {
 		w := installedWorld(t, local)
 		change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.Status.Capacity = nil })
-		w.withExec(t, prints(df))
+		w.withExec(t, clustertest.Prints(clustertest.Df))
 		status, err := w.Status(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -263,7 +264,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	t.Run("an existing claim", func(t *testing.T) {
 		w := newWorld(t, oldClaim())
 		w.install(t, options(func(o *dind.Options) { o.ExistingClaim = "old" }))
-		w.withExec(t, prints(df))
+		w.withExec(t, clustertest.Prints(clustertest.Df))
 		status, err := w.Status(t.Context())
 		if err != nil || !status.Healthy || status.Objects[0].Name != "old" {
 			t.Fatalf("got %+v, %v", status, err)
