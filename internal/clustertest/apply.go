@@ -32,8 +32,9 @@ func (s *Server) Apply(action ktesting.Action) (bool, runtime.Object, error) {
 	if before != nil && same(before, after) {
 		return true, after, nil
 	}
-	s.versions++
 	object := accessor(after)
+	version, _ := strconv.Atoi(object.GetResourceVersion())
+	s.versions = max(s.versions, version) + 1
 	object.SetResourceVersion(strconv.Itoa(s.versions))
 	object.SetGeneration(object.GetGeneration() + 1)
 	if before == nil {
