@@ -22,24 +22,6 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// endJob has the one Job that runs succeed.
-func endJob(t *testing.T, w *world, message string) {
-	t.Helper()
-	list, err := w.BatchV1().Jobs("ci").List(t.Context(), metav1.ListOptions{})
-	if err != nil || len(list.Items) != 1 {
-		t.Errorf("%d jobs: %v", len(list.Items), err)
-		return
-	}
-	job := &list.Items[0]
-	change(t, w, pods, job.Name+"-x", func(p *corev1.Pod) {
-		p.Status.Phase = corev1.PodSucceeded
-		p.Status.ContainerStatuses[0].State.Terminated = &corev1.ContainerStateTerminated{Message: message}
-	})
-	change(t, w, jobs, job.Name, func(j *batchv1.Job) {
-		j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}}
-	})
-}
-
 const freed = `{"reclaimed":["1.5GB"]}`
 
 func TestPruneNow(t *testing.T) {
@@ -48,11 +30,8 @@ func TestPruneNow(t *testing.T) {
 
 func pruneNow(t *testing.T) {
 	w := installedWorld(t, nil)
-	w.RunJobs("", corev1.PodRunning, "")
-	go func() { // it ends after a second
-		time.Sleep(time.Second)
-		endJob(t, w, freed)
-	}()
+	w.JobsTake = time.Second
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	var log []string
 	report, err := w.PruneNow(t.Context(), PruneOptions{Log: func(line string) { log = append(log, line) }})
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -29,7 +28,6 @@ var (
 	deployments = appsv1.SchemeGroupVersion.WithResource("deployments")
 	claims      = corev1.SchemeGroupVersion.WithResource("persistentvolumeclaims")
 	pods        = corev1.SchemeGroupVersion.WithResource("pods")
-	jobs        = batchv1.SchemeGroupVersion.WithResource("jobs")
 )
 
 // world is a cluster with an installation d in namespace ci, or room for one:
