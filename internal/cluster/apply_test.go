@@ -29,6 +29,16 @@ func newServer(objects ...runtime.Object) *Cluster {
 	return &Cluster{Client: clustertest.NewClientset(objects...), Namespace: "ci"}
 }
 
+// appliedServer is a server that has what is wanted.
+func appliedServer(t *testing.T) *Cluster {
+	t.Helper()
+	c := newServer()
+	if _, err := plan(t, c, wanted(c, "a")).Apply(t.Context(), func(Applied) {}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func (c *Cluster) fake() *fake.Clientset { return c.Client.(*fake.Clientset) }
 
 // sent lists the requests that change something.
@@ -136,10 +146,7 @@ func TestApply(t *testing.T) {
 }
 
 func TestApplySendsAsServerSideApply(t *testing.T) {
-	c := newServer()
-	if _, err := plan(t, c, wanted(c, "a")).Apply(t.Context(), func(Applied) {}); err != nil {
-		t.Fatal(err)
-	}
+	c := appliedServer(t)
 	for _, action := range c.fake().Actions() {
 		patch := action.(ktesting.PatchActionImpl)
 		if patch.GetPatchType() != types.ApplyPatchType || patch.PatchOptions.FieldManager != "dindctl" ||
@@ -151,10 +158,7 @@ func TestApplySendsAsServerSideApply(t *testing.T) {
 
 // An object that another one replaced in between was created, not configured.
 func TestApplyTellsANewObject(t *testing.T) {
-	c := newServer()
-	if _, err := plan(t, c, wanted(c, "a")).Apply(t.Context(), func(Applied) {}); err != nil {
-		t.Fatal(err)
-	}
+	c := appliedServer(t)
 	p := plan(t, c, wanted(c, "b"))
 	if err := c.Client.CoreV1().ConfigMaps("ci").Delete(t.Context(), "config", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
@@ -170,10 +174,7 @@ func TestApplyTellsANewObject(t *testing.T) {
 
 // The server has the last word on whether anything changed.
 func TestApplyThatChangesNothing(t *testing.T) {
-	c := newServer()
-	if _, err := plan(t, c, wanted(c, "a")).Apply(t.Context(), func(Applied) {}); err != nil {
-		t.Fatal(err)
-	}
+	c := appliedServer(t)
 	p := plan(t, c, wanted(c, "b"))
 	c.fake().PrependReactor("patch", "configmaps", func(action ktesting.Action) (bool, runtime.Object, error) {
 		same, err := c.fake().Tracker().Get(action.GetResource(), "ci", "config")
