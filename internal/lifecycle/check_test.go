@@ -320,33 +320,3 @@ func TestInstallTriesARefusedPodAgain(t *testing.T) {
 		t.Error(diff)
 	}
 }
-
-// Ready pods that the Service does not lead to are of no use to a job.
-func TestStatusOfTheService(t *testing.T) {
-	tests := []struct {
-		name   string
-		damage func(*testing.T, *world)
-		want   string
-	}{
-		{"it leads nowhere", func(t *testing.T, w *world) {
-			if err := w.Tracker().Delete(schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}, "ci", "d-x"); err != nil {
-				t.Fatal(err)
-			}
-		}, "error NoEndpoint service/d"},
-		{"it cannot be told", func(_ *testing.T, w *world) { refuse(w, "list", "endpointslices") }, "warning EndpointsUnknown service/d"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			w := statusWorld(t)
-			test.damage(t, w)
-			status, err := w.Status(t.Context())
-			if err != nil || len(status.Problems) != 1 {
-				t.Fatalf("got %+v, %v", status.Problems, err)
-			}
-			p := status.Problems[0]
-			if got := p.Severity + " " + p.Reason + " " + p.Object; got != test.want || p.Message == "" || p.Hint == "" {
-				t.Errorf("got %+v, want %s", p, test.want)
-			}
-		})
-	}
-}

@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -174,6 +175,11 @@ func TestStatusTrouble(t *testing.T) {
 		{"the schedule makes no sense", func(t *testing.T, w *world) {
 			change(t, w, batchv1.SchemeGroupVersion.WithResource("cronjobs"), "d-clear-cache", func(c *batchv1.CronJob) { c.Spec.Schedule = "weekly" })
 		}, true, []string{"warning ScheduleInvalid cronjob/d-clear-cache"}, true},
+		// Ready pods that the Service does not lead to are of no use to a job.
+		{"the Service leads nowhere", drop(discoveryv1.SchemeGroupVersion.WithResource("endpointslices"), "d-x"), false,
+			[]string{"error NoEndpoint service/d"}, true},
+		{"where the Service leads cannot be told", func(_ *testing.T, w *world) { refuse(w, "list", "endpointslices") }, true,
+			[]string{"warning EndpointsUnknown service/d"}, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
