@@ -33,34 +33,15 @@ func statusWorld(t *testing.T) *world {
 }
 
 // lastPrune adds a run of the clean-up that ended an hour ago.
-func lastPrune(t *testing.T, w *world, state batchv1.JobConditionType, message string) {
-	t.Helper()
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "ci", Name: "d-clear-cache-1", UID: "job", Labels: dind.Labels("d"),
-		CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour)),
-		OwnerReferences:   []metav1.OwnerReference{{Kind: "CronJob", UID: "cronjobs/d-clear-cache", Controller: new(true)}},
-	}}
-	if state != "" {
-		job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Message: "it failed too often"}}
-	}
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "ci", Name: "d-clear-cache-1-x", Labels: dind.Labels("d"),
-		OwnerReferences: []metav1.OwnerReference{{Kind: "Job", UID: "job", Controller: new(true)}},
-	}}
-	pod.Status.Phase = corev1.PodSucceeded
-	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
-		Terminated: &corev1.ContainerStateTerminated{Message: message},
-	}}}
-	for _, err := range []error{w.Tracker().Add(job), w.Tracker().Add(pod)} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+func lastPrune(w *world, state batchv1.JobConditionType, message string) {
+	job, pod := clustertest.PruneRun("d", noon.Add(-time.Hour))
+	clustertest.End(job, pod, state, corev1.PodSucceeded, message)
+	w.Add(job, pod)
 }
 
 func TestStatusHealthy(t *testing.T) {
 	w := statusWorld(t)
-	lastPrune(t, w, batchv1.JobComplete, `{"reclaimed":["1.5GB","500MB"]}`)
+	lastPrune(w, batchv1.JobComplete, `{"reclaimed":["1.5GB","500MB"]}`)
 	w.forget()
 	got, err := w.Status(t.Context())
 	if err != nil {
@@ -168,7 +149,7 @@ func TestStatusTrouble(t *testing.T) {
 			[]string{"warning FileSystemUnknown pod/d-abc-1"}, true},
 		{"stat says nothing", func(t *testing.T, w *world) { w.withExec(t, clustertest.Prints("")) }, true,
 			[]string{"warning FileSystemUnknown pod/d-abc-1"}, true},
-		{"the last clean-up failed", func(t *testing.T, w *world) { lastPrune(t, w, batchv1.JobFailed, "") }, true,
+		{"the last clean-up failed", func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobFailed, "") }, true,
 			[]string{"warning PruneFailed job/d-clear-cache-1"}, true},
 		{"jobs may not be read", func(_ *testing.T, w *world) { refuse(w, "list", "jobs") }, true,
 			[]string{"warning RunsUnknown cronjob/d-clear-cache"}, true},
@@ -237,7 +218,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	})
 	t.Run("a run that goes on", func(t *testing.T) {
 		w := statusWorld(t)
-		lastPrune(t, w, "", "")
+		lastPrune(w, "", "")
 		status, err := w.Status(t.Context())
 		if err != nil || *status.Prune.LastResult != "running" || status.Prune.LastReclaimedBytes != nil {
 			t.Fatalf("got %+v, %v", status.Prune, err)
