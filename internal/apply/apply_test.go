@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,41 +19,24 @@ import (
 	applystorage "k8s.io/client-go/applyconfigurations/storage/v1"
 	"k8s.io/client-go/kubernetes/fake"
 	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/clustertest"
 )
 
 // newServer is a clientset that gives objects UIDs and versions as the API
 // server does: a new version only where applying changed something.
 func newServer(objects ...runtime.Object) *Cluster {
-	client := fake.NewClientset(objects...)
-	apply := ktesting.ObjectReaction(client.Tracker())
-	client.PrependReactor("patch", "*", func(action ktesting.Action) (bool, runtime.Object, error) {
-		patch := action.(ktesting.PatchActionImpl)
-		resource, namespace := patch.GetResource(), patch.GetNamespace()
-		before, _ := client.Tracker().Get(resource, namespace, patch.GetName())
-		_, after, err := apply(action)
-		if err != nil {
-			return true, nil, err
-		}
-		object := accessor(after)
-		version := 1
-		if before != nil {
-			version, _ = strconv.Atoi(accessor(before).GetResourceVersion())
-			old, fresh := before.DeepCopyObject(), after.DeepCopyObject()
-			accessor(old).SetManagedFields(nil)
-			accessor(fresh).SetManagedFields(nil)
-			if !equality.Semantic.DeepEqual(old, fresh) {
-				version++
-			}
-		} else {
-			object.SetUID(types.UID(resource.Resource + "/" + patch.GetName()))
-		}
-		object.SetResourceVersion(strconv.Itoa(version))
-		if err := client.Tracker().Update(resource, after, namespace); err != nil {
-			return true, nil, err
-		}
-		return true, after, nil
-	})
-	return &Cluster{Client: client, Namespace: "ci"}
+	return &Cluster{Client: clustertest.NewClientset(objects...), Namespace: "ci"}
+}
+
+// appliedServer is a server that has what is wanted.
+func appliedServer(t *testing.T) *Cluster {
+	t.Helper()
+	c := newServer()
+	if _, err := plan(t, c, wanted(c, "a")).Apply(t.Context(), func(Applied) {}); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func (c *Cluster) fake() *fake.Clientset { return c.Client.(*fake.Clientset) }
@@ -165,10 +146,7 @@ func TestApply(t *testing.T) {
 }
 
 func TestApplySendsAsServerSideApply(t *testing.T) {
-	c := newServer()
-	if _, err := plan(t, c, wanted(c, "a")).Apply(t.Context(), func(Applied) {}); err != nil {
-		t.Fatal(err)
-	}
+	c := appliedServer(t)
 	for _, action := range c.fake().Actions() {
 		patch := action.(ktesting.PatchActionImpl)
 		if patch.GetPatchType() != types.ApplyPatchType || patch.PatchOptions.FieldManager != "dindctl" ||
@@ -180,10 +158,7 @@ func TestApplySendsAsServerSideApply(t *testing.T) {
 
 // An object that another one replaced in between was created, not configured.
 func TestApplyTellsANewObject(t *testing.T) {
-	c := newServer()
-	if _, err := plan(t, c, wanted(c, "a")).Apply(t.Context(), func(Applied) {}); err != nil {
-		t.Fatal(err)
-	}
+	c := appliedServer(t)
 	p := plan(t, c, wanted(c, "b"))
 	if err := c.Client.CoreV1().ConfigMaps("ci").Delete(t.Context(), "config", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
@@ -199,10 +174,7 @@ func TestApplyTellsANewObject(t *testing.T) {
 
 // The server has the last word on whether anything changed.
 func TestApplyThatChangesNothing(t *testing.T) {
-	c := newServer()
-	if _, err := plan(t, c, wanted(c, "a")).Apply(t.Context(), func(Applied) {}); err != nil {
-		t.Fatal(err)
-	}
+	c := appliedServer(t)
 	p := plan(t, c, wanted(c, "b"))
 	c.fake().PrependReactor("patch", "configmaps", func(action ktesting.Action) (bool, runtime.Object, error) {
 		same, err := c.fake().Tracker().Get(action.GetResource(), "ci", "config")

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -43,7 +44,7 @@ func TestWriteChanges(t *testing.T) {
 }
 
 func TestInstallDryRun(t *testing.T) {
-	w := newWorld(t, defaultClass())
+	w := newWorld(t, clustertest.DefaultClass())
 	code, stdout, _ := w.run(t, "install", "--dry-run", "server")
 	if code != 0 || strings.Count(stdout, "+ ") != 6 || strings.Contains(stdout, "DOCKER_HOST") {
 		t.Errorf("code %d, %q", code, stdout)

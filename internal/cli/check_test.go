@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
@@ -21,7 +22,7 @@ func TestCheck(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, defaultClass())
+			w := newWorld(t, clustertest.DefaultClass())
 			code, stdout, stderr := w.run(t, strings.Fields(test.args)...)
 			if code != test.code || stderr != "" {
 				t.Errorf("code %d, stderr %q", code, stderr)

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
@@ -24,12 +24,6 @@ const (
 	leads    = "Service: leads to the pod\n"
 	ready    = "Pod: pod docker-dind-abc-1 is ready\n"
 )
-
-func defaultClass() runtime.Object {
-	return &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{
-		Name: "standard", Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"},
-	}, Provisioner: "example.com/disk"}
-}
 
 func TestInstall(t *testing.T) {
 	const place = "Cluster: context test, namespace ci: "
@@ -43,7 +37,7 @@ func TestInstall(t *testing.T) {
 		{"quietly", "-q install --prune-unused-for 24h", ""},
 		{"without waiting", "install --no-wait --prune-unused-for 24h", place + "everything is in place\nObjects: 6 unchanged\n" + remark},
 	}
-	w := newWorld(t, defaultClass())
+	w := newWorld(t, clustertest.DefaultClass())
 	for _, step := range steps {
 		t.Run(step.name, func(t *testing.T) {
 			code, stdout, stderr := w.run(t, strings.Fields(step.args)...)
@@ -59,7 +53,7 @@ func TestInstall(t *testing.T) {
 }
 
 func TestInstallVerbosely(t *testing.T) {
-	_, _, stderr := newWorld(t, defaultClass()).run(t, "install", "-v")
+	_, _, stderr := newWorld(t, clustertest.DefaultClass()).run(t, "install", "-v")
 	for _, line := range []string{
 		"Cluster: reading what is in context test, namespace ci\n", "Objects: service/docker-dind created\n", "Daemon: asking the daemon through a port-forward\n",
 	} {
@@ -70,7 +64,7 @@ func TestInstallVerbosely(t *testing.T) {
 }
 
 func TestInstallAsDocument(t *testing.T) {
-	w := newWorld(t, defaultClass())
+	w := newWorld(t, clustertest.DefaultClass())
 	code, stdout, _ := w.run(t, "install", "-o", "json")
 	var got lifecycle.Installation
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {
@@ -107,7 +101,7 @@ func TestInstallRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, append(test.there, defaultClass())...)
+			w := newWorld(t, append(test.there, clustertest.DefaultClass())...)
 			code, stdout, stderr := w.run(t, strings.Fields(test.args)...)
 			if code != test.code || stdout != "" || !strings.HasSuffix(stderr, test.stderr) {
 				t.Errorf("got  %d, %q, %q\nwant %d, %q", code, stdout, stderr, test.code, test.stderr)
@@ -124,8 +118,8 @@ func TestInstallRefused(t *testing.T) {
 
 // A daemon that does not answer is no success, whatever the pod says.
 func TestInstallWithoutAnAnswer(t *testing.T) {
-	w := newWorld(t, defaultClass())
-	w.engine.refuse = errDown
+	w := newWorld(t, clustertest.DefaultClass())
+	w.engine.Refuse = errDown
 	code, stdout, stderr := w.run(t, "install")
 	if code != 3 || stdout != "" || !strings.HasSuffix(stderr, "error: asking the daemon in pod/docker-dind-abc-1: connection refused\nnext: kubectl logs -n ci docker-dind-abc-1\n") {
 		t.Errorf("got %d, %q, %q", code, stdout, stderr)
@@ -134,8 +128,8 @@ func TestInstallWithoutAnAnswer(t *testing.T) {
 
 // stuck is a world whose Deployment is never ready.
 func stuck(t *testing.T) *world {
-	w := newWorld(t, defaultClass())
-	w.idle = true
+	w := newWorld(t, clustertest.DefaultClass())
+	w.Idle = true
 	return w
 }
 

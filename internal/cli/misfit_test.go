@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
@@ -24,7 +25,7 @@ func TestMisfit(t *testing.T) {
 		},
 	}
 	for _, output := range []string{"text", "json"} {
-		w := newWorld(t, claim, defaultClass())
+		w := newWorld(t, claim, clustertest.DefaultClass())
 		code, stdout, stderr := w.run(t, strings.Fields("install --storage-size 1Gi --storage-class fast --image docker:26.1.5-dind -o "+output)...)
 		if code != exitFailed {
 			t.Errorf("got %d", code)

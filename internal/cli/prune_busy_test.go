@@ -40,8 +40,8 @@ func TestPruneAllWhileBusy(t *testing.T) {
 	for _, test := range tests {
 		synctestRun(t, test.name, func(t *testing.T) {
 			w := installedWorld(t)
-			w.engine.work, w.now = test.work, time.Now
-			w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+			w.engine.Work, w.engine.Endless, w.now = []daemon.Activity{test.work}, true, time.Now
+			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 			if test.answer != "" {
 				w.streams.In, w.streams.InTerminal, w.streams.ErrTerminal = strings.NewReader(test.answer), true, true
 			}

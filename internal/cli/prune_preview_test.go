@@ -48,7 +48,7 @@ func TestPruneDryRun(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := installedWorld(t)
-			w.engine.contents = test.contents(w)
+			w.engine.Held = test.contents(w)
 			code, stdout, _ := w.run(t, strings.Fields(test.args)...)
 			if code != 0 || stdout != test.stdout {
 				t.Errorf("got %d\n%s\nwant\n%s", code, stdout, test.stdout)

@@ -9,37 +9,9 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	ktesting "k8s.io/client-go/testing"
 
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
-
-// runsJobs has Jobs run for half a second and end like this.
-func (w *world) runsJobs(state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
-	create := ktesting.ObjectReaction(w.Tracker())
-	w.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
-		_, object, err := create(action)
-		if err != nil {
-			return true, nil, err
-		}
-		job := object.(*batchv1.Job)
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "job-pod", UID: "job-pod", Labels: map[string]string{"job-name": job.Name}}}
-		pod.Status.Phase = corev1.PodRunning
-		_ = w.Tracker().Add(pod)
-		time.AfterFunc(500*time.Millisecond, func() { w.endJob(job.DeepCopy(), pod.DeepCopy(), state, phase, message) })
-		return true, job, nil
-	})
-}
-
-func (w *world) endJob(job *batchv1.Job, pod *corev1.Pod, state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
-	pod.Status.Phase = phase
-	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message}}}}
-	_ = w.Tracker().Update(corev1.SchemeGroupVersion.WithResource("pods"), pod, "ci")
-	job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "it failed too often"}}
-	_ = w.Tracker().Update(batchv1.SchemeGroupVersion.WithResource("jobs"), job, "ci")
-}
 
 const freed = `{"reclaimed":["1.5GB"]}`
 
@@ -52,17 +24,17 @@ func TestPruneNow(t *testing.T) {
 		code           int
 		stdout, stderr string // JOB stands for the Job's name
 	}{
-		{"it works", "prune-now", nil, func(w *world) { w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed) }, 0,
+		{"it works", "prune-now", nil, func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed) }, 0,
 			usage + "Freed 1.4 GiB in 0.5s (job/JOB).\n", "Daemon: 3 GiB of images, 5 GiB of build cache\nClean-up: job/JOB succeeded\n"},
-		{"it does not say", "prune-now -q", nil, func(w *world) { w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, "") }, 0,
+		{"it does not say", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "") }, 0,
 			usage + "Freed an unknown amount in 0.5s (job/JOB).\n",
 			"Warning: the job did not say how much it freed: read the result of the clean-up: unexpected end of JSON input\n"},
 		{"the daemon does not say", "prune-now -q", nil, func(w *world) {
-			w.engine.refuse = errDown
-			w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+			w.engine.Refuse = errDown
+			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed 1.4 GiB in 0.5s (job/JOB).\n",
 			"Warning: what the daemon uses could not be read: asking the daemon in pod/docker-dind-abc-1: connection refused\n"},
-		{"it fails", "prune-now -q", nil, func(w *world) { w.runsJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
+		{"it fails", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
 			"error: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: `dindctl prune-now -v` shows the whole log\n"},
 		{"no schedule", "prune-now -q", func(t *testing.T) *world { return installedWorld(t, "--prune-schedule", "none") }, nil, 1, "",
 			"error: docker-dind in namespace ci was installed without a scheduled clean-up\nnext: `dindctl install --prune-schedule '0 0 * * 0'` adds one\n"},
@@ -112,7 +84,7 @@ func TestPruneNowVerbosely(t *testing.T) {
 
 func pruneNowVerbosely(t *testing.T) {
 	w := installedWorld(t)
-	w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	if _, _, stderr := w.run(t, "prune-now", "-v"); !strings.Contains(stderr, "\nfake logs\n") {
 		t.Errorf("got %s", stderr)
 	}
@@ -124,7 +96,7 @@ func TestPruneNowAsDocument(t *testing.T) {
 
 func pruneNowAsDocument(t *testing.T) {
 	w := installedWorld(t)
-	w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	code, stdout, _ := w.run(t, "prune-now", "-o", "json")
 	var got lifecycle.PruneReport
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {

@@ -8,13 +8,13 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ktesting "k8s.io/client-go/testing"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -47,11 +47,8 @@ var carriers = map[string][]string{
 // settled is the world in which they are given.
 func settled(t *testing.T, objects ...runtime.Object) *world {
 	t.Helper()
-	class := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{
-		Name: "standard", Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"},
-	}}
-	w := newWorld(t, append(objects, class)...)
-	w.withExec(t, df)
+	w := newWorld(t, append(objects, clustertest.DefaultClass())...)
+	w.withExec(t, clustertest.Df)
 	w.env["KEYED"] = canary
 	w.env["DINDCTL_ENV"] = "FROM_ENVIRONMENT=" + canary
 	return w
@@ -227,8 +224,8 @@ func TestNoSecretInWhatOthersSay(t *testing.T) {
 // A warning on the way, and a problem that status finds, are others' words too.
 func TestNoSecretOnTheWay(t *testing.T) {
 	w := settled(t)
-	w.idle = true
-	pod := podOf(&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "docker-dind", Namespace: "ci"}})
+	w.Idle = true
+	pod := clustertest.PodOf(&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "docker-dind", Namespace: "ci"}})
 	pod.Spec.NodeName, pod.Status.Conditions = "", []corev1.PodCondition{{
 		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "no node has " + canary,
 	}}
@@ -237,7 +234,7 @@ func TestNoSecretOnTheWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.PrependReactor("patch", "deployments", func(action ktesting.Action) (bool, runtime.Object, error) {
-		_, object, err := w.patched(action, ktesting.ObjectReaction(w.Tracker()))
+		_, object, err := w.Apply(action)
 		if d, is := object.(*appsv1.Deployment); is {
 			d.Status = appsv1.DeploymentStatus{ObservedGeneration: 1, UpdatedReplicas: 1, Replicas: 1}
 			// What a former installation left in the pod's template is not there.

@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
-	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/clustertest"
 )
 
 // alter changes an object behind the program's back.
@@ -23,46 +23,20 @@ func alter[T runtime.Object](t *testing.T, w *world, group, resource, name strin
 	t.Helper()
 	gvr := appsv1.SchemeGroupVersion.WithResource(resource)
 	gvr.Group = group
-	object, err := w.Tracker().Get(gvr, "ci", name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	change(object.(T))
-	if err := w.Tracker().Update(gvr, object, "ci", metav1.UpdateOptions{FieldManager: "kube-controller-manager"}); err != nil {
-		t.Fatal(err)
-	}
+	clustertest.Change(t, w.Server, gvr, name, change)
 }
 
 // lastPrune adds a clean-up that ran two days ago.
-func lastPrune(t *testing.T, w *world, state batchv1.JobConditionType) {
-	t.Helper()
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "ci", Name: "docker-dind-clear-cache-1", UID: "job", Labels: dind.Labels("docker-dind"),
-		CreationTimestamp: metav1.NewTime(noon.Add(-50 * time.Hour)),
-		OwnerReferences:   []metav1.OwnerReference{{Kind: "CronJob", UID: "cronjobs/docker-dind-clear-cache", Controller: new(true)}},
-	}}
-	job.Status.StartTime = new(metav1.NewTime(noon.Add(-50 * time.Hour)))
-	job.Status.Conditions = []batchv1.JobCondition{{
-		Type: state, Status: corev1.ConditionTrue, Message: "it failed too often",
-		LastTransitionTime: metav1.NewTime(noon.Add(-50*time.Hour + 83*time.Second)),
-	}}
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "ci", Name: "docker-dind-clear-cache-1-x", Labels: dind.Labels("docker-dind"),
-		OwnerReferences: []metav1.OwnerReference{{Kind: "Job", UID: "job", Controller: new(true)}},
-	}}
-	pod.Status.Phase = corev1.PodSucceeded
-	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
-		Terminated: &corev1.ContainerStateTerminated{Message: `{"reclaimed":["1.5GB"]}`},
-	}}}
+func lastPrune(w *world, state batchv1.JobConditionType) {
+	began, phase, message := noon.Add(-50*time.Hour), corev1.PodSucceeded, `{"reclaimed":["1.5GB"]}`
 	if state == batchv1.JobFailed {
-		pod.Status.Phase = corev1.PodFailed
-		pod.Status.ContainerStatuses[0].State.Terminated.Message = `{"error":"the disk is on fire"}`
+		phase, message = corev1.PodFailed, `{"error":"the disk is on fire"}`
 	}
-	for _, err := range []error{w.Tracker().Add(job), w.Tracker().Add(pod)} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	job, pod := clustertest.PruneRun("docker-dind", began)
+	clustertest.End(job, pod, state, phase, message)
+	job.Status.StartTime = new(metav1.NewTime(began))
+	job.Status.Conditions[0].LastTransitionTime = metav1.NewTime(began.Add(83 * time.Second))
+	w.Add(job, pod)
 }
 
 func TestStatus(t *testing.T) {
@@ -73,10 +47,10 @@ func TestStatus(t *testing.T) {
 		damage func(*testing.T, *world)
 		code   int
 	}{
-		{"healthy", nil, df, func(t *testing.T, w *world) { lastPrune(t, w, batchv1.JobComplete) }, 0},
-		{"partly-known", nil, "", func(t *testing.T, w *world) { lastPrune(t, w, batchv1.JobFailed) }, 0},
-		{"daemon-down", nil, df, func(_ *testing.T, w *world) { w.engine.refuse = errDown }, 3},
-		{"not-ready", nil, df, func(t *testing.T, w *world) {
+		{"healthy", nil, clustertest.Df, func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobComplete) }, 0},
+		{"partly-known", nil, "", func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobFailed) }, 0},
+		{"daemon-down", nil, clustertest.Df, func(_ *testing.T, w *world) { w.engine.Refuse = errDown }, 3},
+		{"not-ready", nil, clustertest.Df, func(t *testing.T, w *world) {
 			alter(t, w, "apps", "deployments", "docker-dind", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 })
 			alter(t, w, "", "pods", "docker-dind-abc-1", func(p *corev1.Pod) {
 				p.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
@@ -84,12 +58,12 @@ func TestStatus(t *testing.T) {
 				}}}
 			})
 		}, 3},
-		{"missing-service", []string{"--prune-schedule", "none", "--no-network-policy"}, df, func(t *testing.T, w *world) {
+		{"missing-service", []string{"--prune-schedule", "none", "--no-network-policy"}, clustertest.Df, func(t *testing.T, w *world) {
 			if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "docker-dind"); err != nil {
 				t.Fatal(err)
 			}
 		}, 3},
-		{"suspended", nil, df, func(t *testing.T, w *world) {
+		{"suspended", nil, clustertest.Df, func(t *testing.T, w *world) {
 			alter(t, w, "batch", "cronjobs", "docker-dind-clear-cache", func(c *batchv1.CronJob) { c.Spec.Suspend = new(true) })
 		}, 0},
 	}
@@ -128,8 +102,8 @@ func compact(t *testing.T, document []byte) string {
 
 func TestStatusInColour(t *testing.T) {
 	w := installedWorld(t)
-	w.withExec(t, df)
-	w.engine.refuse = errDown
+	w.withExec(t, clustertest.Df)
+	w.engine.Refuse = errDown
 	_, plain, _ := w.run(t, "status")
 	w.streams.OutColor = true
 	_, coloured, _ := w.run(t, "status")

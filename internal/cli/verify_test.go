@@ -18,7 +18,7 @@ var verifyJob = regexp.MustCompile(`docker-dind-verify-[0-9a-z]+`)
 
 func TestVerify(t *testing.T) {
 	finding := func(message string) func(*world) {
-		return func(w *world) { w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, message) }
+		return func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, message) }
 	}
 	for _, test := range []struct {
 		name, args     string
@@ -32,7 +32,7 @@ func TestVerify(t *testing.T) {
 		{"not proved", "verify -q", finding("outcome=refused\n\nCannot connect to the Docker daemon"), 3, "",
 			"error: a job in namespace ci is refused at tcp://docker-dind.ci.svc:2375, though the daemon's pod is ready\n  | Cannot connect to the Docker daemon\n" +
 				"next: the Service leads elsewhere, or a policy rejects the job: `dindctl install` repairs the Service, `kubectl get networkpolicy -n ci` and `-n ci` list the policies\n"},
-		{"the job fails", "verify -q", func(w *world) { w.runsJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 3, "",
+		{"the job fails", "verify -q", func(w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 3, "",
 			"error: a job in namespace ci did not find out: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: the same command with -v shows the job's whole log\n"},
 		{"no namespace of that name", "verify --from Other", nil, 2, "",
 			"error: the command line is wrong\n  --from \"Other\": is not the name of a namespace\n    Use lower-case letters, digits and dashes, 63 characters at most.\nnext: `dindctl verify --help` lists the options\n"},
@@ -62,7 +62,7 @@ func TestVerify(t *testing.T) {
 func TestVerifyAsDocument(t *testing.T) {
 	synctestRun(t, "json", func(t *testing.T) {
 		w := installedWorld(t)
-		w.runsJobs(batchv1.JobComplete, corev1.PodSucceeded, proved)
+		w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, proved)
 		code, stdout, _ := w.run(t, "verify", "-o", "json")
 		var got map[string]any
 		if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {

@@ -55,7 +55,7 @@ func TestInstallWithTLS(t *testing.T) {
 	if again, err := certs.Renew(live, certificateWish("ci", "d", noon)); err != nil || again.Changed() {
 		t.Errorf("the Secrets hold something else: %+v, %v", again, err)
 	}
-	credentials := w.engine.credentials
+	credentials := w.engine.Credentials
 	if credentials == nil || credentials.ServerName != "d.ci.svc" || len(credentials.Certificates) != 1 {
 		t.Fatalf("the daemon was asked with %+v", credentials)
 	}
@@ -65,7 +65,7 @@ func TestInstallWithTLS(t *testing.T) {
 
 	w.forget()
 	w.install(t, options(secureFor("jobs")))
-	if writes := w.writes(); len(writes) > 0 {
+	if writes := w.Writes(); len(writes) > 0 {
 		t.Errorf("a second install sends %q", writes)
 	}
 }
@@ -74,8 +74,8 @@ func TestPlainInstallAsksForNoSecret(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.forget()
 	w.install(t, options(nil))
-	if slices.Contains(w.requests(), "get secrets") || w.engine.credentials != nil {
-		t.Errorf("sent %q", w.requests())
+	if slices.Contains(w.Requests(), "get secrets") || w.engine.Credentials != nil {
+		t.Errorf("sent %q", w.Requests())
 	}
 }
 
@@ -120,7 +120,7 @@ func TestCopiesFollowTheAllowedNamespaces(t *testing.T) {
 		}
 	}
 	// Gone before the Secret forgets where it was.
-	sent := w.requests("delete", "patch")
+	sent := w.Requests("delete", "patch")
 	if slices.Index(sent, "delete secrets") > slices.Index(sent, "patch secrets") {
 		t.Errorf("in this order: %q", sent)
 	}
@@ -144,7 +144,7 @@ func TestCertificatesAreRenewed(t *testing.T) {
 			if _, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true, RotateCertificates: test.rotate}); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, w.writes()); diff != "" {
+			if diff := cmp.Diff(test.want, w.Writes()); diff != "" {
 				t.Error(diff)
 			}
 			if told := strings.Join(w.told(), "\n"); !strings.Contains(told, test.told) {
@@ -181,7 +181,7 @@ func TestTwoInstallsMakeCertificates(t *testing.T) {
 		}
 		raced = true
 		ours := map[string]string{dind.ManagedByLabel: dind.ManagedByValue, dind.InstanceLabel: "d"}
-		w.add(&corev1.Secret{ObjectMeta: madeBy("d-server-tls", ours), Data: theirs.Server}, &corev1.Secret{ObjectMeta: madeBy("d-client-tls", ours), Data: theirs.Client})
+		w.Add(&corev1.Secret{ObjectMeta: madeBy("d-server-tls", ours), Data: theirs.Server}, &corev1.Secret{ObjectMeta: madeBy("d-client-tls", ours), Data: theirs.Client})
 		return true, nil, apierrors.NewAlreadyExists(secrets.GroupResource(), "d-server-tls")
 	})
 	// To rotate what the other one has just made would shut out its jobs.
@@ -208,9 +208,9 @@ func TestForeignSecretsAreLeftAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, &corev1.Secret{ObjectMeta: madeBy("d-client-tls", labels), Data: map[string][]byte{"key.pem": []byte("theirs")}})
 			_, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true})
-			var foreign *apply.NotOwnedError
-			if !errors.As(err, &foreign) || len(w.writes()) > 0 {
-				t.Errorf("got %v, sent %q", err, w.writes())
+			var foreign *cluster.NotOwnedError
+			if !errors.As(err, &foreign) || len(w.Writes()) > 0 {
+				t.Errorf("got %v, sent %q", err, w.Writes())
 			}
 		})
 	}
@@ -302,7 +302,7 @@ func TestUninstallKeepsTheDeploymentWhileThereAreSecrets(t *testing.T) {
 	if _, err := w.Remove(t.Context(), planned); !apierrors.IsForbidden(err) {
 		t.Errorf("got %v", err)
 	}
-	if sent := w.requests("delete"); slices.Contains(sent, "delete deployments") {
+	if sent := w.Requests("delete"); slices.Contains(sent, "delete deployments") {
 		t.Errorf("sent %q", sent)
 	}
 }
@@ -370,7 +370,7 @@ func TestNamespacesThatTakeNoCopy(t *testing.T) {
 	if !errors.As(err, &failed) || len(failed.Failed) != 1 || !strings.Contains(failed.Failed[0].Reason, "namespace nowhere does not exist") {
 		t.Fatalf("got %v", err)
 	}
-	if len(w.writes()) > 0 {
-		t.Errorf("sent %q", w.writes())
+	if len(w.Writes()) > 0 {
+		t.Errorf("sent %q", w.Writes())
 	}
 }

@@ -24,6 +24,7 @@ import (
 	fakediscovery "k8s.io/client-go/discovery/fake"
 	ktesting "k8s.io/client-go/testing"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
@@ -53,8 +54,8 @@ func TestCheckWell(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || len(checks.Results) != len(want)+1 {
 		t.Error(diff)
 	}
-	if !checks.OK || checks.Namespace != "ci" || len(w.writes()) > 0 {
-		t.Errorf("got %+v, sent %q", checks, w.writes())
+	if !checks.OK || checks.Namespace != "ci" || len(w.Writes()) > 0 {
+		t.Errorf("got %+v, sent %q", checks, w.Writes())
 	}
 }
 
@@ -251,12 +252,12 @@ func TestRolesSuffice(t *testing.T) {
 			if _, err := w.Install(ctx, o, test.how); err != nil {
 				t.Fatal(err)
 			}
-			w.withExec(t, prints(df))
+			w.withExec(t, clustertest.Prints(clustertest.Df))
 			if _, err := w.Status(ctx); err != nil {
 				t.Fatal(err)
 			}
 			if o.PruneSchedule != "none" {
-				runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, freed)
+				w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 				if _, err := w.PruneNow(ctx, PruneOptions{}); err != nil {
 					t.Fatal(err)
 				}
@@ -315,37 +316,7 @@ func TestInstallTriesARefusedPodAgain(t *testing.T) {
 	if got := object.(*appsv1.Deployment).Annotations[dind.RetriedAnnotation]; got != "2026-11-21T12:00:00Z" {
 		t.Errorf("got %q", got)
 	}
-	if diff := cmp.Diff([]string{"patch deployments"}, w.writes()); diff != "" {
+	if diff := cmp.Diff([]string{"patch deployments"}, w.Writes()); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// Ready pods that the Service does not lead to are of no use to a job.
-func TestStatusOfTheService(t *testing.T) {
-	tests := []struct {
-		name   string
-		damage func(*testing.T, *world)
-		want   string
-	}{
-		{"it leads nowhere", func(t *testing.T, w *world) {
-			if err := w.Tracker().Delete(schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}, "ci", "d-x"); err != nil {
-				t.Fatal(err)
-			}
-		}, "error NoEndpoint service/d"},
-		{"it cannot be told", func(_ *testing.T, w *world) { refuse(w, "list", "endpointslices") }, "warning EndpointsUnknown service/d"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			w := statusWorld(t)
-			test.damage(t, w)
-			status, err := w.Status(t.Context())
-			if err != nil || len(status.Problems) != 1 {
-				t.Fatalf("got %+v, %v", status.Problems, err)
-			}
-			p := status.Problems[0]
-			if got := p.Severity + " " + p.Reason + " " + p.Object; got != test.want || p.Message == "" || p.Hint == "" {
-				t.Errorf("got %+v, want %s", p, test.want)
-			}
-		})
 	}
 }

@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
 )
@@ -47,8 +46,8 @@ func TestDryRun(t *testing.T) {
 			if diff := cmp.Diff(want, outcome.Objects); diff != "" {
 				t.Error(diff)
 			}
-			if outcome.DryRun != mode || outcome.Daemon != nil || len(w.writes()) > 0 || len(w.engine.asked) > 0 {
-				t.Errorf("dry run %q, daemon %v, sent %q", outcome.DryRun, outcome.Daemon, w.writes())
+			if outcome.DryRun != mode || outcome.Daemon != nil || len(w.Writes()) > 0 || len(w.engine.Asked) > 0 {
+				t.Errorf("dry run %q, daemon %v, sent %q", outcome.DryRun, outcome.Daemon, w.Writes())
 			}
 			told := w.told()
 			if last := told[len(told)-1]; last != "Dry run done: 1 configured, 1 created, 1 deleted, 3 unchanged; nothing was changed" {
@@ -76,9 +75,9 @@ func TestAdopt(t *testing.T) {
 	}
 	w := newWorld(t, foreign())
 	_, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true})
-	var refused *apply.NotOwnedError
-	if !errors.As(err, &refused) || len(refused.Previews) != 1 || len(w.writes()) > 0 {
-		t.Fatalf("got %v, sent %q", err, w.writes())
+	var refused *cluster.NotOwnedError
+	if !errors.As(err, &refused) || len(refused.Previews) != 1 || len(w.Writes()) > 0 {
+		t.Fatalf("got %v, sent %q", err, w.Writes())
 	}
 	if fields := NewObjectChange(refused.Previews[0]).Fields; !slices.ContainsFunc(fields, func(f FieldChange) bool {
 		return f.String() == "spec.selector.app: other → d"
@@ -92,7 +91,7 @@ func TestAdopt(t *testing.T) {
 	if got := summary(outcome.Objects); got != "1 adopted, 5 created" {
 		t.Errorf("got %q", got)
 	}
-	if n := len(slices.DeleteFunc(w.writes(), func(r string) bool { return r != "patch services" })); n != 2 {
+	if n := len(slices.DeleteFunc(w.Writes(), func(r string) bool { return r != "patch services" })); n != 2 {
 		t.Errorf("%d requests to the Service, want one to take it over and one to apply it", n)
 	}
 	for _, line := range w.told() {

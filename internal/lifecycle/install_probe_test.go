@@ -27,7 +27,7 @@ func aheadWorld(t *testing.T) (*world, *opened) {
 		select {
 		case <-ready:
 			o.connected = append(o.connected, pod)
-			return w.engine, w.engine.refuse
+			return w.engine, w.engine.Refuse
 		case <-ctx.Done():
 			o.left = append(o.left, pod)
 			return nil, ctx.Err()
@@ -79,7 +79,7 @@ func TestAhead(t *testing.T) {
 // What cannot be answered does not leave the other question hanging.
 func TestAheadFails(t *testing.T) {
 	w, _ := aheadWorld(t)
-	w.engine.refuse = errDown
+	w.engine.Refuse = errDown
 	synctest.Test(t, func(t *testing.T) {
 		a := &ahead{i: w.Instance, ctx: t.Context()}
 		defer a.stop()

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/tunnel"
@@ -34,13 +35,13 @@ func TestRestart(t *testing.T) {
 	tests := map[string]struct {
 		options func(*dind.Options)
 		how     InstallOptions
-		engine  *engine // what is different of the daemon
+		engine  *clustertest.Engine // what is different of the daemon
 		before  func(*testing.T, *world)
 		told    string // the line about it
 		restart *Restart
 	}{
 		"builds run": {
-			options: restarting, engine: &engine{work: []daemon.Activity{busy}},
+			options: restarting, engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
 			told:    "warning: pod/d-abc-1 restarts, which breaks what runs in it: 2 builds and 1 container; --when-idle waits for them",
 			restart: &Restart{Pod: "d-abc-1", Builds: &two, Containers: &one},
 		},
@@ -50,42 +51,42 @@ func TestRestart(t *testing.T) {
 			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
 		},
 		"an engine that does not tell of builds": {
-			options: restarting, engine: &engine{work: []daemon.Activity{{BuildsUnknown: true, Containers: 1}}},
+			options: restarting, engine: &clustertest.Engine{Work: []daemon.Activity{{BuildsUnknown: true, Containers: 1}}},
 			told:    "warning: pod/d-abc-1 restarts, which breaks what runs in it: 1 container and builds, of which this engine does not tell; --when-idle waits for them",
 			restart: &Restart{Pod: "d-abc-1", Containers: &one},
 		},
 		"a daemon that does not answer": {
-			options: restarting, how: InstallOptions{NoWait: true}, engine: &engine{refuse: errDown},
+			options: restarting, how: InstallOptions{NoWait: true}, engine: &clustertest.Engine{Refuse: errDown},
 			told:    "warning: pod/d-abc-1 restarts, and what runs in it is not known: asking the daemon in pod/d-abc-1: connection refused",
 			restart: &Restart{Pod: "d-abc-1"},
 		},
-		"a change that needs no restart": {options: leavingAsIs, engine: &engine{work: []daemon.Activity{busy}}},
+		"a change that needs no restart": {options: leavingAsIs, engine: &clustertest.Engine{Work: []daemon.Activity{busy}}},
 		"a repair that needs none": {
 			before: func(t *testing.T, w *world) {
 				change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(3)) })
 			},
-			engine: &engine{work: []daemon.Activity{busy}},
+			engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
 		},
-		"no change": {engine: &engine{work: []daemon.Activity{busy}}},
+		"no change": {engine: &clustertest.Engine{Work: []daemon.Activity{busy}}},
 		"waited for": {
 			options: restarting, how: InstallOptions{WhenIdle: true},
-			engine:  &engine{work: []daemon.Activity{busy, {Builds: 1}}},
+			engine:  &clustertest.Engine{Work: []daemon.Activity{busy, {Builds: 1}}},
 			told:    "info: pod/d-abc-1 restarts; nothing runs in it",
 			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
 		},
 		"waited for, and lost from sight meanwhile": {
 			options: restarting, how: InstallOptions{WhenIdle: true},
-			engine:  &engine{work: []daemon.Activity{busy, {Builds: 1}}, lost: tunnel.ErrLost},
+			engine:  &clustertest.Engine{Work: []daemon.Activity{busy, {Builds: 1}}, Lost: tunnel.ErrLost},
 			told:    "info: pod/d-abc-1 restarts; nothing runs in it",
 			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
 		},
 		"a dry run": {
-			options: restarting, how: InstallOptions{DryRun: DryRunServer, WhenIdle: true}, engine: &engine{work: []daemon.Activity{busy}},
+			options: restarting, how: InstallOptions{DryRun: DryRunServer, WhenIdle: true}, engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
 			told:    "warning: pod/d-abc-1 would restart, which breaks what runs in it: 2 builds and 1 container",
 			restart: &Restart{Pod: "d-abc-1", Builds: &two, Containers: &one},
 		},
 		"a dry run that asks nobody": {
-			options: restarting, how: InstallOptions{DryRun: DryRunClient}, engine: &engine{work: []daemon.Activity{busy}},
+			options: restarting, how: InstallOptions{DryRun: DryRunClient}, engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
 			told: "info: the daemon's pod would restart",
 		},
 	}
@@ -130,7 +131,7 @@ func TestRestart(t *testing.T) {
 func TestWhenIdleGivesUp(t *testing.T) {
 	t.Run("at the timeout", func(t *testing.T) {
 		w := installedWorld(t, nil)
-		w.engine.work, w.engine.endless = []daemon.Activity{busy, {Containers: 3}}, true
+		w.engine.Work, w.engine.Endless = []daemon.Activity{busy, {Containers: 3}}, true
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
@@ -140,18 +141,18 @@ func TestWhenIdleGivesUp(t *testing.T) {
 				t.Errorf("%#v", err)
 			}
 		})
-		if writes := w.writes(); len(writes) > 0 {
+		if writes := w.Writes(); len(writes) > 0 {
 			t.Errorf("sent %q", writes)
 		}
 		w.checkSteps(t)
 	})
 	t.Run("on a daemon that does not answer", func(t *testing.T) {
 		w := installedWorld(t, nil)
-		w.engine.refuse = errDown
+		w.engine.Refuse = errDown
 		_, err := w.Install(t.Context(), options(restarting), InstallOptions{WhenIdle: true, SkipPreflight: true})
 		var unreachable *DaemonError
-		if !errors.As(err, &unreachable) || len(w.writes()) > 0 {
-			t.Errorf("%v, sent %q", err, w.writes())
+		if !errors.As(err, &unreachable) || len(w.Writes()) > 0 {
+			t.Errorf("%v, sent %q", err, w.Writes())
 		}
 	})
 }
@@ -159,18 +160,18 @@ func TestWhenIdleGivesUp(t *testing.T) {
 // What was read before a long wait is read again after it.
 func TestWhenIdleReadsAgain(t *testing.T) {
 	w := installedWorld(t, nil)
-	w.engine.work = []daemon.Activity{busy}
+	w.engine.Work = []daemon.Activity{busy}
 	if _, err := w.Install(t.Context(), options(restarting), InstallOptions{WhenIdle: true, SkipPreflight: true}); err != nil {
 		t.Fatal(err)
 	}
 	reads := 0
-	for _, request := range w.requests("get") {
+	for _, request := range w.Requests("get") {
 		if request == "get deployments" {
 			reads++
 		}
 	}
 	if reads != 2 {
-		t.Errorf("the Deployment was read %d times: %q", reads, w.requests())
+		t.Errorf("the Deployment was read %d times: %q", reads, w.Requests())
 	}
 	if told := w.told(); !slices.Contains(told, "Idle done: nothing runs any more in pod/d-abc-1") {
 		t.Errorf("told %q", told)

@@ -21,6 +21,7 @@ import (
 	ktesting "k8s.io/client-go/testing"
 
 	"github.com/dindctl/dindctl/internal/apply"
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
@@ -72,20 +73,20 @@ func TestInstallFromNothing(t *testing.T) {
 		t.Error(diff)
 	}
 	w.checkSteps(t)
-	if diff := cmp.Diff(everyPatch, w.writes()); diff != "" {
+	if diff := cmp.Diff(everyPatch, w.Writes()); diff != "" {
 		t.Error(diff)
 	}
 	// Reads come before writes, and waiting after them: a claim may bind only
 	// once its pod exists.
 	order := map[string]int{"get": 0, "patch": 1, "watch": 2}
-	requests := w.requests("get", "patch", "watch")
+	requests := w.Requests("get", "patch", "watch")
 	if !slices.IsSortedFunc(requests, func(a, b string) int {
 		return order[strings.Fields(a)[0]] - order[strings.Fields(b)[0]]
 	}) {
 		t.Errorf("out of order: %q", requests)
 	}
-	if !slices.Equal(w.engine.asked, []string{"d-abc-1"}) || w.engine.closed != 1 {
-		t.Errorf("asked the daemon in %q, closed %d of them", w.engine.asked, w.engine.closed)
+	if !slices.Equal(w.engine.Asked, []string{"d-abc-1"}) || w.engine.Closed != 1 {
+		t.Errorf("asked the daemon in %q, closed %d of them", w.engine.Asked, w.engine.Closed)
 	}
 }
 
@@ -98,7 +99,7 @@ func TestInstallAgainChangesNothing(t *testing.T) {
 	if diff := cmp.Diff(created("unchanged"), outcome.Objects); diff != "" {
 		t.Error(diff)
 	}
-	if writes := w.writes(); len(writes) > 0 {
+	if writes := w.Writes(); len(writes) > 0 {
 		t.Errorf("sent %q", writes)
 	}
 	if outcome.Daemon == nil {
@@ -113,7 +114,7 @@ func TestInstallRepairsWhatDiffers(t *testing.T) {
 		t.Fatal(err)
 	}
 	outcome := w.install(t, options(nil))
-	if diff := cmp.Diff([]string{"patch deployments", "patch services"}, w.writes()); diff != "" {
+	if diff := cmp.Diff([]string{"patch deployments", "patch services"}, w.Writes()); diff != "" {
 		t.Error(diff)
 	}
 	if got := summary(outcome.Objects); got != "1 configured, 1 created, 4 unchanged" {
@@ -174,7 +175,7 @@ func TestInstallRefuses(t *testing.T) {
 			if !strings.Contains(text(err), test.want) {
 				t.Errorf("got %v, want …%s…", err, test.want)
 			}
-			if writes := w.writes(); len(writes) > 0 || len(outcome.Objects) > 0 {
+			if writes := w.Writes(); len(writes) > 0 || len(outcome.Objects) > 0 {
 				t.Errorf("sent %q, says %v", writes, outcome.Objects)
 			}
 			w.checkSteps(t)
@@ -187,13 +188,13 @@ func TestInstallRefuses(t *testing.T) {
 
 func TestInstallNoWait(t *testing.T) {
 	w := newWorld(t)
-	w.idle = true
+	w.Idle = true
 	outcome, err := w.Install(t.Context(), options(nil), InstallOptions{NoWait: true})
 	if err != nil || outcome.Daemon != nil || len(outcome.Objects) != 6 {
 		t.Fatalf("got %+v, %v", outcome, err)
 	}
-	if watches := w.requests("watch"); len(watches) > 0 || len(w.engine.asked) > 0 {
-		t.Errorf("sent %q, asked %q", watches, w.engine.asked)
+	if watches := w.Requests("watch"); len(watches) > 0 || len(w.engine.Asked) > 0 {
+		t.Errorf("sent %q, asked %q", watches, w.engine.Asked)
 	}
 	w.checkSteps(t)
 }
@@ -213,7 +214,7 @@ func TestInstallCreatesTheNamespace(t *testing.T) {
 			if _, err := w.Install(t.Context(), options(nil), InstallOptions{CreateNamespace: true}); err != nil {
 				t.Fatal(err)
 			}
-			writes := w.requests("create", "patch")
+			writes := w.Requests("create", "patch")
 			if writes[0] != "create namespaces" || len(writes) != 7 {
 				t.Errorf("sent %q", writes)
 			}
@@ -234,7 +235,7 @@ func TestInstallRemovesWhatIsUnwanted(t *testing.T) {
 	t.Run("ours", func(t *testing.T) {
 		w := installedWorld(t, nil)
 		outcome := w.install(t, options(bare))
-		if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies"}, w.writes()); diff != "" {
+		if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies"}, w.Writes()); diff != "" {
 			t.Error(diff)
 		}
 		if got := summary(outcome.Objects); got != "2 deleted, 4 unchanged" {
@@ -246,20 +247,20 @@ func TestInstallRemovesWhatIsUnwanted(t *testing.T) {
 			&batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d-clear-cache"}},
 			&networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d"}})
 		w.install(t, options(bare))
-		if deleted := w.requests("delete"); len(deleted) > 0 {
+		if deleted := w.Requests("delete"); len(deleted) > 0 {
 			t.Errorf("sent %q", deleted)
 		}
 	})
 	t.Run("the claim, for an existing one", func(t *testing.T) {
 		w := installedWorld(t, nil)
 		existing := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "old", UID: "old"}}
-		bind(existing)
+		clustertest.Bind(existing)
 		existing.Spec.Resources.Requests = existing.Status.Capacity
 		if err := w.Tracker().Add(existing); err != nil {
 			t.Fatal(err)
 		}
 		w.install(t, options(func(o *dind.Options) { o.ExistingClaim = "old" }))
-		for _, request := range w.writes() {
+		for _, request := range w.Writes() {
 			if strings.HasSuffix(request, "persistentvolumeclaims") || strings.HasPrefix(request, "delete") {
 				t.Errorf("sent %q", request)
 			}
@@ -292,7 +293,7 @@ func TestInstallNeverRemovesStorage(t *testing.T) {
 	if _, err := w.removeItems(t.Context(), unwanted(found, nil).rest); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies"}, w.writes()); diff != "" {
+	if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies"}, w.Writes()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -310,7 +311,7 @@ func TestInstallLocalVolume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	patches := w.requests("patch")
+	patches := w.Requests("patch")
 	first := slices.Sorted(slices.Values(patches[:2]))
 	if diff := cmp.Diff([]string{"patch persistentvolumes", "patch storageclasses"}, first); diff != "" || len(patches) != 8 {
 		t.Errorf("%q: %s", patches, diff)
@@ -320,8 +321,8 @@ func TestInstallLocalVolume(t *testing.T) {
 		t.Error(diff)
 	}
 	w.forget()
-	if _, err := w.Install(t.Context(), options(local), InstallOptions{}); err != nil || len(w.writes()) > 0 {
-		t.Errorf("again: %v, sent %q", err, w.writes())
+	if _, err := w.Install(t.Context(), options(local), InstallOptions{}); err != nil || len(w.Writes()) > 0 {
+		t.Errorf("again: %v, sent %q", err, w.Writes())
 	}
 }
 
@@ -337,13 +338,13 @@ func TestInstallFails(t *testing.T) {
 			`applying service/d: services is forbidden: no`, "4 created", "Objects failed: applying service/d: services is forbidden: no"},
 		{"reading is not allowed", func(w *world) { refuse(w, "get", "deployments") },
 			`reading deployment/d: deployments is forbidden: no`, "", "Cluster failed: reading deployment/d: deployments is forbidden: no"},
-		{"the pod does not come", func(w *world) { w.idle = true },
+		{"the pod does not come", func(w *world) { w.Idle = true },
 			"deployment/d is not ready after 30s: waiting for the deployment controller", "6 created",
 			"Pod failed: deployment/d is not ready after 30s: waiting for the deployment controller"},
-		{"the daemon does not answer", func(w *world) { w.engine.refuse = errDown },
+		{"the daemon does not answer", func(w *world) { w.engine.Refuse = errDown },
 			"asking the daemon in pod/d-abc-1: connection refused", "6 created",
 			"Daemon failed: asking the daemon in pod/d-abc-1: connection refused"},
-		{"the daemon fails", func(w *world) { w.engine.infoErr = errDown },
+		{"the daemon fails", func(w *world) { w.engine.InfoErr = errDown },
 			"asking the daemon in pod/d-abc-1: connection refused", "6 created",
 			"Daemon failed: asking the daemon in pod/d-abc-1: connection refused"},
 	}
@@ -362,8 +363,8 @@ func TestInstallFails(t *testing.T) {
 				if told := w.told(); !slices.Contains(told, test.told) {
 					t.Errorf("told %q, want %q among it", told, test.told)
 				}
-				if len(w.engine.asked) != w.engine.closed && w.engine.refuse == nil {
-					t.Errorf("%d of %d connections closed", w.engine.closed, len(w.engine.asked))
+				if len(w.engine.Asked) != w.engine.Closed && w.engine.Refuse == nil {
+					t.Errorf("%d of %d connections closed", w.engine.Closed, len(w.engine.Asked))
 				}
 			})
 		})
@@ -374,24 +375,24 @@ func TestInstallFails(t *testing.T) {
 func TestInstallTellsACauseOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.idle = true
+		w.Idle = true
 		go func() {
 			time.Sleep(time.Second)
 			object, _ := w.Tracker().Get(deployments, "ci", "d")
-			pod := podOf(object.(*appsv1.Deployment))
+			pod := clustertest.PodOf(object.(*appsv1.Deployment))
 			pod.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
 				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "denied"}},
 			}}}
 			d := object.(*appsv1.Deployment)
-			rollOut(d)
+			clustertest.RollOut(d)
 			d.Status.AvailableReplicas = 0
-			_ = w.store(deployments, d, "ci")
-			change(t, w, claims, "d-data", bind)
+			_ = w.Store(deployments, d, "ci")
+			change(t, w, claims, "d-data", clustertest.Bind)
 			_ = w.Tracker().Add(pod)
 			for n := range 3 {
 				time.Sleep(time.Second)
 				pod.Annotations = map[string]string{"n": string(rune('a' + n))}
-				_ = w.store(pods, pod, "ci")
+				_ = w.Store(pods, pod, "ci")
 			}
 		}()
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -416,7 +417,7 @@ func TestInstallTellsACauseOnce(t *testing.T) {
 func TestInstallIsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.idle = true
+		w.Idle = true
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		outcome, err := w.Install(ctx, options(nil), InstallOptions{SkipPreflight: true})

@@ -41,7 +41,7 @@ func TestPreviewPrune(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := installedWorld(t, nil)
-			w.engine.contents = contents
+			w.engine.Held = contents
 			preview, err := w.PreviewPrune(t.Context(), test.overrides)
 			if err != nil {
 				t.Fatal(err)
@@ -53,11 +53,11 @@ func TestPreviewPrune(t *testing.T) {
 			if diff := cmp.Diff(test.want, string(got)); diff != "" {
 				t.Error(diff)
 			}
-			if sent := w.writes(); len(sent) > 0 {
+			if sent := w.Writes(); len(sent) > 0 {
 				t.Errorf("wrote: %v", sent)
 			}
-			if w.engine.closed != len(w.engine.asked) {
-				t.Errorf("%d of %d connections closed", w.engine.closed, len(w.engine.asked))
+			if w.engine.Closed != len(w.engine.Asked) {
+				t.Errorf("%d of %d connections closed", w.engine.Closed, len(w.engine.Asked))
 			}
 			w.checkSteps(t)
 		})
@@ -67,7 +67,7 @@ func TestPreviewPrune(t *testing.T) {
 func TestPreviewPruneFails(t *testing.T) {
 	var unreachable *DaemonError
 	w := installedWorld(t, nil)
-	w.engine.refuse = errDown
+	w.engine.Refuse = errDown
 	if _, err := w.PreviewPrune(t.Context(), dind.PruneOverrides{}); !errors.As(err, &unreachable) {
 		t.Errorf("got %v", err)
 	}

@@ -15,59 +15,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
 
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/rollout"
 )
-
-// runsJobs has a Job come to this end at once, its pod with this message.
-func runsJobs(w *world, state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
-	create := ktesting.ObjectReaction(w.Tracker())
-	w.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
-		_, object, err := create(action)
-		if err != nil {
-			return true, nil, err
-		}
-		job := object.(*batchv1.Job)
-		job.UID = "job"
-		if state != "" {
-			job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "it failed too often"}}
-		}
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-			Namespace: job.Namespace, Name: job.Name + "-x", UID: "job-pod", Labels: map[string]string{"job-name": job.Name},
-			OwnerReferences: []metav1.OwnerReference{{Kind: "Job", UID: "job", Controller: new(true)}},
-		}}
-		pod.Status.Phase = phase
-		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
-			Terminated: &corev1.ContainerStateTerminated{Message: message},
-		}}}
-		if phase != "" {
-			w.add(pod)
-		}
-		return true, job, w.store(jobs, job, job.Namespace)
-	})
-}
-
-// endJob has the one Job that runs succeed.
-func endJob(t *testing.T, w *world, message string) {
-	t.Helper()
-	list, err := w.BatchV1().Jobs("ci").List(t.Context(), metav1.ListOptions{})
-	if err != nil || len(list.Items) != 1 {
-		t.Errorf("%d jobs: %v", len(list.Items), err)
-		return
-	}
-	job := &list.Items[0]
-	change(t, w, pods, job.Name+"-x", func(p *corev1.Pod) {
-		p.Status.Phase = corev1.PodSucceeded
-		p.Status.ContainerStatuses[0].State.Terminated = &corev1.ContainerStateTerminated{Message: message}
-	})
-	change(t, w, jobs, job.Name, func(j *batchv1.Job) {
-		j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}}
-	})
-}
 
 const freed = `{"reclaimed":["1.5GB"]}`
 
@@ -77,11 +30,8 @@ func TestPruneNow(t *testing.T) {
 
 func pruneNow(t *testing.T) {
 	w := installedWorld(t, nil)
-	runsJobs(w, "", corev1.PodRunning, "")
-	go func() { // it ends after a second
-		time.Sleep(time.Second)
-		endJob(t, w, freed)
-	}()
+	w.JobsTake = time.Second
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	var log []string
 	report, err := w.PruneNow(t.Context(), PruneOptions{Log: func(line string) { log = append(log, line) }})
 	if err != nil {
@@ -102,22 +52,22 @@ func pruneNow(t *testing.T) {
 		t.Error(diff)
 	}
 	w.checkSteps(t)
-	if diff := cmp.Diff([]string{"create jobs"}, w.writes()); diff != "" {
+	if diff := cmp.Diff([]string{"create jobs"}, w.Writes()); diff != "" {
 		t.Error(diff)
 	}
 	if !slices.Equal(log, []string{"fake logs"}) {
 		t.Errorf("got log %q", log)
 	}
-	if w.engine.closed != len(w.engine.asked) {
-		t.Errorf("%d of %d connections closed", w.engine.closed, len(w.engine.asked))
+	if w.engine.Closed != len(w.engine.Asked) {
+		t.Errorf("%d of %d connections closed", w.engine.Closed, len(w.engine.Asked))
 	}
 }
 
 // The Job is made when nothing runs any more, and not before.
 func TestPruneNowWhenIdle(t *testing.T) {
 	w := installedWorld(t, nil)
-	runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, freed)
-	w.engine.work = []daemon.Activity{{Builds: 1}, {Builds: 1, Containers: 2}}
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+	w.engine.Work = []daemon.Activity{{Builds: 1}, {Builds: 1, Containers: 2}}
 	if _, err := w.PruneNow(t.Context(), PruneOptions{WhenIdle: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +79,7 @@ func TestPruneNowWhenIdle(t *testing.T) {
 
 func TestPruneNowIsTheSchedulesJob(t *testing.T) {
 	w := installedWorld(t, nil)
-	runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, freed)
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	if _, err := w.PruneNow(t.Context(), PruneOptions{Overrides: dind.PruneOverrides{All: true}}); err != nil {
 		t.Fatal(err)
 	}
@@ -156,9 +106,9 @@ func TestPruneNowPartlyKnown(t *testing.T) {
 		freed, counted bool
 		warns          string
 	}{
-		{"the daemon cannot be asked", func(w *world) { w.engine.refuse = errDown }, freed, true, false,
+		{"the daemon cannot be asked", func(w *world) { w.engine.Refuse = errDown }, freed, true, false,
 			"warning: what the daemon uses could not be read: asking the daemon in pod/d-abc-1: connection refused"},
-		{"the daemon does not count", func(w *world) { w.engine.usageErr = errDown }, freed, true, false,
+		{"the daemon does not count", func(w *world) { w.engine.UsageErr = errDown }, freed, true, false,
 			"warning: what the daemon uses could not be read: asking the daemon in pod/d-abc-1: connection refused"},
 		{"the job does not say", func(*world) {}, "", false, true,
 			"warning: the job did not say how much it freed: read the result of the clean-up: unexpected end of JSON input"},
@@ -167,7 +117,7 @@ func TestPruneNowPartlyKnown(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := installedWorld(t, nil)
 			test.before(w)
-			runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, test.message)
+			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, test.message)
 			report, err := w.PruneNow(t.Context(), PruneOptions{})
 			if err != nil {
 				t.Fatal(err)
@@ -186,7 +136,7 @@ func TestPruneNowPartlyKnown(t *testing.T) {
 // A pod that is gone took its message along; the clean-up is done all the same.
 func TestPruneNowWithoutThePod(t *testing.T) {
 	w := installedWorld(t, nil)
-	runsJobs(w, batchv1.JobComplete, "", "")
+	w.RunJobs(batchv1.JobComplete, "", "")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	report, err := w.PruneNow(ctx, PruneOptions{})
@@ -221,9 +171,9 @@ func TestPruneNowFails(t *testing.T) {
 				p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "denied"}}
 			})
 		}, &notReady, "deployment/d is not ready", false},
-		{"the job fails", nil, func(_ *testing.T, w *world) { runsJobs(w, batchv1.JobFailed, corev1.PodFailed, "") },
+		{"the job fails", nil, func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") },
 			&jobFailed, "failed: BackoffLimitExceeded: it failed too often", true},
-		{"the job takes too long", nil, func(_ *testing.T, w *world) { runsJobs(w, "", corev1.PodRunning, "") },
+		{"the job takes too long", nil, func(_ *testing.T, w *world) { w.RunJobs("", corev1.PodRunning, "") },
 			&notReady, "is not ready after 30s: running", true},
 		{"jobs may not be made", nil, func(_ *testing.T, w *world) { refuse(w, "create", "jobs") }, nil, "jobs is forbidden: no", false},
 		{"cron jobs may not be read", nil, func(_ *testing.T, w *world) { refuse(w, "get", "cronjobs") }, nil, "reading cronjob/d-clear-cache: cronjobs is forbidden: no", false},

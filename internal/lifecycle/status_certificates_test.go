@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
@@ -50,7 +51,7 @@ func TestStatusOfCertificates(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := installedWorld(t, secureFor("jobs"))
-			w.withExec(t, prints(df))
+			w.withExec(t, clustertest.Prints(clustertest.Df))
 			test.damage(t, w)
 			status, err := w.Status(t.Context())
 			if err != nil || !status.TLS || status.Certificates == nil || status.DockerHost != "tcp://d.ci.svc:2376" {
@@ -74,7 +75,7 @@ func TestStatusOfCertificates(t *testing.T) {
 
 func TestStatusShowsTheEndOfCertificates(t *testing.T) {
 	w := installedWorld(t, secureFor("jobs"))
-	w.withExec(t, prints(df))
+	w.withExec(t, clustertest.Prints(clustertest.Df))
 	status, err := w.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -12,12 +12,14 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 )
@@ -26,39 +28,20 @@ import (
 func statusWorld(t *testing.T) *world {
 	t.Helper()
 	w := installedWorld(t, nil)
-	w.withExec(t, prints(df))
+	w.withExec(t, clustertest.Prints(clustertest.Df))
 	return w
 }
 
 // lastPrune adds a run of the clean-up that ended an hour ago.
-func lastPrune(t *testing.T, w *world, state batchv1.JobConditionType, message string) {
-	t.Helper()
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "ci", Name: "d-clear-cache-1", UID: "job", Labels: dind.Labels("d"),
-		CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour)),
-		OwnerReferences:   []metav1.OwnerReference{{Kind: "CronJob", UID: "cronjobs/d-clear-cache", Controller: new(true)}},
-	}}
-	if state != "" {
-		job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Message: "it failed too often"}}
-	}
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "ci", Name: "d-clear-cache-1-x", Labels: dind.Labels("d"),
-		OwnerReferences: []metav1.OwnerReference{{Kind: "Job", UID: "job", Controller: new(true)}},
-	}}
-	pod.Status.Phase = corev1.PodSucceeded
-	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
-		Terminated: &corev1.ContainerStateTerminated{Message: message},
-	}}}
-	for _, err := range []error{w.Tracker().Add(job), w.Tracker().Add(pod)} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+func lastPrune(w *world, state batchv1.JobConditionType, message string) {
+	job, pod := clustertest.PruneRun("d", noon.Add(-time.Hour))
+	clustertest.End(job, pod, state, corev1.PodSucceeded, message)
+	w.Add(job, pod)
 }
 
 func TestStatusHealthy(t *testing.T) {
 	w := statusWorld(t)
-	lastPrune(t, w, batchv1.JobComplete, `{"reclaimed":["1.5GB","500MB"]}`)
+	lastPrune(w, batchv1.JobComplete, `{"reclaimed":["1.5GB","500MB"]}`)
 	w.forget()
 	got, err := w.Status(t.Context())
 	if err != nil {
@@ -88,11 +71,11 @@ func TestStatusHealthy(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if writes := w.writes(); len(writes) > 0 {
+	if writes := w.Writes(); len(writes) > 0 {
 		t.Errorf("sent %q", writes)
 	}
-	if w.engine.closed != 1 {
-		t.Errorf("%d connections closed", w.engine.closed)
+	if w.engine.Closed != 1 {
+		t.Errorf("%d connections closed", w.engine.Closed)
 	}
 }
 
@@ -156,23 +139,28 @@ func TestStatusTrouble(t *testing.T) {
 		{"claim not bound", func(t *testing.T, w *world) {
 			change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.Status.Phase = corev1.ClaimLost })
 		}, false, []string{"error ClaimLost persistentvolumeclaim/d-data"}, false},
-		{"the daemon does not answer", func(_ *testing.T, w *world) { w.engine.refuse = errDown }, false,
+		{"the daemon does not answer", func(_ *testing.T, w *world) { w.engine.Refuse = errDown }, false,
 			[]string{"error DaemonUnreachable pod/d-abc-1"}, false},
-		{"the daemon fails", func(_ *testing.T, w *world) { w.engine.infoErr, w.engine.usageErr = errDown, errDown }, false,
+		{"the daemon fails", func(_ *testing.T, w *world) { w.engine.InfoErr, w.engine.UsageErr = errDown, errDown }, false,
 			[]string{"error DaemonUnreachable pod/d-abc-1"}, false},
-		{"the daemon does not count", func(_ *testing.T, w *world) { w.engine.usageErr = errDown }, true,
+		{"the daemon does not count", func(_ *testing.T, w *world) { w.engine.UsageErr = errDown }, true,
 			[]string{"warning DiskUsageUnknown pod/d-abc-1"}, true},
-		{"no way into the pod", func(t *testing.T, w *world) { w.withExec(t, forbids) }, true,
+		{"no way into the pod", func(t *testing.T, w *world) { w.withExec(t, clustertest.Forbids) }, true,
 			[]string{"warning FileSystemUnknown pod/d-abc-1"}, true},
-		{"stat says nothing", func(t *testing.T, w *world) { w.withExec(t, prints("")) }, true,
+		{"stat says nothing", func(t *testing.T, w *world) { w.withExec(t, clustertest.Prints("")) }, true,
 			[]string{"warning FileSystemUnknown pod/d-abc-1"}, true},
-		{"the last clean-up failed", func(t *testing.T, w *world) { lastPrune(t, w, batchv1.JobFailed, "") }, true,
+		{"the last clean-up failed", func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobFailed, "") }, true,
 			[]string{"warning PruneFailed job/d-clear-cache-1"}, true},
 		{"jobs may not be read", func(_ *testing.T, w *world) { refuse(w, "list", "jobs") }, true,
 			[]string{"warning RunsUnknown cronjob/d-clear-cache"}, true},
 		{"the schedule makes no sense", func(t *testing.T, w *world) {
 			change(t, w, batchv1.SchemeGroupVersion.WithResource("cronjobs"), "d-clear-cache", func(c *batchv1.CronJob) { c.Spec.Schedule = "weekly" })
 		}, true, []string{"warning ScheduleInvalid cronjob/d-clear-cache"}, true},
+		// Ready pods that the Service does not lead to are of no use to a job.
+		{"the Service leads nowhere", drop(discoveryv1.SchemeGroupVersion.WithResource("endpointslices"), "d-x"), false,
+			[]string{"error NoEndpoint service/d"}, true},
+		{"where the Service leads cannot be told", func(_ *testing.T, w *world) { refuse(w, "list", "endpointslices") }, true,
+			[]string{"warning EndpointsUnknown service/d"}, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -203,7 +191,7 @@ func TestStatusTrouble(t *testing.T) {
 func TestStatusPartlyKnown(t *testing.T) {
 	t.Run("no way into the pod", func(t *testing.T) {
 		w := statusWorld(t)
-		w.withExec(t, forbids)
+		w.withExec(t, clustertest.Forbids)
 		status, err := w.Status(t.Context())
 		if err != nil || status.Disk == nil || status.Disk.CapacityBytes != nil || status.Disk.ImagesBytes == nil {
 			t.Fatalf("got %+v, %v", status.Disk, err)
@@ -214,7 +202,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	})
 	t.Run("an API server without websockets", func(t *testing.T) {
 		w := statusWorld(t)
-		w.withExec(t, printsOverSPDY(df))
+		w.withExec(t, printsOverSPDY(clustertest.Df))
 		status, err := w.Status(t.Context())
 		if err != nil || status.Disk == nil || status.Disk.CapacityBytes == nil {
 			t.Fatalf("got %+v, %v: %+v", status.Disk, err, status.Problems)
@@ -222,7 +210,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	})
 	t.Run("the daemon does not count", func(t *testing.T) {
 		w := statusWorld(t)
-		w.engine.usageErr = errDown
+		w.engine.UsageErr = errDown
 		status, err := w.Status(t.Context())
 		if err != nil || status.Disk == nil || status.Disk.CapacityBytes == nil || status.Disk.ImagesBytes != nil || status.Daemon == nil {
 			t.Fatalf("got %+v, %v", status, err)
@@ -230,7 +218,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	})
 	t.Run("a run that goes on", func(t *testing.T) {
 		w := statusWorld(t)
-		lastPrune(t, w, "", "")
+		lastPrune(w, "", "")
 		status, err := w.Status(t.Context())
 		if err != nil || *status.Prune.LastResult != "running" || status.Prune.LastReclaimedBytes != nil {
 			t.Fatalf("got %+v, %v", status.Prune, err)
@@ -238,7 +226,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	})
 	t.Run("no clean-up", func(t *testing.T) {
 		w := installedWorld(t, func(o *dind.Options) { o.PruneSchedule = "none" })
-		w.withExec(t, prints(df))
+		w.withExec(t, clustertest.Prints(clustertest.Df))
 		status, err := w.Status(t.Context())
 		if err != nil || status.Prune != nil || !status.Healthy {
 			t.Fatalf("got %+v, %v", status, err)
@@ -247,7 +235,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	t.Run("a local volume", func(t *testing.T) {
 		w := installedWorld(t, local)
 		change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.Status.Capacity = nil })
-		w.withExec(t, prints(df))
+		w.withExec(t, clustertest.Prints(clustertest.Df))
 		status, err := w.Status(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -263,7 +251,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 	t.Run("an existing claim", func(t *testing.T) {
 		w := newWorld(t, oldClaim())
 		w.install(t, options(func(o *dind.Options) { o.ExistingClaim = "old" }))
-		w.withExec(t, prints(df))
+		w.withExec(t, clustertest.Prints(clustertest.Df))
 		status, err := w.Status(t.Context())
 		if err != nil || !status.Healthy || status.Objects[0].Name != "old" {
 			t.Fatalf("got %+v, %v", status, err)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
@@ -112,7 +113,7 @@ func TestRemoval(t *testing.T) {
 			if got := planned.DeletesData(); got != (test.storage != nil) {
 				t.Errorf("deletes data: %v", got)
 			}
-			if writes := w.writes(); len(writes) > 0 {
+			if writes := w.Writes(); len(writes) > 0 {
 				t.Errorf("planning sent %q", writes)
 			}
 			outcome, err := w.Remove(t.Context(), planned)
@@ -131,7 +132,7 @@ func TestRemoval(t *testing.T) {
 func oldClaim() *corev1.PersistentVolumeClaim {
 	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "old", UID: "old"}}
 	claim.Spec.StorageClassName = new("standard")
-	bind(claim)
+	clustertest.Bind(claim)
 	claim.Spec.Resources.Requests = claim.Status.Capacity
 	return claim
 }
@@ -200,7 +201,7 @@ func TestNothingElseTouchesTheClaim(t *testing.T) {
 			if err := act(w); err != nil {
 				t.Fatal(err)
 			}
-			for _, request := range w.writes() {
+			for _, request := range w.Writes() {
 				if strings.HasSuffix(request, " persistentvolumeclaims") {
 					t.Errorf("sent %q", request)
 				}
@@ -254,7 +255,7 @@ func TestRemoveFails(t *testing.T) {
 	if diff := cmp.Diff(want, spell(outcome)); diff != "" {
 		t.Error(diff)
 	}
-	if slices.Contains(w.writes(), "delete persistentvolumeclaims") {
+	if slices.Contains(w.Writes(), "delete persistentvolumeclaims") {
 		t.Error("the claim was deleted after a failure")
 	}
 	w.checkSteps(t)

@@ -34,7 +34,7 @@ func (w *world) checkGone(t *testing.T) {
 
 func TestVerify(t *testing.T) {
 	w := installedWorld(t, nil)
-	runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, proved)
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, proved)
 	var log []string
 	got, err := w.Verify(t.Context(), "", func(line string) { log = append(log, line) })
 	if err != nil {
@@ -54,7 +54,7 @@ func TestVerify(t *testing.T) {
 		t.Error(diff)
 	}
 	w.checkSteps(t)
-	if diff := cmp.Diff([]string{"create jobs", "delete jobs"}, w.writes()); diff != "" {
+	if diff := cmp.Diff([]string{"create jobs", "delete jobs"}, w.Writes()); diff != "" {
 		t.Error(diff)
 	}
 	w.checkGone(t)
@@ -100,7 +100,7 @@ func TestVerifyFrom(t *testing.T) {
 					t.Errorf("advice %s: %s", reason, hint)
 				}
 			}
-			if made := w.requests("create"); len(made) != test.jobs {
+			if made := w.Requests("create"); len(made) != test.jobs {
 				t.Errorf("requests %q", made)
 			}
 			if err == nil && got.Reached != got.Expected {
@@ -115,19 +115,7 @@ func TestVerifyFrom(t *testing.T) {
 // finds has Jobs succeed at once, and find what the map has for their namespace.
 func finds(w *world, messages map[string]string) {
 	for namespace, message := range messages {
-		w.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
-			if action.GetNamespace() != namespace {
-				return false, nil, nil
-			}
-			job := action.(ktesting.CreateActionImpl).GetObject().(*batchv1.Job)
-			job.UID = "job"
-			job.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}}
-			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: job.Name, UID: "job-pod", Labels: map[string]string{"job-name": job.Name}}}
-			pod.Status.Phase = corev1.PodSucceeded
-			pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message}}}}
-			w.add(job, pod)
-			return true, job, nil
-		})
+		w.RunJobsIn(namespace, batchv1.JobComplete, corev1.PodSucceeded, message)
 	}
 }
 
@@ -138,7 +126,7 @@ func TestVerifyFails(t *testing.T) {
 		notProved *NotProvedError
 	)
 	finding := func(message string) func(*testing.T, *world) {
-		return func(_ *testing.T, w *world) { runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, message) }
+		return func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, message) }
 	}
 	for _, test := range []struct {
 		name   string
@@ -169,11 +157,11 @@ func TestVerifyFails(t *testing.T) {
 		}, &notProved, "a job in namespace ci cannot resolve the Service's name", "ServiceMissing", ""},
 		{"the job does not say", nil, finding("sh: syntax error"), &notProved,
 			"a job in namespace ci did not find out: it did not say what it found: the job did not say what it found, but \"sh: syntax error\"", "JobFailed", ""},
-		{"the job fails", nil, func(_ *testing.T, w *world) { runsJobs(w, batchv1.JobFailed, corev1.PodFailed, "") }, &notProved,
+		{"the job fails", nil, func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, &notProved,
 			"failed: BackoffLimitExceeded: it failed too often", "JobFailed", "fake logs"},
-		{"its pod is gone", nil, func(_ *testing.T, w *world) { runsJobs(w, batchv1.JobComplete, "", "") }, &notProved,
+		{"its pod is gone", nil, func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobComplete, "", "") }, &notProved,
 			"its pod is gone", "JobFailed", ""},
-		{"the job takes too long", nil, func(_ *testing.T, w *world) { runsJobs(w, "", corev1.PodRunning, "") }, &notReady,
+		{"the job takes too long", nil, func(_ *testing.T, w *world) { w.RunJobs("", corev1.PodRunning, "") }, &notReady,
 			"is not ready after 30s: running", "", ""},
 		{"it cannot be removed", nil, func(t *testing.T, w *world) {
 			finding(proved)(t, w)
@@ -219,7 +207,7 @@ func TestVerifyInterrupted(t *testing.T) {
 		before func(*world, context.CancelFunc)
 	}{
 		{"while it runs", func(w *world, cancel context.CancelFunc) {
-			runsJobs(w, "", corev1.PodRunning, "")
+			w.RunJobs("", corev1.PodRunning, "")
 			time.AfterFunc(time.Second, cancel)
 		}},
 		{"while it is made", func(w *world, cancel context.CancelFunc) {
@@ -260,14 +248,14 @@ func TestInstallVerifies(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
-			runsJobs(w, batchv1.JobComplete, corev1.PodSucceeded, test.message)
+			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, test.message)
 			test.how.SkipPreflight = true
 			got, err := w.Install(t.Context(), options(nil), test.how)
 			if (err == nil) != (test.fails == "") || !strings.Contains(text(err), test.fails) {
 				t.Errorf("got %v", err)
 			}
-			if (got.Verification != nil) != test.job || slices.Contains(w.writes(), "create jobs") != test.job {
-				t.Errorf("got %+v, %q", got.Verification, w.writes())
+			if (got.Verification != nil) != test.job || slices.Contains(w.Writes(), "create jobs") != test.job {
+				t.Errorf("got %+v, %q", got.Verification, w.Writes())
 			}
 			if test.job && err == nil && !got.Verification.Cached {
 				t.Errorf("got %+v", got.Verification)

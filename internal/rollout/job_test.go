@@ -46,7 +46,7 @@ func TestWaitJob(t *testing.T) {
 	tests := []struct {
 		name      string
 		there     []runtime.Object
-		meanwhile func(*scene)
+		meanwhile func(*scene) // after two seconds
 		took      time.Duration
 		pod       string // the one that succeeded
 		want      string // else the error
@@ -54,45 +54,32 @@ func TestWaitJob(t *testing.T) {
 	}{
 		{"done when looked at", []runtime.Object{run(batchv1.JobComplete), jobPod("p", corev1.PodSucceeded, 1)}, nil, 0, "p", "", ""},
 		{"runs, then succeeds", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
-			time.Sleep(2 * time.Second)
 			s.put(jobPod("p", corev1.PodSucceeded, 1))
 			time.Sleep(time.Second)
 			s.put(run(batchv1.JobComplete))
 		}, 3 * time.Second, "p", "", ""},
 		{"the job says so before the pod does", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
-			time.Sleep(2 * time.Second)
 			s.slip(jobPod("p", corev1.PodSucceeded, 1))
 			s.put(run(batchv1.JobComplete))
 		}, 2 * time.Second, "p", "", ""},
 		{"it fails before its pod is seen", []runtime.Object{run("")}, func(s *scene) {
-			time.Sleep(2 * time.Second)
 			s.slip(jobPod("p", corev1.PodFailed, 1))
 			s.put(run(batchv1.JobFailed))
 		}, 2 * time.Second, "", "job/prune failed: BackoffLimitExceeded: it failed too often", "fake logs"},
-		{"its pod is gone", []runtime.Object{run("")}, func(s *scene) {
-			time.Sleep(2 * time.Second)
-			s.put(run(batchv1.JobComplete))
-		}, 2 * time.Second, "", "", ""},
-		{"somebody deletes it unseen", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
-			time.Sleep(2 * time.Second)
-			s.expire("jobs", func() { s.remove(run("")) })
-		}, 2 * time.Second, "", "job/prune failed: Deleted: somebody deleted the job while it ran", ""},
+		{"its pod is gone", []runtime.Object{run("")}, func(s *scene) { s.put(run(batchv1.JobComplete)) }, 2 * time.Second, "", "", ""},
+		{"somebody deletes it unseen", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) { s.expire("jobs", func() { s.remove(run("")) }) },
+			2 * time.Second, "", "job/prune failed: Deleted: somebody deleted the job while it ran", ""},
 		{"succeeds at the second try", []runtime.Object{run(""), jobPod("first", corev1.PodFailed, 9)}, func(s *scene) {
-			time.Sleep(2 * time.Second)
 			s.put(jobPod("second", corev1.PodSucceeded, 1))
 			s.put(run(batchv1.JobComplete))
 		}, 2 * time.Second, "second", "", ""},
 		{"fails", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
-			time.Sleep(2 * time.Second)
 			s.put(jobPod("p", corev1.PodFailed, 1))
 			s.put(run(batchv1.JobFailed))
 		}, 2 * time.Second, "", "job/prune failed: BackoffLimitExceeded: it failed too often", "fake logs"},
 		{"fails without a pod", []runtime.Object{run(batchv1.JobFailed)}, nil, 0, "",
 			"job/prune failed: BackoffLimitExceeded: it failed too often", ""},
-		{"somebody deletes it", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
-			time.Sleep(2 * time.Second)
-			s.remove(run(""))
-		}, 2 * time.Second, "", "job/prune failed: Deleted: somebody deleted the job while it ran", ""},
+		{"somebody deletes it", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) { s.remove(run("")) }, 2 * time.Second, "", "job/prune failed: Deleted: somebody deleted the job while it ran", ""},
 		{"its pod can never start", []runtime.Object{run(""), pulling}, nil, 0, "",
 			`job/prune is not ready after 0s: "docker:29" is not an image name.`, ""},
 		{"its pod does not start", []runtime.Object{run(""), slow}, nil, 30 * time.Second, "",
@@ -100,7 +87,6 @@ func TestWaitJob(t *testing.T) {
 		{"the cluster refuses its pod", []runtime.Object{run(""), event("job", "FailedCreate", `pods "prune-x" is forbidden: exceeded quota: q`)}, nil, 0, "",
 			`job/prune is not ready after 0s: The cluster refuses the job's pod: pods "prune-x" is forbidden: exceeded quota: q`, ""},
 		{"its pod cannot be made yet", []runtime.Object{run(""), event("job", "FailedCreate", `serviceaccount "default" not found`)}, func(s *scene) {
-			time.Sleep(2 * time.Second)
 			s.put(jobPod("p", corev1.PodSucceeded, 1))
 			s.put(run(batchv1.JobComplete))
 		}, 2 * time.Second, "p", "", ""},
@@ -117,7 +103,10 @@ func TestWaitJob(t *testing.T) {
 				defer cancel()
 				began := time.Now()
 				if test.meanwhile != nil {
-					go test.meanwhile(s)
+					go func() {
+						time.Sleep(2 * time.Second)
+						test.meanwhile(s)
+					}()
 				}
 				got, err := s.cluster().WaitJob(ctx, run(""), func(Verdict) {})
 				if took := time.Since(began); took.Round(time.Second) != test.took {

@@ -1,0 +1,84 @@
+package clustertest
+
+import (
+	"maps"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/dind"
+)
+
+// RunJobs has Jobs run for as long as JobsTake says and come to this end, their
+// pods with this message. A Job without a state does not end, and one without a
+// phase has no pod.
+func (s *Server) RunJobs(state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
+	s.RunJobsIn(metav1.NamespaceAll, state, phase, message)
+}
+
+// RunJobsIn is RunJobs for the Jobs of one namespace.
+func (s *Server) RunJobsIn(namespace string, state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
+	s.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
+		if namespace != metav1.NamespaceAll && namespace != action.GetNamespace() {
+			return false, nil, nil
+		}
+		_, object, err := ktesting.ObjectReaction(s.Tracker())(action)
+		if err != nil {
+			return true, nil, err
+		}
+		job := object.(*batchv1.Job)
+		job.UID = "job"
+		pod := podOfJob(job)
+		pod.Status.Phase = corev1.PodRunning
+		if s.JobsTake == 0 {
+			End(job, pod, state, phase, message)
+		} else {
+			later, last := job.DeepCopy(), pod.DeepCopy()
+			time.AfterFunc(s.JobsTake, func() {
+				End(later, last, state, phase, message)
+				_ = s.Store(pods, last, last.Namespace)
+				_ = s.Store(jobs, later, later.Namespace)
+			})
+		}
+		if pod.Status.Phase != "" {
+			s.Add(pod)
+		}
+		return true, job, s.Store(jobs, job, job.Namespace)
+	})
+}
+
+// PruneRun returns a Job that the CronJob of the installation of this name made
+// at this time in namespace ci, and its pod.
+func PruneRun(name string, made time.Time) (*batchv1.Job, *corev1.Pod) {
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "ci", Name: name + "-clear-cache-1", UID: "job", Labels: dind.Labels(name),
+		CreationTimestamp: metav1.NewTime(made),
+		OwnerReferences:   []metav1.OwnerReference{{Kind: "CronJob", UID: types.UID("cronjobs/" + name + "-clear-cache"), Controller: new(true)}},
+	}}
+	pod := podOfJob(job)
+	maps.Copy(pod.Labels, job.Labels)
+	return job, pod
+}
+
+func podOfJob(job *batchv1.Job) *corev1.Pod {
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: job.Namespace, Name: job.Name + "-x", UID: "job-pod", Labels: map[string]string{"job-name": job.Name},
+		OwnerReferences: []metav1.OwnerReference{{Kind: "Job", UID: "job", Controller: new(true)}},
+	}}
+}
+
+// End has a Job come to this end as RunJobs does.
+func End(job *batchv1.Job, pod *corev1.Pod, state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
+	if state != "" {
+		job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "it failed too often"}}
+	}
+	pod.Status.Phase = phase
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
+		Terminated: &corev1.ContainerStateTerminated{Message: message},
+	}}}
+}
