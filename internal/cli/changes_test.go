@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
@@ -12,9 +13,9 @@ import (
 func TestWriteChanges(t *testing.T) {
 	objects := []lifecycle.ObjectChange{
 		{Kind: "ConfigMap", Name: "c", Change: "created"},
-		{Kind: "Deployment", Name: "d", Change: "configured", Fields: []lifecycle.FieldChange{
+		{Kind: "Deployment", Name: "d", Change: "configured", Fields: []apply.FieldChange{
 			{Path: "spec.replicas", From: 3, To: 1}, {Path: "a", To: "new\x1b[31m"}, {Path: "b", From: true},
-		}, Foreign: []string{"containers[name=x]"}},
+		}, Unmanaged: []string{"containers[name=x]"}},
 		{Kind: "Service", Name: "d", Change: "adopted"},
 		{Kind: "CronJob", Name: "d", Change: "deleted"},
 		{Kind: "NetworkPolicy", Name: "d", Change: "unchanged"},
@@ -25,9 +26,9 @@ func TestWriteChanges(t *testing.T) {
 		want  string
 	}{
 		{"plain", false, "+ configmap/c\n~ deployment/d\n    spec.replicas: 3 → 1\n    a: added new\n    b: removed true\n" +
-			"    containers[name=x]: not dindctl's, stays\n~ service/d (adopted)\n- cronjob/d\n  networkpolicy/d\n"},
+			"    containers[name=x]: unmanaged, not changed\n~ service/d (adopted)\n- cronjob/d\n  networkpolicy/d\n"},
 		{"in colour", true, "\x1b[32m+ configmap/c\x1b[0m\n\x1b[33m~ deployment/d\x1b[0m\n    \x1b[33mspec.replicas: 3 → 1\x1b[0m\n" +
-			"    \x1b[32ma: added new\x1b[0m\n    \x1b[31mb: removed true\x1b[0m\n    \x1b[2mcontainers[name=x]: not dindctl's, stays\x1b[0m\n" +
+			"    \x1b[32ma: added new\x1b[0m\n    \x1b[31mb: removed true\x1b[0m\n    \x1b[2mcontainers[name=x]: unmanaged, not changed\x1b[0m\n" +
 			"\x1b[33m~ service/d\x1b[0m\x1b[2m (adopted)\x1b[0m\n\x1b[31m- cronjob/d\x1b[0m\n\x1b[2m  networkpolicy/d\x1b[0m\n"},
 	}
 	for _, test := range tests {
@@ -45,16 +46,18 @@ func TestWriteChanges(t *testing.T) {
 
 func TestInstallDryRun(t *testing.T) {
 	w := newWorld(t, clustertest.DefaultClass())
-	code, stdout, _ := w.run(t, "install", "--dry-run", "server")
+	code, stdout, _ := w.run(t, "install", "--dry-run")
 	if code != 0 || strings.Count(stdout, "+ ") != 6 || strings.Contains(stdout, "DOCKER_HOST") {
 		t.Errorf("code %d, %q", code, stdout)
 	}
-	code, stdout, _ = w.run(t, "install", "--dry-run", "client", "-o", "json")
-	if code != 0 || !strings.Contains(stdout, `"dryRun": "client"`) || strings.Count(stdout, `"created"`) != 6 {
+	code, stdout, _ = w.run(t, "install", "--dry-run=server", "-o", "json")
+	if code != 0 || !strings.Contains(stdout, `"dryRun": "server"`) || strings.Count(stdout, `"created"`) != 6 {
 		t.Errorf("code %d, %q", code, stdout)
 	}
-	code, stdout, stderr := w.run(t, "install", "--dry-run", "maybe", "--mtu", "x")
-	if code != 2 || stdout != "" || !strings.Contains(stderr, `--dry-run "maybe": no such mode`) || !strings.Contains(stderr, "--mtu") {
-		t.Errorf("code %d, %q", code, stderr)
+	for mode, hint := range map[string]string{"client": "`dindctl manifests` prints the objects without a cluster.", "maybe": "is a switch"} {
+		code, stdout, stderr := w.run(t, "install", "--dry-run="+mode, "--mtu", "x")
+		if code != 2 || stdout != "" || !strings.Contains(stderr, `--dry-run "`+mode+`": `) || !strings.Contains(stderr, hint) || !strings.Contains(stderr, "--mtu") {
+			t.Errorf("code %d, %q", code, stderr)
+		}
 	}
 }

@@ -66,12 +66,10 @@ func TestNoSecretIsPrinted(t *testing.T) {
 				for _, command := range [][]string{
 					append([]string{"check"}, secret...),
 					append([]string{"check", "--print-role"}, secret...),
-					append([]string{"install", "--dry-run", "client"}, secret...),
-					append([]string{"install", "--dry-run", "server"}, secret...),
+					append([]string{"install", "--dry-run"}, secret...),
 					append([]string{"install"}, secret...),
 					append([]string{"install"}, secret...),
-					{"install", "--dry-run", "client", "--env", "OTHER=value"},
-					{"install", "--dry-run", "server", "--env", "OTHER=value"},
+					{"install", "--dry-run", "--env", "OTHER=value"},
 					{"install", "--env", "OTHER=value"},
 					append([]string{"install", "--env", "OTHER=other"}, secret...),
 					{"status"}, {"env"}, {"uninstall", "--dry-run"}, {"uninstall", "--delete-data", "--yes"},
@@ -118,7 +116,7 @@ func TestNoSecretInAdoption(t *testing.T) {
 	}
 	for _, output := range outputs {
 		for _, args := range [][]string{
-			{"install"}, {"check"}, {"install", "--adopt", "--dry-run", "client"}, {"install", "--adopt", "--dry-run", "server"}, {"install", "--adopt"}, {"status"},
+			{"install"}, {"check"}, {"install", "--adopt", "--dry-run"}, {"install", "--adopt"}, {"status"},
 		} {
 			w := settled(t, foreign.DeepCopy(), config.DeepCopy())
 			args = slices.Concat(args, output)

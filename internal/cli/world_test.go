@@ -73,12 +73,22 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 			w.connections = append(w.connections, c)
 			return w.cluster, nil
 		},
-		engine: func(ctx context.Context, _ *kube.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (lifecycle.Engine, error) {
-			return &w.engine, w.engine.Open(ctx, pod, credentials, ready)
+		daemon: func(_ *kube.Cluster, pod string) (lifecycle.Link, error) {
+			return link{clustertest.Link{Daemon: &w.engine, Pod: pod}}, nil
 		},
 		now: func() time.Time { return noon },
 	}
 	return w
+}
+
+// link is a link to the world's daemon.
+type link struct{ clustertest.Link }
+
+func (l link) Engine(_ context.Context, credentials *tls.Config) (lifecycle.Engine, error) {
+	if err := l.Connect(credentials); err != nil {
+		return nil, err
+	}
+	return l.Daemon, nil
 }
 
 // installedWorld is one in which install has run with these options.

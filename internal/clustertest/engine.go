@@ -26,20 +26,25 @@ type Engine struct {
 	Closed      int
 }
 
-// Open connects to the daemon in a pod, as soon as ready is closed.
-func (e *Engine) Open(ctx context.Context, pod string, credentials *tls.Config, ready <-chan struct{}) error {
-	if ready != nil {
-		select {
-		case <-ready:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.Asked = append(e.Asked, pod)
-	e.Credentials = credentials
-	return e.Refuse
+// Link is a connection to the pod of a daemon.
+type Link struct {
+	Daemon *Engine
+	Pod    string
+}
+
+// Open does nothing.
+func (l Link) Open(context.Context) error { return nil }
+
+// Close does nothing.
+func (l Link) Close() error { return nil }
+
+// Connect notes who connects, and fails if the daemon refuses.
+func (l Link) Connect(credentials *tls.Config) error {
+	l.Daemon.mu.Lock()
+	defer l.Daemon.mu.Unlock()
+	l.Daemon.Asked = append(l.Daemon.Asked, l.Pod)
+	l.Daemon.Credentials = credentials
+	return l.Daemon.Refuse
 }
 
 // Info returns what the daemon says of itself.

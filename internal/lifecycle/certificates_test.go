@@ -52,7 +52,7 @@ func TestInstallWithTLS(t *testing.T) {
 		t.Error("the copy differs")
 	}
 	live := certs.Set{Server: w.secret("ci", "d-server-tls").Data, Client: client.Data}
-	if again, err := certs.Renew(live, certificateWish("ci", "d", noon)); err != nil || again.Changed() {
+	if again, err := certs.Renew(live, certificateRequest("ci", "d", noon)); err != nil || again.Changed() {
 		t.Errorf("the Secrets hold something else: %+v, %v", again, err)
 	}
 	credentials := w.engine.Credentials
@@ -151,10 +151,10 @@ func TestCertificatesAreRenewed(t *testing.T) {
 				t.Errorf("told %s", told)
 			}
 			w.forget()
-			if _, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true, RotateCertificates: true, DryRun: DryRunClient}); err != nil {
+			if _, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true, RotateCertificates: true, DryRun: true}); err != nil {
 				t.Fatal(err)
 			}
-			if told := strings.Join(w.told(), "\n"); strings.Contains(told, "is made anew") || !strings.Contains(told, "would be made anew (asked for)") {
+			if told := strings.Join(w.told(), "\n"); strings.Contains(told, "is being renewed") || !strings.Contains(told, "would be renewed (requested)") {
 				t.Errorf("a dry run tells %s", told)
 			}
 		})
@@ -208,7 +208,7 @@ func TestForeignSecretsAreLeftAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, &corev1.Secret{ObjectMeta: madeBy("d-client-tls", labels), Data: map[string][]byte{"key.pem": []byte("theirs")}})
 			_, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true})
-			var foreign *cluster.NotOwnedError
+			var foreign *apply.NotOwnedError
 			if !errors.As(err, &foreign) || len(w.Writes()) > 0 {
 				t.Errorf("got %v, sent %q", err, w.Writes())
 			}
@@ -234,7 +234,7 @@ func TestKeysAreNotTold(t *testing.T) {
 		return keys
 	}
 	keys := remember()
-	for _, how := range []InstallOptions{{DryRun: DryRunClient}, {DryRun: DryRunServer}, {}, {DryRun: DryRunServer}} {
+	for _, how := range []InstallOptions{{DryRun: true}, {}, {DryRun: true}} {
 		how.SkipPreflight, how.RotateCertificates = true, true
 		outcome, err := w.Install(t.Context(), options(secure), how)
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 
 // A way to the pod that is lost is looked for again; a daemon that does not
 // answer at its end is not.
-func TestLostOnTheWay(t *testing.T) {
+func TestLinkLost(t *testing.T) {
 	cut := &tunnel.OpenError{Namespace: "ci", Pod: "d-abc-1", Err: syscall.ECONNRESET}
 	tests := []struct {
 		name          string
@@ -34,15 +34,13 @@ func TestLostOnTheWay(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := statusWorld(t)
-			open, attempts := w.Engine, 0
-			w.Engine = func(ctx context.Context, c *kube.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
+			connect, attempts := w.Connect, 0
+			w.Connect = func(c *kube.Cluster, pod string) (Link, error) {
+				inner, err := connect(c, pod)
 				if attempts++; attempts > 1 {
-					return open(ctx, c, pod, credentials, ready)
+					return inner, err
 				}
-				if test.opening != nil {
-					return nil, test.opening
-				}
-				return failing{w.engine, test.info}, nil
+				return failingLink{inner, failing{w.engine, test.info}, test.opening}, err
 			}
 			status, err := w.Status(t.Context())
 			if err != nil || status.Healthy != test.healthy || (status.Daemon != nil) != test.healthy || attempts != test.attempts {
@@ -50,12 +48,26 @@ func TestLostOnTheWay(t *testing.T) {
 			}
 			attempts = 0
 			synctest.Test(t, func(t *testing.T) {
-				if _, err := w.ask(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d-abc-1"}}, nil); (err == nil) != test.healthy || attempts != test.attempts {
+				if _, err := w.daemonInfo(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d-abc-1"}}); (err == nil) != test.healthy || attempts != test.attempts {
 					t.Errorf("asking: %v after %d attempts", err, attempts)
 				}
 			})
 		})
 	}
+}
+
+// failingLink is a link that cannot be opened, or leads to a failing Engine.
+type failingLink struct {
+	Link
+	engine  failing
+	opening error
+}
+
+func (l failingLink) Engine(context.Context, *tls.Config) (Engine, error) {
+	if l.opening != nil {
+		return nil, l.opening
+	}
+	return l.engine, nil
 }
 
 // failing is an Engine that cannot say what it is.

@@ -17,7 +17,7 @@ func TestClassesAreReadToGrow(t *testing.T) {
 			w := installedWorld(t, nil)
 			w.forget()
 			// It is refused or not; that is another test's.
-			_, _ = w.Install(t.Context(), options(func(o *dind.Options) { o.StorageSize = test.size }), InstallOptions{DryRun: DryRunClient})
+			_, _ = w.Install(t.Context(), options(func(o *dind.Options) { o.StorageSize = test.size }), InstallOptions{DryRun: true})
 			if got := slices.Contains(w.Requests("list"), "list storageclasses"); got != test.want {
 				t.Errorf("asked: %v, want %v: %q", got, test.want, w.Requests("list"))
 			}

@@ -11,49 +11,45 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// Either kind of dry run says the same of simple drift, waits for nothing, asks
-// no daemon and sends nothing that would be kept.
+// A dry run waits for nothing, asks no daemon and sends nothing that is persisted.
 func TestDryRun(t *testing.T) {
-	for _, mode := range []DryRun{DryRunClient, DryRunServer} {
-		t.Run(string(mode), func(t *testing.T) {
-			w := installedWorld(t, nil)
-			change(t, w, deployments, "d", func(d *appsv1.Deployment) {
-				d.Spec.Replicas = new(int32(3))
-				pod := &d.Spec.Template.Spec
-				pod.Containers = append(pod.Containers, corev1.Container{Name: "mine", Image: "busybox"})
-			})
-			if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "d"); err != nil {
-				t.Fatal(err)
-			}
-			outcome, err := w.Install(t.Context(), options(func(o *dind.Options) { o.PruneSchedule = dind.NoSchedule }), InstallOptions{DryRun: mode})
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := created("unchanged")
-			want[2].Change, want[2].Fields = "configured", []FieldChange{{"spec.replicas", float64(3), float64(1)}}
-			for i := range outcome.Objects {
-				for k, field := range outcome.Objects[i].Fields { // numbers come in more than one type
-					outcome.Objects[i].Fields[k] = FieldChange{field.Path, number(field.From), number(field.To)}
-				}
-			}
-			want[2].Foreign = []string{"spec.template.spec.containers[name=mine]"}
-			want[3].Change = "created"
-			want = append(slices.Delete(want, 4, 5), object("CronJob", "d-clear-cache", "deleted"))
-			if diff := cmp.Diff(want, outcome.Objects); diff != "" {
-				t.Error(diff)
-			}
-			if outcome.DryRun != mode || outcome.Daemon != nil || len(w.Writes()) > 0 || len(w.engine.Asked) > 0 {
-				t.Errorf("dry run %q, daemon %v, sent %q", outcome.DryRun, outcome.Daemon, w.Writes())
-			}
-			told := w.told()
-			if last := told[len(told)-1]; last != "Dry run done: 1 configured, 1 created, 1 deleted, 3 unchanged; nothing was changed" {
-				t.Errorf("told %q", told)
-			}
-		})
+	w := installedWorld(t, nil)
+	change(t, w, deployments, "d", func(d *appsv1.Deployment) {
+		d.Spec.Replicas = new(int32(3))
+		pod := &d.Spec.Template.Spec
+		pod.Containers = append(pod.Containers, corev1.Container{Name: "mine", Image: "busybox"})
+	})
+	if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "d"); err != nil {
+		t.Fatal(err)
+	}
+	outcome, err := w.Install(t.Context(), options(func(o *dind.Options) { o.PruneSchedule = dind.NoSchedule }), InstallOptions{DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := created("unchanged")
+	want[2].Change, want[2].Fields = "configured", []apply.FieldChange{{Path: "spec.replicas", From: float64(3), To: float64(1)}}
+	for i := range outcome.Objects {
+		for k, field := range outcome.Objects[i].Fields { // numbers come in more than one type
+			outcome.Objects[i].Fields[k] = apply.FieldChange{Path: field.Path, From: number(field.From), To: number(field.To)}
+		}
+	}
+	want[2].Unmanaged = []string{"spec.template.spec.containers[name=mine]"}
+	want[3].Change = "created"
+	want = append(slices.Delete(want, 4, 5), object("CronJob", "d-clear-cache", "deleted"))
+	if diff := cmp.Diff(want, outcome.Objects); diff != "" {
+		t.Error(diff)
+	}
+	if outcome.DryRun != "server" || outcome.Daemon != nil || len(w.Writes()) > 0 || len(w.engine.Asked) > 0 {
+		t.Errorf("dry run %q, daemon %v, sent %q", outcome.DryRun, outcome.Daemon, w.Writes())
+	}
+	told := w.told()
+	if last := told[len(told)-1]; last != "Dry run done: 1 configured, 1 created, 1 deleted, 3 unchanged; nothing was changed" {
+		t.Errorf("told %q", told)
 	}
 }
 
@@ -75,11 +71,11 @@ func TestAdopt(t *testing.T) {
 	}
 	w := newWorld(t, foreign())
 	_, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true})
-	var refused *cluster.NotOwnedError
+	var refused *apply.NotOwnedError
 	if !errors.As(err, &refused) || len(refused.Previews) != 1 || len(w.Writes()) > 0 {
 		t.Fatalf("got %v, sent %q", err, w.Writes())
 	}
-	if fields := NewObjectChange(refused.Previews[0]).Fields; !slices.ContainsFunc(fields, func(f FieldChange) bool {
+	if fields := NewObjectChange(refused.Previews[0]).Fields; !slices.ContainsFunc(fields, func(f apply.FieldChange) bool {
 		return f.String() == "spec.selector.app: other → d"
 	}) {
 		t.Errorf("the preview has %v", fields)
@@ -102,25 +98,5 @@ func TestAdopt(t *testing.T) {
 	again, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true})
 	if got := summary(again.Objects); err != nil || got != "6 unchanged" {
 		t.Errorf("again: %q, %v", got, err)
-	}
-}
-
-func TestFieldChangeString(t *testing.T) {
-	tests := []struct {
-		change FieldChange
-		want   string
-	}{
-		{FieldChange{"spec.replicas", float64(3), float64(1)}, "spec.replicas: 3 → 1"},
-		{FieldChange{"a.image", "docker:26", "docker:29"}, "a.image: docker:26 → docker:29"},
-		{FieldChange{"a", nil, []any{"x"}}, `a: added ["x"]`},
-		{FieldChange{"a", map[string]any{"b": "c"}, nil}, `a: removed {"b":"c"}`},
-		{FieldChange{"a", "", "x"}, `a: "" → x`},
-		{FieldChange{"env[name=A].value", "(not shown)", "(not shown)"}, "env[name=A].value: changed"},
-		{FieldChange{"a", "one\n two\t", strings.Repeat("é", 200)}, "a: one two → " + strings.Repeat("é", widest) + "…"},
-	}
-	for _, test := range tests {
-		if got := test.change.String(); got != test.want {
-			t.Errorf("got  %s\nwant %s", got, test.want)
-		}
 	}
 }

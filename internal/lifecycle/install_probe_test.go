@@ -16,40 +16,57 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
-// opened notes for which pods a way was opened, and which were asked or given up.
-type opened struct{ ways, connected, left []string }
+// opened notes to which pods a link was opened, which daemons were asked, and which
+// links were closed.
+type opened struct{ links, asked, closed []string }
 
-func aheadWorld(t *testing.T) (*world, *opened) {
+// notingLink is a link that notes what becomes of it.
+type notingLink struct {
+	Link
+	pod  string
+	note *opened
+}
+
+func (l notingLink) Open(context.Context) error {
+	l.note.links = append(l.note.links, l.pod)
+	return nil
+}
+
+func (l notingLink) Engine(ctx context.Context, credentials *tls.Config) (Engine, error) {
+	l.note.asked = append(l.note.asked, l.pod)
+	return l.Link.Engine(ctx, credentials)
+}
+
+func (l notingLink) Close() error {
+	l.note.closed = append(l.note.closed, l.pod)
+	return nil
+}
+
+func probedWorld(t *testing.T) (*world, *opened) {
 	t.Helper()
 	w, o := statusWorld(t), &opened{}
-	w.Engine = func(ctx context.Context, _ *kube.Cluster, pod string, _ *tls.Config, ready <-chan struct{}) (Engine, error) {
-		o.ways = append(o.ways, pod)
-		select {
-		case <-ready:
-			o.connected = append(o.connected, pod)
-			return w.engine, w.engine.Refuse
-		case <-ctx.Done():
-			o.left = append(o.left, pod)
-			return nil, ctx.Err()
-		}
+	connect := w.Connect
+	w.Connect = func(c *kube.Cluster, pod string) (Link, error) {
+		inner, err := connect(c, pod)
+		return notingLink{inner, pod, o}, err
 	}
 	return w, o
 }
 
-func runningPod(name string) *corev1.Pod {
+func podNamed(name string) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: name, UID: types.UID(name)}}
 }
 
-// The way to a pod is opened when its container runs, and the daemon is asked when
+// The link to a pod is opened when its container runs, and the daemon is asked when
 // the pod is ready; another pod is another daemon.
-func TestAhead(t *testing.T) {
-	w, o := aheadWorld(t)
+func TestReadinessProber(t *testing.T) {
+	w, o := probedWorld(t)
 	synctest.Test(t, func(t *testing.T) {
-		a := &ahead{i: w.Instance, ctx: t.Context()}
-		defer a.stop()
-		look := func(pod string, running, answering bool) {
+		p := &readinessProber{i: w.Instance, ctx: t.Context()}
+		defer p.Reset()
+		observe := func(pod string, running, answering bool) {
 			t.Helper()
-			a.look(rollout.Status{Pod: runningPod(pod), Running: running, Answering: answering})
+			p.Observe(rollout.Status{Pod: podNamed(pod), Running: running, Answering: answering})
 			synctest.Wait()
 		}
 		is := func(what string, got []string, want ...string) {
@@ -58,33 +75,33 @@ func TestAhead(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", what, got, want)
 			}
 		}
-		look("a", false, false)
-		is("ways before the container runs", o.ways)
-		look("a", true, false)
-		look("a", true, false)
-		is("ways", o.ways, "a")
-		look("b", true, false)
-		is("ways with a new pod", o.ways, "a", "b")
-		is("given up", o.left, "a")
-		is("asked before one is ready", o.connected)
-		look("b", true, true)
-		look("b", true, true)
-		is("asked", o.connected, "b")
-		if info, err := a.daemon.get(); err != nil || info.Version != "29.7.2" {
+		observe("a", false, false)
+		is("links before the container runs", o.links)
+		observe("a", true, false)
+		observe("a", true, false)
+		is("links", o.links, "a")
+		observe("b", true, false)
+		is("links with a new pod", o.links, "a", "b")
+		is("closed", o.closed, "a")
+		is("asked before one is ready", o.asked)
+		observe("b", true, true)
+		observe("b", true, true)
+		is("asked", o.asked, "b")
+		if info, err := p.probe.daemon(); err != nil || info.Version != "29.7.2" {
 			t.Errorf("got %+v, %v", info, err)
 		}
 	})
 }
 
-// What cannot be answered does not leave the other question hanging.
-func TestAheadFails(t *testing.T) {
-	w, _ := aheadWorld(t)
+// One question that cannot be answered does not leave the other one hanging.
+func TestReadinessProberFails(t *testing.T) {
+	w, _ := probedWorld(t)
 	w.engine.Refuse = errDown
 	synctest.Test(t, func(t *testing.T) {
-		a := &ahead{i: w.Instance, ctx: t.Context()}
-		defer a.stop()
+		p := &readinessProber{i: w.Instance, ctx: t.Context()}
+		defer p.Reset()
 		var daemon *DaemonError
-		if err := w.prove(runningPod("a"), a, &Installation{}); !errors.As(err, &daemon) {
+		if err := w.verifyDaemon(podNamed("a"), p, &Installation{}); !errors.As(err, &daemon) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -81,13 +81,9 @@ func TestRestart(t *testing.T) {
 			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
 		},
 		"a dry run": {
-			options: restarting, how: InstallOptions{DryRun: DryRunServer, WhenIdle: true}, engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
+			options: restarting, how: InstallOptions{DryRun: true, WhenIdle: true}, engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
 			told:    "warning: pod/d-abc-1 would restart, which breaks what runs in it: 2 builds and 1 container",
 			restart: &Restart{Pod: "d-abc-1", Builds: &two, Containers: &one},
-		},
-		"a dry run that asks nobody": {
-			options: restarting, how: InstallOptions{DryRun: DryRunClient}, engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
-			told: "info: the daemon's pod would restart",
 		},
 	}
 	for name, test := range tests {
@@ -178,7 +174,7 @@ func TestWhenIdleReadsAgain(t *testing.T) {
 	}
 }
 
-func TestRuns(t *testing.T) {
+func TestRunningPod(t *testing.T) {
 	running := corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}}
 	tests := map[string]struct {
 		pod  corev1.Pod
@@ -190,7 +186,7 @@ func TestRuns(t *testing.T) {
 		"between crashes": {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{}}}}, false},
 	}
 	for name, test := range tests {
-		if got := runs(test.pod); got != test.want {
+		if got := runningPod([]corev1.Pod{test.pod}) != nil; got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -125,7 +125,7 @@ func TestInstallRepairsWhatDiffers(t *testing.T) {
 // What a removal has begun, and will end by itself, is let go and made again; a
 // dry run waits for nothing.
 func TestInstallAwaitsARemoval(t *testing.T) {
-	for _, dryRun := range []DryRun{"", DryRunServer} {
+	for _, dryRun := range []bool{false, true} {
 		w := installedWorld(t, nil)
 		change(t, w, deployments, "d", func(d *appsv1.Deployment) {
 			d.DeletionTimestamp, d.Finalizers = new(metav1.NewTime(noon)), []string{metav1.FinalizerDeleteDependents}
@@ -141,10 +141,10 @@ func TestInstallAwaitsARemoval(t *testing.T) {
 		})
 		outcome, err := w.Install(t.Context(), options(nil), InstallOptions{DryRun: dryRun})
 		var going *apply.TerminatingError
-		if (dryRun != "") != errors.As(err, &going) {
-			t.Errorf("dry run %q: %v", dryRun, err)
+		if dryRun != errors.As(err, &going) {
+			t.Errorf("dry run %v: %v", dryRun, err)
 		}
-		if got := summary(outcome.Objects); dryRun == "" && got != "1 created, 5 unchanged" {
+		if got := summary(outcome.Objects); !dryRun && got != "1 created, 5 unchanged" {
 			t.Errorf("got %q", got)
 		}
 	}
@@ -283,14 +283,14 @@ func TestInstallRemovesWhatIsUnwanted(t *testing.T) {
 // is not install's to delete.
 func TestInstallNeverRemovesStorage(t *testing.T) {
 	w := installedWorld(t, nil)
-	found, err := w.Cluster.Read(t.Context(), w.names())
+	found, err := w.read(t.Context(), w.refs()...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found.Claim == nil || !kube.IsManaged(found.Claim) {
+	if found.claim() == nil || !kube.IsManaged(found.claim()) {
 		t.Fatal("no claim to be spared")
 	}
-	if _, err := w.removeItems(t.Context(), unwanted(found, nil).rest); err != nil {
+	if _, err := w.deleteAll(t.Context(), plan{found: found}.unwanted().rest); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies"}, w.Writes()); diff != "" {

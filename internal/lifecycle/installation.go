@@ -23,41 +23,41 @@ type installation struct {
 	claimName string
 }
 
-// object returns the instance's object of that kind and name as a T.
-func object[T any](f installation, kind, name string) *T {
+// objectOf returns the instance's object of that kind and name as a T.
+func objectOf[T any](f installation, kind, name string) *T {
 	return kube.Get[T](f.objects, f.i.Cluster.Ref(kind, name))
 }
 
 func (f installation) claim() *corev1.PersistentVolumeClaim {
-	return object[corev1.PersistentVolumeClaim](f, "PersistentVolumeClaim", f.claimName)
+	return objectOf[corev1.PersistentVolumeClaim](f, "PersistentVolumeClaim", f.claimName)
 }
 
 func (f installation) configMap() *corev1.ConfigMap {
-	return object[corev1.ConfigMap](f, "ConfigMap", dind.ConfigName(f.i.Name))
+	return objectOf[corev1.ConfigMap](f, "ConfigMap", dind.ConfigName(f.i.Name))
 }
 
 func (f installation) deployment() *appsv1.Deployment {
-	return object[appsv1.Deployment](f, "Deployment", f.i.Name)
+	return objectOf[appsv1.Deployment](f, "Deployment", f.i.Name)
 }
 
 func (f installation) service() *corev1.Service {
-	return object[corev1.Service](f, "Service", f.i.Name)
+	return objectOf[corev1.Service](f, "Service", f.i.Name)
 }
 
 func (f installation) cronJob() *batchv1.CronJob {
-	return object[batchv1.CronJob](f, "CronJob", dind.CronJobName(f.i.Name))
+	return objectOf[batchv1.CronJob](f, "CronJob", dind.CronJobName(f.i.Name))
 }
 
 func (f installation) networkPolicy() *networkingv1.NetworkPolicy {
-	return object[networkingv1.NetworkPolicy](f, "NetworkPolicy", f.i.Name)
+	return objectOf[networkingv1.NetworkPolicy](f, "NetworkPolicy", f.i.Name)
 }
 
 func (f installation) serverSecret() *corev1.Secret {
-	return object[corev1.Secret](f, "Secret", dind.ServerSecretName(f.i.Name))
+	return objectOf[corev1.Secret](f, "Secret", dind.ServerSecretName(f.i.Name))
 }
 
 func (f installation) clientSecret() *corev1.Secret {
-	return object[corev1.Secret](f, "Secret", dind.ClientSecretName(f.i.Name))
+	return objectOf[corev1.Secret](f, "Secret", dind.ClientSecretName(f.i.Name))
 }
 
 // clientCopy returns the copy of the client's Secret in another namespace.
@@ -66,11 +66,11 @@ func (f installation) clientCopy(namespace string) *corev1.Secret {
 }
 
 func (f installation) persistentVolume() *corev1.PersistentVolume {
-	return object[corev1.PersistentVolume](f, "PersistentVolume", dind.VolumeObjectName(f.i.Cluster.Namespace, f.i.Name))
+	return objectOf[corev1.PersistentVolume](f, "PersistentVolume", dind.VolumeObjectName(f.i.Cluster.Namespace, f.i.Name))
 }
 
 func (f installation) storageClass() *storagev1.StorageClass {
-	return object[storagev1.StorageClass](f, "StorageClass", dind.LocalStorageClass)
+	return objectOf[storagev1.StorageClass](f, "StorageClass", dind.LocalStorageClass)
 }
 
 // exists reports whether anything but the claim is there.

@@ -52,12 +52,22 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
 		}),
-		Engine: func(ctx context.Context, _ *kube.Cluster, pod string, credentials *tls.Config, ready <-chan struct{}) (Engine, error) {
-			return w.engine, w.engine.Open(ctx, pod, credentials, ready)
+		Connect: func(_ *kube.Cluster, pod string) (Link, error) {
+			return link{clustertest.Link{Daemon: w.engine, Pod: pod}}, nil
 		},
 		Now: func() time.Time { return noon },
 	}
 	return w
+}
+
+// link is a link to the world's daemon.
+type link struct{ clustertest.Link }
+
+func (l link) Engine(_ context.Context, credentials *tls.Config) (Engine, error) {
+	if err := l.Connect(credentials); err != nil {
+		return nil, err
+	}
+	return l.Daemon, nil
 }
 
 // installedWorld is one in which install has run.
