@@ -15,74 +15,94 @@ import (
 // What admission refuses: the preflight finds it before anything is changed, and
 // without preflight it is told from what the controllers meet.
 func TestCausesAdmission(t *testing.T) {
-	inParallel(t,
-		named{"Pod Security", podSecurity},
-		named{"quota exceeded", quotaExceeded},
-		named{"quota wants requests", quotaWantsRequests},
-		named{"quota of storage exceeded", storageQuotaExceeded},
-		named{"limit range", limitRange},
-		named{"limit range of claims", claimLimitRange},
-		named{"missing priority class", missingPriorityClass},
-	)
+	t.Parallel()
+	t.Run("Pod Security", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, map[string]string{enforce: "baseline"})
+		words := []string{`violates PodSecurity "baseline:latest"`, "privileged"}
+		f := i.trouble(t)
+		f.finds(t, "pod admission", words...)
+		label := "kubectl label namespace " + i.namespace + " " + enforce + "=privileged"
+		contains(t, "the check's hint", f.Problems[0].Hint, label)
+		equal(t, "objects after the preflight", i.leftOver(t), nil)
+
+		w := i.watchedInstall(t, "--skip-preflight", "--timeout", shortly)
+		w.want(t, notReady)
+		w.tells(t, "violates PodSecurity", i.refusedSince(t))
+		f = i.trouble(t, "--skip-preflight", "--timeout", shortly).names(t, "PodSecurity", words...)
+		contains(t, "hint", f.Hint, label)
+		i.statusSays(t, f)
+
+		i.relabel(t, `{"metadata":{"labels":{"`+enforce+`":"privileged"}}}`)
+		i.install(t)
+	})
+	t.Run("quota exceeded", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.quota(t, corev1.ResourcePods, "0")
+		i.trouble(t).finds(t, "pod admission", "exceeded quota: e2e", "limited: pods=0")
+		equal(t, "objects after the preflight", i.leftOver(t), nil)
+		f := i.trouble(t, "--skip-preflight", "--timeout", shortly).names(t, "QuotaExceeded", "exceeded quota: e2e", "limited: pods=0")
+		i.statusSays(t, f)
+
+		_, err := env.cluster.CoreV1().ResourceQuotas(i.namespace).Patch(t.Context(), "e2e", types.MergePatchType, []byte(`{"spec":{"hard":{"pods":"5"}}}`), metav1.PatchOptions{})
+		must(t, err)
+		i.install(t)
+	})
+	t.Run("quota wants requests", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.quota(t, corev1.ResourceRequestsMemory, "4Gi")
+		f := i.trouble(t)
+		f.finds(t, "pod admission", "failed quota: e2e", "must specify requests.memory")
+		contains(t, "the check's hint", f.Problems[0].Hint, "--memory-request")
+		i.install(t, "--memory-request", "64Mi")
+	})
+	// The claim itself is refused, by whose quota is no matter of permissions.
+	t.Run("quota of storage exceeded", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.quota(t, corev1.ResourceRequestsStorage, "1Gi")
+		r := dindctl(t, i.command("install", i.installOptions("-o", "json")...)...)
+		failureOf(t, r).names(t, "QuotaExceeded", "docker-dind-data", "exceeded quota: e2e", "limited: requests.storage=1Gi")
+		i.install(t, "--storage-size", "1Gi")
+	})
+	t.Run("limit range", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.limit(t, corev1.LimitTypeContainer, corev1.ResourceMemory, "2Gi")
+		words := []string{"maximum memory usage per Container is 2Gi", "4Gi"}
+		options := []string{"--memory-limit", "4Gi", "--memory-request", "64Mi"}
+		i.trouble(t, options...).finds(t, "pod admission", words...)
+		f := i.trouble(t, append(options, "--skip-preflight", "--timeout", shortly)...).names(t, "LimitRange", words...)
+		contains(t, "hint", f.Hint, "--memory-limit")
+		i.install(t, "--memory-limit", "2Gi", "--memory-request", "64Mi")
+	})
+	t.Run("limit range of claims", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.limit(t, corev1.LimitTypePersistentVolumeClaim, corev1.ResourceStorage, "2Gi")
+		r := dindctl(t, i.command("install", i.installOptions("-o", "json")...)...)
+		f := failureOf(t, r).names(t, "LimitRange", "docker-dind-data", "maximum storage usage per PersistentVolumeClaim is 2Gi")
+		contains(t, "hint", f.Hint, "--storage-size")
+	})
+	t.Run("missing priority class", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		const word = "no PriorityClass with name e2e-nowhere was found"
+		i.trouble(t, "--priority-class", "e2e-nowhere").finds(t, "pod admission", word)
+		f := i.trouble(t, "--priority-class", "e2e-nowhere", "--skip-preflight", "--timeout", shortly).names(t, "PriorityClassMissing", word)
+		contains(t, "hint", f.Hint, "kubectl get priorityclass")
+		i.install(t)
+	})
 }
 
 const enforce = "pod-security.kubernetes.io/enforce"
-
-func podSecurity(t *testing.T) {
-	i := inNewNamespace(t, map[string]string{enforce: "baseline"})
-	words := []string{`violates PodSecurity "baseline:latest"`, "privileged"}
-	f := i.trouble(t)
-	f.finds(t, "pod admission", words...)
-	label := "kubectl label namespace " + i.namespace + " " + enforce + "=privileged"
-	contains(t, "the check's hint", f.Problems[0].Hint, label)
-	equal(t, "objects after the preflight", i.leftOver(t), nil)
-
-	w := i.watchedInstall(t, "--skip-preflight", "--timeout", shortly)
-	w.want(t, notReady)
-	w.tells(t, "violates PodSecurity", i.refusedSince(t))
-	f = i.trouble(t, "--skip-preflight", "--timeout", shortly).names(t, "PodSecurity", words...)
-	contains(t, "hint", f.Hint, label)
-	i.statusSays(t, f)
-
-	i.relabel(t, `{"metadata":{"labels":{"`+enforce+`":"privileged"}}}`)
-	i.install(t)
-}
 
 func (i *installation) relabel(t *testing.T, patch string) {
 	t.Helper()
 	_, err := env.cluster.CoreV1().Namespaces().Patch(t.Context(), i.namespace, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	must(t, err)
-}
-
-func quotaExceeded(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.quota(t, corev1.ResourcePods, "0")
-	i.trouble(t).finds(t, "pod admission", "exceeded quota: e2e", "limited: pods=0")
-	equal(t, "objects after the preflight", i.leftOver(t), nil)
-	f := i.trouble(t, "--skip-preflight", "--timeout", shortly).names(t, "QuotaExceeded", "exceeded quota: e2e", "limited: pods=0")
-	i.statusSays(t, f)
-
-	_, err := env.cluster.CoreV1().ResourceQuotas(i.namespace).Patch(t.Context(), "e2e", types.MergePatchType, []byte(`{"spec":{"hard":{"pods":"5"}}}`), metav1.PatchOptions{})
-	must(t, err)
-	i.install(t)
-}
-
-func quotaWantsRequests(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.quota(t, corev1.ResourceRequestsMemory, "4Gi")
-	f := i.trouble(t)
-	f.finds(t, "pod admission", "failed quota: e2e", "must specify requests.memory")
-	contains(t, "the check's hint", f.Problems[0].Hint, "--memory-request")
-	i.install(t, "--memory-request", "64Mi")
-}
-
-// The claim itself is refused, by whose quota is no matter of permissions.
-func storageQuotaExceeded(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.quota(t, corev1.ResourceRequestsStorage, "1Gi")
-	r := dindctl(t, i.command("install", i.installOptions("-o", "json")...)...)
-	failureOf(t, r).names(t, "QuotaExceeded", "docker-dind-data", "exceeded quota: e2e", "limited: requests.storage=1Gi")
-	i.install(t, "--storage-size", "1Gi")
 }
 
 // quota limits one thing in the namespace, by a quota whose name is e2e.
@@ -101,25 +121,6 @@ func (i *installation) quota(t *testing.T, what corev1.ResourceName, most string
 	})
 }
 
-func limitRange(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.limit(t, corev1.LimitTypeContainer, corev1.ResourceMemory, "2Gi")
-	words := []string{"maximum memory usage per Container is 2Gi", "4Gi"}
-	options := []string{"--memory-limit", "4Gi", "--memory-request", "64Mi"}
-	i.trouble(t, options...).finds(t, "pod admission", words...)
-	f := i.trouble(t, append(options, "--skip-preflight", "--timeout", shortly)...).names(t, "LimitRange", words...)
-	contains(t, "hint", f.Hint, "--memory-limit")
-	i.install(t, "--memory-limit", "2Gi", "--memory-request", "64Mi")
-}
-
-func claimLimitRange(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.limit(t, corev1.LimitTypePersistentVolumeClaim, corev1.ResourceStorage, "2Gi")
-	r := dindctl(t, i.command("install", i.installOptions("-o", "json")...)...)
-	f := failureOf(t, r).names(t, "LimitRange", "docker-dind-data", "maximum storage usage per PersistentVolumeClaim is 2Gi")
-	contains(t, "hint", f.Hint, "--storage-size")
-}
-
 func (i *installation) limit(t *testing.T, kind corev1.LimitType, what corev1.ResourceName, most string) {
 	t.Helper()
 	_, err := env.cluster.CoreV1().LimitRanges(i.namespace).Create(t.Context(), &corev1.LimitRange{
@@ -129,13 +130,4 @@ func (i *installation) limit(t *testing.T, kind corev1.LimitType, what corev1.Re
 		}}},
 	}, metav1.CreateOptions{})
 	must(t, err)
-}
-
-func missingPriorityClass(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	const word = "no PriorityClass with name e2e-nowhere was found"
-	i.trouble(t, "--priority-class", "e2e-nowhere").finds(t, "pod admission", word)
-	f := i.trouble(t, "--priority-class", "e2e-nowhere", "--skip-preflight", "--timeout", shortly).names(t, "PriorityClassMissing", word)
-	contains(t, "hint", f.Hint, "kubectl get priorityclass")
-	i.install(t)
 }

@@ -16,76 +16,91 @@ import (
 
 // The daemon's container does not start, does not stay, or is thrown out.
 func TestCausesContainer(t *testing.T) {
-	inParallel(t,
-		named{"dockerd crash by a bad --dockerd-arg", crashLoop},
-		named{"OOM kill", oomKill},
-		named{"memory for no process at all", noMemoryAtAll},
-		named{"pod evicted", evicted},
-		named{"pod evicted and refused again", evictedAndRefused},
-		named{"ConfigMap missing", configMissing},
-		named{"previous pod stops slowly", slowStop},
-	)
-}
+	t.Parallel()
+	// The third crash is the end: no time-out is waited for. The daemon's own last
+	// lines are shown.
+	t.Run("dockerd crash by a bad --dockerd-arg", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		arguments := []string{"--dockerd-arg=--e2e-nonsense", "--timeout", "5m"}
+		r := dindctl(t, i.command("install", i.installOptions(append(arguments, "-o", "json")...)...)...).want(t, notReady)
+		r.says(t, "The daemon ended with exit code 1 (once).")
+		if r.took > 3*time.Minute {
+			t.Errorf("it waited %s for a daemon that cannot start", r.took)
+		}
+		f := failureOf(t, r).names(t, "CrashLoopBackOff", "exit code 1 (3 times)")
+		contains(t, "hint", f.Hint, "--dockerd-arg")
+		contains(t, "log", f.Log, "unknown flag: --e2e-nonsense")
+		i.statusSays(t, f)
 
-// The third crash is the end: no time-out is waited for. The daemon's own last
-// lines are shown.
-func crashLoop(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	arguments := []string{"--dockerd-arg=--e2e-nonsense", "--timeout", "5m"}
-	r := dindctl(t, i.command("install", i.installOptions(append(arguments, "-o", "json")...)...)...).want(t, notReady)
-	r.says(t, "The daemon ended with exit code 1 (once).")
-	if r.took > 3*time.Minute {
-		t.Errorf("it waited %s for a daemon that cannot start", r.took)
-	}
-	f := failureOf(t, r).names(t, "CrashLoopBackOff", "exit code 1 (3 times)")
-	contains(t, "hint", f.Hint, "--dockerd-arg")
-	contains(t, "log", f.Log, "unknown flag: --e2e-nonsense")
-	i.statusSays(t, f)
-
-	text := dindctl(t, i.command("install", i.installOptions(arguments...)...)...).want(t, notReady)
-	text.says(t, "  | ", "unknown flag: --e2e-nonsense", "next: ")
-	i.install(t)
-}
-
-func oomKill(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	f := i.trouble(t, "--memory-limit", "20Mi", "--timeout", "20s").names(t, "OOMKilled", "memory limit")
-	contains(t, "hint", f.Hint, "--memory-limit")
-	i.eventuallyProblem(t, "OOMKilled", "exceeding its memory limit")
-	i.install(t, "--memory-limit", "2Gi")
-}
-
-// With so little that the container's first process dies while it is made, the
-// runtime, not the kernel, tells of the memory.
-func noMemoryAtAll(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	f := i.trouble(t, "--memory-limit", "2Mi", "--timeout", "20s")
-	contains(t, "hint for "+f.Message, f.Hint, "--memory-limit")
-}
-
-// The kubelet throws each pod out for its use of the node's disk. The next pod
-// comes at once; what becomes of all of them is told to the end.
-func evicted(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.noDisk(t)
-	r := dindctl(t, i.command("install", i.installOptions(neverReady, "--timeout", "25s", "-o", "json")...)...).want(t, notReady)
-	r.says(t, "Warning: The pod was ended by its node: ", "ephemeral local storage")
-	failureOf(t, r).names(t, "Evicted", "The pod was ended by its node: ", "ephemeral local storage")
-}
-
-// A pod that was thrown out, and whose successor the quota refuses: that is what
-// is in the way, and the pod that is over must not hide it.
-func evictedAndRefused(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.noDisk(t)
-	c := prepare(t, nil, i.command("install", i.installOptions(neverReady, "--timeout", "45s", "-o", "json")...)...).start(t)
-	eventually(t, "a pod", func(ctx context.Context) (bool, error) {
-		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{})
-		return err == nil && len(pods.Items) > 0, err
+		text := dindctl(t, i.command("install", i.installOptions(arguments...)...)...).want(t, notReady)
+		text.says(t, "  | ", "unknown flag: --e2e-nonsense", "next: ")
+		i.install(t)
 	})
-	i.quota(t, corev1.ResourcePods, "0")
-	f := failureOf(t, c.wait(t).want(t, notReady)).names(t, "QuotaExceeded", "exceeded quota: e2e")
-	i.statusSays(t, f)
+	t.Run("OOM kill", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		f := i.trouble(t, "--memory-limit", "20Mi", "--timeout", "20s").names(t, "OOMKilled", "memory limit")
+		contains(t, "hint", f.Hint, "--memory-limit")
+		i.eventuallyProblem(t, "OOMKilled", "exceeding its memory limit")
+		i.install(t, "--memory-limit", "2Gi")
+	})
+	// With so little that the container's first process dies while it is made, the
+	// runtime, not the kernel, tells of the memory.
+	t.Run("memory for no process at all", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		f := i.trouble(t, "--memory-limit", "2Mi", "--timeout", "20s")
+		contains(t, "hint for "+f.Message, f.Hint, "--memory-limit")
+	})
+	// The kubelet throws each pod out for its use of the node's disk. The next pod
+	// comes at once; what becomes of all of them is told to the end.
+	t.Run("pod evicted", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.noDisk(t)
+		r := dindctl(t, i.command("install", i.installOptions(neverReady, "--timeout", "25s", "-o", "json")...)...).want(t, notReady)
+		r.says(t, "Warning: The pod was ended by its node: ", "ephemeral local storage")
+		failureOf(t, r).names(t, "Evicted", "The pod was ended by its node: ", "ephemeral local storage")
+	})
+	// A pod that was thrown out, and whose successor the quota refuses: that is what
+	// is in the way, and the pod that is over must not hide it.
+	t.Run("pod evicted and refused again", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.noDisk(t)
+		c := prepare(t, nil, i.command("install", i.installOptions(neverReady, "--timeout", "45s", "-o", "json")...)...).start(t)
+		eventually(t, "a pod", func(ctx context.Context) (bool, error) {
+			pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{})
+			return err == nil && len(pods.Items) > 0, err
+		})
+		i.quota(t, corev1.ResourcePods, "0")
+		f := failureOf(t, c.wait(t).want(t, notReady)).names(t, "QuotaExceeded", "exceeded quota: e2e")
+		i.statusSays(t, f)
+	})
+	// A ConfigMap that somebody deleted: status says that the pod cannot mount it,
+	// and install makes it again.
+	t.Run("ConfigMap missing", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.install(t)
+		must(t, env.cluster.CoreV1().ConfigMaps(i.namespace).Delete(t.Context(), i.name+"-config", metav1.DeleteOptions{}))
+		must(t, env.cluster.CoreV1().Pods(i.namespace).Delete(t.Context(), i.pod(t).Name, metav1.DeleteOptions{}))
+		i.eventuallyProblem(t, "FailedMount", `configmap "`+i.name+`-config" not found`)
+		i.install(t)
+	})
+	// The pod before takes its time, because a container in it does: that is said,
+	// and the same command goes on when it is gone.
+	t.Run("previous pod stops slowly", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.install(t)
+		before := i.pod(t)
+		i.job(t, `docker run -d --stop-timeout 20 `+baseImage+` sh -c 'trap "" TERM; while :; do sleep 1; done'`).want(t)
+		f := i.trouble(t, "--env", "E2E=changed", "--timeout", "6s")
+		f.names(t, "NotReady", "waiting for the previous pod "+before.Name+" to stop")
+		i.install(t, "--env", "E2E=changed")
+	})
 }
 
 // neverReady lets the daemon wait for long for what never comes.
@@ -101,29 +116,6 @@ func (i *installation) noDisk(t *testing.T) {
 		Spec:       corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Default: little, DefaultRequest: little}}},
 	}, metav1.CreateOptions{})
 	must(t, err)
-}
-
-// A ConfigMap that somebody deleted: status says that the pod cannot mount it,
-// and install makes it again.
-func configMissing(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.install(t)
-	must(t, env.cluster.CoreV1().ConfigMaps(i.namespace).Delete(t.Context(), i.name+"-config", metav1.DeleteOptions{}))
-	must(t, env.cluster.CoreV1().Pods(i.namespace).Delete(t.Context(), i.pod(t).Name, metav1.DeleteOptions{}))
-	i.eventuallyProblem(t, "FailedMount", `configmap "`+i.name+`-config" not found`)
-	i.install(t)
-}
-
-// The pod before takes its time, because a container in it does: that is said,
-// and the same command goes on when it is gone.
-func slowStop(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.install(t)
-	before := i.pod(t)
-	i.job(t, `docker run -d --stop-timeout 20 `+baseImage+` sh -c 'trap "" TERM; while :; do sleep 1; done'`).want(t)
-	f := i.trouble(t, "--env", "E2E=changed", "--timeout", "6s")
-	f.names(t, "NotReady", "waiting for the previous pod "+before.Name+" to stop")
-	i.install(t, "--env", "E2E=changed")
 }
 
 // eventuallyProblem waits until status, which is unhealthy, has a problem with

@@ -15,30 +15,46 @@ import (
 // No node takes the pod: told as soon as the scheduler says so, and waited for,
 // as an autoscaler may yet add a node.
 func TestCausesPlacement(t *testing.T) {
-	inParallel(t,
-		named{"unschedulable node selector", unschedulableNodeSelector},
-		named{"too large a request", tooLargeARequest},
-		named{"volume held by a Terminating pod", volumeHeld},
-	)
-}
+	t.Parallel()
+	t.Run("unschedulable node selector", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		const words = "didn't match Pod's node affinity/selector"
+		selector := []string{"--node-selector", "e2e.dindctl.test/none=here", "--timeout", shortly}
+		w := i.watchedInstall(t, selector...)
+		w.want(t, notReady)
+		w.tells(t, words, i.unscheduledSince(t))
+		f := i.trouble(t, selector...).names(t, "Unschedulable", "nodes are available", words)
+		contains(t, "hint", f.Hint, "--node-selector")
+		i.statusSays(t, f)
+		i.install(t)
+	})
+	t.Run("too large a request", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		f := i.trouble(t, "--cpu-request", "4000", "--timeout", shortly).names(t, "Unschedulable", "Insufficient cpu")
+		contains(t, "hint", f.Hint, "--cpu-request")
+	})
+	// A volume that a pod on its way out still holds: with ReadWriteOncePod the
+	// scheduler says so. The installation goes on when that pod is gone.
+	t.Run("volume held by a Terminating pod", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		localClaim(t, i.namespace, "held", corev1.ReadWriteOncePod)
+		holder := jobPod(baseImage, nil, `trap "" TERM; echo holding; while :; do sleep 1; done`)
+		holder.Name, holder.GenerateName = "holder", ""
+		holder.Spec.TerminationGracePeriodSeconds = new(int64(25))
+		mountClaim(holder, "held")
+		pods := env.cluster.CoreV1().Pods(i.namespace)
+		holder = got[*corev1.Pod](t)(pods.Create(t.Context(), holder, metav1.CreateOptions{}))
+		podUntil(t, holder, podReady)
+		must(t, pods.Delete(t.Context(), holder.Name, metav1.DeleteOptions{}))
 
-func unschedulableNodeSelector(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	const words = "didn't match Pod's node affinity/selector"
-	selector := []string{"--node-selector", "e2e.dindctl.test/none=here", "--timeout", shortly}
-	w := i.watchedInstall(t, selector...)
-	w.want(t, notReady)
-	w.tells(t, words, i.unscheduledSince(t))
-	f := i.trouble(t, selector...).names(t, "Unschedulable", "nodes are available", words)
-	contains(t, "hint", f.Hint, "--node-selector")
-	i.statusSays(t, f)
-	i.install(t)
-}
-
-func tooLargeARequest(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	f := i.trouble(t, "--cpu-request", "4000", "--timeout", shortly).names(t, "Unschedulable", "Insufficient cpu")
-	contains(t, "hint", f.Hint, "--cpu-request")
+		options := []string{"--existing-claim", "held", "--storage-driver", "vfs"}
+		f := i.trouble(t, append(options, "--timeout", "8s")...)
+		f.names(t, "Unschedulable", "ReadWriteOncePod")
+		i.install(t, options...)
+	})
 }
 
 // A cordoned node is told like any other that does not take the pod; and the
@@ -89,24 +105,4 @@ func cordon(t *testing.T) (open func()) {
 		}
 	}
 	return open
-}
-
-// A volume that a pod on its way out still holds: with ReadWriteOncePod the
-// scheduler says so. The installation goes on when that pod is gone.
-func volumeHeld(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	localClaim(t, i.namespace, "held", corev1.ReadWriteOncePod)
-	holder := jobPod(baseImage, nil, `trap "" TERM; echo holding; while :; do sleep 1; done`)
-	holder.Name, holder.GenerateName = "holder", ""
-	holder.Spec.TerminationGracePeriodSeconds = new(int64(25))
-	mountClaim(holder, "held")
-	pods := env.cluster.CoreV1().Pods(i.namespace)
-	holder = got[*corev1.Pod](t)(pods.Create(t.Context(), holder, metav1.CreateOptions{}))
-	podUntil(t, holder, podReady)
-	must(t, pods.Delete(t.Context(), holder.Name, metav1.DeleteOptions{}))
-
-	options := []string{"--existing-claim", "held", "--storage-driver", "vfs"}
-	f := i.trouble(t, append(options, "--timeout", "8s")...)
-	f.names(t, "Unschedulable", "ReadWriteOncePod")
-	i.install(t, options...)
 }

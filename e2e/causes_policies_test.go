@@ -16,32 +16,49 @@ import (
 
 // What the cluster's own policies, and the namespace's end, refuse.
 func TestCausesPolicies(t *testing.T) {
-	inParallel(t,
-		named{"admission policy denies the pod", podDenied},
-		named{"admission policy denies the Deployment", deploymentDenied},
-		named{"namespace Terminating", namespaceTerminating},
-	)
-}
-
-func podDenied(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.deny(t, "", "pods", "!object.spec.containers.exists(c, has(c.securityContext) && c.securityContext.?privileged.orValue(false))", "e2e wants no privileged pods")
-	i.trouble(t).finds(t, "pod admission", "e2e wants no privileged pods")
-	f := i.trouble(t, "--skip-preflight", "--timeout", shortly)
-	f.names(t, "AdmissionDenied", "ValidatingAdmissionPolicy", "e2e wants no privileged pods")
-	i.statusSays(t, f)
-}
-
-// The object itself is refused when it is applied. What was applied before
-// stays, and is told.
-func deploymentDenied(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.deny(t, "apps", "deployments", "false", "e2e wants no Deployments")
-	r := dindctl(t, i.command("install", i.installOptions("-o", "json")...)...)
-	if r.code != failed && r.code != notReady {
-		t.Errorf("exit code %d", r.code)
-	}
-	failureOf(t, r).names(t, "AdmissionDenied", "deployment/"+i.name, "e2e wants no Deployments")
+	t.Parallel()
+	t.Run("admission policy denies the pod", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.deny(t, "", "pods", "!object.spec.containers.exists(c, has(c.securityContext) && c.securityContext.?privileged.orValue(false))", "e2e wants no privileged pods")
+		i.trouble(t).finds(t, "pod admission", "e2e wants no privileged pods")
+		f := i.trouble(t, "--skip-preflight", "--timeout", shortly)
+		f.names(t, "AdmissionDenied", "ValidatingAdmissionPolicy", "e2e wants no privileged pods")
+		i.statusSays(t, f)
+	})
+	// The object itself is refused when it is applied. What was applied before
+	// stays, and is told.
+	t.Run("admission policy denies the Deployment", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.deny(t, "apps", "deployments", "false", "e2e wants no Deployments")
+		r := dindctl(t, i.command("install", i.installOptions("-o", "json")...)...)
+		if r.code != failed && r.code != notReady {
+			t.Errorf("exit code %d", r.code)
+		}
+		failureOf(t, r).names(t, "AdmissionDenied", "deployment/"+i.name, "e2e wants no Deployments")
+	})
+	// A namespace on its way out takes nothing new. It is held by an object's
+	// finalizer.
+	t.Run("namespace Terminating", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		maps := env.cluster.CoreV1().ConfigMaps(i.namespace)
+		_, err := maps.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "held", Finalizers: []string{"dindctl.test/held"}}}, metav1.CreateOptions{})
+		must(t, err)
+		t.Cleanup(func() { letGo(t, i.namespace) })
+		must(t, env.cluster.CoreV1().Namespaces().Delete(t.Context(), i.namespace, metav1.DeleteOptions{}))
+		check := i.checkOf(t, notReady).says(t, "pod admission", "failed", i.namespace, "being deleted")
+		for _, options := range [][]string{nil, {"--skip-preflight"}, {"--create-namespace"}} {
+			f := i.trouble(t, append(options, "--timeout", "60s")...)
+			if f.Reason != "NamespaceTerminating" { // the preflight found it
+				f.finds(t, "pod admission", check.Reason)
+				contains(t, "the check's hint", f.Problems[0].Hint, "when it is gone")
+				continue
+			}
+			f.names(t, "NamespaceTerminating", i.namespace, "being terminated")
+		}
+	})
 }
 
 // deny has a policy refuse, in this namespace, new objects that do not hold to
@@ -134,27 +151,6 @@ func (i *installation) withoutClasses(t *testing.T) {
 		claim, err := claims.Create(ctx, claimOf("e2e"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		return err == nil && claim.Spec.StorageClassName == nil, err
 	})
-}
-
-// A namespace on its way out takes nothing new. It is held by an object's
-// finalizer.
-func namespaceTerminating(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	maps := env.cluster.CoreV1().ConfigMaps(i.namespace)
-	_, err := maps.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "held", Finalizers: []string{"dindctl.test/held"}}}, metav1.CreateOptions{})
-	must(t, err)
-	t.Cleanup(func() { letGo(t, i.namespace) })
-	must(t, env.cluster.CoreV1().Namespaces().Delete(t.Context(), i.namespace, metav1.DeleteOptions{}))
-	check := i.checkOf(t, notReady).says(t, "pod admission", "failed", i.namespace, "being deleted")
-	for _, options := range [][]string{nil, {"--skip-preflight"}, {"--create-namespace"}} {
-		f := i.trouble(t, append(options, "--timeout", "60s")...)
-		if f.Reason != "NamespaceTerminating" { // the preflight found it
-			f.finds(t, "pod admission", check.Reason)
-			contains(t, "the check's hint", f.Problems[0].Hint, "when it is gone")
-			continue
-		}
-		f.names(t, "NamespaceTerminating", i.namespace, "being terminated")
-	}
 }
 
 func letGo(t *testing.T, namespace string) {

@@ -23,24 +23,6 @@ import (
 // before, and the rest is waiting.
 const shortly = "8s"
 
-// named is a cause by its name and what tests it.
-type named struct {
-	name string
-	test func(*testing.T)
-}
-
-// inParallel runs each test under its name, several at once.
-func inParallel(t *testing.T, tests ...named) {
-	t.Helper()
-	t.Parallel()
-	for _, n := range tests {
-		t.Run(n.name, func(t *testing.T) {
-			t.Parallel()
-			n.test(t)
-		})
-	}
-}
-
 // failure is the document of a command that failed with -o json.
 type failure struct {
 	Code                       int

@@ -14,51 +14,122 @@ import (
 
 // No volume comes for the claim, or the one it had is gone.
 func TestCausesStorage(t *testing.T) {
-	inParallel(t,
-		named{"unknown storage class", unknownClass},
-		named{"no default storage class", noDefaultClass},
-		named{"provisioning failure", provisioningFailure},
-		named{"local path missing on the node", localPathMissing},
-		named{"claim lost", claimLost},
-		named{"local volume lost", localVolumeLost},
-		named{"claim Terminating", claimTerminating},
-	)
-}
+	t.Parallel()
+	t.Run("unknown storage class", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		f := i.trouble(t, "--storage-class", "e2e-nowhere")
+		f.finds(t, "storage class", `no class "e2e-nowhere"`)
+		equal(t, "objects after the preflight", i.leftOver(t), nil)
+		f = i.trouble(t, "--storage-class", "e2e-nowhere", "--skip-preflight", "--timeout", shortly)
+		f.names(t, "StorageClassMissing", `"e2e-nowhere" does not exist`)
+		i.statusSays(t, f)
+		contains(t, "hint", f.Hint, "dindctl uninstall --delete-data")
+		succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
+		i.install(t)
+	})
+	// A claim that got no class, because there is no default one. Elsewhere the
+	// tests go on, so the default class stays: a policy takes it from this
+	// namespace's claims.
+	t.Run("no default storage class", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.withoutClasses(t)
+		f := i.trouble(t, "--timeout", shortly).names(t, "NoDefaultStorageClass", "no storage class", "no default")
+		contains(t, "hint", f.Hint, "--storage-class")
+		i.statusSays(t, f)
+	})
+	t.Run("provisioning failure", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		standard := defaultClass(t)
+		if standard.Provisioner != "kubernetes.io/host-path" {
+			t.Skipf("how to make provisioner %s fail is not known", standard.Provisioner)
+		}
+		makeClass(t, i.namespace, standard.Provisioner, "e2e-this-provisioner-takes-none")
+		f := i.trouble(t, "--storage-class", i.namespace, "--timeout", shortly)
+		f.names(t, "ProvisioningFailed", "Mount options are not supported by the provisioner", i.namespace)
+		i.statusSays(t, f)
+	})
+	t.Run("local path missing on the node", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		node := anyNode(t)
+		directory := "/var/lib/" + i.namespace
+		options := []string{"--local-path", directory, "--local-node", node, "--storage-size", "5Gi"}
+		f := i.trouble(t, append(options, "--timeout", shortly)...)
+		f.names(t, "FailedMount", node, directory, "does not exist")
+		contains(t, "hint", f.Hint, "--local-path", node)
+		i.statusSays(t, f)
 
-func unknownClass(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	f := i.trouble(t, "--storage-class", "e2e-nowhere")
-	f.finds(t, "storage class", `no class "e2e-nowhere"`)
-	equal(t, "objects after the preflight", i.leftOver(t), nil)
-	f = i.trouble(t, "--storage-class", "e2e-nowhere", "--skip-preflight", "--timeout", shortly)
-	f.names(t, "StorageClassMissing", `"e2e-nowhere" does not exist`)
-	i.statusSays(t, f)
-	contains(t, "hint", f.Hint, "dindctl uninstall --delete-data")
-	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-	i.install(t)
-}
+		defer removeDirectory(t, node, directory)
+		onNode(t, i.namespace, node, directory, "true")
+		i.install(t, options...)
+		succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
+	})
+	// The volume is deleted under the claim, as when somebody tidies up.
+	t.Run("claim lost", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		volume := localClaim(t, i.namespace, "lost", corev1.ReadWriteOnce)
+		loseVolume(t, i.namespace, "lost", volume.Name)
+		options := []string{"--existing-claim", "lost"}
+		c := i.checkOf(t, notReady, options...)
+		c.says(t, "claim", "failed", "lost has lost its volume "+volume.Name)
+		f := i.trouble(t, append(options, "--timeout", "2m")...)
+		f.names(t, "ClaimLost", volume.Name, "no longer exists")
+		i.statusSays(t, f)
+	})
+	// With --local-path the volume's files are still on the node, but Kubernetes
+	// never binds the lost claim again. The way out that the hint tells takes the
+	// files into use again.
+	t.Run("local volume lost", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		node := anyNode(t)
+		directory := "/var/lib/" + i.namespace
+		onNode(t, i.namespace, node, directory, "true")
+		defer removeDirectory(t, node, directory)
+		options := []string{"--local-path", directory, "--local-node", node, "--storage-size", "5Gi"}
+		i.install(t, options...)
+		i.buildsCold(t, "lost")
+		loseVolume(t, i.namespace, i.name+"-data", i.namespace+"-"+i.name+"-data")
+		i.eventuallyProblem(t, "ClaimLost", i.namespace+"-"+i.name+"-data")
+		r := dindctl(t, i.command("install", i.installOptions(append(options, "--timeout", "20s", "-o", "json")...)...)...)
+		if r.code != done {
+			f := failureOf(t, r.want(t, notReady)).names(t, "ClaimLost", i.namespace+"-"+i.name+"-data")
+			contains(t, "hint", f.Hint, "dindctl uninstall --delete-data")
+			succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
+			i.install(t, options...)
+		}
+		i.buildsCached(t, "lost", "with the volume that was lost")
+		succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
+	})
+	// A claim that is being deleted stays as long as a pod mounts it. Nothing is
+	// applied beside it; once it is gone, the same command makes a new one.
+	t.Run("claim Terminating", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.install(t)
+		holder := jobPod(baseImage, nil, "exec sleep 3600")
+		mountClaim(holder, i.name+"-data")
+		pods := env.cluster.CoreV1().Pods(i.namespace)
+		holder = got[*corev1.Pod](t)(pods.Create(t.Context(), holder, metav1.CreateOptions{}))
+		podUntil(t, holder, podReady)
+		succeed(t, i.command("uninstall")...)
+		before := i.claim(t)
+		must(t, env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Delete(t.Context(), before.Name, metav1.DeleteOptions{}))
 
-// A claim that got no class, because there is no default one. Elsewhere the
-// tests go on, so the default class stays: a policy takes it from this
-// namespace's claims.
-func noDefaultClass(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.withoutClasses(t)
-	f := i.trouble(t, "--timeout", shortly).names(t, "NoDefaultStorageClass", "no storage class", "no default")
-	contains(t, "hint", f.Hint, "--storage-class")
-	i.statusSays(t, f)
-}
+		c := i.checkOf(t, notReady)
+		c.says(t, "claim", "failed", before.Name+" is being deleted")
+		f := i.trouble(t).names(t, "Terminating", before.Name, "is being deleted")
+		contains(t, "what holds it", f.Message, "kubernetes.io/pvc-protection")
+		equal(t, "objects", i.leftOver(t), []string{"persistentvolumeclaim/" + before.Name})
 
-func provisioningFailure(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	standard := defaultClass(t)
-	if standard.Provisioner != "kubernetes.io/host-path" {
-		t.Skipf("how to make provisioner %s fail is not known", standard.Provisioner)
-	}
-	makeClass(t, i.namespace, standard.Provisioner, "e2e-this-provisioner-takes-none")
-	f := i.trouble(t, "--storage-class", i.namespace, "--timeout", shortly)
-	f.names(t, "ProvisioningFailed", "Mount options are not supported by the provisioner", i.namespace)
-	i.statusSays(t, f)
+		must(t, pods.Delete(t.Context(), holder.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}))
+		eventually(t, "the claim to go", func(ctx context.Context) (bool, error) { return len(i.leftOver(t)) == 0, nil })
+		i.install(t)
+	})
 }
 
 // makeClass makes a storage class, which goes with the test.
@@ -84,60 +155,6 @@ func defaultClass(t *testing.T) *storagev1.StorageClass {
 	return nil
 }
 
-func localPathMissing(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	node := anyNode(t)
-	directory := "/var/lib/" + i.namespace
-	options := []string{"--local-path", directory, "--local-node", node, "--storage-size", "5Gi"}
-	f := i.trouble(t, append(options, "--timeout", shortly)...)
-	f.names(t, "FailedMount", node, directory, "does not exist")
-	contains(t, "hint", f.Hint, "--local-path", node)
-	i.statusSays(t, f)
-
-	defer removeDirectory(t, node, directory)
-	onNode(t, i.namespace, node, directory, "true")
-	i.install(t, options...)
-	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-}
-
-// The volume is deleted under the claim, as when somebody tidies up.
-func claimLost(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	volume := localClaim(t, i.namespace, "lost", corev1.ReadWriteOnce)
-	loseVolume(t, i.namespace, "lost", volume.Name)
-	options := []string{"--existing-claim", "lost"}
-	c := i.checkOf(t, notReady, options...)
-	c.says(t, "claim", "failed", "lost has lost its volume "+volume.Name)
-	f := i.trouble(t, append(options, "--timeout", "2m")...)
-	f.names(t, "ClaimLost", volume.Name, "no longer exists")
-	i.statusSays(t, f)
-}
-
-// With --local-path the volume's files are still on the node, but Kubernetes
-// never binds the lost claim again. The way out that the hint tells takes the
-// files into use again.
-func localVolumeLost(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	node := anyNode(t)
-	directory := "/var/lib/" + i.namespace
-	onNode(t, i.namespace, node, directory, "true")
-	defer removeDirectory(t, node, directory)
-	options := []string{"--local-path", directory, "--local-node", node, "--storage-size", "5Gi"}
-	i.install(t, options...)
-	i.buildsCold(t, "lost")
-	loseVolume(t, i.namespace, i.name+"-data", i.namespace+"-"+i.name+"-data")
-	i.eventuallyProblem(t, "ClaimLost", i.namespace+"-"+i.name+"-data")
-	r := dindctl(t, i.command("install", i.installOptions(append(options, "--timeout", "20s", "-o", "json")...)...)...)
-	if r.code != done {
-		f := failureOf(t, r.want(t, notReady)).names(t, "ClaimLost", i.namespace+"-"+i.name+"-data")
-		contains(t, "hint", f.Hint, "dindctl uninstall --delete-data")
-		succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-		i.install(t, options...)
-	}
-	i.buildsCached(t, "lost", "with the volume that was lost")
-	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-}
-
 // loseVolume deletes a claim's volume for certain, and waits until the claim is
 // Lost.
 func loseVolume(t *testing.T, namespace, claim, volume string) {
@@ -150,29 +167,4 @@ func loseVolume(t *testing.T, namespace, claim, volume string) {
 		c, err := env.cluster.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, claim, metav1.GetOptions{})
 		return err == nil && c.Status.Phase == corev1.ClaimLost, err
 	})
-}
-
-// A claim that is being deleted stays as long as a pod mounts it. Nothing is
-// applied beside it; once it is gone, the same command makes a new one.
-func claimTerminating(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.install(t)
-	holder := jobPod(baseImage, nil, "exec sleep 3600")
-	mountClaim(holder, i.name+"-data")
-	pods := env.cluster.CoreV1().Pods(i.namespace)
-	holder = got[*corev1.Pod](t)(pods.Create(t.Context(), holder, metav1.CreateOptions{}))
-	podUntil(t, holder, podReady)
-	succeed(t, i.command("uninstall")...)
-	before := i.claim(t)
-	must(t, env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Delete(t.Context(), before.Name, metav1.DeleteOptions{}))
-
-	c := i.checkOf(t, notReady)
-	c.says(t, "claim", "failed", before.Name+" is being deleted")
-	f := i.trouble(t).names(t, "Terminating", before.Name, "is being deleted")
-	contains(t, "what holds it", f.Message, "kubernetes.io/pvc-protection")
-	equal(t, "objects", i.leftOver(t), []string{"persistentvolumeclaim/" + before.Name})
-
-	must(t, pods.Delete(t.Context(), holder.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}))
-	eventually(t, "the claim to go", func(ctx context.Context) (bool, error) { return len(i.leftOver(t)) == 0, nil })
-	i.install(t)
 }
