@@ -3,11 +3,10 @@
 package e2e
 
 import (
-	"context"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -97,37 +96,34 @@ func TestCausesAdmission(t *testing.T) {
 	})
 }
 
-const enforce = "pod-security.kubernetes.io/enforce"
+// A namespace that does not take privileged pods is found out before anything
+// is made, and by the wait where the preflight is skipped.
+func TestPodSecurityRefusesThePod(t *testing.T) {
+	t.Parallel()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	createNamespace(t, i.namespace)
+	_, err := env.cluster.CoreV1().Namespaces().Patch(t.Context(), i.namespace, types.MergePatchType,
+		[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"baseline"}}}`), metav1.PatchOptions{})
+	must(t, err)
+	r := dindctl(t, i.command("check")...).want(t, notReady)
+	if !strings.Contains(r.stdout, "privileged") {
+		t.Errorf("check does not say why:\n%s", r.stdout)
+	}
+	const remedy = "pod-security.kubernetes.io/enforce=privileged"
+	dindctl(t, i.command("install", i.installOptions()...)...).want(t, notReady).says(t, "privileged", remedy)
+	equal(t, "objects after the preflight", i.leftOver(t), nil)
+	dindctl(t, i.command("install", i.installOptions("--skip-preflight", "--timeout", "60s")...)...).want(t, notReady).says(t, "privileged", remedy)
+
+	_, err = env.cluster.CoreV1().Namespaces().Patch(t.Context(), i.namespace, types.MergePatchType,
+		[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"privileged"}}}`), metav1.PatchOptions{})
+	must(t, err)
+	succeed(t, i.command("check")...)
+	i.install(t)
+	i.job(t, "docker version").want(t)
+}
 
 func (i *installation) relabel(t *testing.T, patch string) {
 	t.Helper()
 	_, err := env.cluster.CoreV1().Namespaces().Patch(t.Context(), i.namespace, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-	must(t, err)
-}
-
-// quota limits one thing in the namespace, by a quota whose name is e2e.
-func (i *installation) quota(t *testing.T, what corev1.ResourceName, most string) {
-	t.Helper()
-	quotas := env.cluster.CoreV1().ResourceQuotas(i.namespace)
-	_, err := quotas.Create(t.Context(), &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "e2e"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{what: resource.MustParse(most)}},
-	}, metav1.CreateOptions{})
-	must(t, err)
-	// Until the quota is counted, what it limits is refused for another reason.
-	eventually(t, "the quota", func(ctx context.Context) (bool, error) {
-		quota, err := quotas.Get(ctx, "e2e", metav1.GetOptions{})
-		return err == nil && len(quota.Status.Hard) > 0, err
-	})
-}
-
-func (i *installation) limit(t *testing.T, kind corev1.LimitType, what corev1.ResourceName, most string) {
-	t.Helper()
-	_, err := env.cluster.CoreV1().LimitRanges(i.namespace).Create(t.Context(), &corev1.LimitRange{
-		ObjectMeta: metav1.ObjectMeta{Name: "e2e"},
-		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
-			Type: kind, Max: corev1.ResourceList{what: resource.MustParse(most)},
-		}}},
-	}, metav1.CreateOptions{})
 	must(t, err)
 }

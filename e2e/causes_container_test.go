@@ -4,8 +4,6 @@ package e2e
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -116,33 +114,4 @@ func (i *installation) noDisk(t *testing.T) {
 		Spec:       corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Default: little, DefaultRequest: little}}},
 	}, metav1.CreateOptions{})
 	must(t, err)
-}
-
-// eventuallyProblem waits until status, which is unhealthy, has a problem with
-// the reason, these words and a hint.
-func (i *installation) eventuallyProblem(t *testing.T, reason string, words ...string) {
-	t.Helper()
-	var s status
-	which := func() int {
-		for n, p := range s.Problems {
-			if p.Reason == reason && !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(p.Message, word) }) {
-				return n
-			}
-		}
-		return -1
-	}
-	deadline := time.Now().Add(time.Minute)
-	eventually(t, "status to name "+reason, func(context.Context) (bool, error) {
-		c := prepare(t, nil, i.command("status", "-o", "json")...)
-		_ = c.start(t).Wait() // which is looked at below
-		s = status{}
-		if c.ProcessState.ExitCode() == notReady {
-			s = decode[status](t, result{args: c.Args[1:], stdout: c.stdout.String()})
-		}
-		return which() >= 0 || time.Now().After(deadline), nil
-	})
-	n := which()
-	if n < 0 || s.Problems[n].Hint == "" {
-		t.Errorf("problems: %+v; want %s, with %q and a hint", s.Problems, reason, words)
-	}
 }

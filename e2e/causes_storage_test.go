@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -130,29 +129,6 @@ func TestCausesStorage(t *testing.T) {
 		eventually(t, "the claim to go", func(ctx context.Context) (bool, error) { return len(i.leftOver(t)) == 0, nil })
 		i.install(t)
 	})
-}
-
-// makeClass makes a storage class, which goes with the test.
-func makeClass(t *testing.T, name, provisioner string, mountOptions ...string) {
-	t.Helper()
-	classes := env.cluster.StorageV1().StorageClasses()
-	_, err := classes.Create(t.Context(), &storagev1.StorageClass{
-		ObjectMeta: metav1.ObjectMeta{Name: name}, Provisioner: provisioner, MountOptions: mountOptions,
-	}, metav1.CreateOptions{})
-	must(t, err)
-	t.Cleanup(func() { _ = classes.Delete(context.Background(), name, metav1.DeleteOptions{}) })
-}
-
-// defaultClass is the class of claims that name none.
-func defaultClass(t *testing.T) *storagev1.StorageClass {
-	t.Helper()
-	for _, class := range got[*storagev1.StorageClassList](t)(env.cluster.StorageV1().StorageClasses().List(t.Context(), metav1.ListOptions{})).Items {
-		if class.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" {
-			return &class
-		}
-	}
-	t.Fatal("the cluster has no default storage class")
-	return nil
 }
 
 // loseVolume deletes a claim's volume for certain, and waits until the claim is

@@ -10,6 +10,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -123,5 +124,71 @@ func checkJobPod(t *testing.T, i *installation) {
 	daemon.Spec.NodeName = ""
 	if _, err := pods.Create(t.Context(), daemon, trial); err == nil || !strings.Contains(err.Error(), "violates PodSecurity") {
 		t.Errorf("Pod Security restricted does not see the daemon's pod for what it is: %v", err)
+	}
+}
+
+// checkPolicy judges who may reach the daemon, from the objects as the API
+// server holds them: the policies, the namespaces with their labels, the pod.
+func checkPolicy(t *testing.T, i *installation, allowed string) {
+	stranger := inNewNamespace(t, map[string]string{"app": i.name, "team": "ci"})
+	namespaces := env.cluster.CoreV1().Namespaces()
+	namespace := func(name string) *corev1.Namespace {
+		return got[*corev1.Namespace](t)(namespaces.Get(t.Context(), name, metav1.GetOptions{}))
+	}
+	// The name that the policy goes by cannot be borrowed.
+	forged := namespace(stranger.namespace)
+	forged.Labels[corev1.LabelMetadataName] = allowed
+	if changed, err := namespaces.Update(t.Context(), forged, metav1.UpdateOptions{}); err == nil && changed.Labels[corev1.LabelMetadataName] != stranger.namespace {
+		t.Errorf("a namespace took the name of another: %v", changed.Labels)
+	}
+
+	policies := got[*networkingv1.NetworkPolicyList](t)(env.cluster.NetworkingV1().NetworkPolicies(i.namespace).List(t.Context(), metav1.ListOptions{})).Items
+	daemon := i.pod(t)
+	job := jobPod(i.image, nil, "true").Labels
+	home, friend, foe, system := namespace(i.namespace), namespace(allowed), namespace(stranger.namespace), namespace("kube-system")
+	like := daemon.Labels // who looks like the daemon is no more trusted for it
+	who := []struct {
+		name string
+		from peer
+		port int32
+		may  bool
+	}{
+		{"a job beside it", peer{home, job}, 2375, true},
+		{"the clean-up", peer{home, map[string]string{"app.kubernetes.io/component": "clear-cache"}}, 2375, true},
+		{"a job of the allowed namespace", peer{friend, job}, 2375, true},
+		{"a job beside it, another port", peer{home, job}, 9323, false},
+		{"a job beside it, the port of TLS", peer{home, job}, 2376, false},
+		{"an allowed one, another port", peer{friend, job}, 22, false},
+		{"a pod of another namespace", peer{foe, job}, 2375, false},
+		{"one that looks like the daemon", peer{foe, like}, 2375, false},
+		{"a pod of kube-system", peer{system, job}, 2375, false},
+		{"an address outside", peer{}, 2375, false},
+	}
+	for _, one := range who {
+		if may := admits(t, policies, daemon, one.from, one.port); may != one.may {
+			t.Errorf("%s, port %d: admitted %v, want %v", one.name, one.port, may, one.may)
+		}
+	}
+	// The judge itself: without a policy everybody may, and one that says
+	// nothing of who lets in everybody.
+	if !admits(t, nil, daemon, peer{foe, job}, 2375) {
+		t.Error("without a policy a stranger is kept out")
+	}
+	open := []networkingv1.NetworkPolicy{*policies[0].DeepCopy()}
+	open[0].Spec.Ingress[0].From = nil
+	if !admits(t, open, daemon, peer{}, 2375) || admits(t, open, daemon, peer{}, 22) {
+		t.Error("a policy for everybody is not understood")
+	}
+	// It is about the daemon: nothing else in the namespace is cut off.
+	for _, other := range []map[string]string{job, {"app": "another"}, {"app.kubernetes.io/component": "clear-cache"}} {
+		bystander := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: i.namespace, Labels: other}}
+		if !admits(t, policies, bystander, peer{foe, job}, 80) {
+			t.Errorf("the policy cuts off a pod with the labels %v", other)
+		}
+	}
+	for _, object := range decode[status](t, succeed(t, i.command("status", "-o", "json")...)).Objects {
+		if object.Kind == "NetworkPolicy" {
+			equal(t, "status", object.State+": "+object.Detail, "Created: enforcement depends on the network plugin")
+		}
 	}
 }

@@ -12,58 +12,14 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
-
-	"go.uber.org/goleak"
 
 	"github.com/dindctl/dindctl/internal/cli"
 	"github.com/dindctl/dindctl/internal/cluster"
 	streams "github.com/dindctl/dindctl/internal/terminal"
 )
-
-// commandLine is the variable by which a test binary knows that it is to be the
-// program, and what its command line is.
-const commandLine = "DINDCTL_E2E_COMMAND_LINE"
-
-// leaky is the exit code of a command that left something running.
-const leaky = 99
-
-// beTheProgram runs a command line and then looks for what it left running.
-func beTheProgram(line string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := cli.Run(ctx, append([]string{"dindctl"}, strings.Split(line, "\n")...), os.LookupEnv,
-		streams.Streams{In: strings.NewReader(""), Out: os.Stdout, Err: os.Stderr})
-	stop()
-	if err := leftRunning(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return leaky
-	}
-	return code
-}
-
-// leftRunning names the goroutines that are there still. Idle connections are
-// none: transports that live as long as the process keep them for the next
-// request. Those in use are not idle, and one whose last request was called off
-// becomes idle only in a moment, which is why they are closed again.
-func leftRunning() error {
-	connected, err := cluster.Connect(cluster.Connection{})
-	if err != nil {
-		return err
-	}
-	transport, err := rest.TransportFor(connected.Config)
-	if err != nil {
-		return err
-	}
-	for range 5 {
-		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-		utilnet.CloseIdleConnectionsFor(transport)
-		if err = goleak.Find(); err == nil {
-			return nil
-		}
-	}
-	return err
-}
 
 // No command leaves a goroutine or a connection behind, whether it succeeds,
 // fails, runs out of time or is interrupted.
@@ -115,4 +71,47 @@ func TestNothingIsLeftRunning(t *testing.T) {
 			}
 		})
 	}
+}
+
+// commandLine is the variable by which a test binary knows that it is to be the
+// program, and what its command line is.
+const commandLine = "DINDCTL_E2E_COMMAND_LINE"
+
+// leaky is the exit code of a command that left something running.
+const leaky = 99
+
+// beTheProgram runs a command line and then looks for what it left running.
+func beTheProgram(line string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := cli.Run(ctx, append([]string{"dindctl"}, strings.Split(line, "\n")...), os.LookupEnv,
+		streams.Streams{In: strings.NewReader(""), Out: os.Stdout, Err: os.Stderr})
+	stop()
+	if err := leftRunning(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return leaky
+	}
+	return code
+}
+
+// leftRunning names the goroutines that are there still. Idle connections are
+// none: transports that live as long as the process keep them for the next
+// request. Those in use are not idle, and one whose last request was called off
+// becomes idle only in a moment, which is why they are closed again.
+func leftRunning() error {
+	connected, err := cluster.Connect(cluster.Connection{})
+	if err != nil {
+		return err
+	}
+	transport, err := rest.TransportFor(connected.Config)
+	if err != nil {
+		return err
+	}
+	for range 5 {
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+		utilnet.CloseIdleConnectionsFor(transport)
+		if err = goleak.Find(); err == nil {
+			return nil
+		}
+	}
+	return err
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -23,6 +22,28 @@ func TestLife(t *testing.T) {
 			life(t, image)
 		})
 	}
+}
+
+// Install and uninstall, again and again: the claim stays the one it was, and in
+// the end its cache is hit as if nothing had been. Twice in normal runs, fifty
+// times with DINDCTL_SOAK=1.
+func TestCycles(t *testing.T) {
+	t.Parallel()
+	count := counting(t, "cycles")
+	i := install(t, env.newest())
+	claim := guarded{installation: i, count: count}
+	claim.look(t)
+	i.buildsCold(t, "app")
+	for range times(2, 50) {
+		succeed(t, i.command("uninstall")...)
+		claim.look(t)
+		left := i.leftOver(t)
+		equal(t, "what is left", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
+		i.install(t)
+		claim.look(t)
+		count.add(true, true, len(left) == 1 && len(i.objects(t)) == 6)
+	}
+	i.buildsCached(t, "app", "after all cycles")
 }
 
 func life(t *testing.T, image string) {
@@ -61,14 +82,6 @@ func life(t *testing.T, image string) {
 	dindctl(t, i.command("status")...).want(t, notInstalled)
 }
 
-// engineOf is the version in an image's tag; what the engine calls itself begins
-// with it.
-func engineOf(image string) string {
-	_, tag, _ := strings.Cut(image, ":")
-	version, _, _ := strings.Cut(tag, "-")
-	return version
-}
-
 // reschedule deletes the daemon's pod and waits for the next one.
 func (i *installation) reschedule(t *testing.T) {
 	t.Helper()
@@ -81,15 +94,6 @@ func (i *installation) reschedule(t *testing.T) {
 		}
 		return podReady(&pods.Items[0]), nil
 	})
-}
-
-func podReady(pod *corev1.Pod) bool {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodReady {
-			return condition.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // checkScheduledPrune has the CronJob controller itself start the clean-up, as
@@ -120,4 +124,31 @@ func checkScheduledPrune(t *testing.T, i *installation) {
 		t.Errorf("status does not show the run of %s as the last: %+v", scheduled.CreationTimestamp, prune)
 	}
 	i.buildsCached(t, "app", "after the scheduled clean-up")
+}
+
+// checkPrune runs the clean-up of an installation whose image app is used by
+// the container keeper, and fresh: both must stay, and the cache with them.
+func checkPrune(t *testing.T, i *installation) {
+	t.Helper()
+	text := succeed(t, i.command("prune-now")...)
+	for _, word := range []string{"images", "build cache", "Freed ", "job/" + i.name + "-clear-cache-"} {
+		if !strings.Contains(text.stdout, word) {
+			t.Errorf("prune-now does not say %q:\n%s", word, text.stdout)
+		}
+	}
+	report := decode[pruned](t, succeed(t, i.command("prune-now", "-o", "json")...))
+	if !strings.HasPrefix(report.Job, i.name+"-clear-cache-") || report.ReclaimedBytes == nil || report.DurationSeconds <= 0 {
+		t.Errorf("report: %+v", report)
+	}
+	for _, usage := range []map[string]int64{report.Before, report.After} {
+		if usage["imagesBytes"] <= 0 || usage["buildCacheBytes"] <= 0 {
+			t.Errorf("the report's sizes: %+v", report)
+		}
+	}
+	i.job(t, `docker image inspect --format 'still {{.RepoTags}}' app; docker ps`).want(t, "still [app:latest]", "keeper")
+	i.buildsCached(t, "app", "after prune-now")
+	if last := statusOf(t, i).Prune; last == nil || last.LastRun == nil || last.LastResult == nil || *last.LastResult != "succeeded" || last.LastReclaimedBytes == nil ||
+		last.LastDurationSeconds == nil || *last.LastDurationSeconds <= 0 || last.LastFailure != nil {
+		t.Errorf("status after prune-now: %+v", last)
+	}
 }

@@ -4,59 +4,18 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
-
-// pruned is `dindctl prune-now -o json`.
-type pruned struct {
-	Job             string           `json:"job"`
-	ReclaimedBytes  *int64           `json:"reclaimedBytes"`
-	Before          map[string]int64 `json:"before"`
-	After           map[string]int64 `json:"after"`
-	DurationSeconds float64          `json:"durationSeconds"`
-}
-
-// prunable is `dindctl prune-now --dry-run -o json`.
-type prunable struct {
-	DryRun                                   bool
-	Containers, Networks, Images, BuildCache []struct {
-		Name     string
-		LastUsed *time.Time
-	}
-}
-
-// checkPrune runs the clean-up of an installation whose image app is used by
-// the container keeper, and fresh: both must stay, and the cache with them.
-func checkPrune(t *testing.T, i *installation) {
-	t.Helper()
-	text := succeed(t, i.command("prune-now")...)
-	for _, word := range []string{"images", "build cache", "Freed ", "job/" + i.name + "-clear-cache-"} {
-		if !strings.Contains(text.stdout, word) {
-			t.Errorf("prune-now does not say %q:\n%s", word, text.stdout)
-		}
-	}
-	report := decode[pruned](t, succeed(t, i.command("prune-now", "-o", "json")...))
-	if !strings.HasPrefix(report.Job, i.name+"-clear-cache-") || report.ReclaimedBytes == nil || report.DurationSeconds <= 0 {
-		t.Errorf("report: %+v", report)
-	}
-	for _, usage := range []map[string]int64{report.Before, report.After} {
-		if usage["imagesBytes"] <= 0 || usage["buildCacheBytes"] <= 0 {
-			t.Errorf("the report's sizes: %+v", report)
-		}
-	}
-	i.job(t, `docker image inspect --format 'still {{.RepoTags}}' app; docker ps`).want(t, "still [app:latest]", "keeper")
-	i.buildsCached(t, "app", "after prune-now")
-	if last := statusOf(t, i).Prune; last == nil || last.LastRun == nil || last.LastResult == nil || *last.LastResult != "succeeded" || last.LastReclaimedBytes == nil ||
-		last.LastDurationSeconds == nil || *last.LastDurationSeconds <= 0 || last.LastFailure != nil {
-		t.Errorf("status after prune-now: %+v", last)
-	}
-}
 
 // With --prune-unused-for 0 the clean-up takes everything that is unused, says
 // how much that was, and still leaves what a container uses.
@@ -100,6 +59,37 @@ func TestPruneFreesWhatIsUnused(t *testing.T) {
 	i.buildsCold(t, "unused")
 }
 
+// With --keep-storage the build cache goes down to that size whatever its age,
+// the least used first. No image is there: engines with containerd's store count
+// as shared, and never prune, what was built on one that they have.
+func TestPruneKeepsStorage(t *testing.T) {
+	t.Parallel()
+	for _, image := range env.images {
+		t.Run(image, func(t *testing.T) {
+			t.Parallel()
+			i := install(t, image)
+			// runs tells whether the build had to run its step.
+			runs := func(name string) bool {
+				t.Helper()
+				out := i.job(t, fmt.Sprintf(`mkdir -p /tmp/context && cd /tmp/context
+					printf 'FROM %s\nRUN echo ran-%s-step && head -c 30000000 /dev/urandom >/blob\n' >Dockerfile
+					docker build --progress=plain --output type=cacheonly . 2>&1 | grep -v RUN; echo built`, baseImage, name)).want(t, "built")
+				return strings.Contains(out.log, "ran-"+name+"-step")
+			}
+			for _, name := range []string{"older", "newer"} {
+				equal(t, "the first build of "+name+" runs", runs(name), true)
+			}
+			equal(t, "the second build of newer runs", runs("newer"), false)
+			r := succeed(t, i.command("prune-now", "--keep-storage", "40MB", "--when-idle", "-o", "json")...)
+			if report := decode[pruned](t, r); report.ReclaimedBytes == nil || *report.ReclaimedBytes < 25e6 || report.After["buildCacheBytes"] > 40e6 {
+				t.Errorf("report: %+v", report)
+			}
+			equal(t, "the newer build runs again", runs("newer"), false)
+			equal(t, "the older build runs again", runs("older"), true)
+		})
+	}
+}
+
 // A clean-up that finds no daemon fails, and status says so in its words.
 func TestFailedPruneIsExplained(t *testing.T) {
 	t.Parallel()
@@ -128,3 +118,88 @@ func TestFailedPruneIsExplained(t *testing.T) {
 	})
 	contains(t, "status as text", dindctl(t, i.command("status")...).want(t, notReady).stdout, "The last clean-up failed", "does not answer")
 }
+
+// Sixteen clients build in a loop while both kinds of clean-up run: no build
+// fails, whatever the clean-up takes away around it.
+func TestPruneUnderLoad(t *testing.T) {
+	t.Parallel()
+	const clients = 16
+	i := install(t, env.newest())
+	pods := env.cluster.CoreV1().Pods(i.namespace)
+	pod := got[*corev1.Pod](t)(pods.Create(t.Context(), jobPod(i.image, i.variables, awaitService+loops(clients)), metav1.CreateOptions{}))
+	log := func(ctx context.Context) string {
+		text, _ := pods.GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(ctx)
+		return string(text)
+	}
+	eventually(t, "each client's first build", func(ctx context.Context) (bool, error) {
+		now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
+		if err != nil || now.Status.Phase == corev1.PodFailed {
+			return true, err
+		}
+		return regexp.MustCompile(`(?m)^all have built once$`).MatchString(log(ctx)), nil
+	})
+	began := time.Now()
+	succeed(t, i.command("prune-now", "-o", "json")...)
+	// With --unused-for a second everything goes that no build holds just then.
+	succeed(t, i.command("prune-now", "--unused-for", "1s", "-o", "json")...)
+	if env.soak {
+		// Two minutes in all, with the clean-up in their midst again and again.
+		for time.Since(began) < 2*time.Minute {
+			succeed(t, i.command("prune-now", "-o", "json")...)
+		}
+	}
+	inPod(t, pod, "touch", stopFile)
+	eventually(t, "the last builds", func(ctx context.Context) (bool, error) {
+		now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
+		return err == nil && (now.Status.Phase == corev1.PodSucceeded || now.Status.Phase == corev1.PodFailed), err
+	})
+	said := log(t.Context())
+	match := buildsLine.FindStringSubmatch(said)
+	if match == nil {
+		t.Fatalf("the builds did not end:\n%s", said)
+	}
+	succeeded, _ := strconv.Atoi(match[1])
+	t.Logf("%s; the clean-ups took %s", match[0], time.Since(began).Round(time.Second))
+	if match[2] != "0" || succeeded <= clients {
+		t.Errorf("%s:\n%s", match[0], said)
+	}
+}
+
+// prunable is `dindctl prune-now --dry-run -o json`.
+type prunable struct {
+	DryRun                                   bool
+	Containers, Networks, Images, BuildCache []struct {
+		Name     string
+		LastUsed *time.Time
+	}
+}
+
+// stopFile ends the loops; it is in the pod.
+const stopFile = "/tmp/load/stop"
+
+// loops is a script in which that many clients build again and again until they
+// are told to stop, each time with a layer of its own, as pipelines do that
+// share base and dependencies. It prints a line when all have built once, and
+// at the end how many builds there were and how many failed, with their words.
+func loops(clients int) string {
+	return fmt.Sprintf(`
+mkdir -p /tmp/load && cd /tmp/load
+client() {
+	mkdir $1
+	builds=0
+	until [ -e %s ]; do
+		builds=$((builds + 1))
+		printf 'FROM %s\nRUN echo shared >/dependencies && sleep 1\nRUN echo %%s >/application\n' "$1-$builds" >$1/Dockerfile
+		if docker build -t load:$1 $1 >$1/log 2>&1; then echo $1 >>succeeded; else echo $1 >>failures; cat $1/log >>failures.log; fi
+	done
+}
+touch succeeded failures failures.log
+for n in $(seq %d); do client $n & done
+while [ $(cat succeeded failures | sort -u | wc -l) -lt %d ]; do sleep 0.2; done
+echo "all have built once"
+wait
+cat failures.log
+echo "builds: $(wc -l <succeeded) succeeded, $(wc -l <failures) failed"`, stopFile, baseImage, clients, clients)
+}
+
+var buildsLine = regexp.MustCompile(`(?m)^builds: (\d+) succeeded, (\d+) failed$`)

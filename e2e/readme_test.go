@@ -3,13 +3,53 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/yaml"
 )
+
+// The lines that the README begins with, typed into a shell as they stand.
+func TestShellLines(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	directory := t.TempDir()
+	bin := filepath.Join(directory, "bin")
+	must(t, os.Mkdir(bin, 0o755))
+	must(t, os.Symlink(env.program, filepath.Join(bin, "dindctl")))
+	must(t, os.Symlink(env.program, filepath.Join(bin, "kubectl-dindctl")))
+	shell := func(line string) string {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), "sh", "-eu", "-c", line)
+		command.Dir = directory
+		command.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBECONFIG="+env.kubeconfig,
+			"DINDCTL_NAMESPACE="+namespace, "DINDCTL_IMAGE="+env.newest())
+		out, err := command.Output()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, out)
+		}
+		return string(out)
+	}
+	equal(t, "what install > vars.yml leaves on the terminal", shell("dindctl install --create-namespace 2>err >vars.yml"), "")
+	var block map[string]map[string]string
+	must(t, yaml.UnmarshalStrict(got[[]byte](t)(os.ReadFile(filepath.Join(directory, "vars.yml"))), &block))
+	equal(t, "vars.yml", block, map[string]map[string]string{"variables": {
+		"DOCKER_HOST": "tcp://docker-dind." + namespace + ".svc:2375", "DOCKER_TLS_CERTDIR": "",
+	}})
+	if !json.Valid([]byte(shell("dindctl status -o json"))) {
+		t.Error("status -o json is not JSON")
+	}
+	shell("eval \"$(kubectl-dindctl env --format shell)\" && test \"$DOCKER_HOST\" = tcp://docker-dind." + namespace + ".svc:2375")
+	if out := shell("dindctl prune-now"); !strings.Contains(out, "Freed") {
+		t.Errorf("prune-now: %s", out)
+	}
+	shell("dindctl uninstall")
+}
 
 // A command in the README does what the README says: each one in a console
 // block is run, in order, in a shell that has the program on its path. Only the

@@ -4,11 +4,13 @@ package e2e
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -67,6 +69,109 @@ func TestDataRootChange(t *testing.T) {
 	i.image = old
 	i.install(t, "--no-wait", "--allow-data-root-change")
 	equal(t, "claim", i.claim(t).UID, before)
+}
+
+// A Local PersistentVolume on a named node, with a registry mirror and the
+// overlay2 driver: builds, survives uninstall, and is found by the next
+// install. --delete-data removes the claim and the volume; the files stay.
+func TestLocalVolume(t *testing.T) {
+	t.Parallel()
+	node := anyNode(t)
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	directory := "/var/lib/" + i.namespace
+	createNamespace(t, i.namespace)
+	onNode(t, i.namespace, node, directory, "true")
+	// A deferred call, as the context of a test ends before its clean-ups.
+	defer onNode(t, i.namespace, node, "/var/lib", "rm -rf /dir/"+i.namespace)
+
+	options := []string{"--local-path", directory, "--local-node", node, "--storage-driver", "overlay2", "--storage-size", "20Gi"}
+	i.install(t, options...)
+	volume := i.namespace + "-" + i.name + "-data"
+	before := got[*corev1.PersistentVolume](t)(env.cluster.CoreV1().PersistentVolumes().Get(t.Context(), volume, metav1.GetOptions{}))
+	equal(t, "path", before.Spec.Local.Path, directory)
+	equal(t, "reclaim policy", before.Spec.PersistentVolumeReclaimPolicy, corev1.PersistentVolumeReclaimRetain)
+	equal(t, "the pod's node", i.pod(t).Spec.NodeName, node)
+	i.buildsCold(t, "local")
+	i.buildsCached(t, "local", "the second build")
+	s := statusOf(t, i)
+	equal(t, "storage driver", s.Daemon.StorageDriver, "overlay2")
+	checkDisk(t, s)
+
+	r := succeed(t, i.command("uninstall")...)
+	for _, kept := range []string{i.name + "-data kept", volume + " kept"} {
+		if !strings.Contains(r.stdout, kept) {
+			t.Errorf("uninstall does not say %q:\n%s", kept, r.stdout)
+		}
+	}
+	i.install(t, options...)
+	i.buildsCached(t, "local", "after uninstall and install")
+
+	// The claim deleted by hand: its volume is Released, and taken into use again.
+	succeed(t, i.command("uninstall")...)
+	must(t, env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Delete(t.Context(), i.name+"-data", metav1.DeleteOptions{}))
+	eventually(t, "the volume to be released", func(ctx context.Context) (bool, error) {
+		found, err := env.cluster.CoreV1().PersistentVolumes().Get(ctx, volume, metav1.GetOptions{})
+		return err == nil && found.Status.Phase == corev1.VolumeReleased, err
+	})
+	foreseen := decode[installed](t, succeed(t, i.command("install", i.installOptions(append(options, "--dry-run", "server", "-o", "json")...)...)...))
+	equal(t, "what is foreseen for the volume", foreseen.changesByName()["PersistentVolume "+volume], "configured")
+	i.install(t, options...)
+	i.buildsCached(t, "local", "on a released volume")
+
+	r = succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
+	if !strings.Contains(r.stdout, directory) {
+		t.Errorf("uninstall does not say that the files in %s stay:\n%s", directory, r.stdout)
+	}
+	equal(t, "what is left", i.leftOver(t), nil)
+	_, err := env.cluster.CoreV1().PersistentVolumes().Get(t.Context(), volume, metav1.GetOptions{})
+	if !apierrors.IsNotFound(err) {
+		t.Errorf("the volume is still there: %v", err)
+	}
+	onNode(t, i.namespace, node, directory, "test -d /dir/overlay2 && test -d /dir/buildkit")
+}
+
+// --existing-claim: the claim is used, never changed and never deleted, not
+// even with --delete-data.
+func TestExistingClaim(t *testing.T) {
+	t.Parallel()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	createNamespace(t, i.namespace)
+	makeClaim(t, i.namespace, "handmade")
+
+	dindctl(t, i.command("install", i.installOptions("--existing-claim", "nowhere")...)...).want(t, failed).says(t, "nowhere", "kubectl get pvc")
+	equal(t, "objects after a claim that does not exist", i.leftOver(t), nil)
+	i.install(t, "--existing-claim", "handmade")
+	i.buildsCold(t, "existing")
+	before := claimNamed(t, i.namespace, "handmade")
+	if s := statusOf(t, i); !s.Healthy || !slices.Contains(i.namesOf(s), "PersistentVolumeClaim handmade") {
+		t.Errorf("status does not show the claim: %v", i.namesOf(s))
+	}
+
+	r := succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
+	if !strings.Contains(r.stdout, "handmade kept") {
+		t.Errorf("uninstall does not say that it keeps the claim:\n%s", r.stdout)
+	}
+	equal(t, "objects after uninstall", i.leftOver(t), nil)
+	after := claimNamed(t, i.namespace, "handmade")
+	equal(t, "claim's labels", after.Labels, nil)
+	if after.UID != before.UID || after.DeletionTimestamp != nil {
+		t.Error("the claim was deleted")
+	}
+	i.install(t, "--existing-claim", "handmade")
+	i.buildsCached(t, "existing", "on the same claim again")
+}
+
+func claimNamed(t *testing.T, namespace, name string) *corev1.PersistentVolumeClaim {
+	t.Helper()
+	return got[*corev1.PersistentVolumeClaim](t)(env.cluster.CoreV1().PersistentVolumeClaims(namespace).Get(t.Context(), name, metav1.GetOptions{}))
+}
+
+func (i *installation) namesOf(s status) []string {
+	var names []string
+	for _, object := range s.Objects {
+		names = append(names, object.Kind+" "+object.Name)
+	}
+	return names
 }
 
 // class makes a storage class like the cluster's default one.

@@ -1,0 +1,161 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// Eight jobs build at once through the one daemon, and all succeed.
+func TestEightJobsAtOnce(t *testing.T) {
+	t.Parallel()
+	i := install(t, env.newest())
+	rounds := 1
+	if env.soak {
+		rounds = 20
+	}
+	for round := range rounds {
+		var jobs sync.WaitGroup
+		outcomes := make([]ran, 8)
+		for n := range outcomes {
+			jobs.Go(func() { outcomes[n] = i.job(t, build(fmt.Sprintf("app%d-%d", round, n))) })
+		}
+		jobs.Wait()
+		for n, outcome := range outcomes {
+			if outcome.code != 0 {
+				t.Errorf("job %d of round %d ended with %d:\n%s", n, round, outcome.code, outcome.log)
+			}
+		}
+		i.buildsCached(t, fmt.Sprintf("app%d-7", round), "after all jobs")
+	}
+}
+
+// Two installations in one namespace, told apart by --name: both work, and
+// uninstalling one leaves the other alone.
+func TestTwoInstances(t *testing.T) {
+	t.Parallel()
+	one := &installation{namespace: newNamespace(t), name: "one", image: env.newest()}
+	two := &installation{namespace: one.namespace, name: "two", image: env.images[0]}
+	one.install(t, "--create-namespace")
+	two.install(t)
+	for _, i := range []*installation{one, two} {
+		equal(t, "DOCKER_HOST", i.variables["DOCKER_HOST"], "tcp://"+i.name+"."+i.namespace+".svc:2375")
+		i.job(t, `docker version --format 'server {{.Server.Version}}'`).want(t, "server "+engineOf(i.image))
+		i.buildsCold(t, "shared")
+	}
+	two.settle(t)
+	objects, pod := two.objects(t), two.pod(t)
+
+	succeed(t, one.command("uninstall", "--delete-data", "--yes")...)
+	equal(t, "what is left of one", one.leftOver(t), nil)
+	equal(t, "the other's objects", two.objects(t), objects)
+	equal(t, "the other's pod", two.pod(t).UID, pod.UID)
+	two.buildsCached(t, "shared", "after the other was uninstalled")
+	if s := statusOf(t, two); !s.Healthy {
+		t.Errorf("the other is not healthy: %+v", s.Problems)
+	}
+}
+
+// Two installs at once, and an install beside an uninstall, which meet at one
+// point of an install after the other: each says how it ended, one more install
+// finds or makes everything whole, and the claim stays. A pair of each in normal
+// runs, fifty with DINDCTL_SOAK=1.
+func TestTwoCommandsAtOnce(t *testing.T) {
+	t.Parallel()
+	const lives = 2
+	count := counting(t, "pairs")
+	for life := range lives {
+		t.Run([]string{"installs", "install and uninstall"}[life], func(t *testing.T) {
+			t.Parallel()
+			r := newRace(t, count)
+			for round := range times(1, 50) {
+				// Points that are spread over all of an install, whatever the number of rounds.
+				n := 1 + (1+round*7)%r.requests
+				if life == 0 {
+					r.installs(t, n)
+				} else {
+					r.installAndUninstall(t, n, round%2 == 0)
+				}
+			}
+		})
+	}
+}
+
+// race is an installation about which two commands are at odds.
+type race struct {
+	guarded
+	proxy              *faultProxy
+	install, uninstall []string
+	requests           int // of an install from nothing
+}
+
+func newRace(t *testing.T, count *survival) *race {
+	t.Helper()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	createNamespace(t, i.namespace)
+	r := &race{
+		guarded: guarded{installation: i, count: count}, proxy: newFaultProxy(t),
+		install:   i.command("install", i.installOptions("-o", "json", "--timeout", "3m")...),
+		uninstall: i.command("uninstall", "--timeout", "3m"),
+	}
+	_, r.requests, _ = r.proxy.run(t, 0, false, r.install...)
+	r.look(t)
+	succeed(t, r.uninstall...)
+	return r
+}
+
+// installs has a second install begin at the n-th request of a first, from nothing.
+func (r *race) installs(t *testing.T, n int) {
+	t.Helper()
+	first, second, met := r.proxy.beside(t, n, r.install, r.install)
+	for _, result := range []result{first, second} {
+		if result.code != done {
+			t.Errorf("of two installs that met at request %d, one ended with %d:\n%s", n, result.code, result.stderr)
+		}
+	}
+	again := decode[installed](t, succeed(t, r.install...))
+	equal(t, "changes after two installs", again.changes(), []string{"unchanged"})
+	r.whole(t, met)
+	succeed(t, r.uninstall...)
+	r.look(t)
+}
+
+// installAndUninstall has an uninstall begin at the n-th request of an install,
+// from nothing or of an installation that is there.
+func (r *race) installAndUninstall(t *testing.T, n int, nothing bool) {
+	t.Helper()
+	line := r.install
+	if !nothing {
+		succeed(t, r.install...)
+		line = append(slices.Clone(r.install), "--prune-schedule", "0 1 * * *", "--cache-limit", "1Gi")
+		n = 1 + n/2 // there is less to do
+	}
+	first, second, met := r.proxy.beside(t, n, line, r.uninstall)
+	if !slices.Contains([]int{done, failed, notReady}, first.code) || !slices.Contains([]int{done, notInstalled, notReady}, second.code) {
+		t.Errorf("met at request %d: install ended with %d, uninstall with %d", n, first.code, second.code)
+	}
+	if first.code != done && first.stderr == "" {
+		t.Error("install failed without a word")
+	}
+	r.look(t)
+	succeed(t, r.install...)
+	again := decode[installed](t, succeed(t, r.install...))
+	equal(t, "changes after install beside uninstall", again.changes(), []string{"unchanged"})
+	r.whole(t, met)
+	succeed(t, r.uninstall...)
+	r.look(t)
+}
+
+// whole counts a pair after which everything is there again, and well.
+func (r *race) whole(t *testing.T, met bool) {
+	t.Helper()
+	r.look(t)
+	s := statusOf(t, r.installation)
+	if !s.Healthy {
+		t.Errorf("not healthy: %+v", s.Problems)
+	}
+	r.count.add(true, met, s.Healthy)
+}

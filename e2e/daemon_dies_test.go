@@ -1,0 +1,138 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// The daemon dies, whatever it is doing, and so does the way to it: it comes
+// back by itself, with its cache, and nobody is told anything that is not so.
+func TestDaemonDies(t *testing.T) {
+	t.Parallel()
+	i := install(t, env.newest())
+	i.buildsCold(t, "app")
+	claim := i.claim(t).UID
+	back := func(t *testing.T, when string) {
+		t.Helper()
+		i.comesBack(t)
+		i.buildsCached(t, "app", when)
+		if s := statusOf(t, i); !s.Healthy {
+			t.Errorf("%s: %+v", when, s.Problems)
+		}
+		equal(t, "claim", i.claim(t).UID, claim)
+	}
+
+	t.Run("the port-forward is cut", func(t *testing.T) {
+		p := newInjector(t)
+		p.set(rule{fault: truncated, nth: 1, request: forward})
+		s := decode[status](t, succeed(t, i.command("status", "-o", "json", "--kubeconfig", p.kubeconfig)...))
+		if _, hit := p.requests(); hit != 1 || !s.Healthy || s.Daemon == nil {
+			t.Errorf("after %d cuts: %+v", hit, s)
+		}
+	})
+	t.Run("while it is asked", func(t *testing.T) {
+		line := i.command("status", "-o", "json")
+		var asking sync.WaitGroup
+		outcomes := make([]result, 6)
+		for n := range outcomes {
+			asking.Go(func() { outcomes[n] = prepare(t, nil, line...).start(t).wait(t) })
+			if n == len(outcomes)/2 {
+				i.killDaemon(t)
+			}
+		}
+		asking.Wait()
+		for _, r := range outcomes {
+			if s := decode[status](t, r); s.Healthy != (r.code == done) || !s.Healthy && (len(s.Problems) == 0 || r.code != notReady) {
+				t.Errorf("exit code %d, healthy %v, problems %+v", r.code, s.Healthy, s.Problems)
+			}
+		}
+		back(t, "after it was asked")
+	})
+	// As after a power cut: containers, sandbox and network are gone at once. A
+	// new pod also has its restarts before it, which take longer each time.
+	t.Run("with its node", func(t *testing.T) {
+		before := i.pod(t)
+		must(t, env.cluster.CoreV1().Pods(i.namespace).DeleteCollection(t.Context(),
+			metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}, metav1.ListOptions{}))
+		eventually(t, "another pod", func(ctx context.Context) (bool, error) {
+			pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + i.name})
+			return err == nil && len(pods.Items) == 1 && pods.Items[0].UID != before.UID, err
+		})
+		back(t, "after all pods were killed")
+	})
+	t.Run("during a build", func(t *testing.T) {
+		long := strings.Replace(build("long"), "sleep 1", "sleep 30", 1)
+		job := startJob(t, i, long)
+		eventually(t, "the build to run", func(ctx context.Context) (bool, error) {
+			return strings.Contains(tailOf(ctx, job, "build", false), "sleep 30"), nil
+		})
+		i.killDaemon(t)
+		if end := podUntil(t, job, ended); end.Status.Phase == corev1.PodSucceeded {
+			t.Error("the build outlived its daemon")
+		}
+		back(t, "after a build was cut off")
+		i.buildsCold(t, "next")
+	})
+	t.Run("during a prune", func(t *testing.T) {
+		c := prepare(t, nil, i.command("prune-now", "-o", "json")...).start(t)
+		eventually(t, "the clean-up", func(ctx context.Context) (bool, error) {
+			jobs, err := env.cluster.BatchV1().Jobs(i.namespace).List(ctx, metav1.ListOptions{})
+			return err == nil && slices.ContainsFunc(jobs.Items, func(j batchv1.Job) bool { return j.Status.Active > 0 }), err
+		})
+		i.killDaemon(t)
+		if r := c.wait(t); r.code != done {
+			if f := failureOf(t, r); f.Reason == "Failed" {
+				t.Errorf("%+v", f)
+			}
+		}
+		back(t, "after a prune was cut off")
+		succeed(t, i.command("prune-now")...)
+		i.buildsCached(t, "app", "after the next prune")
+	})
+}
+
+// startJob starts a script in a CI job and returns without waiting for it.
+func startJob(t *testing.T, i *installation, script string) *corev1.Pod {
+	t.Helper()
+	pod := jobPod(i.image, i.variables, awaitService+script)
+	return got[*corev1.Pod](t)(env.cluster.CoreV1().Pods(i.namespace).Create(t.Context(), pod, metav1.CreateOptions{}))
+}
+
+// killDaemon ends dockerd with SIGKILL, and with it the container: what is left
+// of it lies about when the next one starts.
+func (i *installation) killDaemon(t *testing.T) {
+	t.Helper()
+	pod := i.pod(t)
+	before := restarts(pod)
+	// The exec ends with what it kills; whether it did is seen by the restart.
+	tryInPod(t, pod, "sh", "-c", `for p in /proc/[0-9]*; do if [ "$(cat "$p/comm")" = dockerd ]; then kill -9 "${p#/proc/}"; fi; done`)
+	eventually(t, "the container's restart", func(ctx context.Context) (bool, error) {
+		now, err := env.cluster.CoreV1().Pods(i.namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+		return err == nil && restarts(now) > before, err
+	})
+}
+
+func restarts(pod *corev1.Pod) (n int32) {
+	for _, status := range pod.Status.ContainerStatuses {
+		n += status.RestartCount
+	}
+	return n
+}
+
+// comesBack waits until the daemon's pod is ready.
+func (i *installation) comesBack(t *testing.T) {
+	t.Helper()
+	eventually(t, "the daemon to come back", func(ctx context.Context) (bool, error) {
+		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + i.name})
+		return err == nil && len(pods.Items) == 1 && podReady(&pods.Items[0]), err
+	})
+}

@@ -1,0 +1,97 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Whichever right is taken away, `check` names it: all of them, those of a local
+// volume and of a new namespace included.
+func TestCheckNamesEachRight(t *testing.T) {
+	t.Parallel()
+	i := inNewNamespace(t, nil)
+	options := i.installOptions("--create-namespace", "--local-path", "/srv/dindctl", "--local-node", "nowhere")
+	rights := rightsIn(i.printedRoles(t, options...))
+	users := make([]string, len(rights))
+	for n, r := range rights {
+		users[n] = i.account(t, fmt.Sprintf("without-%d", n), rights, r)
+	}
+	var checking sync.WaitGroup
+	atOnce := make(chan struct{}, 3)
+	for n, r := range rights {
+		checking.Go(func() {
+			atOnce <- struct{}{}
+			defer func() { <-atOnce }()
+			c := prepare(t, nil, append(i.command("check", options...), "-o", "json", "--as", users[n])...).start(t).wait(t)
+			told := decode[checked](t, c).of("permissions")
+			if len(told) != 1 || !strings.HasPrefix(told[0].Reason, "may not "+r.verb+" "+qualified(r)+" in ") {
+				t.Errorf("without %s, check says: %+v", r, told)
+			}
+		})
+	}
+	checking.Wait()
+	t.Logf("%d rights, each named where it is missing", len(rights))
+}
+
+// Without the checks beforehand, the commands themselves name the right that is
+// missing, or say what they could not do without it.
+func TestCommandsNameEachRight(t *testing.T) {
+	t.Parallel()
+	sample := []string{"get services", "patch deployments", "watch pods", "create jobs", "list endpointslices", "create pods/portforward"}
+	i := inNewNamespace(t, nil)
+	all := rightsIn(i.printedRoles(t, i.installOptions()...))
+	for _, r := range all {
+		if rare[r.String()] {
+			continue
+		}
+		if !env.soak && !slices.Contains(sample, r.String()) {
+			continue
+		}
+		t.Run(r.String(), func(t *testing.T) {
+			t.Parallel()
+			i := inNewNamespace(t, nil)
+			user := i.account(t, "without", all, r)
+			var said []string
+			for _, command := range [][]string{
+				i.command("install", i.installOptions("--skip-preflight", "--timeout", "1m")...), i.command("status"), i.command("prune-now", "-v"), i.command("verify"),
+				i.command("env"), i.command("install", i.installOptions("--skip-preflight", "--env", "E2E=1", "--timeout", "1m")...), i.command("check", i.installOptions()...),
+				i.command("uninstall", "--delete-data", "--yes"),
+			} {
+				outcome := prepare(t, nil, append(command, "--as", user)...).start(t).wait(t)
+				if outcome.code == done && strings.Contains(outcome.stderr, "error") {
+					t.Errorf("%q ends with 0 and says %s", command, outcome.stderr)
+				}
+				if command[0] != "check" && names(outcome.stdout+outcome.stderr, r) {
+					said = append(said, command[0])
+				}
+			}
+			if len(said) == 0 {
+				t.Errorf("nothing but check says that %s is missing", r)
+			}
+			t.Logf("without %s: told by %v", r, said)
+		})
+	}
+}
+
+// rare are rights that only a life with faults in it uses, as TestLeastPrivilege
+// leads it, or the checks beforehand.
+var rare = map[string]bool{
+	"list storageclasses": true, "create pods": true, // the checks'
+	"get jobs": true, "delete jobs": true, // a Job that its CronJob left behind
+	"watch configmaps": true, "watch services": true, "watch networkpolicies": true, // kept by a finalizer
+	"list events":          true, // in trouble
+	"watch endpointslices": true, // see seldom
+	"get pods/portforward": true, // without it the way is an older protocol
+}
+
+// names tells whether a text names the right: in the API server's words or in
+// dindctl's.
+func names(text string, r right) bool {
+	return strings.Contains(text, fmt.Sprintf("cannot %s resource %q", r.verb, r.resource)) ||
+		strings.Contains(text, "permission to "+r.verb+" "+qualified(r)) || strings.Contains(text, "may not "+r.verb+" "+qualified(r))
+}

@@ -1,0 +1,163 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// survival counts what was done to installations, and how they came out of it.
+type survival struct {
+	mu                                sync.Mutex
+	tried, reached, converged, claims int // claims are those that were lost
+}
+
+// counting makes one that is printed, in one line, when the test ends, however it
+// ends; what names what is counted: "kill points".
+func counting(t *testing.T, what string) *survival {
+	t.Helper()
+	s := &survival{}
+	t.Cleanup(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		t.Attr(strings.ReplaceAll(what, " ", "-"), fmt.Sprintf("%d tried, %d reached, %d converged, %d claims lost", s.tried, s.reached, s.converged, s.claims))
+		if s.reached == 0 || s.converged < s.tried || s.claims > 0 {
+			t.Errorf("not every one of the %s converged", what)
+		}
+	})
+	return s
+}
+
+// add counts one that was tried: whether it happened, and whether it all came
+// right in the end.
+func (s *survival) add(tried, reached, converged bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n, is := range map[*int]bool{&s.tried: tried, &s.reached: tried && reached, &s.converged: tried && converged} {
+		if is {
+			*n++
+		}
+	}
+}
+
+// guarded is an installation whose claim must stay the one it was from the first
+// moment it exists.
+type guarded struct {
+	*installation
+	count *survival
+	uid   types.UID
+}
+
+// look counts a claim that is gone or is another one than before.
+func (w *guarded) look(t *testing.T) {
+	t.Helper()
+	found, err := env.cluster.CoreV1().PersistentVolumeClaims(w.namespace).Get(t.Context(), w.name+"-data", metav1.GetOptions{})
+	must(t, ignoreNotFound(err))
+	var now types.UID
+	if err == nil {
+		now = found.UID
+	}
+	if w.uid != "" && now != w.uid {
+		t.Errorf("the claim was %s and is %q", w.uid, now)
+		w.count.mu.Lock()
+		w.count.claims++
+		w.count.mu.Unlock()
+	}
+	w.uid = now
+}
+
+// times is how often something is repeated: a few times in normal runs.
+func times(normal, soak int) int {
+	if env.soak {
+		return soak
+	}
+	return normal
+}
+
+// tally counts by command and fault how often something went wrong on purpose,
+// and how that ended.
+type tally struct {
+	mu     sync.Mutex
+	counts map[string]map[fault]*count
+}
+
+// count is of the runs that the fault happened to; a run whose requests were
+// fewer is none.
+type count struct{ tried, done, told, broken int }
+
+func (y *tally) add(command string, f fault, add func(*count)) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.counts == nil {
+		y.counts = map[string]map[fault]*count{}
+	}
+	if y.counts[command] == nil {
+		y.counts[command] = map[fault]*count{}
+	}
+	if y.counts[command][f] == nil {
+		y.counts[command][f] = &count{}
+	}
+	add(y.counts[command][f])
+}
+
+// print logs a line for each fault: tried/survived by command, and of those that
+// survived how many did as if nothing had been, and how many failed, said why,
+// and were put right by the next run.
+func (y *tally) print(t *testing.T, commands []string, faults []fault) {
+	t.Helper()
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	var out strings.Builder
+	table := tabwriter.NewWriter(&out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(table, "fault\t%s\tdone\ttold\tbroken\n", strings.Join(commands, "\t"))
+	var all count
+	for _, f := range faults {
+		var sum count
+		fmt.Fprintf(table, "%s\t", f)
+		for _, command := range commands {
+			n := y.counts[command][f]
+			if n == nil {
+				n = &count{}
+			}
+			fmt.Fprintf(table, "%d/%d\t", n.tried, n.tried-n.broken)
+			sum = sum.plus(*n)
+		}
+		fmt.Fprintf(table, "%d\t%d\t%d\n", sum.done, sum.told, sum.broken)
+		t.Attr(strings.ReplaceAll(string(f), " ", "-"), fmt.Sprintf("%d tried, %d survived", sum.tried, sum.tried-sum.broken))
+		all = all.plus(sum)
+	}
+	_ = table.Flush()
+	t.Logf("faults tried/survived, by command; done as if nothing had been, or failed and told why:\n%sin all: %d tried, %d survived",
+		out.String(), all.tried, all.tried-all.broken)
+	if all.tried == 0 {
+		t.Error("no fault happened")
+	}
+}
+
+func (c count) plus(d count) count {
+	return count{c.tried + d.tried, c.done + d.done, c.told + d.told, c.broken + d.broken}
+}
+
+// sameClaim stops the test if the claim is another one than before, and gives
+// the one that there is.
+func (i *installation) sameClaim(t *testing.T, before types.UID) types.UID {
+	t.Helper()
+	found, err := env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Get(t.Context(), i.name+"-data", metav1.GetOptions{})
+	must(t, ignoreNotFound(err))
+	switch {
+	case err != nil && before != "":
+		t.Fatal("the claim is gone")
+	case err != nil:
+		return ""
+	case before != "" && found.UID != before:
+		t.Fatal("the claim is another one")
+	}
+	return found.UID
+}

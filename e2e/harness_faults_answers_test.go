@@ -1,0 +1,101 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+var errCut = errors.New("cut off by the test")
+
+// answer is how the API server says that it cannot.
+func answer(w http.ResponseWriter, code int, reason string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"a fault was injected","reason":%q,"code":%d}`, reason, code)
+}
+
+// reset ends the connection as one ends whose other side knows nothing of it.
+func reset(w http.ResponseWriter) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, is := connection.(*net.TCPConn); is {
+		_ = tcp.SetLinger(0)
+	}
+	_ = connection.Close()
+}
+
+// pause lasts for as long, or 0 for ever, and tells whether anybody still waits.
+func (p *injector) pause(r *http.Request, long time.Duration) bool {
+	var over <-chan time.Time
+	if long > 0 {
+		over = time.After(long)
+	}
+	select {
+	case <-over:
+		return true
+	case <-r.Context().Done():
+	case <-p.closing:
+	}
+	return false
+}
+
+// drip writes a byte a second.
+func (p *injector) drip(w io.Writer, r *http.Request, data []byte) (int, error) {
+	for n := range data {
+		if _, err := w.Write(data[n : n+1]); err != nil {
+			return n, err
+		}
+		if writer, is := w.(http.ResponseWriter); is {
+			_ = http.NewResponseController(writer).Flush()
+		}
+		if !p.pause(r, time.Second) {
+			return n, errCut
+		}
+	}
+	return len(data), nil
+}
+
+func half(w io.Writer, data []byte) (int, error) {
+	n, _ := w.Write(data[:len(data)/2])
+	return n, errCut
+}
+
+// crippled lets an answer's body go another way. A connection that is taken
+// over has no body: what comes over it goes that way.
+type crippled struct {
+	http.ResponseWriter
+	write func(io.Writer, []byte) (int, error)
+}
+
+func (c *crippled) Write(data []byte) (int, error) { return c.write(c.ResponseWriter, data) }
+
+// FlushError is what a ReverseProxy flushes with.
+func (c *crippled) FlushError() error { return http.NewResponseController(c.ResponseWriter).Flush() }
+
+// Hijack gives a connection whose answer to the upgrade is still whole.
+func (c *crippled) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	connection, buffered, err := http.NewResponseController(c.ResponseWriter).Hijack()
+	return &crippledConn{connection, c.write}, buffered, err
+}
+
+type crippledConn struct {
+	net.Conn
+	write func(io.Writer, []byte) (int, error)
+}
+
+func (c *crippledConn) Write(data []byte) (int, error) {
+	n, err := c.write(c.Conn, data)
+	if err != nil {
+		_ = c.Conn.Close()
+	}
+	return n, err
+}

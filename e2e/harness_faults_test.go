@@ -1,0 +1,248 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// fault is what can go wrong with one request on its way to the API server, in
+// it, or on the way back.
+type fault string
+
+const (
+	tooMany     fault = "429 Retry-After"
+	internal    fault = "500"
+	unavailable fault = "503"
+	gateway     fault = "504"
+	refused     fault = "refused"
+	resetBefore fault = "reset before"
+	resetAfter  fault = "reset after"
+	stalled     fault = "stall"
+	truncated   fault = "truncated"
+	slow        fault = "1 byte/s"
+	// Only watches expire, and only they can be asked for bookmarks.
+	expired     fault = "410"
+	noBookmarks fault = "no bookmarks"
+)
+
+// faults are those that may happen to any request.
+
+var faults = []fault{tooMany, internal, unavailable, gateway, refused, resetBefore, resetAfter, stalled, truncated, slow}
+
+// lasts tells that the fault does not go away by asking again: the command ends
+// with its timeout.
+func (f fault) lasts() bool { return f == stalled || f == slow }
+
+// rule says which requests a fault happens to.
+type rule struct {
+	fault fault
+	// nth of the requests that match, the first is 1; 0 is every one of them.
+	nth int
+	// request matches the method and the path with its query; nil is any.
+	request *regexp.Regexp
+}
+
+var (
+	anyWatch = regexp.MustCompile(`[?&]watch=true`)
+	forward  = regexp.MustCompile(`/portforward`)
+)
+
+// injector stands between the program and the API server, speaks for the
+// administrator, and lets things go wrong.
+type injector struct {
+	kubeconfig string
+	address    string
+	// reverse passes a request on; forgetful does so and drops the answer; skewed
+	// is nil, or does so with another clock.
+	reverse, forgetful, skewed *httputil.ReverseProxy
+	closing                    chan struct{}
+
+	mu     sync.Mutex
+	server *http.Server
+	rule   rule
+	// watches end in good order after that long, if it is not 0.
+	watches time.Duration
+	asked   []string // method, path and query of each request
+	matched int
+	hit     int
+}
+
+// down is for how long connections are refused: what a restart of an API server
+// behind a load balancer takes.
+const down = 700 * time.Millisecond
+
+func newInjector(t *testing.T) *injector {
+	t.Helper()
+	target := got[*url.URL](t)(url.Parse(env.config.Host))
+	security := got[*tls.Config](t)(rest.TLSConfigFor(env.config))
+	p := &injector{closing: make(chan struct{})}
+	p.reverse = &httputil.ReverseProxy{
+		// HTTP/1.1: a port-forward takes the connection over.
+		Transport: got[http.RoundTripper](t)(rest.HTTPWrappersForConfig(env.config, &http.Transport{
+			TLSClientConfig: security, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+		})),
+		FlushInterval: -1, // watches
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}
+	forgetful := *p.reverse
+	forgetful.ModifyResponse = func(*http.Response) error { return errCut }
+	forgetful.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { reset(w) }
+	p.forgetful = &forgetful
+
+	listener := got[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
+	p.address = listener.Addr().String()
+	p.serve(listener)
+	t.Cleanup(func() {
+		close(p.closing)
+		p.stop()
+	})
+	p.kubeconfig = writeKubeconfig(t, kubeconfig{server: "http://" + p.address})
+	return p
+}
+
+func (p *injector) serve(listener net.Listener) {
+	server := &http.Server{Handler: p, ErrorLog: log.New(io.Discard, "", 0)}
+	p.mu.Lock()
+	p.server = server
+	p.mu.Unlock()
+	go func() { _ = server.Serve(listener) }()
+}
+
+// stop refuses new connections and drops those that there are.
+func (p *injector) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.server.Close()
+}
+
+// restart is the API server's: everything is dropped, and nobody there for a
+// while.
+func (p *injector) restart() {
+	p.stop()
+	time.AfterFunc(down, func() {
+		select {
+		case <-p.closing:
+			return
+		default:
+		}
+		listener, err := net.Listen("tcp", p.address)
+		if err != nil {
+			return // the command's failure tells
+		}
+		p.serve(listener)
+	})
+}
+
+// set makes a rule hold from now on, and forgets what was asked before.
+func (p *injector) set(r rule) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rule, p.asked, p.matched, p.hit = r, nil, 0, 0
+}
+
+// endWatches makes the server end every watch after that long, from now on.
+func (p *injector) endWatches(life time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watches = life
+}
+
+// requests gives what was asked since the rule was set, and how often the fault
+// happened.
+func (p *injector) requests() (asked []string, hit int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked, p.hit
+}
+
+func (p *injector) next(r *http.Request) fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	request := r.Method + " " + r.URL.RequestURI()
+	p.asked = append(p.asked, request)
+	if p.rule.fault == "" || p.rule.request != nil && !p.rule.request.MatchString(request) {
+		return ""
+	}
+	p.matched++
+	if p.rule.nth != 0 && p.matched != p.rule.nth {
+		return ""
+	}
+	p.hit++
+	return p.rule.fault
+}
+
+func (p *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch fault := p.next(r); fault {
+	case "":
+		p.pass(w, r)
+	case tooMany:
+		w.Header().Set("Retry-After", "1")
+		answer(w, http.StatusTooManyRequests, "TooManyRequests")
+	case internal:
+		answer(w, http.StatusInternalServerError, "InternalError")
+	case unavailable: // as the API server says it
+		answer(w, http.StatusServiceUnavailable, "ServiceUnavailable")
+	case gateway: // as a load balancer says it
+		http.Error(w, "upstream request timeout", http.StatusGatewayTimeout)
+	case expired:
+		answer(w, http.StatusGone, "Expired")
+	case noBookmarks:
+		query := r.URL.Query()
+		query.Del("allowWatchBookmarks")
+		r.URL.RawQuery = query.Encode()
+		p.pass(w, r)
+	case refused:
+		p.restart()
+	case resetBefore:
+		reset(w)
+	case resetAfter:
+		p.forgetful.ServeHTTP(w, r)
+	case stalled:
+		p.pause(r, 0)
+	case truncated:
+		p.reverse.ServeHTTP(&crippled{w, half}, r)
+	case slow:
+		p.reverse.ServeHTTP(&crippled{w, func(w io.Writer, data []byte) (int, error) { return p.drip(w, r, data) }}, r)
+	default:
+		panic("no such fault: " + fault)
+	}
+}
+
+// pass lets a request through.
+func (p *injector) pass(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	life := p.watches
+	p.mu.Unlock()
+	if p.skewed != nil {
+		p.skewed.ServeHTTP(w, r)
+		return
+	}
+	if life == 0 || r.URL.Query().Get("watch") != "true" {
+		p.reverse.ServeHTTP(w, r)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), life)
+	defer cancel()
+	defer func() {
+		// The ReverseProxy would abort the answer; a server ends it.
+		if fault := recover(); fault != nil && (fault != http.ErrAbortHandler || ctx.Err() == nil) {
+			panic(fault)
+		}
+	}()
+	p.reverse.ServeHTTP(w, r.WithContext(ctx))
+}

@@ -1,0 +1,159 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// defaultName is an installation's name unless --name says otherwise.
+const defaultName = "docker-dind"
+
+// installation is one that is under test.
+type installation struct {
+	namespace, name string
+	image           string
+	options         []string // as install got them
+	variables       map[string]string
+}
+
+// install installs into a new namespace.
+func install(t *testing.T, image string, options ...string) *installation {
+	t.Helper()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: image}
+	i.install(t, append([]string{"--create-namespace"}, options...)...)
+	return i
+}
+
+// inNewNamespace gives an installation that is not there yet, in a namespace
+// that is: what stands in the way is put there first.
+func inNewNamespace(t *testing.T, labels map[string]string) *installation {
+	t.Helper()
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	namespaces, accounts := env.cluster.CoreV1().Namespaces(), env.cluster.CoreV1().ServiceAccounts(i.namespace)
+	_, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: i.namespace, Labels: labels}}, metav1.CreateOptions{})
+	must(t, err)
+	// Without it every pod is refused, whatever else is in the way.
+	eventually(t, "the service account", func(ctx context.Context) (bool, error) {
+		_, err := accounts.Get(ctx, "default", metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	return i
+}
+
+// install runs `dindctl install` with these options and takes the variables
+// from what it printed.
+func (i *installation) install(t *testing.T, options ...string) result {
+	t.Helper()
+	i.options = options
+	r := succeed(t, i.command("install", i.installOptions(options...)...)...)
+	i.variables = variablesOf(t, r)
+	return r
+}
+
+// installOptions adds what every installation under test needs.
+func (i *installation) installOptions(options ...string) []string {
+	options = append([]string{"--image", i.image}, options...)
+	if env.registry != "" && !slices.Contains(options, "--registry-mirror") {
+		options = append(options, "--registry-mirror", "http://"+env.registry)
+	}
+	return options
+}
+
+// command is a command line about this installation.
+func (i *installation) command(name string, options ...string) []string {
+	args := []string{name, "-n", i.namespace}
+	if i.name != defaultName {
+		args = append(args, "--name", i.name)
+	}
+	return append(args, options...)
+}
+
+// variablesOf reads a `dindctl install > vars.yml`.
+func variablesOf(t *testing.T, r result) map[string]string {
+	t.Helper()
+	block := decode[map[string]map[string]string](t, r)
+	if len(block) != 1 || block["variables"]["DOCKER_HOST"] == "" {
+		t.Fatalf("stdout is not a block of variables:\n%s", r.stdout)
+	}
+	return block["variables"]
+}
+
+// job runs a CI job next to the daemon.
+func (i *installation) job(t *testing.T, script string) ran {
+	t.Helper()
+	return job(t, i.namespace, i.image, i.variables, script)
+}
+
+// pod is the daemon's.
+func (i *installation) pod(t *testing.T) *corev1.Pod {
+	t.Helper()
+	pods := got[*corev1.PodList](t)(env.cluster.CoreV1().Pods(i.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app=" + i.name}))
+	if len(pods.Items) != 1 {
+		t.Fatalf("the daemon has %d pods", len(pods.Items))
+	}
+	return &pods.Items[0]
+}
+
+// claim is the cache volume's.
+func (i *installation) claim(t *testing.T) *corev1.PersistentVolumeClaim {
+	t.Helper()
+	return got[*corev1.PersistentVolumeClaim](t)(env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Get(t.Context(), i.name+"-data", metav1.GetOptions{}))
+}
+
+// settle waits until the controllers have written down that the rollout is
+// over, which they do some time after the pod is ready.
+func (i *installation) settle(t *testing.T) {
+	t.Helper()
+	eventually(t, "the rollout's end in the Deployment's status", func(ctx context.Context) (bool, error) {
+		d, err := env.cluster.AppsV1().Deployments(i.namespace).Get(ctx, i.name, metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		return slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
+			return c.Type == appsv1.DeploymentProgressing && c.Reason == "NewReplicaSetAvailable"
+		}), nil
+	})
+}
+
+// eventuallyScaled waits for the controllers, which write to the Deployment.
+//
+// The Deployment's status does not count a pod that is still on its way out, and
+// whose daemon may answer until it is gone.
+func eventuallyScaled(t *testing.T, i *installation) {
+	t.Helper()
+	eventually(t, "no pod", func(ctx context.Context) (bool, error) {
+		d, err := env.cluster.AppsV1().Deployments(i.namespace).Get(ctx, i.name, metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(d.Spec.Selector)})
+		return err == nil && d.Status.ObservedGeneration == d.Generation && d.Status.Replicas == 0 && len(pods.Items) == 0, err
+	})
+}
+
+// trouble runs an install that must end with exit code 3, and gives what it
+// says.
+func (i *installation) trouble(t *testing.T, options ...string) failure {
+	t.Helper()
+	return failureOf(t, dindctl(t, i.command("install", i.installOptions(append(options, "-o", "json")...)...)...).want(t, notReady))
+}
+
+// engineOf is the version in an image's tag; what the engine calls itself begins
+// with it.
+func engineOf(image string) string {
+	_, tag, _ := strings.Cut(image, ":")
+	version, _, _ := strings.Cut(tag, "-")
+	return version
+}

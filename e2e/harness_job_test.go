@@ -1,0 +1,117 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// ran is how a CI job ended.
+type ran struct {
+	log  string
+	code int
+}
+
+// job runs a script as GitLab's Kubernetes executor runs a job: in a pod of its
+// own, without privileges, where nothing but the docker client and the
+// variables that dindctl printed lead to a daemon.
+func job(t *testing.T, namespace, image string, variables map[string]string, script string) ran {
+	t.Helper()
+	return runPod(t, namespace, jobPod(image, variables, awaitService+script))
+}
+
+// awaitService bridges the moment in which the cluster's nodes have yet to
+// learn where a Service leads to: nobody can tell when all have. The log says
+// whether it was needed.
+const awaitService = `tries=0
+until docker version >/dev/null 2>&1; do
+	tries=$((tries + 1))
+	if [ $tries -ge 100 ]; then docker version; exit 1; fi
+	sleep 0.1
+done
+if [ $tries -gt 0 ]; then echo "the Service led nowhere: $tries tries"; fi
+`
+
+// want stops the test unless the job ended with code 0 and its log has each of
+// the texts.
+func (r ran) want(t *testing.T, texts ...string) ran {
+	t.Helper()
+	if r.code != 0 {
+		t.Fatalf("the job ended with %d:\n%s", r.code, r.log)
+	}
+	for _, text := range texts {
+		if !strings.Contains(r.log, text) {
+			t.Fatalf("the job's log does not say %q:\n%s", text, r.log)
+		}
+	}
+	return r
+}
+
+// build is a script that builds an image of five steps, with a context that a
+// job makes anew, as a checkout does. Images of the same name share every step.
+func build(name string) string {
+	return strings.NewReplacer("NAME", name, "BASE", baseImage).Replace(`
+mkdir -p /tmp/context && cd /tmp/context
+echo "source of NAME" >source
+cat >Dockerfile <<'END'
+FROM BASE
+RUN echo NAME one >/one && sleep 1
+COPY source /source
+RUN cat /one /source >/two
+RUN echo NAME three >/three
+END
+docker build --progress=plain -t NAME . 2>&1`)
+}
+
+// The lines of --progress=plain: "#7 [2/5] RUN echo one" and "#7 CACHED".
+var (
+	stepLine   = regexp.MustCompile(`(?m)^#(\d+) \[\S*\s*(\d)/5\] `)
+	cachedLine = regexp.MustCompile(`(?m)^#(\d+) CACHED`)
+)
+
+// cachedSteps gives the steps after FROM, and those of them that the build
+// itself says it took from its cache.
+func cachedSteps(t *testing.T, log string) (steps, cached []string) {
+	t.Helper()
+	isCached := map[string]bool{}
+	for _, match := range cachedLine.FindAllStringSubmatch(log, -1) {
+		isCached[match[1]] = true
+	}
+	seen := map[string]bool{}
+	for _, match := range stepLine.FindAllStringSubmatch(log, -1) {
+		vertex, step := match[1], match[2]
+		if step == "1" || seen[step] {
+			continue
+		}
+		seen[step] = true
+		steps = append(steps, step)
+		if isCached[vertex] {
+			cached = append(cached, step)
+		}
+	}
+	if len(steps) != 4 {
+		t.Fatalf("this is not the log of a build of five steps:\n%s", log)
+	}
+	return steps, cached
+}
+
+// buildsCold runs the build in a job; none of its steps may be cached.
+func (i *installation) buildsCold(t *testing.T, name string) {
+	t.Helper()
+	_, cached := cachedSteps(t, i.job(t, build(name)).want(t).log)
+	if len(cached) > 0 {
+		t.Fatalf("steps %v of the first build of %s are cached already", cached, name)
+	}
+}
+
+// buildsCached runs the build in a job; all of its steps must be cached.
+func (i *installation) buildsCached(t *testing.T, name, when string) {
+	t.Helper()
+	steps, cached := cachedSteps(t, i.job(t, build(name)).want(t).log)
+	if len(cached) != len(steps) {
+		t.Fatalf("%s: only steps %v of %v of %s come from the cache", when, cached, steps, fmt.Sprintf("%q", name))
+	}
+}

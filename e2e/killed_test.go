@@ -1,0 +1,147 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// kill -9 before and after the requests of install, prune-now and uninstall:
+// one more run of the same command puts everything right, and the claim is the
+// same from the first moment it exists, with the certificates and without. A few
+// of the points in normal runs, every one with DINDCTL_SOAK=1.
+func TestKilledAroundEachRequest(t *testing.T) {
+	t.Parallel()
+	count := counting(t, "kill points")
+	for _, after := range []bool{false, true} {
+		for _, options := range [][]string{nil, {"--tls"}} {
+			if !env.soak && !after && options != nil {
+				continue
+			}
+			t.Run(fmt.Sprintf("after %v %v", after, options), func(t *testing.T) {
+				t.Parallel()
+				killEach(t, after, count, options...)
+			})
+		}
+	}
+}
+
+// kill -9 at any moment, again and again, of an install and now and then of an
+// uninstall: the next install makes it whole, and the claim stays the one it was
+// from the first moment it exists.
+func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	count := counting(t, "random kills")
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	install, uninstall := i.command("install", i.installOptions("--create-namespace")...), i.command("uninstall")
+	claim := guarded{installation: i, count: count}
+	kills := times(5, 200)
+	for n := range kills {
+		line := install
+		if n%4 == 3 {
+			line = uninstall
+		}
+		longest := 3 * time.Second
+		moment := rand.N(longest)
+		for !runFor(t, moment, line) { // it had ended by itself: that is no kill
+			claim.look(t)
+			longest /= 2
+			moment = rand.N(longest)
+		}
+		claim.look(t)
+		// What a kill leaves is what the next one finds; now and then, and in the
+		// end, all of it has to be put right.
+		whole := true
+		if n%5 == 4 || n == kills-1 {
+			i.variables = variablesOf(t, succeed(t, install...))
+			claim.look(t)
+			s := statusOf(t, i)
+			if whole = s.Healthy && len(s.Objects) == 6; !whole {
+				t.Errorf("not whole after a kill at %v: %+v %+v", moment, s.Objects, s.Problems)
+			}
+		}
+		count.add(true, true, whole)
+	}
+	i.job(t, "docker version").want(t)
+
+	runFor(t, rand.N(time.Second), i.command("uninstall", "--delete-data", "--yes"))
+	again := dindctl(t, i.command("uninstall", "--delete-data", "--yes")...)
+	if again.code != done && again.code != notInstalled {
+		t.Errorf("uninstall after a killed uninstall ends with %d", again.code)
+	}
+	equal(t, "what is left", i.leftOver(t), nil)
+}
+
+func killEach(t *testing.T, after bool, count *survival, options ...string) {
+	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	p := newFaultProxy(t)
+	install := i.command("install", i.installOptions(append(options, "--create-namespace", "-o", "json")...)...)
+	prune, uninstall := i.command("prune-now"), i.command("uninstall")
+
+	// How many requests there are is seen in a life without a kill.
+	_, installs, _ := p.run(t, 0, after, install...)
+	_, prunes, _ := p.run(t, 0, after, prune...)
+	_, uninstalls, _ := p.run(t, 0, after, uninstall...)
+	t.Logf("requests: install %d, prune-now %d, uninstall %d", installs, prunes, uninstalls)
+	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
+
+	claim := guarded{installation: i, count: count}
+	kill := func(n int, line []string) (killed bool) {
+		_, _, killed = p.run(t, n, after, line...)
+		claim.look(t)
+		return killed
+	}
+	for n := range points(max(installs, prunes, uninstalls)) {
+		killed := n <= installs && kill(n, install)
+		succeed(t, install...)
+		claim.look(t)
+		again := decode[installed](t, succeed(t, install...))
+		equal(t, "changes of one more install", again.changes(), []string{"unchanged"})
+		count.add(n <= installs, killed, len(again.changes()) == 1)
+		if n <= prunes {
+			killed := kill(n, prune)
+			count.add(true, killed, dindctl(t, prune...).want(t, done).code == done)
+		}
+		if n <= uninstalls {
+			killed := kill(n, uninstall)
+			r := dindctl(t, uninstall...)
+			if r.code != done && r.code != notInstalled {
+				t.Errorf("uninstall after a killed one ends with %d", r.code)
+			}
+			left := i.leftOver(t)
+			equal(t, "what is left", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
+			count.add(true, killed, len(left) == 1)
+		}
+		claim.look(t)
+	}
+}
+
+// points are the requests to kill at, of so many.
+func points(requests int) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		step := max(1, requests/3)
+		if env.soak {
+			step = 1
+		}
+		for n := 1 + min(step, requests)/2; n <= requests; n += step {
+			if !yield(n) {
+				return
+			}
+		}
+	}
+}
+
+// runFor runs a command for so long and then kills it; killed is false where it
+// had ended before.
+func runFor(t *testing.T, moment time.Duration, line []string) (killed bool) {
+	t.Helper()
+	c := prepare(t, nil, line...).start(t)
+	timer := time.AfterFunc(moment, func() { _ = c.Process.Kill() })
+	r := c.wait(t)
+	timer.Stop()
+	t.Logf("killed after %v: %v", moment, r.code == -1)
+	return r.code == -1
+}
