@@ -32,7 +32,7 @@ func TestAdopt(t *testing.T) {
 }
 
 func adopt(t *testing.T, g guide, tool tool) {
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	if g.local {
 		directory := "/var/lib/" + i.namespace
@@ -186,7 +186,7 @@ func checkOwnership(t *testing.T, i *installation) {
 // the next one.
 func TestAdoptAgainAfterAKill(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	for _, object := range objectsOf(t, i, guides()[0]) {
 		tools()[0].bring(t, object)

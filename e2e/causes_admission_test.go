@@ -100,7 +100,7 @@ func TestCausesAdmission(t *testing.T) {
 // is made, and by the wait where the preflight is skipped.
 func TestPodSecurityRefusesThePod(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	_, err := env.cluster.CoreV1().Namespaces().Patch(t.Context(), i.namespace, types.MergePatchType,
 		[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"baseline"}}}`), metav1.PatchOptions{})

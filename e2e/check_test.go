@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -34,9 +35,9 @@ func TestCheckEndsAlthoughTheServerHangs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			i := inNewNamespace(t, nil)
-			proxy := newProxy(t)
-			proxy.stall(test.requests)
-			options := append(i.installOptions(test.options...), "--kubeconfig", proxy.kubeconfig, "-o", "json")
+			p := newInjector(t)
+			p.set(rule{fault: stalled, request: regexp.MustCompile(test.requests)})
+			options := append(i.installOptions(test.options...), "--kubeconfig", p.kubeconfig, "-o", "json")
 			r := dindctl(t, i.command("check", options...)...).want(t, done)
 			c := readCheck(t, r)
 			for _, one := range c.Checks {
@@ -56,10 +57,10 @@ func TestCheckEndsAlthoughTheServerHangs(t *testing.T) {
 	t.Run("what is there", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
-		proxy := newProxy(t)
-		proxy.stall(`^GET /apis/apps/v1/`)
+		p := newInjector(t)
+		p.set(rule{fault: stalled, request: regexp.MustCompile(`^GET /apis/apps/v1/`)})
 		for _, command := range []string{"check", "install", "status", "prune-now", "uninstall"} {
-			options := []string{"--kubeconfig", proxy.kubeconfig, "--timeout", "3s", "-o", "json"}
+			options := []string{"--kubeconfig", p.kubeconfig, "--timeout", "3s", "-o", "json"}
 			r := dindctl(t, i.command(command, options...)...).want(t, notReady)
 			failureOf(t, r).names(t, "Timeout", "3s")
 			if r.took > 10*time.Second {

@@ -3,6 +3,10 @@
 package e2e
 
 import (
+	"bytes"
+	"io"
+	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -54,9 +58,9 @@ func TestCheckVerdicts(t *testing.T) {
 	t.Run("no default class", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
-		proxy := newProxy(t)
-		proxy.rewrite(`/storageclasses$`, `storageclass.kubernetes.io/is-default-class`, `storageclass.kubernetes.io/no-default-class`)
-		options := i.installOptions("--kubeconfig", proxy.kubeconfig)
+		p := newInjector(t)
+		p.rewrite(`/storageclasses$`, `storageclass.kubernetes.io/is-default-class`, `storageclass.kubernetes.io/no-default-class`)
+		options := i.installOptions("--kubeconfig", p.kubeconfig)
 		one := readCheck(t, dindctl(t, append(i.command("check", options...), "-o", "json")...).want(t, notReady)).
 			says(t, "storage class", "failed", "the cluster has no default class")
 		contains(t, "hint", one.Hint, "--storage-class", defaultClass(t).Name, "--local-path")
@@ -100,7 +104,7 @@ func TestCheckVerdicts(t *testing.T) {
 	})
 	t.Run("missing namespace", func(t *testing.T) {
 		t.Parallel()
-		i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+		i := newInstallation(t, env.newest())
 		one := i.checkOf(t, notReady).says(t, "pod admission", "failed", "namespace "+i.namespace+" does not exist")
 		contains(t, "hint", one.Hint, "--create-namespace")
 		i.checkOf(t, done, "--create-namespace").says(t, "pod admission", "unknown", "before the namespace exists")
@@ -128,4 +132,22 @@ func (i *installation) asText(t *testing.T, code int, options ...string) string 
 		t.Errorf("the text does not end with %q:\n%s", verdict, r.stdout)
 	}
 	return r.stdout
+}
+
+// rewrite replaces a text in the answers to requests whose path matches. Both
+// texts must have the same length, because protobuf encodes lengths.
+func (p *injector) rewrite(path, old, new string) {
+	if len(old) != len(new) {
+		panic("texts of different lengths: " + old + ", " + new)
+	}
+	pattern := regexp.MustCompile(path)
+	p.reverse.ModifyResponse = func(r *http.Response) error {
+		if !pattern.MatchString(r.Request.URL.Path) {
+			return nil
+		}
+		body, err := io.ReadAll(r.Body)
+		_ = r.Body.Close()
+		r.Body = io.NopCloser(bytes.NewReader(bytes.ReplaceAll(body, []byte(old), []byte(new))))
+		return err
+	}
 }

@@ -94,7 +94,7 @@ type race struct {
 
 func newRace(t *testing.T, count *survival) *race {
 	t.Helper()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	r := &race{
 		guarded: guarded{installation: i, count: count}, proxy: newFaultProxy(t),

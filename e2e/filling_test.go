@@ -131,7 +131,7 @@ docker build --progress=plain . 2>&1`)
 func onSmallDisk(t *testing.T, image string) (i *installation, remove func()) {
 	t.Helper()
 	node := anyNode(t)
-	i = &installation{namespace: newNamespace(t), name: defaultName, image: image}
+	i = newInstallation(t, image)
 	createNamespace(t, i.namespace)
 	directory := "/var/lib/" + i.namespace
 	file := directory + ".img"

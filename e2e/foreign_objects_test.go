@@ -17,7 +17,7 @@ import (
 // uninstall.
 func TestForeignObjectsAreLeftAlone(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	makeClaim(t, i.namespace, i.name+"-data")
 	core, labels := env.cluster.CoreV1(), map[string]string{"app": i.name}

@@ -18,21 +18,17 @@ type audited struct {
 	ObjectRef                   struct{ Namespace, Resource, Subresource string }
 }
 
-// auditOf are all requests of a user, impersonated or not, those that belong to
-// no namespace included. No other user may have the name.
-func auditOf(t *testing.T, user string) (requests []audited) {
+// auditLog returns the audit log's requests whose entry contains the text.
+func auditLog(t *testing.T, text string) (requests []audited) {
 	t.Helper()
 	file := got[*os.File](t)(os.Open(env.audit))
 	defer file.Close()
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
-		if !strings.Contains(lines.Text(), user) {
-			continue
-		}
-		var request audited
-		must(t, json.Unmarshal(lines.Bytes(), &request))
-		if request.ImpersonatedUser.Username == user || request.User.Username == user {
+		if strings.Contains(lines.Text(), text) {
+			var request audited
+			must(t, json.Unmarshal(lines.Bytes(), &request))
 			requests = append(requests, request)
 		}
 	}
@@ -40,35 +36,30 @@ func auditOf(t *testing.T, user string) (requests []audited) {
 	return requests
 }
 
-// writes are the requests of dindctl in the namespace that changed something,
-// from the API server's audit log; none where there is no such log. Opening a
-// port-forward or an exec is no change.
-func (i *installation) writes(t *testing.T) []string {
+// auditOf returns all requests of a user, impersonated or not, including those
+// that belong to no namespace. No other user may have the same name.
+func auditOf(t *testing.T, user string) []audited {
+	t.Helper()
+	return slices.DeleteFunc(auditLog(t, user), func(r audited) bool {
+		return r.ImpersonatedUser.Username != user && r.User.Username != user
+	})
+}
+
+// writes returns the requests from the audit log with which dindctl changed
+// something in the namespace. It returns nil if the cluster has no such log.
+// Opening a port-forward or an exec changes nothing.
+func (i *installation) writes(t *testing.T) (writes []string) {
 	t.Helper()
 	if env.audit == "" {
 		return nil
 	}
-	file := got[*os.File](t)(os.Open(env.audit))
-	defer file.Close()
-	var writes []string
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		if !strings.Contains(lines.Text(), i.namespace) {
-			continue
-		}
-		var event struct {
-			Verb, RequestURI, UserAgent string
-			ObjectRef                   struct{ Namespace, Resource, Subresource string }
-		}
-		must(t, json.Unmarshal(lines.Bytes(), &event))
-		if event.ObjectRef.Namespace == i.namespace && strings.HasPrefix(event.UserAgent, "dindctl/") &&
-			slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, event.Verb) &&
-			event.ObjectRef.Subresource != "portforward" && event.ObjectRef.Subresource != "exec" {
-			writes = append(writes, event.Verb+" "+event.RequestURI)
+	for _, r := range auditLog(t, i.namespace) {
+		if r.ObjectRef.Namespace == i.namespace && strings.HasPrefix(r.UserAgent, "dindctl/") &&
+			slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, r.Verb) &&
+			r.ObjectRef.Subresource != "portforward" && r.ObjectRef.Subresource != "exec" {
+			writes = append(writes, r.Verb+" "+r.RequestURI)
 		}
 	}
-	must(t, lines.Err())
 	if len(writes) == 0 {
 		t.Error("the audit log does not even have the first install: is it this cluster's?")
 	}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,67 @@ import (
 	"net/http"
 	"time"
 )
+
+func (p *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch fault := p.next(r); fault {
+	case "":
+		p.pass(w, r)
+	case tooMany:
+		w.Header().Set("Retry-After", "1")
+		answer(w, http.StatusTooManyRequests, "TooManyRequests")
+	case internal:
+		answer(w, http.StatusInternalServerError, "InternalError")
+	case unavailable: // as the API server says it
+		answer(w, http.StatusServiceUnavailable, "ServiceUnavailable")
+	case gateway: // as a load balancer says it
+		http.Error(w, "upstream request timeout", http.StatusGatewayTimeout)
+	case expired:
+		answer(w, http.StatusGone, "Expired")
+	case noBookmarks:
+		query := r.URL.Query()
+		query.Del("allowWatchBookmarks")
+		r.URL.RawQuery = query.Encode()
+		p.pass(w, r)
+	case refused:
+		p.restart()
+	case resetBefore:
+		reset(w)
+	case resetAfter:
+		p.forgetful.ServeHTTP(w, r)
+	case stalled:
+		p.pause(r, 0)
+	case truncated:
+		p.reverse.ServeHTTP(&crippled{w, half}, r)
+	case slow:
+		p.reverse.ServeHTTP(&crippled{w, func(w io.Writer, data []byte) (int, error) { return p.drip(w, r, data) }}, r)
+	default:
+		panic("no such fault: " + fault)
+	}
+}
+
+// pass lets a request through.
+func (p *injector) pass(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	life := p.watches
+	p.mu.Unlock()
+	if p.skewed != nil {
+		p.skewed.ServeHTTP(w, r)
+		return
+	}
+	if life == 0 || r.URL.Query().Get("watch") != "true" {
+		p.reverse.ServeHTTP(w, r)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), life)
+	defer cancel()
+	defer func() {
+		// The ReverseProxy would abort the answer; a server ends it.
+		if fault := recover(); fault != nil && (fault != http.ErrAbortHandler || ctx.Err() == nil) {
+			panic(fault)
+		}
+	}()
+	p.reverse.ServeHTTP(w, r.WithContext(ctx))
+}
 
 var errCut = errors.New("cut off by the test")
 

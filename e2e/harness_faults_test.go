@@ -3,20 +3,15 @@
 package e2e
 
 import (
-	"context"
-	"crypto/tls"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"regexp"
 	"sync"
 	"testing"
 	"time"
-
-	"k8s.io/client-go/rest"
 )
 
 // fault is what can go wrong with one request on its way to the API server, in
@@ -87,18 +82,7 @@ const down = 700 * time.Millisecond
 
 func newInjector(t *testing.T) *injector {
 	t.Helper()
-	target := got[*url.URL](t)(url.Parse(env.config.Host))
-	security := got[*tls.Config](t)(rest.TLSConfigFor(env.config))
-	p := &injector{closing: make(chan struct{})}
-	p.reverse = &httputil.ReverseProxy{
-		// HTTP/1.1: a port-forward takes the connection over.
-		Transport: got[http.RoundTripper](t)(rest.HTTPWrappersForConfig(env.config, &http.Transport{
-			TLSClientConfig: security, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
-		})),
-		FlushInterval: -1, // watches
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-	}
+	p := &injector{reverse: newReverseProxy(t), closing: make(chan struct{})}
 	forgetful := *p.reverse
 	forgetful.ModifyResponse = func(*http.Response) error { return errCut }
 	forgetful.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { reset(w) }
@@ -184,65 +168,4 @@ func (p *injector) next(r *http.Request) fault {
 	}
 	p.hit++
 	return p.rule.fault
-}
-
-func (p *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch fault := p.next(r); fault {
-	case "":
-		p.pass(w, r)
-	case tooMany:
-		w.Header().Set("Retry-After", "1")
-		answer(w, http.StatusTooManyRequests, "TooManyRequests")
-	case internal:
-		answer(w, http.StatusInternalServerError, "InternalError")
-	case unavailable: // as the API server says it
-		answer(w, http.StatusServiceUnavailable, "ServiceUnavailable")
-	case gateway: // as a load balancer says it
-		http.Error(w, "upstream request timeout", http.StatusGatewayTimeout)
-	case expired:
-		answer(w, http.StatusGone, "Expired")
-	case noBookmarks:
-		query := r.URL.Query()
-		query.Del("allowWatchBookmarks")
-		r.URL.RawQuery = query.Encode()
-		p.pass(w, r)
-	case refused:
-		p.restart()
-	case resetBefore:
-		reset(w)
-	case resetAfter:
-		p.forgetful.ServeHTTP(w, r)
-	case stalled:
-		p.pause(r, 0)
-	case truncated:
-		p.reverse.ServeHTTP(&crippled{w, half}, r)
-	case slow:
-		p.reverse.ServeHTTP(&crippled{w, func(w io.Writer, data []byte) (int, error) { return p.drip(w, r, data) }}, r)
-	default:
-		panic("no such fault: " + fault)
-	}
-}
-
-// pass lets a request through.
-func (p *injector) pass(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	life := p.watches
-	p.mu.Unlock()
-	if p.skewed != nil {
-		p.skewed.ServeHTTP(w, r)
-		return
-	}
-	if life == 0 || r.URL.Query().Get("watch") != "true" {
-		p.reverse.ServeHTTP(w, r)
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), life)
-	defer cancel()
-	defer func() {
-		// The ReverseProxy would abort the answer; a server ends it.
-		if fault := recover(); fault != nil && (fault != http.ErrAbortHandler || ctx.Err() == nil) {
-			panic(fault)
-		}
-	}()
-	p.reverse.ServeHTTP(w, r.WithContext(ctx))
 }

@@ -25,10 +25,17 @@ type installation struct {
 	variables       map[string]string
 }
 
+// newInstallation returns an installation that does not exist yet, in a
+// namespace that does not exist yet.
+func newInstallation(t *testing.T, image string) *installation {
+	t.Helper()
+	return &installation{namespace: newNamespace(t), name: defaultName, image: image}
+}
+
 // install installs into a new namespace.
 func install(t *testing.T, image string, options ...string) *installation {
 	t.Helper()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: image}
+	i := newInstallation(t, image)
 	i.install(t, append([]string{"--create-namespace"}, options...)...)
 	return i
 }
@@ -37,7 +44,7 @@ func install(t *testing.T, image string, options ...string) *installation {
 // that is: what stands in the way is put there first.
 func inNewNamespace(t *testing.T, labels map[string]string) *installation {
 	t.Helper()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	namespaces, accounts := env.cluster.CoreV1().Namespaces(), env.cluster.CoreV1().ServiceAccounts(i.namespace)
 	_, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: i.namespace, Labels: labels}}, metav1.CreateOptions{})
 	must(t, err)

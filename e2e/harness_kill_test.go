@@ -5,13 +5,11 @@ package e2e
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -38,23 +36,13 @@ var errKilled = errors.New("the command was killed here")
 // newFaultProxy starts one, with an administrator's rights.
 func newFaultProxy(t *testing.T) *faultProxy {
 	t.Helper()
-	p := &faultProxy{kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
-	target := got[*url.URL](t)(url.Parse(env.config.Host))
-	security := got[*tls.Config](t)(rest.TLSConfigFor(env.config))
-	// HTTP/1.1: a port-forward takes the connection over.
-	transport := &http.Transport{TLSClientConfig: security, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
-	reverse := &httputil.ReverseProxy{
-		Transport:     got[http.RoundTripper](t)(rest.HTTPWrappersForConfig(env.config, transport)),
-		FlushInterval: -1,
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		ModifyResponse: func(r *http.Response) error {
-			if r.Request.Header.Get(lastRequest) != "" {
-				p.kill()
-				return errKilled
-			}
-			return nil
-		},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { panic(http.ErrAbortHandler) },
+	p, reverse := &faultProxy{}, newReverseProxy(t)
+	reverse.ModifyResponse = func(r *http.Response) error {
+		if r.Request.Header.Get(lastRequest) != "" {
+			p.kill()
+			return errKilled
+		}
+		return nil
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch p.next(r) {
@@ -68,14 +56,26 @@ func newFaultProxy(t *testing.T) *faultProxy {
 	}))
 	t.Cleanup(server.CloseClientConnections)
 	t.Cleanup(func() { go server.Close() })
-	must(t, os.WriteFile(p.kubeconfig, fmt.Appendf(nil, `
-apiVersion: v1
-kind: Config
-current-context: faults
-clusters: [{name: faults, cluster: {server: %q}}]
-contexts: [{name: faults, context: {cluster: faults}}]
-`, server.URL), 0o600))
+	p.kubeconfig = writeKubeconfig(t, kubeconfig{server: server.URL})
 	return p
+}
+
+// newReverseProxy passes requests on to the API server with an administrator's
+// permissions. It closes the connection if it gets no answer.
+func newReverseProxy(t *testing.T) *httputil.ReverseProxy {
+	t.Helper()
+	target := got[*url.URL](t)(url.Parse(env.config.Host))
+	// HTTP/1.1, because a port-forward takes over the connection.
+	transport := &http.Transport{
+		TLSClientConfig: got[*tls.Config](t)(rest.TLSConfigFor(env.config)),
+		TLSNextProto:    map[string]func(string, *tls.Conn) http.RoundTripper{},
+	}
+	return &httputil.ReverseProxy{
+		Transport:     got[http.RoundTripper](t)(rest.HTTPWrappersForConfig(env.config, transport)),
+		FlushInterval: -1, // for watches
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}
 }
 
 // lastRequest marks the request whose answer the command does not live to see.

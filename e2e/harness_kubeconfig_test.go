@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -48,7 +47,7 @@ func writeKubeconfig(t *testing.T, k kubeconfig) string {
 }
 
 // countingServer is an API server that does nothing but count requests.
-func countingServer(t *testing.T) (kubeconfig string, requests *atomic.Int64) {
+func countingServer(t *testing.T) (path string, requests *atomic.Int64) {
 	t.Helper()
 	requests = new(atomic.Int64)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -56,13 +55,5 @@ func countingServer(t *testing.T) (kubeconfig string, requests *atomic.Int64) {
 		http.Error(w, "nothing here", http.StatusNotFound)
 	}))
 	t.Cleanup(server.Close)
-	kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
-	must(t, os.WriteFile(kubeconfig, fmt.Appendf(nil, `
-apiVersion: v1
-kind: Config
-current-context: counting
-clusters: [{name: counting, cluster: {server: %q}}]
-contexts: [{name: counting, context: {cluster: counting}}]
-`, server.URL), 0o600))
-	return kubeconfig, requests
+	return writeKubeconfig(t, kubeconfig{server: server.URL}), requests
 }

@@ -16,7 +16,7 @@ import (
 // same command goes on from there with the same claim.
 func TestCtrlC(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	line := i.command("install", i.installOptions("--create-namespace")...)
 	c := prepare(t, nil, line...).start(t)
 	eventually(t, "the Deployment", func(ctx context.Context) (bool, error) {
@@ -36,7 +36,7 @@ func TestCtrlC(t *testing.T) {
 // --timeout holds: a command that waits for what will not come ends soon after.
 func TestTimeoutHolds(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: "docker:no-such-engine-dind"}
+	i := newInstallation(t, "docker:no-such-engine-dind")
 	const timeout = 10 * time.Second
 	r := dindctl(t, i.command("install", i.installOptions("--create-namespace", "--timeout", timeout.String())...)...)
 	r.want(t, notReady).says(t, i.image, "next: ")

@@ -35,7 +35,7 @@ func TestKilledAroundEachRequest(t *testing.T) {
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	count := counting(t, "random kills")
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	install, uninstall := i.command("install", i.installOptions("--create-namespace")...), i.command("uninstall")
 	claim := guarded{installation: i, count: count}
 	kills := times(5, 200)
@@ -76,7 +76,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 }
 
 func killEach(t *testing.T, after bool, count *survival, options ...string) {
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	p := newFaultProxy(t)
 	install := i.command("install", i.installOptions(append(options, "--create-namespace", "-o", "json")...)...)
 	prune, uninstall := i.command("prune-now"), i.command("uninstall")

@@ -21,7 +21,7 @@ import (
 // nothing to change.
 func TestManifestsAreWhatInstallApplies(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	kubeconfig, requests := countingServer(t)
 	r := succeed(t, append(i.command("manifests", i.installOptions()...), "--kubeconfig", kubeconfig)...)
@@ -42,7 +42,7 @@ func TestManifestsAreWhatInstallApplies(t *testing.T) {
 // not dindctl's) keep working under dindctl: nothing is doubled or refused.
 func TestManifestsAppliedByAnotherTool(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	serverSideApply(t, succeed(t, i.command("manifests", i.installOptions()...)...).stdout, "gitops")
 	i.install(t)

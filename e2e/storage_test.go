@@ -21,7 +21,7 @@ import (
 // storage provider's part is played here: the embedded cluster's cannot grow.
 func TestGrowth(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	fixed, elastic := i.class(t, "fixed", false), i.class(t, "elastic", true)
 	i.install(t, "--create-namespace", "--storage-class", fixed, "--storage-size", "2Gi", "--no-wait")
 	i.awaitBound(t)
@@ -77,7 +77,7 @@ func TestDataRootChange(t *testing.T) {
 func TestLocalVolume(t *testing.T) {
 	t.Parallel()
 	node := anyNode(t)
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	directory := "/var/lib/" + i.namespace
 	createNamespace(t, i.namespace)
 	onNode(t, i.namespace, node, directory, "true")
@@ -134,7 +134,7 @@ func TestLocalVolume(t *testing.T) {
 // even with --delete-data.
 func TestExistingClaim(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	makeClaim(t, i.namespace, "handmade")
 

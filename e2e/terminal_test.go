@@ -14,7 +14,7 @@ import (
 // without anything where the user or the environment says so.
 func TestOnATerminal(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	line := i.command("install", i.installOptions("--create-namespace")...)
 	tests := []struct {
 		name             string // in this order: the first one has something to wait for
@@ -69,7 +69,7 @@ func TestOnATerminal(t *testing.T) {
 // Without a terminal -q prints nothing but the result, and warnings.
 func TestQuietAndYAML(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	r := succeed(t, i.command("install", i.installOptions("--create-namespace", "--no-wait", "-o", "yaml")...)...)
 	outcome := decode[installed](t, r)
 	equal(t, "changes", outcome.changes(), []string{"created"})

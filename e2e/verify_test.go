@@ -57,7 +57,7 @@ func TestVerify(t *testing.T) {
 	for _, image := range env.images {
 		t.Run(image, func(t *testing.T) {
 			t.Parallel()
-			i := &installation{namespace: newNamespace(t), name: defaultName, image: image}
+			i := newInstallation(t, image)
 			i.install(t, "--create-namespace", "--verify", "job")
 			i.buildsCold(t, "app")
 			before := i.inDaemon(t)
