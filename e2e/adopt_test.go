@@ -15,10 +15,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Both guides, brought in by every tool: refused without --adopt and told what
-// would change; taken over in place with it. The claim and the cache stay, the
-// pod is replaced once, nothing of the old manifest is left beside ours, and
-// from then on install finds everything as it should be.
+// Installations made from both guides with each tool. Without --adopt, install
+// refuses and lists what would change. With --adopt, it takes the objects over
+// in place: the claim and the cache stay, the pod is replaced once, nothing of
+// the old manifest remains, and the next install finds nothing to change.
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	for _, g := range guides() {
@@ -31,6 +31,7 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
+// adopt tests one guide and one tool.
 func adopt(t *testing.T, g guide, tool tool) {
 	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
@@ -79,7 +80,8 @@ func adopt(t *testing.T, g guide, tool tool) {
 	equal(t, "objects after the second install", i.objects(t), before)
 }
 
-// checkRefusal installs without --adopt.
+// checkRefusal checks that an install without --adopt fails and changes
+// nothing.
 func checkRefusal(t *testing.T, i *installation, g guide) {
 	t.Helper()
 	before := i.objects(t)
@@ -106,8 +108,8 @@ func (i *installation) replicaSets(t *testing.T) []appsv1.ReplicaSet {
 	return got[*appsv1.ReplicaSetList](t)(env.cluster.AppsV1().ReplicaSets(i.namespace).List(t.Context(), metav1.ListOptions{})).Items
 }
 
-// checkNothingLeft compares with an installation that is new: what is in the
-// lists of containers, volumes, variables, ports and mounts is the same.
+// checkNothingLeft checks that the containers, volumes, variables, ports and
+// mounts are those of a new installation.
 func checkNothingLeft(t *testing.T, i *installation) {
 	t.Helper()
 	d := got[*appsv1.Deployment](t)(env.cluster.AppsV1().Deployments(i.namespace).Get(t.Context(), i.name, metav1.GetOptions{}))
@@ -127,7 +129,8 @@ func checkNothingLeft(t *testing.T, i *installation) {
 	}
 }
 
-// entriesOf lists what a pod has, DOCKER_DRIVER left out: it is an option.
+// entriesOf lists the parts of a pod. It leaves out DOCKER_DRIVER, which is an
+// option.
 func entriesOf(pod corev1.PodSpec) []string {
 	var entries []string
 	for _, volume := range pod.Volumes {
@@ -152,7 +155,8 @@ func entriesOf(pod corev1.PodSpec) []string {
 	return entries
 }
 
-// checkOwnership looks for what the tools wrote on the objects.
+// checkOwnership checks that no label, annotation or field ownership of the
+// tools remains.
 func checkOwnership(t *testing.T, i *installation) {
 	t.Helper()
 	core := env.cluster.CoreV1()
@@ -182,8 +186,8 @@ func checkOwnership(t *testing.T, i *installation) {
 	}
 }
 
-// An adoption that is killed between taking over and applying is continued by
-// the next one.
+// An install continues an adoption that was killed between taking over and
+// applying.
 func TestAdoptAgainAfterAKill(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())

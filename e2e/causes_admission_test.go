@@ -11,8 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// What admission refuses: the preflight finds it before anything is changed, and
-// without preflight it is told from what the controllers meet.
+// Admission refuses an object. The preflight finds this before anything is
+// changed. Without the preflight, the cause comes from what the controllers
+// report.
 func TestCausesAdmission(t *testing.T) {
 	t.Parallel()
 	t.Run("Pod Security", func(t *testing.T) {
@@ -96,8 +97,8 @@ func TestCausesAdmission(t *testing.T) {
 	})
 }
 
-// A namespace that does not take privileged pods is found out before anything
-// is made, and by the wait where the preflight is skipped.
+// A namespace does not admit privileged pods. The preflight finds this before
+// anything is created; without the preflight, the wait does.
 func TestPodSecurityRefusesThePod(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// The daemon's container does not start, does not stay, or is thrown out.
+// The daemon's container does not start, does not keep running, or is evicted.
 func TestCausesContainer(t *testing.T) {
 	t.Parallel()
 	// The third crash is the end: no time-out is waited for. The daemon's own last
@@ -101,11 +101,11 @@ func TestCausesContainer(t *testing.T) {
 	})
 }
 
-// neverReady lets the daemon wait for long for what never comes.
+// neverReady makes the daemon wait for a socket that never appears.
 const neverReady = "--dockerd-arg=--containerd=/nowhere.sock"
 
-// noDisk lets every pod of the namespace use less of the node's disk than its
-// log takes.
+// noDisk limits each pod of the namespace to less of the node's disk than its
+// log uses.
 func (i *installation) noDisk(t *testing.T) {
 	t.Helper()
 	little := corev1.ResourceList{corev1.ResourceEphemeralStorage: resource.MustParse("1")}

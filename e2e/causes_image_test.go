@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// The image cannot be had, or its name is none.
+// The image cannot be pulled, or its name is invalid.
 func TestCausesImage(t *testing.T) {
 	t.Parallel()
 	t.Run("image that does not exist", func(t *testing.T) {

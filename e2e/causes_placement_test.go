@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// No node takes the pod: told as soon as the scheduler says so, and waited for,
-// as an autoscaler may yet add a node.
+// No node accepts the pod. dindctl names the cause as soon as the scheduler
+// reports it, and keeps waiting, because an autoscaler may add a node.
 func TestCausesPlacement(t *testing.T) {
 	t.Parallel()
 	t.Run("unschedulable node selector", func(t *testing.T) {
@@ -57,9 +57,10 @@ func TestCausesPlacement(t *testing.T) {
 	})
 }
 
-// A cordoned node is told like any other that does not take the pod; and the
-// installation that waits goes on by itself once the node is open again. This
-// test runs alone, and the node is closed for a few seconds.
+// A cordoned node is reported like any other node that does not accept the pod.
+// The waiting install continues once the node is schedulable again. This test
+// does not run in parallel with others, and cordons the nodes for a few
+// seconds.
 func TestCausesNodeCordoned(t *testing.T) {
 	node := anyNode(t)
 	i := inNewNamespace(t, nil)
@@ -79,7 +80,7 @@ func TestCausesNodeCordoned(t *testing.T) {
 	contains(t, "the check's hint", checked.Hint, "kubectl uncordon "+node)
 }
 
-// cordon closes all nodes and gives what opens them again.
+// cordon cordons all nodes and returns a function that uncordons them.
 func cordon(t *testing.T) (open func()) {
 	t.Helper()
 	var closed []string

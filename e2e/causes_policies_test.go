@@ -11,7 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// What the cluster's own policies, and the namespace's end, refuse.
+// The cluster's own admission policies or a terminating namespace refuse the
+// objects.
 func TestCausesPolicies(t *testing.T) {
 	t.Parallel()
 	t.Run("admission policy denies the pod", func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// No volume comes for the claim, or the one it had is gone.
+// The claim gets no volume, or has lost it.
 func TestCausesStorage(t *testing.T) {
 	t.Parallel()
 	t.Run("unknown storage class", func(t *testing.T) {
@@ -131,8 +131,8 @@ func TestCausesStorage(t *testing.T) {
 	})
 }
 
-// loseVolume deletes a claim's volume for certain, and waits until the claim is
-// Lost.
+// loseVolume deletes a claim's volume with its finalizers, and waits until the
+// claim is Lost.
 func loseVolume(t *testing.T, namespace, claim, volume string) {
 	t.Helper()
 	volumes := env.cluster.CoreV1().PersistentVolumes()

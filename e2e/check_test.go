@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// No check hangs: an API server that does not answer what a check asks makes
-// that check one that could not tell, and no other.
+// No check hangs. If the API server does not answer one check's request, only
+// that check is unknown.
 func TestCheckEndsAlthoughTheServerHangs(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -71,8 +71,8 @@ func TestCheckEndsAlthoughTheServerHangs(t *testing.T) {
 	})
 }
 
-// check writes nothing: of all that it sends, as its own user, the audit log has
-// reads, reviews of that user's permissions, and the one dry run.
+// check writes nothing. The audit log shows that it sends only reads, reviews
+// of its own user's permissions, and one dry run.
 func TestCheckWritesNothing(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
@@ -105,10 +105,10 @@ func TestCheckWritesNothing(t *testing.T) {
 	}
 }
 
-// A tainted node, and the toleration that the check's hint proposes. Pods that
-// come to the node while it is tainted with PreferNoSchedule are not kept off;
-// the strict taint is there for the two seconds that the checks take. This test
-// runs alone.
+// A node is tainted, and the hint proposes a toleration. The taint starts as
+// PreferNoSchedule, which still admits other pods; NoSchedule is set only for
+// the two seconds that the checks take. This test does not run in parallel with
+// others.
 func TestCheckTaintedNode(t *testing.T) {
 	node := anyNode(t)
 	i := inNewNamespace(t, nil)
@@ -126,7 +126,8 @@ func TestCheckTaintedNode(t *testing.T) {
 	taint(t, node, "")
 }
 
-// taint gives the node the one taint, or takes it away.
+// taint gives the node one taint with this effect, or removes it if the effect
+// is empty.
 func taint(t *testing.T, node string, effect corev1.TaintEffect) {
 	t.Helper()
 	set := func(ctx context.Context, taints string) error {

@@ -14,8 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Each verdict of `dindctl check`, as text and as a document. Nothing is changed
-// by any of them.
+// Each verdict of `dindctl check`, as text and as a document. No check changes
+// anything.
 func TestCheckVerdicts(t *testing.T) {
 	t.Parallel()
 	t.Run("all well", func(t *testing.T) {
@@ -119,8 +119,8 @@ func TestCheckVerdicts(t *testing.T) {
 	})
 }
 
-// asText runs check in text form: a mark, a name and a reason a line, the hint
-// below, and what it all comes to at the end.
+// asText runs check in text form and checks the last line, which says whether
+// an install would work.
 func (i *installation) asText(t *testing.T, code int, options ...string) string {
 	t.Helper()
 	r := dindctl(t, i.command("check", i.installOptions(options...)...)...).want(t, code)

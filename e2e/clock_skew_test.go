@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// A clock of the API server's that is an hour off, as seen from here: every command
-// does its work, and ages are not told that cannot be.
+// The API server's clock is an hour ahead or behind. Every command works, and
+// none prints an impossible age.
 func TestClockSkew(t *testing.T) {
 	t.Parallel()
 	for name, skew := range map[string]time.Duration{"an hour ahead": time.Hour, "an hour behind": -time.Hour} {
@@ -54,10 +54,11 @@ func TestClockSkew(t *testing.T) {
 	}
 }
 
-// moment is a time in an answer. Moving it does not change its length.
+// moment matches a time in an answer. Shifting the time does not change its
+// length.
 var moment = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"`)
 
-// skew moves the clock by which the API server and all behind it go.
+// skew shifts the clock of the API server and of everything behind it.
 func (p *injector) skew(by time.Duration) {
 	skewed := *p.reverse
 	move := func(text []byte) []byte {

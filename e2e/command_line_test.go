@@ -4,7 +4,8 @@ package e2e
 
 import "testing"
 
-// A wrong command line: every problem in one answer, exit code 2, no request.
+// An invalid command line ends with exit code 2, all its problems in one
+// message, and no request.
 func TestWrongCommandLineSendsNothing(t *testing.T) {
 	t.Parallel()
 	kubeconfig, requests := countingServer(t)
@@ -27,8 +28,8 @@ func TestWrongCommandLineSendsNothing(t *testing.T) {
 	}
 }
 
-// What is not installed is told by exit code 4, even in a namespace that does
-// not exist.
+// Exit code 4 means that nothing is installed, even if the namespace does not
+// exist.
 func TestNotInstalled(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"status", "prune-now", "uninstall", "env"} {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Eight jobs build at once through the one daemon, and all succeed.
+// Eight jobs build at the same time with the one daemon, and all succeed.
 func TestEightJobsAtOnce(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
@@ -33,8 +33,8 @@ func TestEightJobsAtOnce(t *testing.T) {
 	}
 }
 
-// Two installations in one namespace, told apart by --name: both work, and
-// uninstalling one leaves the other alone.
+// Two installations in one namespace, with different names: both work, and
+// uninstalling one does not affect the other.
 func TestTwoInstances(t *testing.T) {
 	t.Parallel()
 	one := &installation{namespace: newNamespace(t), name: "one", image: env.newest()}
@@ -59,10 +59,10 @@ func TestTwoInstances(t *testing.T) {
 	}
 }
 
-// Two installs at once, and an install beside an uninstall, which meet at one
-// point of an install after the other: each says how it ended, one more install
-// finds or makes everything whole, and the claim stays. A pair of each in normal
-// runs, fifty with DINDCTL_SOAK=1.
+// Two installs, or an install and an uninstall, run at the same time and meet
+// at a chosen request. Each reports how it ended, one more install makes the
+// installation complete, and the claim stays the same. Runs one pair of each
+// kind, or fifty with DINDCTL_SOAK=1.
 func TestTwoCommandsAtOnce(t *testing.T) {
 	t.Parallel()
 	const lives = 2
@@ -84,7 +84,7 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 	}
 }
 
-// race is an installation about which two commands are at odds.
+// race is an installation on which two commands run at the same time.
 type race struct {
 	guarded
 	proxy              *faultProxy
@@ -107,7 +107,8 @@ func newRace(t *testing.T, count *survival) *race {
 	return r
 }
 
-// installs has a second install begin at the n-th request of a first, from nothing.
+// installs starts a second install at the n-th request of the first. Nothing is
+// installed before.
 func (r *race) installs(t *testing.T, n int) {
 	t.Helper()
 	first, second, met := r.proxy.beside(t, n, r.install, r.install)
@@ -123,8 +124,8 @@ func (r *race) installs(t *testing.T, n int) {
 	r.look(t)
 }
 
-// installAndUninstall has an uninstall begin at the n-th request of an install,
-// from nothing or of an installation that is there.
+// installAndUninstall starts an uninstall at the n-th request of an install. If
+// nothing is true, nothing is installed before.
 func (r *race) installAndUninstall(t *testing.T, n int, nothing bool) {
 	t.Helper()
 	line := r.install
@@ -149,7 +150,8 @@ func (r *race) installAndUninstall(t *testing.T, n int, nothing bool) {
 	r.look(t)
 }
 
-// whole counts a pair after which everything is there again, and well.
+// whole checks that the installation is complete and healthy, and counts the
+// pair.
 func (r *race) whole(t *testing.T, met bool) {
 	t.Helper()
 	r.look(t)

@@ -14,8 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// The daemon dies, whatever it is doing, and so does the way to it: it comes
-// back by itself, with its cache, and nobody is told anything that is not so.
+// The daemon, or the connection to it, breaks at different moments. The daemon
+// restarts with its cache, and no command reports anything wrong.
 func TestDaemonDies(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
@@ -100,15 +100,15 @@ func TestDaemonDies(t *testing.T) {
 	})
 }
 
-// startJob starts a script in a CI job and returns without waiting for it.
+// startJob starts a script in a CI job and does not wait for it.
 func startJob(t *testing.T, i *installation, script string) *corev1.Pod {
 	t.Helper()
 	pod := jobPod(i.image, i.variables, awaitService+script)
 	return got[*corev1.Pod](t)(env.cluster.CoreV1().Pods(i.namespace).Create(t.Context(), pod, metav1.CreateOptions{}))
 }
 
-// killDaemon ends dockerd with SIGKILL, and with it the container: what is left
-// of it lies about when the next one starts.
+// killDaemon kills dockerd with SIGKILL, which ends the container, and waits
+// for the restart.
 func (i *installation) killDaemon(t *testing.T) {
 	t.Helper()
 	pod := i.pod(t)

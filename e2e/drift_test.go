@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// The same install again: every object unchanged, no pod restarted, nothing
-// written.
+// The same install again changes no object, restarts no pod, and writes
+// nothing.
 func TestSecondInstallChangesNothing(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
@@ -38,9 +38,9 @@ func TestSecondInstallChangesNothing(t *testing.T) {
 	}
 }
 
-// Whatever somebody changes by hand is named field by field, first by
-// --dry-run server and then, in the same words, by the install that repairs it.
-// What somebody added beside ours is told and left alone.
+// install reverts manual changes and lists them field by field. --dry-run
+// server lists the same fields before. Fields that others added are reported
+// and kept.
 func TestDriftIsRepairedAndNamed(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
@@ -95,7 +95,7 @@ func TestDriftIsRepairedAndNamed(t *testing.T) {
 	i.job(t, "docker version").want(t)
 }
 
-// drift changes what people change.
+// drift makes manual changes to the objects.
 func (i *installation) drift(t *testing.T) {
 	t.Helper()
 	options := metav1.PatchOptions{FieldManager: "kubectl-edit"}
@@ -117,8 +117,8 @@ func (i *installation) drift(t *testing.T) {
 	must(t, env.cluster.NetworkingV1().NetworkPolicies(i.namespace).Delete(t.Context(), i.name, metav1.DeleteOptions{}))
 }
 
-// namesFields checks that each of the fields is there, told by its beginning, and
-// nothing else is.
+// namesFields checks that got has a field with each of the prefixes in want,
+// and no other field.
 func namesFields(t *testing.T, got, want []string) {
 	t.Helper()
 	for _, field := range want {

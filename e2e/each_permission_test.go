@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Whichever right is taken away, `check` names it: all of them, those of a local
-// volume and of a new namespace included.
+// check names any single missing permission, including those for a local volume
+// and for a new namespace.
 func TestCheckNamesEachRight(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
@@ -38,8 +38,8 @@ func TestCheckNamesEachRight(t *testing.T) {
 	t.Logf("%d rights, each named where it is missing", len(rights))
 }
 
-// Without the checks beforehand, the commands themselves name the right that is
-// missing, or say what they could not do without it.
+// Without the preflight, the commands themselves name the missing permission,
+// or what they cannot do without it.
 func TestCommandsNameEachRight(t *testing.T) {
 	t.Parallel()
 	sample := []string{"get services", "patch deployments", "watch pods", "create jobs", "list endpointslices", "create pods/portforward"}
@@ -78,8 +78,8 @@ func TestCommandsNameEachRight(t *testing.T) {
 	}
 }
 
-// rare are rights that only a life with faults in it uses, as TestLeastPrivilege
-// leads it, or the checks beforehand.
+// rare holds permissions that only the preflight or a life with failures, as in
+// TestLeastPrivilege, uses.
 var rare = map[string]bool{
 	"list storageclasses": true, "create pods": true, // the checks'
 	"get jobs": true, "delete jobs": true, // a Job that its CronJob left behind
@@ -89,8 +89,8 @@ var rare = map[string]bool{
 	"get pods/portforward": true, // without it the way is an older protocol
 }
 
-// names tells whether a text names the right: in the API server's words or in
-// dindctl's.
+// names reports whether a text names the permission, in the API server's words
+// or in dindctl's.
 func names(text string, r right) bool {
 	return strings.Contains(text, fmt.Sprintf("cannot %s resource %q", r.verb, r.resource)) ||
 		strings.Contains(text, "permission to "+r.verb+" "+qualified(r)) || strings.Contains(text, "may not "+r.verb+" "+qualified(r))

@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// env prints the variables in each format so that its reader takes them, and
-// the same ones that install printed.
+// env prints the variables that install printed, in each format, and the
+// format's reader accepts them.
 func TestEnvFormats(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())

@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// What answers on the daemon's port is not what is expected there, in a pod that
-// is ready all the same, as one without dindctl's probes may be: status says what
-// it is, with the next step, and install puts the daemon back.
+// Something other than a working daemon answers on the daemon's port, in a pod
+// that is ready because it has no probes. status says what it is, with a hint,
+// and install restores the daemon.
 func TestErrorsOfTheDaemon(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
@@ -62,7 +62,7 @@ exec dockerd --host=tcp://0.0.0.0:2375 --tls --tlscacert=/tmp/cert --tlskey=/tmp
 	}
 }
 
-// httpServer is a script that gives every request the same answer.
+// httpServer returns a script that answers every request in the same way.
 func httpServer(answer string) string {
 	return `exec perl -MIO::Socket::INET -e '
 my $server = IO::Socket::INET->new(LocalPort => 2375, Listen => 20, ReuseAddr => 1) or die $!;
@@ -73,7 +73,7 @@ while (my $client = $server->accept) {
 }'`
 }
 
-// impostor puts a script in the daemon's place, without probes, as `kubectl edit`
+// impostor replaces the daemon by a script without probes, as `kubectl edit`
 // would, and waits for its pod.
 func (i *installation) impostor(t *testing.T, script string) {
 	t.Helper()
@@ -81,8 +81,8 @@ func (i *installation) impostor(t *testing.T, script string) {
 		"command":["sh","-c",`+string(got[[]byte](t)(json.Marshal(script)))+`]}]}}}}`)
 }
 
-// edit changes the Deployment as `kubectl edit` would, and waits for a pod of
-// the new kind that is ready.
+// edit changes the Deployment as `kubectl edit` would, and waits for a new pod
+// to be ready.
 func (i *installation) edit(t *testing.T, patch string) {
 	t.Helper()
 	before := i.pod(t)

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Every command that connects tells a way to the cluster that does not work in
-// the same words: what it did, what was in the way, and the next step; as text,
-// and as a document. None of them hangs.
+// Every command that connects to a cluster reports a broken connection in the
+// same way: what it did, what went wrong, and what to do next, as text and as a
+// document. None of them hangs.
 func TestErrorsOfTheConnection(t *testing.T) {
 	t.Parallel()
 	authority := env.config.CAData
@@ -75,8 +75,8 @@ func TestErrorsOfTheConnection(t *testing.T) {
 	}
 }
 
-// The document of a failure has the same fields, whatever failed: on stdout, and
-// nothing else there, and as YAML the same.
+// The document of any failure has the same fields in JSON and YAML, and is all
+// that stdout holds.
 func TestErrorsAsDocuments(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)

@@ -15,14 +15,15 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// faulty are the commands that every fault happens to, in the order of a life.
+// faulty holds the commands in which faults are injected, in the order of an
+// installation's life.
 var faulty = []string{"install", "status", "prune-now", "uninstall"}
 
-// Whatever goes wrong with one request to the API server: the command does its
-// work all the same, or ends within its timeout with an error that says what was
-// wrong, and the next run puts everything right. It never claims what is not so,
-// and leaves the terminal as it was. One request of each command and fault in
-// normal runs, every one with DINDCTL_SOAK=1.
+// One request to the API server fails. The command succeeds nevertheless, or
+// ends before its timeout with an error that says what failed, and the next run
+// completes the work. It never reports a success that is not true, and leaves
+// the terminal in order. Runs one request of each command with each fault, or
+// every request with DINDCTL_SOAK=1.
 func TestFaultsOfTheAPIServer(t *testing.T) {
 	t.Parallel()
 	var sum tally
@@ -51,6 +52,7 @@ type faultyLife struct {
 	most map[string]int
 }
 
+// newFaultyLife runs each command once without a fault to count its requests.
 func newFaultyLife(t *testing.T, sum *tally) *faultyLife {
 	t.Helper()
 	l := &faultyLife{
@@ -68,6 +70,7 @@ func newFaultyLife(t *testing.T, sum *tally) *faultyLife {
 	return l
 }
 
+// line returns the command line of one of the faulty commands.
 func (l *faultyLife) line(command string) []string {
 	options := []string{"-o", "json"}
 	if command == "install" {
@@ -76,8 +79,8 @@ func (l *faultyLife) line(command string) []string {
 	return l.command(command, options...)
 }
 
-// run lives once for each fault and request: all of them, or of each command one
-// that is another for every fault.
+// run goes through one life for each fault and round. A normal run has one
+// round, in which each fault hits a different request.
 func (l *faultyLife) run(t *testing.T, faults []fault, seed int) {
 	for number, f := range faults {
 		rounds := 1
@@ -106,14 +109,14 @@ func (l *faultyLife) run(t *testing.T, faults []fault, seed int) {
 	}
 }
 
-// whole makes sure that the installation is complete and works.
+// whole makes the installation complete again.
 func (l *faultyLife) whole(t *testing.T) {
 	t.Helper()
 	succeed(t, l.line("install")...)
 	l.claim = l.sameClaim(t, l.claim)
 }
 
-// meet lets a command meet a fault and judges how it took it.
+// meet runs a command that meets a fault, and checks how it ends.
 func (l *faultyLife) meet(t *testing.T, command string, r rule) {
 	t.Helper()
 	timeout := time.Minute
@@ -162,7 +165,7 @@ func (l *faultyLife) meet(t *testing.T, command string, r rule) {
 	}
 }
 
-// verify checks that what a command claims with exit code 0 is so.
+// verify checks that the state matches exit code 0 of a command.
 func (l *faultyLife) verify(t *testing.T, command string, end result, before []batchv1.Job, complain func(string, ...any)) {
 	t.Helper()
 	switch command {
@@ -189,7 +192,7 @@ func (l *faultyLife) verify(t *testing.T, command string, end result, before []b
 	}
 }
 
-// keptJobs is from how many on a CronJob's controller removes the oldest.
+// keptJobs is the number of Jobs that the CronJob's controller keeps.
 const keptJobs = 3
 
 func (l *faultyLife) jobs(t *testing.T) []batchv1.Job {
@@ -197,8 +200,8 @@ func (l *faultyLife) jobs(t *testing.T) []batchv1.Job {
 	return got[*batchv1.JobList](t)(env.cluster.BatchV1().Jobs(l.namespace).List(t.Context(), metav1.ListOptions{})).Items
 }
 
-// reasonOf is what a command that failed says was wrong: the error's reason, or
-// the first problem's in a status.
+// reasonOf returns the reason of a failed command's error, or that of the first
+// problem in a status.
 func reasonOf(r result) string {
 	var document struct {
 		Error    *failure
@@ -216,8 +219,8 @@ func reasonOf(r result) string {
 	return ""
 }
 
-// succeedOr runs the program and stops the test unless it succeeds, or ends with
-// the one other code.
+// succeedOr runs the program and stops the test unless it ends with exit code 0
+// or with the other code.
 func succeedOr(t *testing.T, other int, args ...string) {
 	t.Helper()
 	if r := dindctl(t, args...); r.code != other {

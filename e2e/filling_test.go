@@ -12,9 +12,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// A disk never fills: on a file system of 2 GiB the build cache stays under its
-// limit whatever is built, images above the high-water mark go by least recent
-// use, and a build that fills the disk fails alone.
+// The disk does not fill up. On a file system of 2 GiB the build cache stays
+// below its limit, the least recently used images above the high-water mark are
+// removed, and a build that fills the disk fails without affecting others.
 func TestFilling(t *testing.T) {
 	t.Parallel()
 	for _, image := range env.images {
@@ -39,10 +39,10 @@ func TestFilling(t *testing.T) {
 	}
 }
 
-// cacheHolds builds twice the limit of the build cache, and waits for the
-// builder's garbage collector, which comes within a minute of a build. It was seen
-// to stop half-way on a busy machine; one build more has to bring it back, and that
-// it was needed is noted.
+// cacheHolds builds twice the limit of the build cache, and waits for
+// BuildKit's garbage collector, which runs within a minute of a build. On a
+// busy machine the collector has stopped halfway. Then one more build must
+// start it again, and the test records that it was needed.
 func (i *installation) cacheHolds(t *testing.T) {
 	t.Helper()
 	const limit = 2 << 30 * 30 / 100
@@ -76,16 +76,16 @@ docker build --progress=plain --output type=cacheonly . 2>&1`).want(t).log
 	}
 }
 
-// collected is a line of the daemon's about its collector.
+// collected matches a line of the daemon's log about its garbage collector.
 var collected = regexp.MustCompile(`(?m)^.*msg="gc .*$`)
 
-// log is what the daemon has said so far.
+// log returns the daemon's log.
 func (i *installation) log(t *testing.T) string {
 	t.Helper()
 	return string(got[[]byte](t)(env.cluster.CoreV1().Pods(i.namespace).GetLogs(i.pod(t).Name, &corev1.PodLogOptions{}).DoRaw(t.Context())))
 }
 
-// imagesHold tags one image after the other, and uses the first all the time.
+// imagesHold tags one image after the other, and keeps using the first.
 func (i *installation) imagesHold(t *testing.T) {
 	t.Helper()
 	i.job(t, `
@@ -111,7 +111,7 @@ docker image inspect --format '{{index .RepoTags 0}} is there' app:9`).want(t, "
 	}
 }
 
-// fullDisk has one build write more than the disk holds.
+// fullDisk runs a build that writes more than the disk holds.
 func (i *installation) fullDisk(t *testing.T) {
 	t.Helper()
 	r := i.job(t, `
@@ -125,9 +125,9 @@ docker build --progress=plain . 2>&1`)
 	i.buildsCached(t, "next", "after the disk was full")
 }
 
-// onSmallDisk gives an installation to come the options for a Local
-// PersistentVolume that is a file system of 2 GiB in a file on the node, and what
-// removes it all.
+// onSmallDisk returns an installation whose options select a Local
+// PersistentVolume on a 2 GiB file system, which is a file on the node. remove
+// uninstalls it and removes the file system.
 func onSmallDisk(t *testing.T, image string) (i *installation, remove func()) {
 	t.Helper()
 	node := anyNode(t)
@@ -150,8 +150,8 @@ func onSmallDisk(t *testing.T, image string) (i *installation, remove func()) {
 	}
 }
 
-// nodePod runs a script with the node's own programs, where the kubelet sees
-// what it mounts.
+// nodePod returns a pod that runs a script with the node's own programs, in the
+// kubelet's mount namespace.
 func nodePod(node, image, script string) *corev1.Pod {
 	pod := jobPod(image, nil, `
 kubelet=1

@@ -10,8 +10,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-// Without a right, the answer names the verb and the resource, and nothing
-// hangs.
+// Without a permission, the error names the verb and the resource, and no
+// command hangs.
 func TestForbidden(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
@@ -38,8 +38,8 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-// What a user may not do is told by verb and resource, in the API server's
-// words, by every command.
+// Every command names the verb and the resource that its user may not use, in
+// the API server's words.
 func TestErrorsForbidden(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
@@ -72,11 +72,12 @@ func TestErrorsForbidden(t *testing.T) {
 	}
 }
 
-// permissionLine is how a missing permission is told: one verb, one resource.
+// permissionLine matches the reason for a missing permission: one verb, one
+// resource.
 var permissionLine = regexp.MustCompile(`^may not (get|list|watch|create|patch|delete) [a-z]+(\.[a-z0-9.]+)?(/[a-z]+)? in (namespace [a-z0-9-]+|the cluster)`)
 
-// A user without any right: a line for each verb, with the way to ask for it,
-// and what cannot be seen is not guessed.
+// A user without any permission gets a line for each missing verb, with a hint
+// how to request it. What check cannot see is unknown.
 func TestCheckRestrictedUser(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)

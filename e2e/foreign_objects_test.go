@@ -12,9 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Objects of the same names that somebody else made are refused, all of them
-// named, and nothing in the namespace is changed: neither by install nor by
-// uninstall.
+// install refuses to overwrite objects with the same names that dindctl did not
+// create, and names all of them. Neither install nor uninstall changes anything
+// in the namespace.
 func TestForeignObjectsAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())

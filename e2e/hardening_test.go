@@ -14,9 +14,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// One installation, its image pinned by digest: whoever breaks out of a build
-// finds no token, whoever breaks into the clean-up finds no right at all, and
-// the policy lets in who was asked for.
+// An installation whose image is pinned by digest. The daemon's pod holds no
+// token, the prune Job's pod has no permissions, and the policy admits only the
+// allowed namespaces.
 func TestHardening(t *testing.T) {
 	t.Parallel()
 	allowed := newNamespace(t)
@@ -63,10 +63,11 @@ func TestHardening(t *testing.T) {
 	t.Run("policy", func(t *testing.T) { checkPolicy(t, i, allowed) })
 }
 
-// capSysAdmin is the capability to mount, among all else: linux/capability.h.
+// capSysAdmin is CAP_SYS_ADMIN in linux/capability.h, which includes mounting.
 const capSysAdmin = 21
 
-// engineIn is the version as the label has it: only a tag tells it.
+// engineIn returns the version in the pod's label: that of the image's tag, or
+// nothing without a tag.
 func engineIn(image, version string) string {
 	if name, _, _ := strings.Cut(image, "@"); strings.Contains(name, ":") {
 		return version
@@ -74,8 +75,8 @@ func engineIn(image, version string) string {
 	return ""
 }
 
-// pinned is the image by its digest beside its tag, as the cluster's registry
-// has it; without that registry the image as it is.
+// pinned returns the image with its tag and its digest, as the cluster's
+// registry has it. It returns the image unchanged if there is no such registry.
 func pinned(t *testing.T, image string) string {
 	t.Helper()
 	if env.registry == "" {
@@ -93,14 +94,14 @@ func pinned(t *testing.T, image string) string {
 	return image + "@" + digest
 }
 
-// probe tells what a process in the pod is and can do.
+// probe is a script that prints what a process in the pod is and can do.
 const probe = `id -u; grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status
 if touch /made 2>/dev/null; then echo "root file system: writable"; else echo "root file system: read-only"; fi
 if ls /var/run/secrets/kubernetes.io >/dev/null 2>&1; then echo "token: there"; else echo "token: none"; fi
 touch /tmp/made && echo "tmp: writable"`
 
-// checkJobPod runs the pod of the clean-up, as the CronJob has it, with a probe
-// in its client's place, and has Pod Security judge it.
+// checkJobPod runs the probe in the pod of the prune CronJob, and checks that
+// Pod Security admits this pod and refuses the daemon's.
 func checkJobPod(t *testing.T, i *installation) {
 	cron := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
 	template := cron.Spec.JobTemplate.Spec.Template
@@ -127,8 +128,8 @@ func checkJobPod(t *testing.T, i *installation) {
 	}
 }
 
-// checkPolicy judges who may reach the daemon, from the objects as the API
-// server holds them: the policies, the namespaces with their labels, the pod.
+// checkPolicy checks who may reach the daemon, from the objects in the API
+// server: the policies, the namespaces with their labels, and the pod.
 func checkPolicy(t *testing.T, i *installation, allowed string) {
 	stranger := inNewNamespace(t, map[string]string{"app": i.name, "team": "ci"})
 	namespaces := env.cluster.CoreV1().Namespaces()

@@ -17,7 +17,7 @@ import (
 
 const enforce = "pod-security.kubernetes.io/enforce"
 
-// quota limits one thing in the namespace, by a quota whose name is e2e.
+// quota limits one resource of the namespace by a ResourceQuota named e2e.
 func (i *installation) quota(t *testing.T, what corev1.ResourceName, most string) {
 	t.Helper()
 	quotas := env.cluster.CoreV1().ResourceQuotas(i.namespace)
@@ -33,6 +33,7 @@ func (i *installation) quota(t *testing.T, what corev1.ResourceName, most string
 	})
 }
 
+// limit sets the maximum of one resource by a LimitRange named e2e.
 func (i *installation) limit(t *testing.T, kind corev1.LimitType, what corev1.ResourceName, most string) {
 	t.Helper()
 	_, err := env.cluster.CoreV1().LimitRanges(i.namespace).Create(t.Context(), &corev1.LimitRange{
@@ -44,7 +45,8 @@ func (i *installation) limit(t *testing.T, kind corev1.LimitType, what corev1.Re
 	must(t, err)
 }
 
-// created matches this namespace's new objects of one kind.
+// created matches objects of one kind that are created or updated in this
+// namespace.
 func (i *installation) created(group, resource string) *admissionv1.MatchResources {
 	return &admissionv1.MatchResources{
 		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: i.namespace}},
@@ -55,8 +57,8 @@ func (i *installation) created(group, resource string) *admissionv1.MatchResourc
 	}
 }
 
-// deny has a policy refuse, in this namespace, new objects that do not hold to
-// the expression.
+// deny creates a policy that refuses new objects of the namespace unless they
+// match the expression.
 func (i *installation) deny(t *testing.T, group, resource, expression, message string) {
 	t.Helper()
 	name := i.namespace + "-" + resource
@@ -85,9 +87,9 @@ func (i *installation) deny(t *testing.T, group, resource, expression, message s
 	})
 }
 
-// withoutClasses has a policy take the class from this namespace's claims, as
-// if the cluster had no default one. The claims' controller would set it later,
-// as often as it likes.
+// withoutClasses creates a policy that removes the storage class from the
+// namespace's claims, as if the cluster had no default class. The claim
+// controller keeps setting it, so the policy covers updates too.
 func (i *installation) withoutClasses(t *testing.T) {
 	t.Helper()
 	policies, bindings := env.cluster.AdmissionregistrationV1().MutatingAdmissionPolicies(), env.cluster.AdmissionregistrationV1().MutatingAdmissionPolicyBindings()
@@ -124,7 +126,8 @@ func (i *installation) withoutClasses(t *testing.T) {
 	})
 }
 
-// dryRun asks what would come of a privileged pod, or a Deployment of it.
+// dryRun creates a privileged pod, or a Deployment of it, as a server-side dry
+// run.
 func (i *installation) dryRun(ctx context.Context, resource string) error {
 	pod := hostPod("nowhere", "/nowhere", "true")
 	how := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
@@ -136,7 +139,7 @@ func (i *installation) dryRun(ctx context.Context, resource string) error {
 	return err
 }
 
-// deploymentOf is a Deployment of a pod.
+// deploymentOf returns a Deployment of the pod.
 func deploymentOf(pod *corev1.Pod) *appsv1.Deployment {
 	labels := map[string]string{"e2e": "yes"}
 	pod.Spec.RestartPolicy = corev1.RestartPolicyAlways

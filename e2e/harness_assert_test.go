@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
+// must stops the test on an error.
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -20,7 +21,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// got stops the test on an error and gives the value otherwise.
+// got returns the value, or stops the test on an error.
 func got[T any](t *testing.T) func(T, error) T {
 	return func(value T, err error) T {
 		t.Helper()
@@ -31,7 +32,7 @@ func got[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// equal checks a value.
+// equal checks that two values are equal.
 func equal[T any](t *testing.T, what string, got, want T) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -39,7 +40,7 @@ func equal[T any](t *testing.T, what string, got, want T) {
 	}
 }
 
-// contains checks a text.
+// contains checks that the text contains each of the strings.
 func contains(t *testing.T, what, text string, want ...string) {
 	t.Helper()
 	for _, w := range want {
@@ -49,6 +50,7 @@ func contains(t *testing.T, what, text string, want ...string) {
 	}
 }
 
+// ignoreNotFound returns nil if the error says that an object does not exist.
 func ignoreNotFound(err error) error {
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -56,11 +58,12 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// patience is how long something may take that a loaded machine does slowly.
-// No test asserts on it.
+// patience is a timeout for what a busy machine does slowly. No test asserts on
+// it.
 const patience = 5 * time.Minute
 
-// eventually waits until ok says so; what is what is waited for.
+// eventually waits until ok returns true. what completes the sentence "waiting
+// for".
 func eventually(t *testing.T, what string, ok func(ctx context.Context) (bool, error)) {
 	t.Helper()
 	if err := wait.PollUntilContextTimeout(t.Context(), 300*time.Millisecond, patience, true, ok); err != nil {
@@ -68,7 +71,7 @@ func eventually(t *testing.T, what string, ok func(ctx context.Context) (bool, e
 	}
 }
 
-// pass lets time pass.
+// pass waits for the duration.
 func pass(t *testing.T, long time.Duration) {
 	t.Helper()
 	select {

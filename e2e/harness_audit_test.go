@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// audited is a request as the API server's audit log has it.
+// audited is a request in the API server's audit log.
 type audited struct {
 	Verb, RequestURI, UserAgent string
 	User, ImpersonatedUser      struct{ Username string }

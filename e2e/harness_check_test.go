@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// checked is `dindctl check -o json`.
+// checked is the document of `dindctl check -o json`.
 type checked struct {
 	Namespace string
 	OK        bool
@@ -17,13 +17,14 @@ type checked struct {
 
 type checkedOne struct{ Name, Verdict, Reason, Hint string }
 
-// checkOf runs check with -o json and reads its document, in which each check
-// has a name, a verdict and a reason, and each failed one a hint.
+// checkOf runs check with -o json and reads its document.
 func (i *installation) checkOf(t *testing.T, code int, options ...string) checked {
 	t.Helper()
 	return readCheck(t, dindctl(t, i.command("check", append(i.installOptions(options...), "-o", "json")...)...).want(t, code))
 }
 
+// readCheck reads the document of check. Each check must have a name, a verdict
+// and a reason, and each failed check a hint.
 func readCheck(t *testing.T, r result) checked {
 	t.Helper()
 	c := decode[checked](t, r)
@@ -46,7 +47,7 @@ func readCheck(t *testing.T, r result) checked {
 	return c
 }
 
-// of are the results of the check of that name.
+// of returns the results of the check with this name.
 func (c checked) of(name string) (results []checkedOne) {
 	for _, one := range c.Checks {
 		if one.Name == name {
@@ -56,8 +57,8 @@ func (c checked) of(name string) (results []checkedOne) {
 	return results
 }
 
-// says checks that the check of that name gave one result: this verdict, for
-// which the reason has these words.
+// says checks that the check with this name has one result, with this verdict
+// and a reason that contains the words.
 func (c checked) says(t *testing.T, name, verdict string, words ...string) checkedOne {
 	t.Helper()
 	results := c.of(name)
@@ -69,7 +70,7 @@ func (c checked) says(t *testing.T, name, verdict string, words ...string) check
 	return results[0]
 }
 
-// failedCheck is the one check that failed, which must be the one of that name.
+// failedCheck returns the only check that failed, which must have this name.
 func failedCheck(t *testing.T, r result, name string) checkedOne {
 	t.Helper()
 	var failures []checkedOne

@@ -13,14 +13,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// survival counts what was done to installations, and how they came out of it.
+// survival counts what was done to installations, and how they ended.
 type survival struct {
 	mu                                sync.Mutex
 	tried, reached, converged, claims int // claims are those that were lost
 }
 
-// counting makes one that is printed, in one line, when the test ends, however it
-// ends; what names what is counted: "kill points".
+// counting returns a survival that is printed in one line when the test ends.
+// what names the things that are counted, such as "kill points".
 func counting(t *testing.T, what string) *survival {
 	t.Helper()
 	s := &survival{}
@@ -35,8 +35,8 @@ func counting(t *testing.T, what string) *survival {
 	return s
 }
 
-// add counts one that was tried: whether it happened, and whether it all came
-// right in the end.
+// add counts one attempt: whether it was made, whether it reached its point,
+// and whether the installation converged afterwards.
 func (s *survival) add(tried, reached, converged bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,15 +47,14 @@ func (s *survival) add(tried, reached, converged bool) {
 	}
 }
 
-// guarded is an installation whose claim must stay the one it was from the first
-// moment it exists.
+// guarded is an installation whose claim must stay the same once it exists.
 type guarded struct {
 	*installation
 	count *survival
 	uid   types.UID
 }
 
-// look counts a claim that is gone or is another one than before.
+// look counts the claim as lost if it is gone or has been replaced.
 func (w *guarded) look(t *testing.T) {
 	t.Helper()
 	found, err := env.cluster.CoreV1().PersistentVolumeClaims(w.namespace).Get(t.Context(), w.name+"-data", metav1.GetOptions{})
@@ -73,7 +72,7 @@ func (w *guarded) look(t *testing.T) {
 	w.uid = now
 }
 
-// times is how often something is repeated: a few times in normal runs.
+// times returns the number of repetitions: normal, or soak with DINDCTL_SOAK=1.
 func times(normal, soak int) int {
 	if env.soak {
 		return soak
@@ -81,15 +80,14 @@ func times(normal, soak int) int {
 	return normal
 }
 
-// tally counts by command and fault how often something went wrong on purpose,
-// and how that ended.
+// tally counts injected faults and their outcomes, by command and fault.
 type tally struct {
 	mu     sync.Mutex
 	counts map[string]map[fault]*count
 }
 
-// count is of the runs that the fault happened to; a run whose requests were
-// fewer is none.
+// count covers the runs that the fault hit, but not those that sent too few
+// requests.
 type count struct{ tried, done, told, broken int }
 
 func (y *tally) add(command string, f fault, add func(*count)) {
@@ -107,9 +105,9 @@ func (y *tally) add(command string, f fault, add func(*count)) {
 	add(y.counts[command][f])
 }
 
-// print logs a line for each fault: tried/survived by command, and of those that
-// survived how many did as if nothing had been, and how many failed, said why,
-// and were put right by the next run.
+// print logs a line for each fault: tried/survived for each command, then how
+// many runs succeeded, failed with a clear error and were completed by the next
+// run, or left something inconsistent.
 func (y *tally) print(t *testing.T, commands []string, faults []fault) {
 	t.Helper()
 	y.mu.Lock()
@@ -145,8 +143,8 @@ func (c count) plus(d count) count {
 	return count{c.tried + d.tried, c.done + d.done, c.told + d.told, c.broken + d.broken}
 }
 
-// sameClaim stops the test if the claim is another one than before, and gives
-// the one that there is.
+// sameClaim returns the UID of the claim, and stops the test if the claim is
+// not the one from before.
 func (i *installation) sameClaim(t *testing.T, before types.UID) types.UID {
 	t.Helper()
 	found, err := env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Get(t.Context(), i.name+"-data", metav1.GetOptions{})

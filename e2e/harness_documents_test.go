@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// installed is `dindctl install -o json`.
+// installed is the document of `dindctl install -o json`.
 type installed struct {
 	Objects []struct {
 		Kind   string `json:"kind"`
@@ -28,7 +28,7 @@ type installed struct {
 	DurationSeconds float64           `json:"durationSeconds"`
 }
 
-// changes gives what was done to the objects, each kind of change once.
+// changes returns the kinds of changes to the objects, each once.
 func (r installed) changes() []string {
 	var changes []string
 	for _, object := range r.Objects {
@@ -38,7 +38,7 @@ func (r installed) changes() []string {
 	return slices.Compact(changes)
 }
 
-// changesByName gives what was done to each object.
+// changesByName returns the change to each object.
 func (r installed) changesByName() map[string]string {
 	changes := map[string]string{}
 	for _, object := range r.Objects {
@@ -47,7 +47,8 @@ func (r installed) changesByName() map[string]string {
 	return changes
 }
 
-// fields are all changed fields with their values: "Deployment spec.replicas: 3 → 1".
+// fields returns all changed fields with their values, such as "Deployment
+// spec.replicas: 3 → 1".
 func (r installed) fields(t *testing.T) []string {
 	t.Helper()
 	var fields []string
@@ -61,7 +62,7 @@ func (r installed) fields(t *testing.T) []string {
 	return fields
 }
 
-// pruned is `dindctl prune-now -o json`.
+// pruned is the document of `dindctl prune-now -o json`.
 type pruned struct {
 	Job             string           `json:"job"`
 	ReclaimedBytes  *int64           `json:"reclaimedBytes"`
@@ -77,8 +78,8 @@ type failure struct {
 	Problems                   []struct{ Option, Value, Message, Hint string }
 }
 
-// failureOf reads the document, which tells the process's own exit code and is
-// never without a reason and a message.
+// failureOf reads the document of a failed command, which must have the exit
+// code of the process, a reason and a message.
 func failureOf(t *testing.T, r result) failure {
 	t.Helper()
 	document := decode[struct{ Error *failure }](t, r)
@@ -92,8 +93,8 @@ func failureOf(t *testing.T, r result) failure {
 	return f
 }
 
-// names checks the reason, that the message has each of the words, which are
-// the cluster's own, and that there is a hint. Several reasons are parted by |.
+// names checks that the failure has the reason, a message that contains each of
+// the words, and a hint. The reason may be several alternatives separated by |.
 func (f failure) names(t *testing.T, reason string, words ...string) failure {
 	t.Helper()
 	if !slices.Contains(strings.Split(reason, "|"), f.Reason) {
@@ -110,8 +111,8 @@ func (f failure) names(t *testing.T, reason string, words ...string) failure {
 	return f
 }
 
-// finds checks that the preflight check of that name failed with these words
-// and a hint of its own, and was the only one.
+// finds checks that the only failed preflight check has this name, a message
+// that contains the words, and a hint.
 func (f failure) finds(t *testing.T, check string, words ...string) {
 	t.Helper()
 	f.names(t, "CheckFailed", "nothing was changed")

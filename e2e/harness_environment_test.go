@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// environment is what the tests are told from outside.
+// environment is how the tests are configured.
 type environment struct {
 	kubeconfig string   // KUBECONFIG_E2E: an administrator's
 	program    string   // DINDCTL_BIN: the program, instead of one built here
@@ -31,10 +31,10 @@ type environment struct {
 	cluster kubernetes.Interface
 }
 
-// env is set once, by TestMain, and only read after.
+// env is set once by TestMain, and only read afterwards.
 var env environment
 
-// baseImage is what test builds start from. Docker Hub has it, and so has the
+// baseImage is the base of the test builds. It is on Docker Hub and in the
 // embedded cluster's registry.
 const baseImage = "busybox:1.37"
 
@@ -101,9 +101,9 @@ func readEnvironment(scratch string) (environment, error) {
 	return e, err
 }
 
-// moreInParallel runs four tests at once unless the command line says
-// otherwise: they wait for the cluster more than they compute, so go's choice,
-// the number of processors, is too low.
+// moreInParallel runs four tests in parallel unless the command line sets
+// another number. The tests mostly wait for the cluster, so the default, the
+// number of processors, is too low.
 func moreInParallel() error {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
@@ -113,5 +113,5 @@ func moreInParallel() error {
 	return flag.Set("test.parallel", "4")
 }
 
-// newest is the image that tests use which do not care.
+// newest returns the image for tests that do not depend on the version.
 func (e environment) newest() string { return e.images[len(e.images)-1] }

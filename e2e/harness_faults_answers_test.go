@@ -13,6 +13,8 @@ import (
 	"time"
 )
 
+// ServeHTTP passes the request on, or injects the fault that the rule selects
+// for it.
 func (p *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch fault := p.next(r); fault {
 	case "":
@@ -50,7 +52,7 @@ func (p *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pass lets a request through.
+// pass passes a request on without a fault.
 func (p *injector) pass(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	life := p.watches
@@ -76,14 +78,14 @@ func (p *injector) pass(w http.ResponseWriter, r *http.Request) {
 
 var errCut = errors.New("cut off by the test")
 
-// answer is how the API server says that it cannot.
+// answer writes an error as the API server does.
 func answer(w http.ResponseWriter, code int, reason string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"a fault was injected","reason":%q,"code":%d}`, reason, code)
 }
 
-// reset ends the connection as one ends whose other side knows nothing of it.
+// reset closes the connection with a TCP reset.
 func reset(w http.ResponseWriter) {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -95,7 +97,8 @@ func reset(w http.ResponseWriter) {
 	_ = connection.Close()
 }
 
-// pause lasts for as long, or 0 for ever, and tells whether anybody still waits.
+// pause waits for the duration, or forever if it is 0. It reports whether the
+// client is still connected.
 func (p *injector) pause(r *http.Request, long time.Duration) bool {
 	var over <-chan time.Time
 	if long > 0 {
@@ -110,7 +113,7 @@ func (p *injector) pause(r *http.Request, long time.Duration) bool {
 	return false
 }
 
-// drip writes a byte a second.
+// drip writes one byte per second.
 func (p *injector) drip(w io.Writer, r *http.Request, data []byte) (int, error) {
 	for n := range data {
 		if _, err := w.Write(data[n : n+1]); err != nil {
@@ -126,13 +129,14 @@ func (p *injector) drip(w io.Writer, r *http.Request, data []byte) (int, error) 
 	return len(data), nil
 }
 
+// half writes the first half of the data and fails.
 func half(w io.Writer, data []byte) (int, error) {
 	n, _ := w.Write(data[:len(data)/2])
 	return n, errCut
 }
 
-// crippled lets an answer's body go another way. A connection that is taken
-// over has no body: what comes over it goes that way.
+// crippled writes the body of an answer through another function. For a
+// hijacked connection, which has no body, this applies to all data.
 type crippled struct {
 	http.ResponseWriter
 	write func(io.Writer, []byte) (int, error)
@@ -140,10 +144,11 @@ type crippled struct {
 
 func (c *crippled) Write(data []byte) (int, error) { return c.write(c.ResponseWriter, data) }
 
-// FlushError is what a ReverseProxy flushes with.
+// FlushError is called by ReverseProxy to flush.
 func (c *crippled) FlushError() error { return http.NewResponseController(c.ResponseWriter).Flush() }
 
-// Hijack gives a connection whose answer to the upgrade is still whole.
+// Hijack returns the connection before the answer to the upgrade is written, so
+// that this answer arrives complete.
 func (c *crippled) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	connection, buffered, err := http.NewResponseController(c.ResponseWriter).Hijack()
 	return &crippledConn{connection, c.write}, buffered, err

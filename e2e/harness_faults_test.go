@@ -15,7 +15,7 @@ import (
 )
 
 // fault is what can go wrong with one request on its way to the API server, in
-// it, or on the way back.
+// the API server, or on the way back.
 type fault string
 
 const (
@@ -34,15 +34,14 @@ const (
 	noBookmarks fault = "no bookmarks"
 )
 
-// faults are those that may happen to any request.
-
+// faults holds the faults that may happen to any request.
 var faults = []fault{tooMany, internal, unavailable, gateway, refused, resetBefore, resetAfter, stalled, truncated, slow}
 
-// lasts tells that the fault does not go away by asking again: the command ends
-// with its timeout.
+// lasts reports whether the command cannot recover from the fault by retrying,
+// so that it ends with its timeout.
 func (f fault) lasts() bool { return f == stalled || f == slow }
 
-// rule says which requests a fault happens to.
+// rule selects the requests in which a fault is injected.
 type rule struct {
 	fault fault
 	// nth of the requests that match, the first is 1; 0 is every one of them.
@@ -51,13 +50,14 @@ type rule struct {
 	request *regexp.Regexp
 }
 
+// These match requests.
 var (
 	anyWatch = regexp.MustCompile(`[?&]watch=true`)
 	forward  = regexp.MustCompile(`/portforward`)
 )
 
-// injector stands between the program and the API server, speaks for the
-// administrator, and lets things go wrong.
+// injector is a proxy to the API server. It adds an administrator's credentials
+// and injects faults.
 type injector struct {
 	kubeconfig string
 	address    string
@@ -76,8 +76,8 @@ type injector struct {
 	hit     int
 }
 
-// down is for how long connections are refused: what a restart of an API server
-// behind a load balancer takes.
+// down is how long connections are refused, like during the restart of an API
+// server behind a load balancer.
 const down = 700 * time.Millisecond
 
 func newInjector(t *testing.T) *injector {
@@ -107,15 +107,14 @@ func (p *injector) serve(listener net.Listener) {
 	go func() { _ = server.Serve(listener) }()
 }
 
-// stop refuses new connections and drops those that there are.
+// stop closes all connections and refuses new ones.
 func (p *injector) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.server.Close()
 }
 
-// restart is the API server's: everything is dropped, and nobody there for a
-// while.
+// restart closes all connections and refuses new ones for a while.
 func (p *injector) restart() {
 	p.stop()
 	time.AfterFunc(down, func() {
@@ -132,28 +131,29 @@ func (p *injector) restart() {
 	})
 }
 
-// set makes a rule hold from now on, and forgets what was asked before.
+// set replaces the rule and clears the recorded requests.
 func (p *injector) set(r rule) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rule, p.asked, p.matched, p.hit = r, nil, 0, 0
 }
 
-// endWatches makes the server end every watch after that long, from now on.
+// endWatches ends every new watch after the duration.
 func (p *injector) endWatches(life time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.watches = life
 }
 
-// requests gives what was asked since the rule was set, and how often the fault
-// happened.
+// requests returns the requests since the rule was set, and how many of them
+// met the fault.
 func (p *injector) requests() (asked []string, hit int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.asked, p.hit
 }
 
+// next records a request and returns the fault for it, or "".
 func (p *injector) next(r *http.Request) fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// guide is an installation as instructions on the web have it typed in: the
-// names are those of the contract, and the rest is what each of them adds.
+// guide is an installation made from instructions on the web: the object names
+// are dindctl's, and each guide adds something.
 type guide struct {
 	name     string
 	manifest string
@@ -25,7 +25,7 @@ type guide struct {
 	local bool
 }
 
-// guides are both of them.
+// guides returns both guides.
 func guides() []guide {
 	return []guide{
 		{name: "dynamic", manifest: dynamicGuide},
@@ -33,8 +33,8 @@ func guides() []guide {
 	}
 }
 
-// guideShared is what both have. The extra variable, port and volume are what
-// people add by hand.
+// guideShared is the part that both guides share. The additional variable, port
+// and volume are what people add manually.
 const guideShared = `
 apiVersion: apps/v1
 kind: Deployment
@@ -143,7 +143,7 @@ spec:
 ---
 ` + guideShared
 
-// objectsOf fills a manifest in and takes it apart.
+// objectsOf fills in the manifest of a guide and splits it into objects.
 func objectsOf(t *testing.T, i *installation, g guide) []*unstructured.Unstructured {
 	t.Helper()
 	driver, registry := "", "mirror.example.com"
@@ -167,8 +167,8 @@ func objectsOf(t *testing.T, i *installation, g guide) []*unstructured.Unstructu
 	return objects
 }
 
-// tool is one way to bring objects into a cluster, told apart by what it leaves
-// in managedFields, labels and annotations.
+// tool is a way to create objects in a cluster. The tools leave different
+// managedFields, labels and annotations.
 type tool struct {
 	name  string
 	bring func(t *testing.T, object *unstructured.Unstructured)
@@ -202,8 +202,8 @@ func tools() []tool {
 	}
 }
 
-// oldCronJob gives the CronJob the ownership that one made as batch/v1beta1
-// still has, a version that is no longer served, and an edit on top of it.
+// oldCronJob gives the CronJob the field ownership of one that was created as
+// batch/v1beta1, a version that is no longer served, and then edits it.
 func oldCronJob(t *testing.T, object *unstructured.Unstructured) {
 	t.Helper()
 	live := got[*unstructured.Unstructured](t)(clientFor(t, object).Get(t.Context(), object.GetName(), metav1.GetOptions{}))

@@ -14,10 +14,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// defaultName is an installation's name unless --name says otherwise.
+// defaultName is an installation's name without --name.
 const defaultName = "docker-dind"
 
-// installation is one that is under test.
+// installation is an installation under test.
 type installation struct {
 	namespace, name string
 	image           string
@@ -40,8 +40,8 @@ func install(t *testing.T, image string, options ...string) *installation {
 	return i
 }
 
-// inNewNamespace gives an installation that is not there yet, in a namespace
-// that is: what stands in the way is put there first.
+// inNewNamespace returns an installation that does not exist yet, in a new
+// namespace that exists, so that a test can prepare the namespace.
 func inNewNamespace(t *testing.T, labels map[string]string) *installation {
 	t.Helper()
 	i := newInstallation(t, env.newest())
@@ -59,8 +59,8 @@ func inNewNamespace(t *testing.T, labels map[string]string) *installation {
 	return i
 }
 
-// install runs `dindctl install` with these options and takes the variables
-// from what it printed.
+// install runs `dindctl install` with the options and keeps the variables that
+// it prints.
 func (i *installation) install(t *testing.T, options ...string) result {
 	t.Helper()
 	i.options = options
@@ -69,7 +69,7 @@ func (i *installation) install(t *testing.T, options ...string) result {
 	return r
 }
 
-// installOptions adds what every installation under test needs.
+// installOptions adds the options that every installation under test needs.
 func (i *installation) installOptions(options ...string) []string {
 	options = append([]string{"--image", i.image}, options...)
 	if env.registry != "" && !slices.Contains(options, "--registry-mirror") {
@@ -78,7 +78,7 @@ func (i *installation) installOptions(options ...string) []string {
 	return options
 }
 
-// command is a command line about this installation.
+// command returns a command line for this installation.
 func (i *installation) command(name string, options ...string) []string {
 	args := []string{name, "-n", i.namespace}
 	if i.name != defaultName {
@@ -87,7 +87,7 @@ func (i *installation) command(name string, options ...string) []string {
 	return append(args, options...)
 }
 
-// variablesOf reads a `dindctl install > vars.yml`.
+// variablesOf reads the variables that `dindctl install > vars.yml` prints.
 func variablesOf(t *testing.T, r result) map[string]string {
 	t.Helper()
 	block := decode[map[string]map[string]string](t, r)
@@ -103,7 +103,7 @@ func (i *installation) job(t *testing.T, script string) ran {
 	return job(t, i.namespace, i.image, i.variables, script)
 }
 
-// pod is the daemon's.
+// pod returns the daemon's pod.
 func (i *installation) pod(t *testing.T) *corev1.Pod {
 	t.Helper()
 	pods := got[*corev1.PodList](t)(env.cluster.CoreV1().Pods(i.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app=" + i.name}))
@@ -113,14 +113,14 @@ func (i *installation) pod(t *testing.T) *corev1.Pod {
 	return &pods.Items[0]
 }
 
-// claim is the cache volume's.
+// claim returns the claim of the cache volume.
 func (i *installation) claim(t *testing.T) *corev1.PersistentVolumeClaim {
 	t.Helper()
 	return got[*corev1.PersistentVolumeClaim](t)(env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Get(t.Context(), i.name+"-data", metav1.GetOptions{}))
 }
 
-// settle waits until the controllers have written down that the rollout is
-// over, which they do some time after the pod is ready.
+// settle waits until the Deployment's status shows the end of the rollout,
+// which happens some time after the pod is ready.
 func (i *installation) settle(t *testing.T) {
 	t.Helper()
 	eventually(t, "the rollout's end in the Deployment's status", func(ctx context.Context) (bool, error) {
@@ -134,10 +134,8 @@ func (i *installation) settle(t *testing.T) {
 	})
 }
 
-// eventuallyScaled waits for the controllers, which write to the Deployment.
-//
-// The Deployment's status does not count a pod that is still on its way out, and
-// whose daemon may answer until it is gone.
+// eventuallyScaled waits until the Deployment has no pods. The Deployment's
+// status does not count terminating pods, whose daemon may still respond.
 func eventuallyScaled(t *testing.T, i *installation) {
 	t.Helper()
 	eventually(t, "no pod", func(ctx context.Context) (bool, error) {
@@ -150,15 +148,15 @@ func eventuallyScaled(t *testing.T, i *installation) {
 	})
 }
 
-// trouble runs an install that must end with exit code 3, and gives what it
-// says.
+// trouble runs an install that must end with exit code 3, and returns its
+// failure.
 func (i *installation) trouble(t *testing.T, options ...string) failure {
 	t.Helper()
 	return failureOf(t, dindctl(t, i.command("install", i.installOptions(append(options, "-o", "json")...)...)...).want(t, notReady))
 }
 
-// engineOf is the version in an image's tag; what the engine calls itself begins
-// with it.
+// engineOf returns the version in an image's tag. The version that the engine
+// reports begins with it.
 func engineOf(image string) string {
 	_, tag, _ := strings.Cut(image, ":")
 	version, _, _ := strings.Cut(tag, "-")

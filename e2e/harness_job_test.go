@@ -9,23 +9,22 @@ import (
 	"testing"
 )
 
-// ran is how a CI job ended.
+// ran is the result of a CI job.
 type ran struct {
 	log  string
 	code int
 }
 
-// job runs a script as GitLab's Kubernetes executor runs a job: in a pod of its
-// own, without privileges, where nothing but the docker client and the
-// variables that dindctl printed lead to a daemon.
+// job runs a script like GitLab's Kubernetes executor: in its own pod without
+// privileges, where only the Docker client and the printed variables lead to a
+// daemon.
 func job(t *testing.T, namespace, image string, variables map[string]string, script string) ran {
 	t.Helper()
 	return runPod(t, namespace, jobPod(image, variables, awaitService+script))
 }
 
-// awaitService bridges the moment in which the cluster's nodes have yet to
-// learn where a Service leads to: nobody can tell when all have. The log says
-// whether it was needed.
+// awaitService waits until the job's node routes the Service to the pod, which
+// may take a moment. The log shows whether it had to wait.
 const awaitService = `tries=0
 until docker version >/dev/null 2>&1; do
 	tries=$((tries + 1))
@@ -35,8 +34,8 @@ done
 if [ $tries -gt 0 ]; then echo "the Service led nowhere: $tries tries"; fi
 `
 
-// want stops the test unless the job ended with code 0 and its log has each of
-// the texts.
+// want stops the test unless the job ended with code 0 and its log contains
+// each of the texts.
 func (r ran) want(t *testing.T, texts ...string) ran {
 	t.Helper()
 	if r.code != 0 {
@@ -50,8 +49,8 @@ func (r ran) want(t *testing.T, texts ...string) ran {
 	return r
 }
 
-// build is a script that builds an image of five steps, with a context that a
-// job makes anew, as a checkout does. Images of the same name share every step.
+// build returns a script that builds an image of five steps. The job creates a
+// new context, as a checkout does. Builds of the same name share every step.
 func build(name string) string {
 	return strings.NewReplacer("NAME", name, "BASE", baseImage).Replace(`
 mkdir -p /tmp/context && cd /tmp/context
@@ -66,14 +65,15 @@ END
 docker build --progress=plain -t NAME . 2>&1`)
 }
 
-// The lines of --progress=plain: "#7 [2/5] RUN echo one" and "#7 CACHED".
+// These match lines of --progress=plain: "#7 [2/5] RUN echo one" and "#7
+// CACHED".
 var (
 	stepLine   = regexp.MustCompile(`(?m)^#(\d+) \[\S*\s*(\d)/5\] `)
 	cachedLine = regexp.MustCompile(`(?m)^#(\d+) CACHED`)
 )
 
-// cachedSteps gives the steps after FROM, and those of them that the build
-// itself says it took from its cache.
+// cachedSteps returns the steps after FROM, and those of them that the build
+// log reports as cached.
 func cachedSteps(t *testing.T, log string) (steps, cached []string) {
 	t.Helper()
 	isCached := map[string]bool{}
@@ -98,7 +98,7 @@ func cachedSteps(t *testing.T, log string) (steps, cached []string) {
 	return steps, cached
 }
 
-// buildsCold runs the build in a job; none of its steps may be cached.
+// buildsCold runs the build in a job and checks that no step is cached.
 func (i *installation) buildsCold(t *testing.T, name string) {
 	t.Helper()
 	_, cached := cachedSteps(t, i.job(t, build(name)).want(t).log)
@@ -107,7 +107,7 @@ func (i *installation) buildsCold(t *testing.T, name string) {
 	}
 }
 
-// buildsCached runs the build in a job; all of its steps must be cached.
+// buildsCached runs the build in a job and checks that all steps are cached.
 func (i *installation) buildsCached(t *testing.T, name, when string) {
 	t.Helper()
 	steps, cached := cachedSteps(t, i.job(t, build(name)).want(t).log)

@@ -16,9 +16,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// faultProxy stands before the API server, counts a command's requests, and kills
-// the command around one of them: the way to be interrupted at every point
-// there is, and not only where chance has it.
+// killProxy is a proxy to the API server that kills a command at a chosen
+// request, so that tests can interrupt it at every possible point instead of a
+// random one.
 type faultProxy struct {
 	kubeconfig string
 
@@ -33,7 +33,7 @@ type faultProxy struct {
 
 var errKilled = errors.New("the command was killed here")
 
-// newFaultProxy starts one, with an administrator's rights.
+// newKillProxy starts a proxy with an administrator's permissions.
 func newFaultProxy(t *testing.T) *faultProxy {
 	t.Helper()
 	p, reverse := &faultProxy{}, newReverseProxy(t)
@@ -78,9 +78,10 @@ func newReverseProxy(t *testing.T) *httputil.ReverseProxy {
 	}
 }
 
-// lastRequest marks the request whose answer the command does not live to see.
+// lastRequest is the header of the request after which the command is killed.
 const lastRequest = "X-Dindctl-E2e-Last"
 
+// fate is what happens to the command at a request.
 type fate int
 
 const (
@@ -114,9 +115,9 @@ func (p *faultProxy) kill() {
 	}
 }
 
-// run runs a command through the proxy and kills it around its n-th request; n
-// 0 lets it live. It tells how many requests there were, and whether it came to
-// the kill: requests that run at once come in any order and number.
+// run runs a command through the proxy and kills it at its n-th request, or not
+// at all if n is 0. It returns the number of requests and whether the command
+// was killed: parallel requests vary in order and number.
 func (p *faultProxy) run(t *testing.T, n int, after bool, line ...string) (r result, requests int, killed bool) {
 	t.Helper()
 	c := prepare(t, []string{"KUBECONFIG=" + p.kubeconfig}, line...)
@@ -134,9 +135,9 @@ func (p *faultProxy) run(t *testing.T, n int, after bool, line ...string) (r res
 	return r, len(p.requests), p.killed
 }
 
-// beside runs a command through the proxy and starts the other when the first
-// sends its n-th request, so that the two meet at a point that is chosen. met
-// is false, and the other ran alone, where it did not come to that request.
+// beside runs a command through the proxy and starts the other command at the
+// first one's n-th request. met is false if the first command sent fewer
+// requests; then the other ran after it.
 func (p *faultProxy) beside(t *testing.T, n int, line, other []string) (first, second result, met bool) {
 	t.Helper()
 	one, two := prepare(t, []string{"KUBECONFIG=" + p.kubeconfig}, line...), prepare(t, nil, other...)

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// kubeconfig is one with a single context, "e2e".
+// kubeconfig is a kubeconfig with a single context, "e2e".
 type kubeconfig struct {
 	server    string
 	authority []byte // PEM; none for plain HTTP
@@ -20,7 +20,8 @@ type kubeconfig struct {
 	as        string // impersonated
 }
 
-// writeKubeconfig writes it, as JSON, which is YAML too, and gives its path.
+// writeKubeconfig writes the kubeconfig as JSON, which is also YAML, and
+// returns its path.
 func writeKubeconfig(t *testing.T, k kubeconfig) string {
 	t.Helper()
 	type object map[string]any
@@ -46,7 +47,7 @@ func writeKubeconfig(t *testing.T, k kubeconfig) string {
 	return path
 }
 
-// countingServer is an API server that does nothing but count requests.
+// countingServer starts an API server that only counts requests.
 func countingServer(t *testing.T) (path string, requests *atomic.Int64) {
 	t.Helper()
 	requests = new(atomic.Int64)

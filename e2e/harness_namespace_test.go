@@ -17,9 +17,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// newNamespace gives the name of a namespace that no test had before. It is not
-// created: that is mostly the program's part. When the test ends it is removed
-// with everything in it and every volume that belonged to it.
+// newNamespace returns a unique name for a namespace, but does not create it:
+// usually dindctl does. At the end of the test the namespace is removed with
+// everything in it and with its volumes.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 	test, _, _ := strings.Cut(strings.TrimPrefix(t.Name(), "Test"), "/")
@@ -75,9 +75,8 @@ func removeNamespace(t *testing.T, name string) {
 	}
 }
 
-// stopPods ends whatever runs in a namespace. Deleting the namespace would do,
-// but its controller looks at the pods' grace period and then comes back only
-// after half of it.
+// stopPods deletes the pods of a namespace. Deleting the namespace would do the
+// same, but its controller then waits for half of the pods' grace period.
 func stopPods(ctx context.Context, namespace string) error {
 	owners := metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}
 	everything := metav1.ListOptions{}
@@ -99,8 +98,8 @@ func stopPods(ctx context.Context, namespace string) error {
 	})
 }
 
-// describeNamespace logs what one would look at first after a failure: the
-// cluster is gone when somebody reads the log of a CI job.
+// describeNamespace logs pods and events of a namespace after a failure. When
+// somebody reads the log of a CI job, the cluster no longer exists.
 func describeNamespace(t *testing.T, namespace string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

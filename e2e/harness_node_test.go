@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
+// anyNode returns the hostname of a node that accepts pods.
 func anyNode(t *testing.T) string {
 	t.Helper()
 	nodes := got[*corev1.NodeList](t)(env.cluster.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{}))
@@ -25,6 +26,8 @@ func anyNode(t *testing.T) string {
 	return ""
 }
 
+// hostPod returns a pod that runs a script on the node, with the node's
+// directory mounted at /dir.
 func hostPod(node, directory, script string) *corev1.Pod {
 	pod := jobPod(baseImage, nil, script)
 	pod.Spec.NodeSelector = map[string]string{corev1.LabelHostname: node}
@@ -36,8 +39,8 @@ func hostPod(node, directory, script string) *corev1.Pod {
 	return pod
 }
 
-// onNode runs a script on a node, where the node's directory is /dir. It is
-// made if it does not exist.
+// onNode runs a script on a node, with the node's directory mounted at /dir.
+// The directory is created if it does not exist.
 func onNode(t *testing.T, namespace, node, directory, script string) {
 	t.Helper()
 	ran := runPod(t, namespace, hostPod(node, directory, script))
@@ -46,8 +49,8 @@ func onNode(t *testing.T, namespace, node, directory, script string) {
 	}
 }
 
-// removeDirectory removes a directory of a node's, in a namespace that outlives
-// the test's.
+// removeDirectory removes a directory from a node. It uses a pod in another
+// namespace, because the test's own may be gone.
 func removeDirectory(t *testing.T, node, directory string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/metadata"
 )
 
-// kinds are what an installation consists of in its namespace; their pods and
-// ReplicaSets come and go with them.
+// kinds holds the kinds of objects that an installation has in its namespace,
+// except pods and ReplicaSets.
 var kinds = map[string]schema.GroupVersionResource{
 	"persistentvolumeclaim": {Version: "v1", Resource: "persistentvolumeclaims"},
 	"configmap":             {Version: "v1", Resource: "configmaps"},
@@ -40,15 +40,15 @@ func clientFor(t *testing.T, object *unstructured.Unstructured) dynamic.Resource
 	return client.Resource(kinds[strings.ToLower(object.GetKind())]).Namespace(object.GetNamespace())
 }
 
-// state is what tells whether an object was touched.
+// state changes whenever an object is written.
 type state struct {
 	UID             types.UID
 	Generation      int64
 	ResourceVersion string
 }
 
-// objects are all objects of the namespace that have the installation's name,
-// by kind and name, whatever their labels say.
+// objects returns the objects of the namespace that have the installation's
+// name, by kind and name, whatever their labels are.
 func (i *installation) objects(t *testing.T) map[string]state {
 	t.Helper()
 	found := map[string]state{}
@@ -75,7 +75,7 @@ func objectsIn(t *testing.T, namespace string) map[string]state {
 	return found
 }
 
-// leftOver are the names of the objects that there are.
+// leftOver returns the names of the existing objects.
 func (i *installation) leftOver(t *testing.T) []string {
 	t.Helper()
 	var names []string

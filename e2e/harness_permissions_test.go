@@ -23,6 +23,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
+// allow grants permissions in a namespace to a user.
 func allow(t *testing.T, namespace, user string, rules []rbacv1.PolicyRule) {
 	t.Helper()
 	rbac := env.cluster.RbacV1()
@@ -36,8 +37,8 @@ func allow(t *testing.T, namespace, user string, rules []rbacv1.PolicyRule) {
 	must(t, err)
 }
 
-// kubeconfigOf is the kubeconfig of a user who has no rights but those that a
-// test binds: the cluster's own, or the administrator's, impersonating.
+// kubeconfigOf returns the kubeconfig of a user without any permissions. It is
+// the cluster's own, or the administrator's with impersonation.
 func kubeconfigOf(t *testing.T, user string) string {
 	t.Helper()
 	path := filepath.Join(filepath.Dir(env.kubeconfig), user+".yaml")
@@ -47,7 +48,7 @@ func kubeconfigOf(t *testing.T, user string) string {
 	return writeKubeconfig(t, kubeconfig{server: env.config.Host, authority: env.config.CAData, token: env.config.BearerToken, as: user})
 }
 
-// printedRoles are what --print-role prints, as an API server takes it.
+// printedRoles returns the Roles that --print-role prints, decoded strictly.
 func (i *installation) printedRoles(t *testing.T, options ...string) (role *rbacv1.Role, clusterRole *rbacv1.ClusterRole) {
 	t.Helper()
 	printed := succeed(t, i.command("check", append([]string{"--print-role"}, options...)...)...)
@@ -74,8 +75,8 @@ func (i *installation) printedRoles(t *testing.T, options ...string) (role *rbac
 	}
 }
 
-// decodeStrictly reads a document into the API's own type, which must know all
-// of its fields.
+// decodeStrictly decodes a document into the API's own type and fails on
+// unknown fields.
 func decodeStrictly(document []byte) (runtime.Object, error) {
 	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(document, nil, nil)
 	if err != nil {
@@ -84,7 +85,7 @@ func decodeStrictly(document []byte) (runtime.Object, error) {
 	return object, sigsyaml.UnmarshalStrict(document, object)
 }
 
-// right is one verb on one resource that a Role grants.
+// permission is one verb on one resource that a Role grants.
 type right struct {
 	verb, group, resource string
 	clusterWide           bool
@@ -92,7 +93,7 @@ type right struct {
 
 func (r right) String() string { return r.verb + " " + r.resource }
 
-// rightsIn lists them, each once.
+// permissionsIn returns the permissions that the Roles grant, each once.
 func rightsIn(role *rbacv1.Role, clusterRole *rbacv1.ClusterRole) (rights []right) {
 	add := func(rules []rbacv1.PolicyRule, clusterWide bool) {
 		for _, rule := range rules {
@@ -110,7 +111,7 @@ func rightsIn(role *rbacv1.Role, clusterRole *rbacv1.ClusterRole) (rights []righ
 	return rights
 }
 
-// qualified is the resource as `kubectl auth can-i` takes it.
+// qualified returns the resource as `kubectl auth can-i` expects it.
 func qualified(r right) string {
 	if r.group == "" {
 		return r.resource
@@ -122,7 +123,7 @@ func qualified(r right) string {
 	return resource + "." + r.group
 }
 
-// account is a ServiceAccount that has what the Roles grant, apart from one right.
+// account creates a ServiceAccount with the permissions, except one.
 func (i *installation) account(t *testing.T, name string, rights []right, without right) (user string) {
 	t.Helper()
 	rbac, namespace := env.cluster.RbacV1(), i.namespace

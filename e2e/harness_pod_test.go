@@ -18,6 +18,7 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 )
 
+// jobPod returns the pod of a CI job.
 func jobPod(image string, variables map[string]string, script string) *corev1.Pod {
 	container := corev1.Container{Name: "build", Image: image, Command: []string{"sh", "-eu", "-c", script}}
 	for name, value := range variables {
@@ -33,7 +34,7 @@ func jobPod(image string, variables map[string]string, script string) *corev1.Po
 	}
 }
 
-// runPod runs a pod to its end and removes it.
+// runPod runs a pod to its end and deletes it.
 func runPod(t *testing.T, namespace string, pod *corev1.Pod) ran {
 	t.Helper()
 	pods := env.cluster.CoreV1().Pods(namespace)
@@ -53,8 +54,8 @@ func runPod(t *testing.T, namespace string, pod *corev1.Pod) ran {
 	return outcome
 }
 
-// podUntil watches a pod, from the version given, until it is as wanted, and stops the test if it is
-// deleted before.
+// podUntil watches a pod from its resource version until wanted returns true.
+// It stops the test if the pod is deleted before.
 func podUntil(t *testing.T, pod *corev1.Pod, wanted func(*corev1.Pod) bool) *corev1.Pod {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -97,7 +98,7 @@ func inPod(t *testing.T, pod *corev1.Pod, command ...string) string {
 	return stdout
 }
 
-// tryInPod runs a command that may not live to its end.
+// tryInPod runs a command that may be killed.
 func tryInPod(t *testing.T, pod *corev1.Pod, command ...string) (out, errs string, err error) {
 	t.Helper()
 	request := env.cluster.CoreV1().RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("exec").

@@ -12,17 +12,17 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// peer is who wants to connect: a pod with labels in a namespace, or, without a
-// namespace, an address outside of the cluster.
+// peer is a client: a pod with labels in a namespace, or, without a namespace,
+// an address outside the cluster.
 type peer struct {
 	namespace *corev1.Namespace
 	labels    map[string]string
 }
 
-// admits tells whether the policies of a namespace let the peer reach the port
-// of one of its pods, by the rules of the API: a pod that no policy selects is
-// open, one that some select takes what any of them allows. Only what the
-// policies under test may use is known; all else fails the test. See
+// admits reports whether the policies of a namespace allow the peer to reach a
+// port of a pod, by the rules of the API: a pod that no policy selects is open;
+// otherwise what any of its policies allows is allowed. It supports only what
+// the policies under test may use, and fails the test otherwise. See
 // https://kubernetes.io/docs/concepts/services-networking/network-policies/
 func admits(t *testing.T, policies []networkingv1.NetworkPolicy, pod *corev1.Pod, from peer, port int32) bool {
 	t.Helper()

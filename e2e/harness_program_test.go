@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The program's exit codes.
+// These are the program's exit codes.
 const (
 	done         = 0
 	failed       = 1
@@ -26,11 +26,11 @@ const (
 	interrupted  = 130
 )
 
-// hangs is after how long a command is taken to hang. It is longer than the
-// program's own timeout by default, so it never hides one.
+// hangs is how long a command may run before it counts as hanging. It is longer
+// than the program's default timeout, so it never hides one.
 const hangs = 8 * time.Minute
 
-// result is how a command ended.
+// result is the result of a command.
 type result struct {
 	args           []string
 	code           int
@@ -38,14 +38,14 @@ type result struct {
 	took           time.Duration
 }
 
-// command is a run of the program that may still go on.
+// command is a run of the program that may still be in progress.
 type command struct {
 	*exec.Cmd
 	stdout, stderr buffer
 	began          time.Time
 }
 
-// buffer may be read while it is written to.
+// buffer may be read while it is written.
 type buffer struct {
 	mu   sync.Mutex
 	data bytes.Buffer
@@ -63,7 +63,7 @@ func (b *buffer) String() string {
 	return b.data.String()
 }
 
-// prepare makes a command with an environment of its own: nothing of the
+// prepare returns a command with its own environment, so that nothing of the
 // developer's shell reaches the program.
 func prepare(t *testing.T, variables []string, args ...string) *command {
 	t.Helper()
@@ -76,6 +76,7 @@ func prepare(t *testing.T, variables []string, args ...string) *command {
 	return c
 }
 
+// start starts the command.
 func (c *command) start(t *testing.T) *command {
 	t.Helper()
 	c.began = time.Now()
@@ -85,7 +86,7 @@ func (c *command) start(t *testing.T) *command {
 	return c
 }
 
-// wait waits for the end, and ends what does not end by itself.
+// wait waits for the command to end, and kills it if it hangs.
 func (c *command) wait(t *testing.T) result {
 	t.Helper()
 	timer := time.AfterFunc(hangs, func() { _ = c.Process.Kill() })
@@ -117,7 +118,7 @@ func succeed(t *testing.T, args ...string) result {
 	return dindctl(t, args...).want(t, done)
 }
 
-// want stops the test if the command ended with another code.
+// want stops the test if the exit code is another one.
 func (r result) want(t *testing.T, code int) result {
 	t.Helper()
 	if r.code != code {
@@ -126,7 +127,7 @@ func (r result) want(t *testing.T, code int) result {
 	return r
 }
 
-// says checks that stderr has each of the texts.
+// says checks that stderr contains each of the texts.
 func (r result) says(t *testing.T, texts ...string) result {
 	t.Helper()
 	for _, text := range texts {
@@ -137,7 +138,7 @@ func (r result) says(t *testing.T, texts ...string) result {
 	return r
 }
 
-// decode reads stdout, which must be one JSON or YAML document and nothing else.
+// decode reads stdout, which must be exactly one JSON or YAML document.
 func decode[T any](t *testing.T, r result) T {
 	t.Helper()
 	var value T
@@ -155,7 +156,7 @@ func decode[T any](t *testing.T, r result) T {
 	return value
 }
 
-// connected are the commands that speak to a cluster.
+// connected returns the commands that connect to a cluster.
 func connected() []string {
 	return []string{"check", "install", "status", "prune-now", "uninstall", "env"}
 }

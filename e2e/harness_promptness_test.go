@@ -14,12 +14,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// promptly is within what time after the cluster knows a cause dindctl must
-// have told it. The cluster's timestamps are whole seconds, cut off: up to a
-// second of it is theirs.
+// promptly is how soon dindctl must report a cause after the cluster knows it.
+// The cluster's timestamps are truncated to seconds, which accounts for up to
+// one second.
 const promptly = 5 * time.Second
 
-// watched is an install whose stderr has the time of each line.
+// watched is an install with a timestamp for each line of stderr.
 type watched struct {
 	result
 	stderr *stamped
@@ -36,8 +36,8 @@ func (i *installation) watchedInstall(t *testing.T, options ...string) watched {
 	return watched{r, lines}
 }
 
-// tells checks that a line with the text was written, promptly after the
-// cluster knew.
+// reports checks that a line with the text was written promptly after the
+// cluster knew the cause.
 func (w watched) tells(t *testing.T, text string, known time.Time) {
 	t.Helper()
 	told := w.stderr.when(text)
@@ -51,7 +51,7 @@ func (w watched) tells(t *testing.T, text string, known time.Time) {
 	}
 }
 
-// unscheduledSince is when the scheduler first could not place the pod.
+// unscheduledSince returns when the scheduler first failed to place the pod.
 func (i *installation) unscheduledSince(t *testing.T) time.Time {
 	t.Helper()
 	for _, condition := range i.pod(t).Status.Conditions {
@@ -63,7 +63,8 @@ func (i *installation) unscheduledSince(t *testing.T) time.Time {
 	return time.Time{}
 }
 
-// refusedSince is when the Deployment first said that its pod is refused.
+// refusedSince returns when the Deployment first reported that its pod is
+// refused.
 func (i *installation) refusedSince(t *testing.T) time.Time {
 	t.Helper()
 	d := got[*appsv1.Deployment](t)(env.cluster.AppsV1().Deployments(i.namespace).Get(t.Context(), i.name, metav1.GetOptions{}))
@@ -76,8 +77,8 @@ func (i *installation) refusedSince(t *testing.T) time.Time {
 	return time.Time{}
 }
 
-// firstEvent is when an event with the reason, and the text in its message, was
-// first recorded.
+// firstEvent returns when an event with this reason and a message that contains
+// the text was first recorded.
 func (i *installation) firstEvent(t *testing.T, reason, text string) time.Time {
 	t.Helper()
 	var first time.Time
@@ -97,14 +98,11 @@ func (i *installation) firstEvent(t *testing.T, reason, text string) time.Time {
 	return first
 }
 
-// The tests of the causes put one thing in the way of an installation, and look
-// at how long dindctl takes to name it, in which words, and with which way out.
-
-// shortly is a --timeout for what cannot become ready: the cause is known long
-// before, and the rest is waiting.
+// shortly is a --timeout for an install that cannot succeed. The cause is known
+// long before.
 const shortly = "8s"
 
-// stamped keeps when each line was written.
+// stamped is a writer that records when each line was written.
 type stamped struct {
 	to buffer
 
@@ -126,7 +124,7 @@ func (s *stamped) Write(p []byte) (int, error) {
 	return s.to.Write(p)
 }
 
-// when tells when a line with the text was first written; zero if never.
+// when returns when a line with the text was first written, or zero.
 func (s *stamped) when(text string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// status is `dindctl status -o json` as the contract promises it. Pointers are
-// null where something could not be read.
+// status is the document of `dindctl status -o json`, as documented. Pointers
+// are null if something could not be read.
 type status struct {
 	Name       string `json:"name"`
 	Namespace  string `json:"namespace"`
@@ -63,7 +63,7 @@ type status struct {
 	} `json:"problems"`
 }
 
-// statusFields are all fields there are, null or not.
+// statusFields holds all fields of the document, null or not.
 const statusFields = `
 	name namespace healthy dockerHost tls objects problems
 	daemon daemon.version daemon.apiVersion daemon.storageDriver daemon.rootDir daemon.cgroupVersion
@@ -78,7 +78,7 @@ func statusOf(t *testing.T, i *installation) status {
 }
 
 // checkStatus checks every field of the status of a healthy installation that
-// has built something and was never pruned.
+// has run a build and was never pruned.
 func checkStatus(t *testing.T, i *installation) {
 	t.Helper()
 	r := succeed(t, i.command("status", "-o", "json")...)
@@ -130,7 +130,7 @@ func checkDisk(t *testing.T, s status) {
 	}
 }
 
-// fieldsOf lists the names of a document's fields.
+// fieldsOf returns the names of a document's fields.
 func fieldsOf(t *testing.T, document string) []string {
 	t.Helper()
 	var fields map[string]any
@@ -147,8 +147,8 @@ func fieldsOf(t *testing.T, document string) []string {
 	return names
 }
 
-// statusSays checks that status, with exit code 3, shows the cause that install
-// ended with: the same reason, the same words, the same hint.
+// statusSays checks that status ends with exit code 3 and shows the cause that
+// install ended with: the same reason, message and hint.
 func (i *installation) statusSays(t *testing.T, f failure) {
 	t.Helper()
 	s := decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady))
@@ -160,8 +160,8 @@ func (i *installation) statusSays(t *testing.T, f failure) {
 	t.Errorf("status does not show what install said\ninstall: %+v\nstatus: %+v", f, s.Problems)
 }
 
-// eventuallyProblem waits until status, which is unhealthy, has a problem with
-// the reason, these words and a hint.
+// eventuallyProblem waits until status reports a problem with this reason, a
+// message that contains the words, and a hint.
 func (i *installation) eventuallyProblem(t *testing.T, reason string, words ...string) {
 	t.Helper()
 	var s status

@@ -13,8 +13,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// localClaim makes a claim that is bound to a volume of its own: a directory on
-// a node, which is removed with the test. Both are removed with the namespace.
+// localClaim creates a claim that is bound to a directory on a node. The claim
+// and its volume are removed with the namespace, and the directory at the end
+// of the test.
 func localClaim(t *testing.T, namespace, name string, mode corev1.PersistentVolumeAccessMode) *corev1.PersistentVolume {
 	t.Helper()
 	node := anyNode(t)
@@ -51,7 +52,7 @@ func localClaim(t *testing.T, namespace, name string, mode corev1.PersistentVolu
 	return volume
 }
 
-// mountClaim has the pod's container mount a claim at /data.
+// mountClaim mounts a claim at /data in the pod's container.
 func mountClaim(pod *corev1.Pod, claim string) {
 	pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: "data", VolumeSource: corev1.VolumeSource{
 		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim},
@@ -60,6 +61,7 @@ func mountClaim(pod *corev1.Pod, claim string) {
 	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: "data", MountPath: "/data"})
 }
 
+// makeClaim creates a claim.
 func makeClaim(t *testing.T, namespace, name string) {
 	t.Helper()
 	_, err := env.cluster.CoreV1().PersistentVolumeClaims(namespace).Create(t.Context(), &corev1.PersistentVolumeClaim{
@@ -72,7 +74,7 @@ func makeClaim(t *testing.T, namespace, name string) {
 	must(t, err)
 }
 
-// claimOf is a claim that names no class.
+// claimOf returns a claim without a storage class.
 func claimOf(name string) *corev1.PersistentVolumeClaim {
 	return &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -83,7 +85,7 @@ func claimOf(name string) *corev1.PersistentVolumeClaim {
 	}
 }
 
-// makeClass makes a storage class, which goes with the test.
+// makeClass creates a storage class that is removed at the end of the test.
 func makeClass(t *testing.T, name, provisioner string, mountOptions ...string) {
 	t.Helper()
 	classes := env.cluster.StorageV1().StorageClasses()
@@ -94,7 +96,7 @@ func makeClass(t *testing.T, name, provisioner string, mountOptions ...string) {
 	t.Cleanup(func() { _ = classes.Delete(context.Background(), name, metav1.DeleteOptions{}) })
 }
 
-// defaultClass is the class of claims that name none.
+// defaultClass returns the cluster's default storage class.
 func defaultClass(t *testing.T) *storagev1.StorageClass {
 	t.Helper()
 	for _, class := range got[*storagev1.StorageClassList](t)(env.cluster.StorageV1().StorageClasses().List(t.Context(), metav1.ListOptions{})).Items {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a pseudo-terminal: the program has one end, the test the other.
+// terminal is a pseudo-terminal: the program uses one end, the test the other.
 type terminal struct {
 	program *os.File
 	test    *os.File
@@ -39,9 +39,9 @@ func newTerminal(t *testing.T) *terminal {
 	return x
 }
 
-// run starts a command on the terminal. What is typed once a text has been seen
-// goes to its stdin. onOut says whether stdout is the terminal too, or a file,
-// as with `> vars.yml`.
+// run runs a command on the terminal. Once the screen shows the text seen, it
+// types the text typed. Stdout is also the terminal if onOut is true, and
+// otherwise a buffer, as with `> vars.yml`.
 func (x *terminal) run(t *testing.T, c *command, onOut bool, seen, typed string) (r result, screen string) {
 	t.Helper()
 	c.Stdin, c.Stderr = x.program, x.program
@@ -73,15 +73,15 @@ func (x *terminal) run(t *testing.T, c *command, onOut bool, seen, typed string)
 	return r, x.screen.String()
 }
 
-// onTerminal runs the program with stdin and stderr on a terminal; stdout goes
-// to a file.
+// onTerminal runs the program with stdin and stderr on a terminal, and stdout
+// in a buffer.
 func onTerminal(t *testing.T, variables []string, args ...string) (r result, screen string) {
 	t.Helper()
 	return newTerminal(t).run(t, prepare(t, variables, args...), false, "", "")
 }
 
-// answering runs the program wholly on a terminal, and types these keys once
-// it is asked.
+// answering runs the program with all streams on a terminal, and types the keys
+// when it asks the question.
 func answering(t *testing.T, question, keys string, args ...string) (r result, screen string) {
 	t.Helper()
 	return newTerminal(t).run(t, prepare(t, nil, args...), true, question, keys)

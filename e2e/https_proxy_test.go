@@ -13,9 +13,9 @@ import (
 	"testing"
 )
 
-// HTTPS_PROXY is the way to the API server for every request, port-forward and
-// exec among them, unless NO_PROXY says otherwise; what is said to the daemon
-// through the port-forward never takes it, nor HTTP_PROXY.
+// Every request to the API server, including port-forward and exec, goes
+// through HTTPS_PROXY unless NO_PROXY excludes the server. Requests to the
+// daemon through the port-forward never use a proxy.
 func TestHTTPSProxy(t *testing.T) {
 	t.Parallel()
 	server := got[*url.URL](t)(url.Parse(env.config.Host))
@@ -56,8 +56,7 @@ func TestHTTPSProxy(t *testing.T) {
 	failureOf(t, run.want(t, failed)).names(t, "Unreachable", "127.0.0.1:1")
 }
 
-// tunnels is a proxy as companies have them, for HTTPS only: it opens tunnels,
-// and writes down to where.
+// tunnels is an HTTPS proxy that opens tunnels and records their targets.
 type tunnels struct {
 	url string
 
@@ -99,7 +98,7 @@ func newTunnels(t *testing.T) *tunnels {
 	return p
 }
 
-// asked gives each request once, and forgets them.
+// asked returns each recorded request once, and clears the record.
 func (p *tunnels) asked() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

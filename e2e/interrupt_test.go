@@ -12,8 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Ctrl-C while install waits: exit code 130, what to do next is said, and the
-// same command goes on from there with the same claim.
+// Ctrl-C while install waits: it ends with exit code 130 and a hint, and the
+// same command continues with the same claim.
 func TestCtrlC(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())
@@ -33,7 +33,7 @@ func TestCtrlC(t *testing.T) {
 	i.job(t, "docker version").want(t)
 }
 
-// --timeout holds: a command that waits for what will not come ends soon after.
+// A command that waits in vain ends soon after --timeout.
 func TestTimeoutHolds(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, "docker:no-such-engine-dind")

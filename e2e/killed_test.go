@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// kill -9 before and after the requests of install, prune-now and uninstall:
-// one more run of the same command puts everything right, and the claim is the
-// same from the first moment it exists, with the certificates and without. A few
-// of the points in normal runs, every one with DINDCTL_SOAK=1.
+// install, prune-now and uninstall are killed before or after one of their
+// requests, with and without TLS. One more run of the same command completes
+// the work, and the claim stays the same once it exists. Tests a few of the
+// requests, or every one with DINDCTL_SOAK=1.
 func TestKilledAroundEachRequest(t *testing.T) {
 	t.Parallel()
 	count := counting(t, "kill points")
@@ -29,9 +29,9 @@ func TestKilledAroundEachRequest(t *testing.T) {
 	}
 }
 
-// kill -9 at any moment, again and again, of an install and now and then of an
-// uninstall: the next install makes it whole, and the claim stays the one it was
-// from the first moment it exists.
+// install, and sometimes uninstall, is killed at random moments. The next
+// install completes the installation, and the claim stays the same once it
+// exists.
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	count := counting(t, "random kills")
@@ -75,6 +75,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	equal(t, "what is left", i.leftOver(t), nil)
 }
 
+// killEach kills the commands at one request after the other.
 func killEach(t *testing.T, after bool, count *survival, options ...string) {
 	i := newInstallation(t, env.newest())
 	p := newFaultProxy(t)
@@ -119,7 +120,7 @@ func killEach(t *testing.T, after bool, count *survival, options ...string) {
 	}
 }
 
-// points are the requests to kill at, of so many.
+// points yields the numbers of the requests at which to kill.
 func points(requests int) func(yield func(int) bool) {
 	return func(yield func(int) bool) {
 		step := max(1, requests/3)
@@ -134,8 +135,8 @@ func points(requests int) func(yield func(int) bool) {
 	}
 }
 
-// runFor runs a command for so long and then kills it; killed is false where it
-// had ended before.
+// runFor kills a command after the duration. killed is false if the command
+// ended before.
 func runFor(t *testing.T, moment time.Duration, line []string) (killed bool) {
 	t.Helper()
 	c := prepare(t, nil, line...).start(t)

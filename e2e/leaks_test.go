@@ -22,7 +22,7 @@ import (
 )
 
 // No command leaves a goroutine or a connection behind, whether it succeeds,
-// fails, runs out of time or is interrupted.
+// fails, times out or is interrupted.
 func TestNothingIsLeftRunning(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
@@ -73,14 +73,15 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	}
 }
 
-// commandLine is the variable by which a test binary knows that it is to be the
-// program, and what its command line is.
+// commandLine is the variable that makes the test binary act as the program,
+// with this command line.
 const commandLine = "DINDCTL_E2E_COMMAND_LINE"
 
 // leaky is the exit code of a command that left something running.
 const leaky = 99
 
-// beTheProgram runs a command line and then looks for what it left running.
+// beTheProgram runs a command line and then looks for goroutines that are still
+// running.
 func beTheProgram(line string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	code := cli.Run(ctx, append([]string{"dindctl"}, strings.Split(line, "\n")...), os.LookupEnv,
@@ -93,10 +94,10 @@ func beTheProgram(line string) int {
 	return code
 }
 
-// leftRunning names the goroutines that are there still. Idle connections are
-// none: transports that live as long as the process keep them for the next
-// request. Those in use are not idle, and one whose last request was called off
-// becomes idle only in a moment, which is why they are closed again.
+// leftRunning returns an error that lists the goroutines that are still
+// running. Idle connections do not count, because transports keep them for the
+// next request. A connection whose last request was cancelled becomes idle only
+// after a moment, so closing is repeated.
 func leftRunning() error {
 	connected, err := cluster.Connect(cluster.Connection{})
 	if err != nil {

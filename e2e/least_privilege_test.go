@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// A ServiceAccount with exactly what --print-role prints can do all that there
-// is, and uses each right of it: nothing is asked for in vain.
+// A ServiceAccount with exactly the permissions that --print-role prints can
+// run every command, and uses each of the permissions.
 func TestLeastPrivilege(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
@@ -78,8 +78,8 @@ func TestLeastPrivilege(t *testing.T) {
 
 const finalizer = "e2e.dindctl/hold"
 
-// holdBack has an uninstall wait: for objects that somebody else's finalizer
-// keeps, and for a Job that no CronJob takes with it.
+// addFinalizers makes an uninstall wait for objects with a finalizer, and adds
+// a Job that is not deleted with a CronJob.
 func (i *installation) holdBack(t *testing.T) {
 	t.Helper()
 	hold := []byte(`{"metadata": {"finalizers": ["` + finalizer + `"]}}`)
@@ -100,7 +100,8 @@ func (i *installation) holdBack(t *testing.T) {
 	must(t, err)
 }
 
-// letGo takes the finalizers off once all three objects are being deleted.
+// removeFinalizers removes the finalizers once all three objects are being
+// deleted.
 func (i *installation) letGo(t *testing.T) {
 	t.Helper()
 	core, options := env.cluster.CoreV1(), metav1.PatchOptions{FieldManager: "e2e"}
@@ -126,7 +127,7 @@ func (i *installation) letGo(t *testing.T) {
 	must(t, err)
 }
 
-// seldom are rights that a life without faults may do without.
+// seldom holds permissions that a life without failures may not use.
 var seldom = map[string]bool{
 	// The Service may lead to the pod by the time it is looked at.
 	"watch endpointslices": true,

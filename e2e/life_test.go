@@ -11,9 +11,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// The whole life of an installation, with each engine: jobs find the daemon by
-// the printed name, the cache survives everything but --delete-data, the
-// clean-up takes nothing that is fresh or in use, and status tells the truth.
+// The whole life of an installation, with each engine: jobs reach the daemon by
+// the printed name, the cache survives everything but --delete-data, prune
+// removes nothing that is fresh or in use, and status reports the actual state.
 func TestLife(t *testing.T) {
 	t.Parallel()
 	for _, image := range env.images {
@@ -24,9 +24,8 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// Install and uninstall, again and again: the claim stays the one it was, and in
-// the end its cache is hit as if nothing had been. Twice in normal runs, fifty
-// times with DINDCTL_SOAK=1.
+// Repeated install and uninstall keep the claim, and the cache is still used in
+// the end. Runs two cycles, or fifty with DINDCTL_SOAK=1.
 func TestCycles(t *testing.T) {
 	t.Parallel()
 	count := counting(t, "cycles")
@@ -46,6 +45,7 @@ func TestCycles(t *testing.T) {
 	i.buildsCached(t, "app", "after all cycles")
 }
 
+// life tests the life of an installation with one image.
 func life(t *testing.T, image string) {
 	i := install(t, image)
 	equal(t, "variables", i.variables, map[string]string{
@@ -96,9 +96,9 @@ func (i *installation) reschedule(t *testing.T) {
 	})
 }
 
-// checkScheduledPrune has the CronJob controller itself start the clean-up, as
-// it does each week: by a schedule of once a minute. Changing the schedule, and
-// back, must leave the daemon alone.
+// checkScheduledPrune lets the CronJob controller start a prune Job, with a
+// schedule of once a minute. Changing the schedule and back must not restart
+// the daemon.
 func checkScheduledPrune(t *testing.T, i *installation) {
 	t.Helper()
 	pod := i.pod(t)
@@ -126,8 +126,8 @@ func checkScheduledPrune(t *testing.T, i *installation) {
 	i.buildsCached(t, "app", "after the scheduled clean-up")
 }
 
-// checkPrune runs the clean-up of an installation whose image app is used by
-// the container keeper, and fresh: both must stay, and the cache with them.
+// checkPrune prunes an installation whose image app is fresh and used by the
+// container keeper. The image, the container and the cache must stay.
 func checkPrune(t *testing.T, i *installation) {
 	t.Helper()
 	text := succeed(t, i.command("prune-now")...)

@@ -16,9 +16,8 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// manifests contacts no cluster, prints what a server-side apply takes as it
-// is, and the same objects that install makes: an install after it finds
-// nothing to change.
+// manifests contacts no cluster, and prints the objects that install applies,
+// ready for a server-side apply. An install afterwards finds nothing to change.
 func TestManifestsAreWhatInstallApplies(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())
@@ -38,8 +37,8 @@ func TestManifestsAreWhatInstallApplies(t *testing.T) {
 	equal(t, "what is left", i.leftOver(t), nil)
 }
 
-// Objects that another tool applied from the manifests (its field manager is
-// not dindctl's) keep working under dindctl: nothing is doubled or refused.
+// Objects that another tool applied from the manifests, with another field
+// manager, keep working with dindctl: nothing is duplicated or refused.
 func TestManifestsAppliedByAnotherTool(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())
@@ -55,8 +54,8 @@ func TestManifestsAppliedByAnotherTool(t *testing.T) {
 	equal(t, "what is left", i.leftOver(t), nil)
 }
 
-// serverSideApply does what `kubectl apply --server-side` does, and counts the
-// objects.
+// serverSideApply applies the documents like `kubectl apply --server-side`, and
+// returns the number of objects.
 func serverSideApply(t *testing.T, documents, manager string) (objects int) {
 	t.Helper()
 	groups := got[[]*restmapper.APIGroupResources](t)(restmapper.GetAPIGroupResources(env.cluster.Discovery()))

@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Options reach the daemon, and a change of them an installation that runs.
+// Options reach the daemon, and changed options reach a running installation.
 func TestOptionsReachTheDaemon(t *testing.T) {
 	t.Parallel()
 	node := anyNode(t)
@@ -48,8 +48,8 @@ func TestOptionsReachTheDaemon(t *testing.T) {
 	}
 }
 
-// A change of nothing but daemon.json reaches the daemon too, although a file
-// that is mounted does not follow its ConfigMap: the pod is replaced.
+// A change of daemon.json alone replaces the pod, because a mounted file does
+// not follow its ConfigMap.
 func TestConfigChangeRollsThePod(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest(), "--cache-limit", "1Gi")
@@ -65,7 +65,7 @@ func TestConfigChangeRollsThePod(t *testing.T) {
 	i.job(t, "docker version").want(t)
 }
 
-// checkDaemon asks the daemon itself, from a job.
+// checkDaemon checks the daemon's settings from a job.
 func checkDaemon(t *testing.T, i *installation) {
 	t.Helper()
 	i.job(t, `docker info`).want(t, "x=y", "Storage Driver: overlay2", "registry.example.com:5000")
@@ -120,8 +120,8 @@ func checkPod(t *testing.T, pod *corev1.Pod, node string) {
 	}
 }
 
-// policyOf says whom the NetworkPolicy lets in, and checks that it is to one
-// port only.
+// policyOf returns whom the NetworkPolicy admits, and checks that it opens only
+// one port.
 func policyOf(t *testing.T, i *installation) []string {
 	t.Helper()
 	policy := got[*networkingv1.NetworkPolicy](t)(env.cluster.NetworkingV1().NetworkPolicies(i.namespace).Get(t.Context(), i.name, metav1.GetOptions{}))

@@ -17,8 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// With --prune-unused-for 0 the clean-up takes everything that is unused, says
-// how much that was, and still leaves what a container uses.
+// With --prune-unused-for 0, prune removes everything unused, reports how much
+// that was, and keeps what a container uses.
 func TestPruneFreesWhatIsUnused(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest(), "--prune-unused-for", "0")
@@ -59,9 +59,10 @@ func TestPruneFreesWhatIsUnused(t *testing.T) {
 	i.buildsCold(t, "unused")
 }
 
-// With --keep-storage the build cache goes down to that size whatever its age,
-// the least used first. No image is there: engines with containerd's store count
-// as shared, and never prune, what was built on one that they have.
+// With --keep-storage, prune shrinks the build cache to that size, least
+// recently used first, whatever its age. The test keeps no images: engines with
+// the containerd image store count build cache as shared, and never prune it,
+// if an image was built from it.
 func TestPruneKeepsStorage(t *testing.T) {
 	t.Parallel()
 	for _, image := range env.images {
@@ -90,7 +91,8 @@ func TestPruneKeepsStorage(t *testing.T) {
 	}
 }
 
-// A clean-up that finds no daemon fails, and status says so in its words.
+// A prune Job that does not reach the daemon fails, and status shows its
+// message.
 func TestFailedPruneIsExplained(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
@@ -119,8 +121,8 @@ func TestFailedPruneIsExplained(t *testing.T) {
 	contains(t, "status as text", dindctl(t, i.command("status")...).want(t, notReady).stdout, "The last clean-up failed", "does not answer")
 }
 
-// Sixteen clients build in a loop while both kinds of clean-up run: no build
-// fails, whatever the clean-up takes away around it.
+// Sixteen clients build in a loop while prune runs with and without
+// --unused-for. No build fails.
 func TestPruneUnderLoad(t *testing.T) {
 	t.Parallel()
 	const clients = 16
@@ -165,7 +167,7 @@ func TestPruneUnderLoad(t *testing.T) {
 	}
 }
 
-// prunable is `dindctl prune-now --dry-run -o json`.
+// prunable is the document of `dindctl prune-now --dry-run -o json`.
 type prunable struct {
 	DryRun                                   bool
 	Containers, Networks, Images, BuildCache []struct {
@@ -174,13 +176,14 @@ type prunable struct {
 	}
 }
 
-// stopFile ends the loops; it is in the pod.
+// stopFile is a file in the pod that ends the loops.
 const stopFile = "/tmp/load/stop"
 
-// loops is a script in which that many clients build again and again until they
-// are told to stop, each time with a layer of its own, as pipelines do that
-// share base and dependencies. It prints a line when all have built once, and
-// at the end how many builds there were and how many failed, with their words.
+// loops returns a script in which clients build repeatedly until stopFile
+// exists. Each build has its own layer, like pipelines that share a base and
+// dependencies. The script prints a line when all clients have built once, and
+// at the end the logs of failed builds and the numbers of builds that succeeded
+// and failed.
 func loops(clients int) string {
 	return fmt.Sprintf(`
 mkdir -p /tmp/load && cd /tmp/load

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The lines that the README begins with, typed into a shell as they stand.
+// The first commands of the README work in a shell as written.
 func TestShellLines(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
@@ -51,9 +51,9 @@ func TestShellLines(t *testing.T) {
 	shell("dindctl uninstall")
 }
 
-// A command in the README does what the README says: each one in a console
-// block is run, in order, in a shell that has the program on its path. Only the
-// namespaces are the test's own, so that nobody's `ci` is touched.
+// Every command in a console block of the README succeeds. The commands run in
+// order, in a shell with the program on its path. Only the namespace is
+// replaced, so that no existing `ci` is touched.
 func TestReadmeCommands(t *testing.T) {
 	root, err := filepath.Abs("..")
 	must(t, err)
@@ -96,7 +96,7 @@ func TestReadmeCommands(t *testing.T) {
 
 var consoleBlock = regexp.MustCompile("(?ms)^ *```console\n(.*?)^ *```")
 
-// consoleCommands are the lines after a prompt in the blocks of a console.
+// consoleCommands returns the lines after a prompt in console blocks.
 func consoleCommands(markdown string) (commands []string) {
 	for _, block := range consoleBlock.FindAllStringSubmatch(markdown, -1) {
 		for _, line := range strings.Split(block[1], "\n") {

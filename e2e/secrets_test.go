@@ -17,11 +17,11 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// canary is the secret of these tests, wherever one can be.
+// canary is the value of every secret in these tests.
 const canary = "canary-0815-secret"
 
-// Secrets reach the daemon, and nobody else: no output of any command, no event
-// and no log of the pod holds one.
+// Secrets reach the daemon, but no output of any command, no event and no log
+// of the pod contains one.
 func TestSecretsStayHidden(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
@@ -78,9 +78,9 @@ func TestSecretsStayHidden(t *testing.T) {
 	}
 }
 
-// seenByDevelopers: who may read the Deployment reads what --env gave, and not
-// what --env-from-secret left in the Secret. That is Kubernetes' doing, and what
-// the README advises by.
+// seenByDevelopers checks that a user who may read the Deployment sees the
+// values of --env, but not those of --env-from-secret. The README explains this
+// behaviour of Kubernetes.
 func (i *installation) seenByDevelopers(t *testing.T) {
 	t.Helper()
 	const developer = "e2e-developer"

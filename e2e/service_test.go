@@ -13,8 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// The pod of a clean-up never gets a CI job's traffic: it carries the
-// installation's labels, but not the one that the Service selects by.
+// The pod of a prune Job gets no traffic from CI jobs: it has the
+// installation's labels, but not the label that the Service selects.
 func TestServiceLeadsToTheDaemonOnly(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())

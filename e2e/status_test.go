@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// status --watch looks again and again, tells what changes, and ends with
+// status --watch prints the status repeatedly, shows changes, and ends with
 // Ctrl-C.
 func TestStatusWatch(t *testing.T) {
 	t.Parallel()
@@ -60,8 +60,8 @@ func TestStatusWatch(t *testing.T) {
 	c.wait(t).want(t, interrupted)
 }
 
-// A daemon that does not run: status says so with exit code 3, a problem and a
-// hint, prune-now does not wait for it, and the hint helps.
+// The daemon does not run. status ends with exit code 3, a problem and a hint,
+// prune-now does not wait for the daemon, and following the hint helps.
 func TestDaemonDown(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())

@@ -16,9 +16,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// A claim grows where its class allows it, and install ends when it has grown;
-// where the class does not, that is said before anything is written. The
-// storage provider's part is played here: the embedded cluster's cannot grow.
+// A claim is expanded if its storage class allows it, and install waits until
+// it is; otherwise install refuses before it writes anything. The test acts as
+// the storage provider, because the embedded cluster's cannot expand volumes.
 func TestGrowth(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())
@@ -48,8 +48,8 @@ func TestGrowth(t *testing.T) {
 	equal(t, "changes of the second install", again.changes(), []string{"unchanged"})
 }
 
-// What would leave the cache unread is refused before anything is written, and
-// done on request.
+// install refuses a change that would abandon the cache before it writes
+// anything, unless --allow-data-root-change is set.
 func TestDataRootChange(t *testing.T) {
 	t.Parallel()
 	if len(env.images) < 2 {
@@ -71,9 +71,9 @@ func TestDataRootChange(t *testing.T) {
 	equal(t, "claim", i.claim(t).UID, before)
 }
 
-// A Local PersistentVolume on a named node, with a registry mirror and the
-// overlay2 driver: builds, survives uninstall, and is found by the next
-// install. --delete-data removes the claim and the volume; the files stay.
+// A Local PersistentVolume on a chosen node, with a registry mirror and the
+// overlay2 driver. The cache survives uninstall and is used by the next
+// install. --delete-data removes the claim and the volume, but not the files.
 func TestLocalVolume(t *testing.T) {
 	t.Parallel()
 	node := anyNode(t)
@@ -130,8 +130,8 @@ func TestLocalVolume(t *testing.T) {
 	onNode(t, i.namespace, node, directory, "test -d /dir/overlay2 && test -d /dir/buildkit")
 }
 
-// --existing-claim: the claim is used, never changed and never deleted, not
-// even with --delete-data.
+// The claim of --existing-claim is used, but never changed or deleted, not even
+// with --delete-data.
 func TestExistingClaim(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())
@@ -174,7 +174,7 @@ func (i *installation) namesOf(s status) []string {
 	return names
 }
 
-// class makes a storage class like the cluster's default one.
+// class creates a storage class like the cluster's default class.
 func (i *installation) class(t *testing.T, name string, grows bool) string {
 	t.Helper()
 	classes := env.cluster.StorageV1().StorageClasses()
@@ -197,6 +197,7 @@ func (i *installation) class(t *testing.T, name string, grows bool) string {
 	return ""
 }
 
+// awaitBound waits until the claim is bound.
 func (i *installation) awaitBound(t *testing.T) {
 	t.Helper()
 	eventually(t, "the claim's volume", func(ctx context.Context) (bool, error) {
@@ -205,7 +206,7 @@ func (i *installation) awaitBound(t *testing.T) {
 	})
 }
 
-// grow does what a storage provider does: the volume first, then the claim.
+// grow acts as a storage provider that expands the volume and then the claim.
 func (i *installation) grow(t *testing.T, size string) {
 	t.Helper()
 	claim := i.claim(t)

@@ -9,9 +9,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// What a terminal shows: a spinner on stderr, nothing of it in stdout, and a
-// cursor that is never left hidden; without colour, without a spinner, or
-// without anything where the user or the environment says so.
+// On a terminal, stderr shows a spinner and stdout is free of it, and the
+// cursor is always visible in the end. Options and the environment switch off
+// colours, the spinner or all output.
 func TestOnATerminal(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())
@@ -66,7 +66,7 @@ func TestOnATerminal(t *testing.T) {
 	}
 }
 
-// Without a terminal -q prints nothing but the result, and warnings.
+// Without a terminal, -q prints only the result and warnings.
 func TestQuietAndYAML(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())
@@ -93,8 +93,8 @@ func TestQuietAndYAML(t *testing.T) {
 	}
 }
 
-// uninstall --delete-data asks for the installation's name: without a terminal
-// it refuses, and another answer than the name is a no.
+// uninstall --delete-data asks for the installation's name. It refuses without
+// a terminal, and any other answer aborts it.
 func TestDeletingDataIsConfirmed(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())

@@ -21,9 +21,9 @@ const (
 	clientSecret = defaultName + "-client-tls"
 )
 
-// Mutual TLS with each engine: jobs that bring the Secret build, here and in an
-// allowed namespace, nobody else is let in, and new certificates shut nobody out
-// who has the old ones.
+// Mutual TLS with each engine: jobs with the Secret can build, in the
+// installation's namespace and in an allowed one; all other clients are
+// rejected; and after a rotation, jobs with the old certificates keep working.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	for _, image := range env.images {
@@ -59,7 +59,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// secrets are the installation's, by name.
+// secrets returns the installation's Secrets by name.
 func (i *installation) secrets(t *testing.T) map[string]*corev1.Secret {
 	t.Helper()
 	found := map[string]*corev1.Secret{}
@@ -69,6 +69,7 @@ func (i *installation) secrets(t *testing.T) map[string]*corev1.Secret {
 	return found
 }
 
+// putSecret creates a Secret.
 func putSecret(t *testing.T, namespace, name string, files certs.Files) {
 	t.Helper()
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: files}
@@ -86,7 +87,7 @@ func withSecret(pod *corev1.Pod, name, path string) *corev1.Pod {
 	return pod
 }
 
-// buildsWith builds in a job of the namespace that has this Secret's certificates.
+// buildsWith builds in a job that has the certificates of this Secret.
 func buildsWith(t *testing.T, i *installation, namespace, secret string, fromCache bool) {
 	t.Helper()
 	pod := withSecret(jobPod(i.image, i.variables, awaitService+build("secure")), secret, "/certs/client")
@@ -96,8 +97,8 @@ func buildsWith(t *testing.T, i *installation, namespace, secret string, fromCac
 	}
 }
 
-// nobodyElseIsLetIn tries all that a stranger may come with. What is right comes
-// first and last: the daemon is there all the time.
+// rejectsOthers tries to connect without a valid certificate in several ways.
+// Valid attempts come first and last, to show that the daemon is available.
 func nobodyElseIsLetIn(t *testing.T, i *installation) {
 	t.Helper()
 	ours := certs.Set{Server: i.secrets(t)[serverSecret].Data}
@@ -156,8 +157,8 @@ done
 	}
 }
 
-// rotates replaces the authority, after a dry run that shows no key and changes
-// nothing.
+// rotates replaces the certificate authority, after a dry run that shows no key
+// and changes nothing.
 func rotates(t *testing.T, i *installation, jobs string) {
 	t.Helper()
 	options := i.installOptions("--tls", "--rotate-certs", "--allow-namespace", jobs)
@@ -189,6 +190,7 @@ func rotates(t *testing.T, i *installation, jobs string) {
 	}
 }
 
+// statusWithTLS checks the status of an installation with TLS.
 func statusWithTLS(t *testing.T, i *installation) {
 	t.Helper()
 	r := succeed(t, i.command("status", "-o", "json")...)
@@ -216,7 +218,8 @@ func statusWithTLS(t *testing.T, i *installation) {
 	equal(t, "good Secrets in status", secrets, 3)
 }
 
-// endsWithoutSecrets switches TLS off and on, and uninstalls.
+// endsWithoutSecrets disables and enables TLS, uninstalls, and checks that the
+// Secrets are removed.
 func endsWithoutSecrets(t *testing.T, i *installation, jobs string) {
 	t.Helper()
 	none := func(when string) {

@@ -18,8 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// However the API server treats those who watch: install sees the pod become
-// ready, and tells it as ever.
+// Whatever happens to its watches, install sees that the pod becomes ready.
 func TestWaitSurvives(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -68,8 +67,8 @@ func TestWaitSurvives(t *testing.T) {
 	}
 }
 
-// Who loses his permissions while install waits is told so long before the
-// timeout: as soon as a watch has to be opened again.
+// If the user's permissions are revoked while install waits, install fails as
+// soon as it reopens a watch, long before the timeout.
 func TestPermissionsRevokedWhileWaiting(t *testing.T) {
 	t.Parallel()
 	w := newWaiting(t)
@@ -87,9 +86,10 @@ func TestPermissionsRevokedWhileWaiting(t *testing.T) {
 	}
 }
 
-// A node whose kubelet hangs while install waits for its pod: install waits on,
-// and succeeds once it goes on. Only on the embedded cluster, whose kubelet can
-// be stopped from here, and with DINDCTL_SOAK=1: everybody else's pods wait too.
+// The kubelet hangs while install waits for its pod. install keeps waiting, and
+// succeeds once the kubelet continues. The test needs the embedded cluster,
+// whose kubelet it can stop, and DINDCTL_SOAK=1, because the pods of other
+// tests wait too.
 func TestKubeletHangs(t *testing.T) {
 	t.Parallel()
 	if env.audit == "" || !env.soak {
@@ -118,8 +118,8 @@ func TestKubeletHangs(t *testing.T) {
 	}
 }
 
-// waiting is an installation whose pod finds no node until it is admitted, and
-// whose way to the API server is the test's.
+// waiting is an installation whose pod finds no node until the test admits it,
+// and whose requests go through an injector.
 type waiting struct {
 	*installation
 	*injector
@@ -136,7 +136,7 @@ func newWaiting(t *testing.T) *waiting {
 	return w
 }
 
-// start begins to install and returns once it waits for a node.
+// start starts an install and returns once it waits for a node.
 func (w *waiting) start(t *testing.T, options ...string) *command {
 	t.Helper()
 	options = w.installOptions(append(options, "-o", "json", "--skip-preflight", "--node-selector", w.label+"=yes",
@@ -148,7 +148,7 @@ func (w *waiting) start(t *testing.T, options ...string) *command {
 	return c
 }
 
-// admit lets the pod have a node.
+// admit makes the node match the pod's node selector.
 func (w *waiting) admit(t *testing.T) {
 	t.Helper()
 	w.setLabel(t, t.Context(), `"yes"`)
@@ -164,8 +164,8 @@ func (w *waiting) setLabel(t *testing.T, ctx context.Context, value string) {
 	}
 }
 
-// compact has etcd forget all that is not the present state, as it does by itself
-// every five minutes. It can be asked on the embedded cluster's node alone.
+// compact makes etcd drop its history, as it does by itself every five minutes.
+// Only the embedded cluster allows this.
 func compact(t *testing.T) {
 	t.Helper()
 	if env.audit == "" {

@@ -8,9 +8,10 @@ import (
 	"testing"
 )
 
-// An upgrade that waits for what runs: the build that runs succeeds, then the pod
-// is replaced, the newer engine finds the older one's images and cache, and what
-// changed is said. What is not waited for is counted, told, and broken.
+// With --when-idle, an upgrade waits for the running build, which succeeds.
+// Then the pod is replaced, the newer engine uses the images and the cache of
+// the older one, and install reports what changed. Without it, install reports
+// the running builds and aborts them.
 func TestUpgradeWhenIdle(t *testing.T) {
 	t.Parallel()
 	if len(env.images) < 2 {
@@ -55,8 +56,8 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	i.buildsCached(t, "app", "with the driver named")
 }
 
-// A full clean-up that waits for what runs: the build that runs succeeds, and only
-// then everything goes.
+// With --when-idle, prune-now --all waits for the running build, which
+// succeeds, and then removes everything.
 func TestPruneWhenIdle(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
@@ -77,14 +78,14 @@ func TestPruneWhenIdle(t *testing.T) {
 	}
 }
 
-// restart is what an install says of a pod that it ends.
+// restart is what install reports about a pod that it restarts.
 type restart struct {
 	Pod                string
 	Builds, Containers *int
 }
 
-// work has a job start a container and then a build, each of which takes so many
-// seconds, and gives how it ended.
+// work starts a job with a container and then a build, each of which takes this
+// many seconds, and returns a channel for its result.
 func (i *installation) work(t *testing.T, seconds string) <-chan ran {
 	t.Helper()
 	ended := make(chan ran, 1)
@@ -99,8 +100,8 @@ echo the build is done`))
 	return ended
 }
 
-// busy waits until a dry run says that a change with these options would end so
-// much.
+// busy waits until a dry run reports that a change with these options would
+// abort this work.
 func (i *installation) busy(t *testing.T, want restart, options ...string) {
 	t.Helper()
 	line := i.command("install", i.installOptions(append(options, "--dry-run", "server", "-o", "json")...)...)
