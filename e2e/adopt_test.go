@@ -50,7 +50,7 @@ func adopt(t *testing.T, g guide, tool tool) {
 	claim, pod := i.claim(t), i.pod(t)
 
 	checkRefusal(t, i, g)
-	foreseen := decode[installed](t, succeed(t, i.command("install", i.installOptions(append(g.options, "--adopt", "--dry-run", "server", "-o", "json")...)...)...))
+	preview := decode[installed](t, succeed(t, i.command("install", i.installOptions(append(g.options, "--adopt", "--dry-run", "server", "-o", "json")...)...)...))
 
 	r := succeed(t, i.command("install", i.installOptions(append(g.options, "--adopt", "-o", "json")...)...)...)
 	outcome := decode[installed](t, r)
@@ -58,7 +58,7 @@ func adopt(t *testing.T, g guide, tool tool) {
 		"PersistentVolumeClaim docker-dind-data": "adopted", "ConfigMap docker-dind-config": "created", "Deployment docker-dind": "adopted",
 		"Service docker-dind": "adopted", "CronJob docker-dind-clear-cache": "adopted", "NetworkPolicy docker-dind": "created",
 	})
-	equal(t, "what --dry-run server told beforehand", foreseen.fields(t), outcome.fields(t))
+	equal(t, "fields in the dry run", preview.fields(t), outcome.fields(t))
 	if strings.Contains(r.stdout+r.stderr, "a password") {
 		t.Errorf("a value of a variable is shown:\n%s%s", r.stdout, r.stderr)
 	}
@@ -67,9 +67,9 @@ func adopt(t *testing.T, g guide, tool tool) {
 	equal(t, "claim", i.claim(t).UID, claim.UID)
 	i.buildsCached(t, "before", "after adopting")
 	if now := i.pod(t); now.UID == pod.UID {
-		t.Error("the pod is the guide's")
+		t.Error("the pod was not replaced")
 	}
-	equal(t, "pods that were ever made", len(i.replicaSets(t)), 2)
+	equal(t, "ReplicaSets", len(i.replicaSets(t)), 2)
 	checkNothingLeft(t, i)
 	checkOwnership(t, i)
 
@@ -98,7 +98,7 @@ func checkRefusal(t *testing.T, i *installation, g guide) {
 		}
 	}](t, r)["error"]
 	if failure.Reason != "NotOwned" || len(failure.Objects) != 4 || len(failure.Objects[1].Fields) < 10 {
-		t.Errorf("the document does not list what would change:\n%s", r.stdout)
+		t.Errorf("the document does not list the changes:\n%s", r.stdout)
 	}
 	equal(t, "objects after a refusal", i.objects(t), before)
 }
@@ -120,7 +120,7 @@ func checkNothingLeft(t *testing.T, i *installation) {
 		"port daemon-port 2375", "volume docker-dind-config-vol", "volume docker-dind-data-vol",
 	})
 	c := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
-	equal(t, "the clean-up's containers", entriesOf(c.Spec.JobTemplate.Spec.Template.Spec), []string{
+	equal(t, "the prune containers", entriesOf(c.Spec.JobTemplate.Spec.Template.Spec), []string{
 		"container clear-cache", "env DOCKER_HOST", "env DOCKER_TLS_CERTDIR", "env HOME", "env PRUNE_UNUSED_FOR", "mount /tmp", "volume tmp",
 	})
 	s := got[*corev1.Service](t)(env.cluster.CoreV1().Services(i.namespace).Get(t.Context(), i.name, metav1.GetOptions{}))

@@ -28,7 +28,7 @@ func TestCausesAdmission(t *testing.T) {
 
 		w := i.watchedInstall(t, "--skip-preflight", "--timeout", shortly)
 		w.want(t, notReady)
-		w.tells(t, "violates PodSecurity", i.refusedSince(t))
+		w.reports(t, "violates PodSecurity", i.refusedSince(t))
 		f = i.trouble(t, "--skip-preflight", "--timeout", shortly).names(t, "PodSecurity", words...)
 		contains(t, "hint", f.Hint, label)
 		i.statusSays(t, f)
@@ -49,7 +49,7 @@ func TestCausesAdmission(t *testing.T) {
 		must(t, err)
 		i.install(t)
 	})
-	t.Run("quota wants requests", func(t *testing.T) {
+	t.Run("quota requires requests", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.quota(t, corev1.ResourceRequestsMemory, "4Gi")
@@ -58,8 +58,8 @@ func TestCausesAdmission(t *testing.T) {
 		contains(t, "the check's hint", f.Problems[0].Hint, "--memory-request")
 		i.install(t, "--memory-request", "64Mi")
 	})
-	// The claim itself is refused, by whose quota is no matter of permissions.
-	t.Run("quota of storage exceeded", func(t *testing.T) {
+	// The quota refuses the claim itself.
+	t.Run("storage quota exceeded", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.quota(t, corev1.ResourceRequestsStorage, "1Gi")
@@ -78,7 +78,7 @@ func TestCausesAdmission(t *testing.T) {
 		contains(t, "hint", f.Hint, "--memory-limit")
 		i.install(t, "--memory-limit", "2Gi", "--memory-request", "64Mi")
 	})
-	t.Run("limit range of claims", func(t *testing.T) {
+	t.Run("limit range for claims", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.limit(t, corev1.LimitTypePersistentVolumeClaim, corev1.ResourceStorage, "2Gi")
@@ -108,7 +108,7 @@ func TestPodSecurityRefusesThePod(t *testing.T) {
 	must(t, err)
 	r := dindctl(t, i.command("check")...).want(t, notReady)
 	if !strings.Contains(r.stdout, "privileged") {
-		t.Errorf("check does not say why:\n%s", r.stdout)
+		t.Errorf("check does not give the reason:\n%s", r.stdout)
 	}
 	const remedy = "pod-security.kubernetes.io/enforce=privileged"
 	dindctl(t, i.command("install", i.installOptions()...)...).want(t, notReady).says(t, "privileged", remedy)

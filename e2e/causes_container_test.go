@@ -15,16 +15,16 @@ import (
 // The daemon's container does not start, does not keep running, or is evicted.
 func TestCausesContainer(t *testing.T) {
 	t.Parallel()
-	// The third crash is the end: no time-out is waited for. The daemon's own last
-	// lines are shown.
-	t.Run("dockerd crash by a bad --dockerd-arg", func(t *testing.T) {
+	// install gives up at the third crash, without waiting for the timeout, and
+	// shows the daemon's last log lines.
+	t.Run("dockerd crash because of --dockerd-arg", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		arguments := []string{"--dockerd-arg=--e2e-nonsense", "--timeout", "5m"}
 		r := dindctl(t, i.command("install", i.installOptions(append(arguments, "-o", "json")...)...)...).want(t, notReady)
 		r.says(t, "The daemon ended with exit code 1 (once).")
 		if r.took > 3*time.Minute {
-			t.Errorf("it waited %s for a daemon that cannot start", r.took)
+			t.Errorf("install waited %s for a daemon that cannot start", r.took)
 		}
 		f := failureOf(t, r).names(t, "CrashLoopBackOff", "exit code 1 (3 times)")
 		contains(t, "hint", f.Hint, "--dockerd-arg")
@@ -43,16 +43,16 @@ func TestCausesContainer(t *testing.T) {
 		i.eventuallyProblem(t, "OOMKilled", "exceeding its memory limit")
 		i.install(t, "--memory-limit", "2Gi")
 	})
-	// With so little that the container's first process dies while it is made, the
-	// runtime, not the kernel, tells of the memory.
-	t.Run("memory for no process at all", func(t *testing.T) {
+	// The limit is so small that the container cannot start. Then the container
+	// runtime, not the kernel, reports the cause.
+	t.Run("memory limit too small to start", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		f := i.trouble(t, "--memory-limit", "2Mi", "--timeout", "20s")
 		contains(t, "hint for "+f.Message, f.Hint, "--memory-limit")
 	})
-	// The kubelet throws each pod out for its use of the node's disk. The next pod
-	// comes at once; what becomes of all of them is told to the end.
+	// The kubelet evicts each pod for its use of the node's disk. The next pod
+	// follows immediately, and install reports each eviction.
 	t.Run("pod evicted", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
@@ -61,9 +61,9 @@ func TestCausesContainer(t *testing.T) {
 		r.says(t, "Warning: The pod was ended by its node: ", "ephemeral local storage")
 		failureOf(t, r).names(t, "Evicted", "The pod was ended by its node: ", "ephemeral local storage")
 	})
-	// A pod that was thrown out, and whose successor the quota refuses: that is what
-	// is in the way, and the pod that is over must not hide it.
-	t.Run("pod evicted and refused again", func(t *testing.T) {
+	// The pod was evicted, and a quota refuses the next one. The quota is the
+	// cause to report, not the eviction.
+	t.Run("pod evicted and the next one refused", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.noDisk(t)
@@ -76,8 +76,8 @@ func TestCausesContainer(t *testing.T) {
 		f := failureOf(t, c.wait(t).want(t, notReady)).names(t, "QuotaExceeded", "exceeded quota: e2e")
 		i.statusSays(t, f)
 	})
-	// A ConfigMap that somebody deleted: status says that the pod cannot mount it,
-	// and install makes it again.
+	// Somebody deleted the ConfigMap. status reports that the pod cannot mount
+	// it, and install creates it again.
 	t.Run("ConfigMap missing", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
@@ -87,8 +87,8 @@ func TestCausesContainer(t *testing.T) {
 		i.eventuallyProblem(t, "FailedMount", `configmap "`+i.name+`-config" not found`)
 		i.install(t)
 	})
-	// The pod before takes its time, because a container in it does: that is said,
-	// and the same command goes on when it is gone.
+	// The previous pod stops slowly because of a container in it. install says
+	// so, and the same command continues once that pod is gone.
 	t.Run("previous pod stops slowly", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)

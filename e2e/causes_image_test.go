@@ -22,23 +22,24 @@ func TestCausesImage(t *testing.T) {
 		i.image = "docker:29.0.0-e2e-nowhere"
 		w := i.watchedInstall(t, "--timeout", shortly)
 		w.want(t, notReady)
-		w.tells(t, "cannot be pulled", i.firstEvent(t, "Failed", "29.0.0-e2e-nowhere"))
+		w.reports(t, "cannot be pulled", i.firstEvent(t, "Failed", "29.0.0-e2e-nowhere"))
 		f := i.trouble(t, "--timeout", shortly).names(t, "ErrImagePull|ImagePullBackOff", i.image+" cannot be pulled", "not found")
 		contains(t, "hint", f.Hint, "--image")
-		// The kubelet pulls and pauses in turns; the words are the same in both.
+		// The kubelet alternates between pulling and backing off. The message
+		// is the same for both.
 		s := decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady))
 		if len(s.Problems) != 1 || !slices.Contains([]string{"ErrImagePull", "ImagePullBackOff"}, s.Problems[0].Reason) || s.Problems[0].Hint != f.Hint {
 			t.Fatalf("problems: %+v", s.Problems)
 		}
 		if !strings.HasSuffix(f.Message, s.Problems[0].Message) {
-			t.Errorf("install and status say it in other words:\n%s\n%s", f.Message, s.Problems[0].Message)
+			t.Errorf("install and status report different messages:\n%s\n%s", f.Message, s.Problems[0].Message)
 		}
 
 		i.image = env.newest()
 		i.install(t)
 	})
-	// dindctl itself refuses what is no image's name, and sends nothing. The kubelet
-	// would say so only when the pod is there.
+	// dindctl rejects an invalid image name and sends nothing. The kubelet
+	// would report it only after the pod is created.
 	t.Run("malformed image", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
@@ -58,8 +59,9 @@ func TestCausesImage(t *testing.T) {
 		i.eventuallyProblem(t, "InvalidImageName", `"Docker:29:dind" is not an image name`)
 		i.install(t)
 	})
-	// The registry does not answer. In the embedded cluster every registry is its
-	// own one, so that containerd is told of one more, where nothing listens.
+	// The registry does not respond. In the embedded cluster all registries are
+	// redirected to its own, so this test configures one more in containerd, at
+	// an address where nothing listens.
 	t.Run("registry down", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
@@ -77,8 +79,8 @@ func TestCausesImage(t *testing.T) {
 		i.image = env.newest()
 		i.install(t)
 	})
-	// A Secret for pulling that does not exist is no obstacle where the image can be
-	// had without: the kubelet warns and goes on.
+	// A missing pull secret does no harm if the image can be pulled without it:
+	// the kubelet only warns.
 	t.Run("missing image pull secret", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)

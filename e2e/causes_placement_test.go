@@ -23,21 +23,21 @@ func TestCausesPlacement(t *testing.T) {
 		selector := []string{"--node-selector", "e2e.dindctl.test/none=here", "--timeout", shortly}
 		w := i.watchedInstall(t, selector...)
 		w.want(t, notReady)
-		w.tells(t, words, i.unscheduledSince(t))
+		w.reports(t, words, i.unscheduledSince(t))
 		f := i.trouble(t, selector...).names(t, "Unschedulable", "nodes are available", words)
 		contains(t, "hint", f.Hint, "--node-selector")
 		i.statusSays(t, f)
 		i.install(t)
 	})
-	t.Run("too large a request", func(t *testing.T) {
+	t.Run("request too large", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		f := i.trouble(t, "--cpu-request", "4000", "--timeout", shortly).names(t, "Unschedulable", "Insufficient cpu")
 		contains(t, "hint", f.Hint, "--cpu-request")
 	})
-	// A volume that a pod on its way out still holds: with ReadWriteOncePod the
-	// scheduler says so. The installation goes on when that pod is gone.
-	t.Run("volume held by a Terminating pod", func(t *testing.T) {
+	// A terminating pod still uses the volume. With ReadWriteOncePod the
+	// scheduler reports this. install continues once that pod is gone.
+	t.Run("volume used by a terminating pod", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		localClaim(t, i.namespace, "held", corev1.ReadWriteOncePod)
@@ -64,14 +64,14 @@ func TestCausesPlacement(t *testing.T) {
 func TestCausesNodeCordoned(t *testing.T) {
 	node := anyNode(t)
 	i := inNewNamespace(t, nil)
-	open := cordon(t)
+	uncordon := cordon(t)
 	c := prepare(t, nil, i.command("install", i.installOptions()...)...).start(t)
 	eventually(t, "the cause on stderr", func(context.Context) (bool, error) {
 		return strings.Contains(c.stderr.String(), "were unschedulable"), nil
 	})
 	f := decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady))
 	checked := failedCheck(t, dindctl(t, i.command("check", i.installOptions("--name", "e2e", "--local-path", "/var/lib/e2e", "--local-node", node, "-o", "json")...)...), "node")
-	open()
+	uncordon()
 	c.wait(t).want(t, done).says(t, "No node can take the pod", "were unschedulable")
 	if len(f.Problems) != 1 || f.Problems[0].Reason != "Unschedulable" {
 		t.Errorf("status while the node is cordoned: %+v", f.Problems)
@@ -81,29 +81,29 @@ func TestCausesNodeCordoned(t *testing.T) {
 }
 
 // cordon cordons all nodes and returns a function that uncordons them.
-func cordon(t *testing.T) (open func()) {
+func cordon(t *testing.T) (uncordon func()) {
 	t.Helper()
-	var closed []string
+	var cordoned []string
 	set := func(ctx context.Context, name, value string) error {
 		_, err := env.cluster.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, []byte(`{"spec":{"unschedulable":`+value+`}}`), metav1.PatchOptions{})
 		return err
 	}
-	open = func() {
-		for _, name := range closed {
+	uncordon = func() {
+		for _, name := range cordoned {
 			// The test's own context may have ended.
 			if err := set(context.Background(), name, "null"); err != nil {
-				t.Errorf("node %s stays cordoned: %v", name, err)
+				t.Errorf("node %s is still cordoned: %v", name, err)
 			}
 		}
-		closed = nil
+		cordoned = nil
 	}
-	t.Cleanup(func() { open() })
+	t.Cleanup(func() { uncordon() })
 	nodes := got[*corev1.NodeList](t)(env.cluster.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{}))
 	for _, node := range nodes.Items {
 		if !node.Spec.Unschedulable {
-			closed = append(closed, node.Name)
+			cordoned = append(cordoned, node.Name)
 			must(t, set(t.Context(), node.Name, "true"))
 		}
 	}
-	return open
+	return uncordon
 }

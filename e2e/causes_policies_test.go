@@ -24,8 +24,8 @@ func TestCausesPolicies(t *testing.T) {
 		f.names(t, "AdmissionDenied", "ValidatingAdmissionPolicy", "e2e wants no privileged pods")
 		i.statusSays(t, f)
 	})
-	// The object itself is refused when it is applied. What was applied before
-	// stays, and is told.
+	// The object is refused when it is applied. The objects that were applied
+	// before stay.
 	t.Run("admission policy denies the Deployment", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
@@ -36,15 +36,15 @@ func TestCausesPolicies(t *testing.T) {
 		}
 		failureOf(t, r).names(t, "AdmissionDenied", "deployment/"+i.name, "e2e wants no Deployments")
 	})
-	// A namespace on its way out takes nothing new. It is held by an object's
-	// finalizer.
-	t.Run("namespace Terminating", func(t *testing.T) {
+	// A terminating namespace accepts no new objects. A finalizer keeps it
+	// terminating.
+	t.Run("namespace terminating", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		maps := env.cluster.CoreV1().ConfigMaps(i.namespace)
 		_, err := maps.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "held", Finalizers: []string{"dindctl.test/held"}}}, metav1.CreateOptions{})
 		must(t, err)
-		t.Cleanup(func() { letGo(t, i.namespace) })
+		t.Cleanup(func() { releaseNamespace(t, i.namespace) })
 		must(t, env.cluster.CoreV1().Namespaces().Delete(t.Context(), i.namespace, metav1.DeleteOptions{}))
 		check := i.checkOf(t, notReady).says(t, "pod admission", "failed", i.namespace, "being deleted")
 		for _, options := range [][]string{nil, {"--skip-preflight"}, {"--create-namespace"}} {
@@ -59,7 +59,7 @@ func TestCausesPolicies(t *testing.T) {
 	})
 }
 
-func letGo(t *testing.T, namespace string) {
+func releaseNamespace(t *testing.T, namespace string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	maps := env.cluster.CoreV1().ConfigMaps(namespace)
@@ -69,6 +69,6 @@ func letGo(t *testing.T, namespace string) {
 		_, err = maps.Update(ctx, held, metav1.UpdateOptions{})
 	}
 	if err != nil {
-		t.Errorf("letting the namespace go: %v", err)
+		t.Errorf("removing the finalizer in the namespace: %v", err)
 	}
 }

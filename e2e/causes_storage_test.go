@@ -27,9 +27,9 @@ func TestCausesStorage(t *testing.T) {
 		succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
 		i.install(t)
 	})
-	// A claim that got no class, because there is no default one. Elsewhere the
-	// tests go on, so the default class stays: a policy takes it from this
-	// namespace's claims.
+	// The claim has no class because there is no default class. Other tests
+	// need the default class, so a policy removes it only from the claims of
+	// this namespace.
 	t.Run("no default storage class", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
@@ -43,7 +43,7 @@ func TestCausesStorage(t *testing.T) {
 		i := inNewNamespace(t, nil)
 		standard := defaultClass(t)
 		if standard.Provisioner != "kubernetes.io/host-path" {
-			t.Skipf("how to make provisioner %s fail is not known", standard.Provisioner)
+			t.Skipf("this test cannot make provisioner %s fail", standard.Provisioner)
 		}
 		makeClass(t, i.namespace, standard.Provisioner, "e2e-this-provisioner-takes-none")
 		f := i.trouble(t, "--storage-class", i.namespace, "--timeout", shortly)
@@ -66,7 +66,7 @@ func TestCausesStorage(t *testing.T) {
 		i.install(t, options...)
 		succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
 	})
-	// The volume is deleted under the claim, as when somebody tidies up.
+	// Somebody deletes the volume of a bound claim.
 	t.Run("claim lost", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
@@ -79,9 +79,9 @@ func TestCausesStorage(t *testing.T) {
 		f.names(t, "ClaimLost", volume.Name, "no longer exists")
 		i.statusSays(t, f)
 	})
-	// With --local-path the volume's files are still on the node, but Kubernetes
-	// never binds the lost claim again. The way out that the hint tells takes the
-	// files into use again.
+	// With --local-path the volume's files are still on the node, but
+	// Kubernetes never binds a lost claim again. Following the hint reuses the
+	// files.
 	t.Run("local volume lost", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
@@ -101,12 +101,13 @@ func TestCausesStorage(t *testing.T) {
 			succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
 			i.install(t, options...)
 		}
-		i.buildsCached(t, "lost", "with the volume that was lost")
+		i.buildsCached(t, "lost", "with the files of the lost volume")
 		succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
 	})
-	// A claim that is being deleted stays as long as a pod mounts it. Nothing is
-	// applied beside it; once it is gone, the same command makes a new one.
-	t.Run("claim Terminating", func(t *testing.T) {
+	// A claim that is being deleted stays as long as a pod mounts it. install
+	// applies nothing meanwhile. Once the claim is gone, the same command
+	// creates a new one.
+	t.Run("claim terminating", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.install(t)
@@ -122,11 +123,11 @@ func TestCausesStorage(t *testing.T) {
 		c := i.checkOf(t, notReady)
 		c.says(t, "claim", "failed", before.Name+" is being deleted")
 		f := i.trouble(t).names(t, "Terminating", before.Name, "is being deleted")
-		contains(t, "what holds it", f.Message, "kubernetes.io/pvc-protection")
+		contains(t, "message", f.Message, "kubernetes.io/pvc-protection")
 		equal(t, "objects", i.leftOver(t), []string{"persistentvolumeclaim/" + before.Name})
 
 		must(t, pods.Delete(t.Context(), holder.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}))
-		eventually(t, "the claim to go", func(ctx context.Context) (bool, error) { return len(i.leftOver(t)) == 0, nil })
+		eventually(t, "the deletion of the claim", func(ctx context.Context) (bool, error) { return len(i.leftOver(t)) == 0, nil })
 		i.install(t)
 	})
 }

@@ -45,16 +45,16 @@ func TestCheckEndsAlthoughTheServerHangs(t *testing.T) {
 				case slices.Contains(test.hang, one.Name):
 					c.says(t, one.Name, "unknown", "no answer within 10s")
 				case one.Verdict != "ok" && one.Name != "network policy":
-					t.Errorf("the server answers what this check asks: %+v", one)
+					t.Errorf("this check is not affected, but: %+v", one)
 				}
 			}
 			if r.took > 20*time.Second {
-				t.Errorf("it took %s", r.took)
+				t.Errorf("check took %s", r.took)
 			}
 		})
 	}
-	// What is read before the checks is bounded by --timeout.
-	t.Run("what is there", func(t *testing.T) {
+	// --timeout limits the requests before the checks.
+	t.Run("installed objects", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		p := newInjector(t)
@@ -141,7 +141,7 @@ func taint(t *testing.T, node string, effect corev1.TaintEffect) {
 	t.Cleanup(func() {
 		// The test's own context has ended by now.
 		if err := set(context.Background(), "null"); err != nil {
-			t.Errorf("node %s stays tainted: %v", node, err)
+			t.Errorf("node %s is still tainted: %v", node, err)
 		}
 	})
 	must(t, set(t.Context(), `[{"key":"e2e.dindctl.test/for","value":"ci","effect":"`+string(effect)+`"}]`))

@@ -18,7 +18,7 @@ import (
 // anything.
 func TestCheckVerdicts(t *testing.T) {
 	t.Parallel()
-	t.Run("all well", func(t *testing.T) {
+	t.Run("no problems", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		c := i.checkOf(t, done)
@@ -53,8 +53,8 @@ func TestCheckVerdicts(t *testing.T) {
 		one := i.checkOf(t, notReady, "--storage-class", "e2e-nowhere").says(t, "storage class", "failed", `no class "e2e-nowhere"`)
 		contains(t, "hint", one.Hint, "--storage-class", defaultClass(t).Name)
 	})
-	// The API server's answer is changed on its way: in the cluster, other tests
-	// need the default class.
+	// A proxy changes the API server's answer, because other tests need the
+	// default class.
 	t.Run("no default class", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
@@ -85,7 +85,7 @@ func TestCheckVerdicts(t *testing.T) {
 		options[3] = anyNode(t)
 		i.checkOf(t, done, options...).says(t, "node", "ok", options[3], "can take the pod")
 	})
-	t.Run("foreign names", func(t *testing.T) {
+	t.Run("names in use", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		makeClaim(t, i.namespace, i.name+"-data")

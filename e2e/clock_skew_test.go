@@ -29,19 +29,19 @@ func TestClockSkew(t *testing.T) {
 			}
 			options := i.installOptions("-o", "json", "--tls")
 			if daemon := decode[installed](t, run("install", options...)).Daemon; daemon == nil {
-				t.Error("install tells of no daemon")
+				t.Error("install reports no daemon")
 			}
 			equal(t, "changes by a second install", decode[installed](t, run("install", options...)).changes(), []string{"unchanged"})
 			pruned := decode[pruned](t, run("prune-now", "-o", "json"))
 			if pruned.DurationSeconds < 0 || pruned.DurationSeconds > 600 {
-				t.Errorf("the clean-up took %v s", pruned.DurationSeconds)
+				t.Errorf("prune took %v s", pruned.DurationSeconds)
 			}
-			told := decode[status](t, run("status", "-o", "json"))
-			if !told.Healthy || told.Prune == nil || told.Prune.LastRun == nil {
-				t.Fatalf("status: %+v", told)
+			s := decode[status](t, run("status", "-o", "json"))
+			if !s.Healthy || s.Prune == nil || s.Prune.LastRun == nil {
+				t.Fatalf("status: %+v", s)
 			}
-			if off := told.Prune.LastRun.Sub(time.Now().Add(skew)); off.Abs() > 30*time.Minute {
-				t.Errorf("the last clean-up was at %v: that is not the skewed clock", told.Prune.LastRun)
+			if off := s.Prune.LastRun.Sub(time.Now().Add(skew)); off.Abs() > 30*time.Minute {
+				t.Errorf("the last prune was at %v, which is not on the skewed clock", s.Prune.LastRun)
 			}
 			age := " ago"
 			if skew > 0 {
@@ -77,7 +77,7 @@ func (p *injector) skew(by time.Duration) {
 	rewrite := skewed.Rewrite
 	skewed.Rewrite = func(r *httputil.ProxyRequest) {
 		rewrite(r)
-		// As text, and not compressed.
+		// JSON without compression, so that times can be replaced.
 		if strings.Contains(r.Out.Header.Get("Accept"), "json") {
 			r.Out.Header.Set("Accept", "application/json")
 		}

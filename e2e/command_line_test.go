@@ -21,10 +21,10 @@ func TestWrongCommandLineSendsNothing(t *testing.T) {
 	}
 	equal(t, "requests", requests.Load(), 0)
 
-	// The server does count: a right command line reaches it.
+	// A valid command line does reach the server, which counts it.
 	dindctl(t, "status", "--kubeconfig", kubeconfig)
 	if requests.Load() == 0 {
-		t.Error("no request of a right command line was counted")
+		t.Error("no request of a valid command line was counted")
 	}
 }
 

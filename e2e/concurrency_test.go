@@ -50,12 +50,12 @@ func TestTwoInstances(t *testing.T) {
 	objects, pod := two.objects(t), two.pod(t)
 
 	succeed(t, one.command("uninstall", "--delete-data", "--yes")...)
-	equal(t, "what is left of one", one.leftOver(t), nil)
-	equal(t, "the other's objects", two.objects(t), objects)
-	equal(t, "the other's pod", two.pod(t).UID, pod.UID)
-	two.buildsCached(t, "shared", "after the other was uninstalled")
+	equal(t, "what is left of the first", one.leftOver(t), nil)
+	equal(t, "objects of the second", two.objects(t), objects)
+	equal(t, "pod of the second", two.pod(t).UID, pod.UID)
+	two.buildsCached(t, "shared", "after the first was uninstalled")
 	if s := statusOf(t, two); !s.Healthy {
-		t.Errorf("the other is not healthy: %+v", s.Problems)
+		t.Errorf("the second is not healthy: %+v", s.Problems)
 	}
 }
 
@@ -72,7 +72,8 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 			t.Parallel()
 			r := newRace(t, count)
 			for round := range times(1, 50) {
-				// Points that are spread over all of an install, whatever the number of rounds.
+				// The requests are spread over the whole install, whatever the
+				// number of rounds.
 				n := 1 + (1+round*7)%r.requests
 				if life == 0 {
 					r.installs(t, n)
@@ -89,7 +90,7 @@ type race struct {
 	guarded
 	proxy              *faultProxy
 	install, uninstall []string
-	requests           int // of an install from nothing
+	requests           int // of a first install
 }
 
 func newRace(t *testing.T, count *survival) *race {
@@ -114,7 +115,7 @@ func (r *race) installs(t *testing.T, n int) {
 	first, second, met := r.proxy.beside(t, n, r.install, r.install)
 	for _, result := range []result{first, second} {
 		if result.code != done {
-			t.Errorf("of two installs that met at request %d, one ended with %d:\n%s", n, result.code, result.stderr)
+			t.Errorf("one of two installs that met at request %d ended with %d:\n%s", n, result.code, result.stderr)
 		}
 	}
 	again := decode[installed](t, succeed(t, r.install...))
@@ -132,19 +133,19 @@ func (r *race) installAndUninstall(t *testing.T, n int, nothing bool) {
 	if !nothing {
 		succeed(t, r.install...)
 		line = append(slices.Clone(r.install), "--prune-schedule", "0 1 * * *", "--cache-limit", "1Gi")
-		n = 1 + n/2 // there is less to do
+		n = 1 + n/2 // this install sends fewer requests
 	}
 	first, second, met := r.proxy.beside(t, n, line, r.uninstall)
 	if !slices.Contains([]int{done, failed, notReady}, first.code) || !slices.Contains([]int{done, notInstalled, notReady}, second.code) {
 		t.Errorf("met at request %d: install ended with %d, uninstall with %d", n, first.code, second.code)
 	}
 	if first.code != done && first.stderr == "" {
-		t.Error("install failed without a word")
+		t.Error("install failed without a message")
 	}
 	r.look(t)
 	succeed(t, r.install...)
 	again := decode[installed](t, succeed(t, r.install...))
-	equal(t, "changes after install beside uninstall", again.changes(), []string{"unchanged"})
+	equal(t, "changes after install and uninstall", again.changes(), []string{"unchanged"})
 	r.whole(t, met)
 	succeed(t, r.uninstall...)
 	r.look(t)

@@ -31,35 +31,36 @@ func TestDaemonDies(t *testing.T) {
 		equal(t, "claim", i.claim(t).UID, claim)
 	}
 
-	t.Run("the port-forward is cut", func(t *testing.T) {
+	t.Run("port-forward cut", func(t *testing.T) {
 		p := newInjector(t)
 		p.set(rule{fault: truncated, nth: 1, request: forward})
 		s := decode[status](t, succeed(t, i.command("status", "-o", "json", "--kubeconfig", p.kubeconfig)...))
 		if _, hit := p.requests(); hit != 1 || !s.Healthy || s.Daemon == nil {
-			t.Errorf("after %d cuts: %+v", hit, s)
+			t.Errorf("after %d cut connections: %+v", hit, s)
 		}
 	})
-	t.Run("while it is asked", func(t *testing.T) {
+	t.Run("during status", func(t *testing.T) {
 		line := i.command("status", "-o", "json")
-		var asking sync.WaitGroup
+		var running sync.WaitGroup
 		outcomes := make([]result, 6)
 		for n := range outcomes {
-			asking.Go(func() { outcomes[n] = prepare(t, nil, line...).start(t).wait(t) })
+			running.Go(func() { outcomes[n] = prepare(t, nil, line...).start(t).wait(t) })
 			if n == len(outcomes)/2 {
 				i.killDaemon(t)
 			}
 		}
-		asking.Wait()
+		running.Wait()
 		for _, r := range outcomes {
 			if s := decode[status](t, r); s.Healthy != (r.code == done) || !s.Healthy && (len(s.Problems) == 0 || r.code != notReady) {
 				t.Errorf("exit code %d, healthy %v, problems %+v", r.code, s.Healthy, s.Problems)
 			}
 		}
-		back(t, "after it was asked")
+		back(t, "after status")
 	})
-	// As after a power cut: containers, sandbox and network are gone at once. A
-	// new pod also has its restarts before it, which take longer each time.
-	t.Run("with its node", func(t *testing.T) {
+	// Containers, sandbox and network are gone at once, as after a power
+	// failure. The new pod also starts without restart delays, which grow with
+	// each restart.
+	t.Run("with its pod", func(t *testing.T) {
 		before := i.pod(t)
 		must(t, env.cluster.CoreV1().Pods(i.namespace).DeleteCollection(t.Context(),
 			metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}, metav1.ListOptions{}))
@@ -67,7 +68,7 @@ func TestDaemonDies(t *testing.T) {
 			pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + i.name})
 			return err == nil && len(pods.Items) == 1 && pods.Items[0].UID != before.UID, err
 		})
-		back(t, "after all pods were killed")
+		back(t, "after all pods were deleted")
 	})
 	t.Run("during a build", func(t *testing.T) {
 		long := strings.Replace(build("long"), "sleep 1", "sleep 30", 1)
@@ -77,14 +78,14 @@ func TestDaemonDies(t *testing.T) {
 		})
 		i.killDaemon(t)
 		if end := podUntil(t, job, ended); end.Status.Phase == corev1.PodSucceeded {
-			t.Error("the build outlived its daemon")
+			t.Error("the build succeeded without its daemon")
 		}
-		back(t, "after a build was cut off")
+		back(t, "after an aborted build")
 		i.buildsCold(t, "next")
 	})
 	t.Run("during a prune", func(t *testing.T) {
 		c := prepare(t, nil, i.command("prune-now", "-o", "json")...).start(t)
-		eventually(t, "the clean-up", func(ctx context.Context) (bool, error) {
+		eventually(t, "the prune Job", func(ctx context.Context) (bool, error) {
 			jobs, err := env.cluster.BatchV1().Jobs(i.namespace).List(ctx, metav1.ListOptions{})
 			return err == nil && slices.ContainsFunc(jobs.Items, func(j batchv1.Job) bool { return j.Status.Active > 0 }), err
 		})
@@ -94,7 +95,7 @@ func TestDaemonDies(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 		}
-		back(t, "after a prune was cut off")
+		back(t, "after an aborted prune")
 		succeed(t, i.command("prune-now")...)
 		i.buildsCached(t, "app", "after the next prune")
 	})
@@ -113,7 +114,8 @@ func (i *installation) killDaemon(t *testing.T) {
 	t.Helper()
 	pod := i.pod(t)
 	before := restarts(pod)
-	// The exec ends with what it kills; whether it did is seen by the restart.
+	// The exec is killed together with the container. The restart shows whether
+	// it worked.
 	tryInPod(t, pod, "sh", "-c", `for p in /proc/[0-9]*; do if [ "$(cat "$p/comm")" = dockerd ]; then kill -9 "${p#/proc/}"; fi; done`)
 	eventually(t, "the container's restart", func(ctx context.Context) (bool, error) {
 		now, err := env.cluster.CoreV1().Pods(i.namespace).Get(ctx, pod.Name, metav1.GetOptions{})
@@ -131,7 +133,7 @@ func restarts(pod *corev1.Pod) (n int32) {
 // comesBack waits until the daemon's pod is ready.
 func (i *installation) comesBack(t *testing.T) {
 	t.Helper()
-	eventually(t, "the daemon to come back", func(ctx context.Context) (bool, error) {
+	eventually(t, "the daemon to be ready again", func(ctx context.Context) (bool, error) {
 		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + i.name})
 		return err == nil && len(pods.Items) == 1 && podReady(&pods.Items[0]), err
 	})

@@ -62,12 +62,12 @@ func TestDriftIsRepairedAndNamed(t *testing.T) {
 		"Service docker-dind": "configured", "CronJob docker-dind-clear-cache": "unchanged", "NetworkPolicy docker-dind": "created",
 	}
 
-	foreseen := decode[installed](t, succeed(t, i.command("install", i.installOptions("--dry-run", "server", "-o", "json")...)...))
-	equal(t, "dryRun", foreseen.DryRun, "server")
-	equal(t, "changes foreseen", foreseen.changesByName(), changes)
-	namesFields(t, foreseen.fields(t), want)
+	preview := decode[installed](t, succeed(t, i.command("install", i.installOptions("--dry-run", "server", "-o", "json")...)...))
+	equal(t, "dryRun", preview.DryRun, "server")
+	equal(t, "changes in the server dry run", preview.changesByName(), changes)
+	namesFields(t, preview.fields(t), want)
 	byClient := decode[installed](t, succeed(t, i.command("install", i.installOptions("--dry-run", "client", "-o", "json")...)...))
-	equal(t, "changes foreseen by the client", byClient.changesByName(), changes)
+	equal(t, "changes in the client dry run", byClient.changesByName(), changes)
 	namesFields(t, byClient.fields(t), slices.DeleteFunc(slices.Clone(want), func(field string) bool { return strings.Contains(field, "Probe") }))
 	text := succeed(t, i.command("install", i.installOptions("--dry-run", "server")...)...)
 	for _, line := range []string{"+ networkpolicy/docker-dind\n", "~ deployment/docker-dind\n", "    spec.replicas: 0 → 1\n", "  cronjob/docker-dind-clear-cache\n"} {
@@ -81,11 +81,11 @@ func TestDriftIsRepairedAndNamed(t *testing.T) {
 	r := succeed(t, i.command("install", i.installOptions("-o", "json")...)...)
 	repaired := decode[installed](t, r)
 	equal(t, "changes", repaired.changesByName(), changes)
-	equal(t, "fields", repaired.fields(t), foreseen.fields(t))
+	equal(t, "fields", repaired.fields(t), preview.fields(t))
 	r.says(t, "deployment/docker-dind spec.replicas: 0 → 1", "service/docker-dind spec.ports[port=2375,protocol=TCP].targetPort: 9999 → daemon-port", sidecar)
 	for _, object := range repaired.Objects {
 		if object.Kind == "Deployment" {
-			equal(t, "what is not dindctl's", object.Foreign, []string{sidecar})
+			equal(t, "foreign fields", object.Foreign, []string{sidecar})
 		}
 	}
 	equal(t, "claim", i.claim(t).UID, claim.UID)
@@ -123,13 +123,13 @@ func namesFields(t *testing.T, got, want []string) {
 	t.Helper()
 	for _, field := range want {
 		if !slices.ContainsFunc(got, func(have string) bool { return strings.HasPrefix(have, field) }) {
-			t.Errorf("not named: %s", field)
+			t.Errorf("missing: %s", field)
 		}
 	}
 	for _, have := range got {
 		covered := slices.ContainsFunc(want, func(field string) bool { return strings.HasPrefix(have, field) })
 		if !covered && !strings.Contains(have, "Probe") {
-			t.Errorf("named beside what was changed: %s", have)
+			t.Errorf("unexpected: %s", have)
 		}
 	}
 }

@@ -28,14 +28,14 @@ func TestCheckNamesEachRight(t *testing.T) {
 			atOnce <- struct{}{}
 			defer func() { <-atOnce }()
 			c := prepare(t, nil, append(i.command("check", options...), "-o", "json", "--as", users[n])...).start(t).wait(t)
-			told := decode[checked](t, c).of("permissions")
-			if len(told) != 1 || !strings.HasPrefix(told[0].Reason, "may not "+r.verb+" "+qualified(r)+" in ") {
-				t.Errorf("without %s, check says: %+v", r, told)
+			results := decode[checked](t, c).of("permissions")
+			if len(results) != 1 || !strings.HasPrefix(results[0].Reason, "may not "+r.verb+" "+qualified(r)+" in ") {
+				t.Errorf("without %s, check reports: %+v", r, results)
 			}
 		})
 	}
 	checking.Wait()
-	t.Logf("%d rights, each named where it is missing", len(rights))
+	t.Logf("%d permissions, each named when missing", len(rights))
 }
 
 // Without the preflight, the commands themselves name the missing permission,
@@ -56,7 +56,7 @@ func TestCommandsNameEachRight(t *testing.T) {
 			t.Parallel()
 			i := inNewNamespace(t, nil)
 			user := i.account(t, "without", all, r)
-			var said []string
+			var named []string
 			for _, command := range [][]string{
 				i.command("install", i.installOptions("--skip-preflight", "--timeout", "1m")...), i.command("status"), i.command("prune-now", "-v"), i.command("verify"),
 				i.command("env"), i.command("install", i.installOptions("--skip-preflight", "--env", "E2E=1", "--timeout", "1m")...), i.command("check", i.installOptions()...),
@@ -64,16 +64,16 @@ func TestCommandsNameEachRight(t *testing.T) {
 			} {
 				outcome := prepare(t, nil, append(command, "--as", user)...).start(t).wait(t)
 				if outcome.code == done && strings.Contains(outcome.stderr, "error") {
-					t.Errorf("%q ends with 0 and says %s", command, outcome.stderr)
+					t.Errorf("%q ends with 0 and prints %s", command, outcome.stderr)
 				}
 				if command[0] != "check" && names(outcome.stdout+outcome.stderr, r) {
-					said = append(said, command[0])
+					named = append(named, command[0])
 				}
 			}
-			if len(said) == 0 {
-				t.Errorf("nothing but check says that %s is missing", r)
+			if len(named) == 0 {
+				t.Errorf("no command but check names the missing permission %s", r)
 			}
-			t.Logf("without %s: told by %v", r, said)
+			t.Logf("without %s: named by %v", r, named)
 		})
 	}
 }
@@ -81,12 +81,12 @@ func TestCommandsNameEachRight(t *testing.T) {
 // rare holds permissions that only the preflight or a life with failures, as in
 // TestLeastPrivilege, uses.
 var rare = map[string]bool{
-	"list storageclasses": true, "create pods": true, // the checks'
-	"get jobs": true, "delete jobs": true, // a Job that its CronJob left behind
-	"watch configmaps": true, "watch services": true, "watch networkpolicies": true, // kept by a finalizer
-	"list events":          true, // in trouble
+	"list storageclasses": true, "create pods": true, // only for the preflight
+	"get jobs": true, "delete jobs": true, // a Job without a CronJob
+	"watch configmaps": true, "watch services": true, "watch networkpolicies": true, // objects with a finalizer
+	"list events":          true, // after a failure
 	"watch endpointslices": true, // see seldom
-	"get pods/portforward": true, // without it the way is an older protocol
+	"get pods/portforward": true, // without it, an older protocol is used
 }
 
 // names reports whether a text names the permission, in the API server's words

@@ -56,7 +56,7 @@ func TestEnvFormats(t *testing.T) {
 	out := string(got[[]byte](t)(shell.CombinedOutput()))
 	for _, line := range []string{pair + "\n", "DOCKER_TLS_CERTDIR=\n"} {
 		if !strings.Contains(out, line) {
-			t.Errorf("the shell's environment has no %q:\n%s", line, out)
+			t.Errorf("the shell's environment does not contain %q:\n%s", line, out)
 		}
 	}
 	dindctl(t, i.command("env", "--format", "xml")...).want(t, usage).says(t, "gitlab, helm, jenkins, runner, shell")

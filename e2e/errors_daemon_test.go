@@ -25,10 +25,10 @@ func TestErrorsOfTheDaemon(t *testing.T) {
 		words                []string
 		hint                 string
 	}{
-		// As somebody sets it who follows a guide to the letter: the image's
-		// entrypoint makes certificates and listens on another port.
+		// With this variable, which some guides set, the image's entrypoint
+		// creates certificates and listens on another port.
 		{"moved to TLS", `DOCKER_TLS_CERTDIR=/certs exec dockerd-entrypoint.sh`, "DaemonUnreachable", []string{"connection refused"}, ""},
-		// The engine itself, which speaks TLS where it should not.
+		// The engine itself, with TLS on the plain port.
 		{"TLS on the plain port", `
 openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=e2e -days 1 -keyout /tmp/key -out /tmp/cert 2>/dev/null
 exec dockerd --host=tcp://0.0.0.0:2375 --tls --tlscacert=/tmp/cert --tlskey=/tmp/key --tlscert=/tmp/cert`, "DaemonWantsTLS", []string{"TLS"}, "DOCKER_TLS_CERTDIR"},
@@ -43,7 +43,7 @@ exec dockerd --host=tcp://0.0.0.0:2375 --tls --tlscacert=/tmp/cert --tlskey=/tmp
 		},
 		{"nothing listens", `exec sleep 3600`, "DaemonUnreachable", []string{"connection refused"}, ""},
 	} {
-		// One after the other: they are pods of the same Deployment.
+		// Not in parallel, because they use the same Deployment.
 		t.Run(test.name, func(t *testing.T) {
 			i.impostor(t, test.script)
 			i.eventuallyProblem(t, test.reason, append(test.words, "pod/"+i.pod(t).Name)...)

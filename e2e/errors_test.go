@@ -93,7 +93,7 @@ func TestErrorsAsDocuments(t *testing.T) {
 			f := failureOf(t, r)
 			equal(t, "reason", f.Reason, reason)
 			if reason == "Usage" && len(f.Problems) != 3 {
-				t.Errorf("not all at once: %+v", f.Problems)
+				t.Errorf("not all problems: %+v", f.Problems)
 			}
 		}
 	}
@@ -103,7 +103,7 @@ func TestErrorsAsDocuments(t *testing.T) {
 	for _, command := range []string{"status", "prune-now", "env", "uninstall"} {
 		r := dindctl(t, i.command(command, "-o", "json")...)
 		if command == "uninstall" && r.code == done {
-			continue // nothing of dindctl's is there, as was wanted
+			continue // nothing was installed, so nothing had to be removed
 		}
 		f := failureOf(t, r.want(t, notInstalled)).names(t, "NotInstalled", i.namespace)
 		contains(t, command+"'s hint", f.Hint, "dindctl install")

@@ -28,7 +28,7 @@ func TestFaultsOfTheAPIServer(t *testing.T) {
 	t.Parallel()
 	var sum tally
 	t.Cleanup(func() { sum.print(t, faulty, faults) })
-	// A few lives at once: they mostly wait.
+	// Several lives run in parallel, because they mostly wait.
 	const lives = 3
 	for life := range lives {
 		t.Run(fmt.Sprint(life), func(t *testing.T) {
@@ -48,7 +48,7 @@ type faultyLife struct {
 	*injector
 	sum   *tally
 	claim types.UID
-	// most is how many requests each command sends when nothing goes wrong.
+	// most is how many requests each command sends without a fault.
 	most map[string]int
 }
 
@@ -62,8 +62,8 @@ func newFaultyLife(t *testing.T, sum *tally) *faultyLife {
 	for _, command := range faulty {
 		l.set(rule{})
 		succeed(t, append(l.line(command), "--kubeconfig", l.kubeconfig)...)
-		asked, _ := l.requests()
-		l.most[command] = len(asked)
+		sent, _ := l.requests()
+		l.most[command] = len(sent)
 		l.claim = l.sameClaim(t, l.claim)
 	}
 	t.Logf("requests: %v", l.most)
@@ -99,7 +99,7 @@ func (l *faultyLife) run(t *testing.T, faults []fault, seed int) {
 					l.meet(t, command, rule{fault: f, nth: n})
 				}
 				if command != "uninstall" {
-					l.whole(t)
+					l.complete(t)
 				}
 			}
 			succeedOr(t, notInstalled, l.line("uninstall")...)
@@ -110,7 +110,7 @@ func (l *faultyLife) run(t *testing.T, faults []fault, seed int) {
 }
 
 // whole makes the installation complete again.
-func (l *faultyLife) whole(t *testing.T) {
+func (l *faultyLife) complete(t *testing.T) {
 	t.Helper()
 	succeed(t, l.line("install")...)
 	l.claim = l.sameClaim(t, l.claim)
@@ -127,22 +127,22 @@ func (l *faultyLife) meet(t *testing.T, command string, r rule) {
 	l.set(r)
 	line := append(l.line(command), "--kubeconfig", l.kubeconfig, "--timeout", timeout.String())
 	end, screen := onTerminal(t, nil, line...)
-	asked, hit := l.requests()
+	sent, hit := l.requests()
 	l.set(rule{})
 	l.claim = l.sameClaim(t, l.claim)
 	if hit == 0 {
-		return // it sent fewer this time
+		return // it sent fewer requests this time
 	}
 	var wrong []string
 	complain := func(format string, a ...any) { wrong = append(wrong, fmt.Sprintf(format, a...)) }
 	if end.took > timeout+5*time.Second {
-		complain("it took %v", end.took)
+		complain("took %v", end.took)
 	}
 	if strings.LastIndex(screen, "\x1b[?25l") > strings.LastIndex(screen, "\x1b[?25h") {
-		complain("the cursor is left hidden: %q", screen)
+		complain("the cursor is still hidden: %q", screen)
 	}
 	if end.code == done {
-		complain = func(format string, a ...any) { wrong = append(wrong, "a lie: "+fmt.Sprintf(format, a...)) }
+		complain = func(format string, a ...any) { wrong = append(wrong, "false success: "+fmt.Sprintf(format, a...)) }
 		l.verify(t, command, end, before, complain)
 	} else if reason := reasonOf(end); slices.Contains([]string{"", "Failed"}, reason) || end.code == notInstalled && command != "uninstall" || end.code == usage {
 		complain("exit code %d, reason %q", end.code, reason)
@@ -155,13 +155,13 @@ func (l *faultyLife) meet(t *testing.T, command string, r rule) {
 		case end.code == done:
 			c.done++
 		default:
-			c.told++
+			c.explained++
 		}
 	})
-	at := min(r.nth, len(asked)) - 1
-	t.Logf("%s, request %d (%s) of %s: exit code %d after %.1fs", r.fault, r.nth, asked[at], command, end.code, end.took.Seconds())
+	at := min(r.nth, len(sent)) - 1
+	t.Logf("%s, request %d (%s) of %s: exit code %d after %.1fs", r.fault, r.nth, sent[at], command, end.code, end.took.Seconds())
 	for _, one := range wrong {
-		t.Errorf("%s at request %d (%s) of %s: %s\n%s\n%s", r.fault, r.nth, asked[at], command, one, end.stdout, screen)
+		t.Errorf("%s at request %d (%s) of %s: %s\n%s\n%s", r.fault, r.nth, sent[at], command, one, end.stdout, screen)
 	}
 }
 
@@ -174,7 +174,7 @@ func (l *faultyLife) verify(t *testing.T, command string, end result, before []b
 			complain("exit code 0, and not healthy")
 		}
 		if s := statusOf(t, l.installation); !s.Healthy || len(s.Objects) != 6 {
-			complain("not whole: %+v", s.Problems)
+			complain("not complete: %+v", s.Problems)
 		}
 	case "prune-now":
 		after := l.jobs(t)

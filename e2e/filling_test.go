@@ -21,11 +21,12 @@ func TestFilling(t *testing.T) {
 		t.Run(image, func(t *testing.T) {
 			t.Parallel()
 			i, remove := onSmallDisk(t, image)
-			// A deferred call, as the context of a test ends before its clean-ups.
+			// Deferred, because the context of the test is cancelled before
+			// t.Cleanup functions run.
 			defer remove()
 			i.install(t, append(i.options, "--cache-limit", "30%", "--high-water", "60%",
 				"--env", "DINDCTL_IMAGE_SPARE=5", "--env", "DINDCTL_GUARD_INTERVAL=2",
-				// In its debug log alone the daemon tells what its collector did.
+				// Only the debug log shows what the garbage collector did.
 				"--dockerd-arg", "--debug")...)
 			pod := i.pod(t)
 			i.cacheHolds(t)
@@ -61,18 +62,18 @@ done`).want(t)
 		if !again && time.Since(built) > 90*time.Second {
 			again = true
 			t.Attr("collector-needed-one-more-build", i.image)
-			t.Logf("still too much; what the daemon says of it:\n%s", collected.FindAllString(i.log(t), -1))
+			t.Logf("the cache is still too large; the garbage collector logged:\n%s", collected.FindAllString(i.log(t), -1))
 			i.job(t, `printf 'FROM `+baseImage+`\nRUN true\n' | docker build --quiet --no-cache --output type=cacheonly -`).want(t)
 		}
 		return false, nil
 	})
-	// What was used last is what stays.
+	// The most recently used records stay.
 	log := i.job(t, `
 mkdir /tmp/c && cd /tmp/c
 printf 'FROM `+baseImage+`\nRUN dd if=/dev/urandom of=/data bs=1M count=100 && echo %s\n' 13 >Dockerfile
 docker build --progress=plain --output type=cacheonly . 2>&1`).want(t).log
 	if !strings.Contains(log, " CACHED\n") {
-		t.Errorf("the last build is not in the cache any more:\n%s", log)
+		t.Errorf("the last build is no longer in the cache:\n%s", log)
 	}
 }
 
@@ -101,13 +102,13 @@ while docker image inspect app:2 >/dev/null 2>&1 && [ $tries -lt 60 ]; do tries=
 docker run --rm app:1 echo app:1 is there
 docker image inspect app:2 >/dev/null 2>&1 || echo app:2 is gone
 docker image inspect --format '{{index .RepoTags 0}} is there' app:9`).want(t, "app:1 is there", "app:2 is gone", "app:9 is there")
-	eventually(t, "room on the disk", func(context.Context) (bool, error) {
+	eventually(t, "free space on the disk", func(context.Context) (bool, error) {
 		disk := statusOf(t, i).Disk
 		return disk.UsedBytes != nil && *disk.UsedBytes*100 < *disk.CapacityBytes*60, nil
 	})
 	log := i.log(t)
 	if !strings.Contains(log, "dindctl: the disk was 60% full: removed image app:2") {
-		t.Errorf("the daemon's log does not tell of it:\n%s", log)
+		t.Errorf("the daemon's log does not mention it:\n%s", log)
 	}
 }
 
@@ -119,7 +120,7 @@ mkdir /tmp/c && cd /tmp/c
 printf 'FROM `+baseImage+`\nRUN dd if=/dev/zero of=/huge bs=1M count=4096\n' >Dockerfile
 docker build --progress=plain . 2>&1`)
 	if r.code == 0 || !strings.Contains(strings.ToLower(r.log), "no space left on device") {
-		t.Errorf("a build that does not fit ended with %d:\n%s", r.code, r.log)
+		t.Errorf("a build that fills the disk ended with %d:\n%s", r.code, r.log)
 	}
 	i.buildsCold(t, "next")
 	i.buildsCached(t, "next", "after the disk was full")
@@ -136,17 +137,17 @@ func onSmallDisk(t *testing.T, image string) (i *installation, remove func()) {
 	directory := "/var/lib/" + i.namespace
 	file := directory + ".img"
 	i.options = []string{"--local-path", directory, "--local-node", node, "--storage-size", "2Gi"}
-	made := runPod(t, i.namespace, nodePod(node, image,
+	created := runPod(t, i.namespace, nodePod(node, image,
 		"truncate -s 2G "+file+" && mkfs.ext4 -q -F -m 0 "+file+" && mkdir -p "+directory+" && mount -o loop "+file+" "+directory))
-	clean := func() {
+	removeDisk := func() {
 		runPod(t, i.namespace, nodePod(node, image, "umount -l "+directory+"; rm -rf "+file+" "+directory)).want(t)
 	}
-	if made.code != 0 {
-		t.Skipf("node %s makes no file system in a file: %s", node, made.log)
+	if created.code != 0 {
+		t.Skipf("node %s cannot create a file system in a file: %s", node, created.log)
 	}
 	return i, func() {
 		dindctl(t, i.command("uninstall", "--delete-data", "--yes")...)
-		clean()
+		removeDisk()
 	}
 }
 

@@ -21,8 +21,8 @@ func TestForbidden(t *testing.T) {
 		r := dindctl(t, append(i.command(name, options...), "--as", "e2e-nobody", "--timeout", "60s")...).want(t, failed)
 		r.says(t, `User "e2e-nobody" cannot `, ` resource "`, "ask an administrator")
 	}
-	// All but one right: the one that is missing is told. Reading is not
-	// enough to open a port-forward, and without it nothing proves the daemon.
+	// All permissions but one. Reading is not enough to open a port-forward,
+	// which install needs to verify the daemon.
 	allow(t, i.namespace, "e2e-operator", []rbacv1.PolicyRule{
 		{APIGroups: []string{"", "apps", "batch", "networking.k8s.io", "discovery.k8s.io"}, Resources: []string{
 			"persistentvolumeclaims", "configmaps", "services", "pods", "events", "deployments", "cronjobs", "jobs", "networkpolicies", "endpointslices",
@@ -30,7 +30,7 @@ func TestForbidden(t *testing.T) {
 	})
 	r := dindctl(t, append(i.command("install", i.installOptions()...), "--as", "e2e-operator", "--timeout", "60s")...)
 	if r.code == done || !strings.Contains(r.stderr, "portforward") {
-		t.Errorf("exit code %d without the right to open a port-forward:\n%s", r.code, r.stderr)
+		t.Errorf("exit code %d without permission to open a port-forward:\n%s", r.code, r.stderr)
 	}
 	s := decode[status](t, dindctl(t, append(i.command("status", "-o", "json"), "--as", "e2e-operator")...))
 	if s.Daemon != nil || s.Disk != nil || len(s.Problems) == 0 {
@@ -46,14 +46,14 @@ func TestErrorsForbidden(t *testing.T) {
 	options := []string{"--as", "e2e-nobody", "-o", "json"}
 	for _, command := range connected() {
 		if command == "check" {
-			continue // tells it as checks
+			continue // reports it as checks
 		}
 		f := failureOf(t, dindctl(t, i.command(command, options...)...).want(t, failed))
 		f.names(t, "Forbidden", `User "e2e-nobody" cannot `, ` resource "`, `in the namespace "`+i.namespace+`"`)
 		contains(t, command+"'s hint", f.Hint, "permission")
 	}
 
-	// All that reading takes, and nothing more: the first verb that is missing.
+	// With read permissions only, the error names the first missing verb.
 	allow(t, i.namespace, "e2e-reader", []rbacv1.PolicyRule{{
 		APIGroups: []string{"", "apps", "batch", "networking.k8s.io"}, Resources: []string{"*"}, Verbs: []string{"get", "list", "watch"},
 	}})
@@ -68,7 +68,7 @@ func TestErrorsForbidden(t *testing.T) {
 	changed := append(i.installOptions("--env", "E2E=changed", "--skip-preflight"), options...)
 	failureOf(t, dindctl(t, i.command("install", changed...)...).want(t, failed)).names(t, "Forbidden", `User "e2e-reader" cannot patch resource "deployments"`)
 	if s := statusOf(t, i); !s.Healthy {
-		t.Errorf("after all that was refused: %+v", s.Problems)
+		t.Errorf("after the refused commands: %+v", s.Problems)
 	}
 }
 
@@ -87,7 +87,7 @@ func TestCheckRestrictedUser(t *testing.T) {
 	for _, one := range c.of("permissions") {
 		line := permissionLine.FindString(one.Reason)
 		if line == "" || missing[line] != "" {
-			t.Errorf("not one verb on one resource, or told twice: %+v", one)
+			t.Errorf("not one verb on one resource, or repeated: %+v", one)
 		}
 		missing[line] = one.Verdict
 		if one.Verdict == "failed" {
@@ -103,7 +103,7 @@ func TestCheckRestrictedUser(t *testing.T) {
 			t.Errorf("%q: %q", line, missing[line])
 		}
 	}
-	// What a command goes without is no reason to fail.
+	// A permission that is optional for the commands is only a warning.
 	if verdict := missing["may not create pods/exec"+where]; verdict != "warning" {
 		t.Errorf("pods/exec: %q", verdict)
 	}

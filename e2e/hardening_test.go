@@ -49,8 +49,9 @@ func TestHardening(t *testing.T) {
 		}
 	})
 	t.Run("trust", func(t *testing.T) {
-		// Who may use the daemon may do anything where it runs, and sees what
-		// others do there: that is what the policy and TLS are for.
+		// Any client of the daemon can do anything on its node, and can see
+		// what others do there. Therefore the policy and TLS restrict who is a
+		// client.
 		i.job(t, "docker create --name of-another-team "+baseImage+" true").want(t)
 		out := i.job(t, "docker ps -a --format '{{.Names}}'; docker run --rm --privileged "+baseImage+" grep CapEff: /proc/self/status").want(t, "of-another-team\n")
 		_, mask, _ := strings.Cut(out.log, "CapEff:\t")
@@ -80,7 +81,7 @@ func engineIn(image, version string) string {
 func pinned(t *testing.T, image string) string {
 	t.Helper()
 	if env.registry == "" {
-		t.Log("no registry is known: the image is not pinned")
+		t.Log("the registry is not known: the image is not pinned")
 		return image
 	}
 	name, tag, _ := strings.Cut(image, ":")
@@ -89,7 +90,7 @@ func pinned(t *testing.T, image string) string {
 	answer.Body.Close()
 	digest := answer.Header.Get("Docker-Content-Digest")
 	if !strings.HasPrefix(digest, "sha256:") {
-		t.Fatalf("the registry says %s, digest %q", answer.Status, digest)
+		t.Fatalf("the registry answers %s, digest %q", answer.Status, digest)
 	}
 	return image + "@" + digest
 }
@@ -116,15 +117,15 @@ func checkJobPod(t *testing.T, i *installation) {
 
 	restricted := inNewNamespace(t, map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
 	pods := env.cluster.CoreV1().Pods(restricted.namespace)
-	trial := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
-	if _, err := pods.Create(t.Context(), pod, trial); err != nil {
-		t.Errorf("Pod Security restricted refuses the clean-up's pod: %v", err)
+	dryRun := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
+	if _, err := pods.Create(t.Context(), pod, dryRun); err != nil {
+		t.Errorf("Pod Security restricted refuses the prune pod: %v", err)
 	}
 	daemon := i.pod(t)
 	daemon = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{GenerateName: "daemon-"}, Spec: daemon.Spec}
 	daemon.Spec.NodeName = ""
-	if _, err := pods.Create(t.Context(), daemon, trial); err == nil || !strings.Contains(err.Error(), "violates PodSecurity") {
-		t.Errorf("Pod Security restricted does not see the daemon's pod for what it is: %v", err)
+	if _, err := pods.Create(t.Context(), daemon, dryRun); err == nil || !strings.Contains(err.Error(), "violates PodSecurity") {
+		t.Errorf("Pod Security restricted does not refuse the daemon's pod: %v", err)
 	}
 }
 
@@ -136,55 +137,55 @@ func checkPolicy(t *testing.T, i *installation, allowed string) {
 	namespace := func(name string) *corev1.Namespace {
 		return got[*corev1.Namespace](t)(namespaces.Get(t.Context(), name, metav1.GetOptions{}))
 	}
-	// The name that the policy goes by cannot be borrowed.
+	// The policy selects a namespace by its name label, which cannot be forged.
 	forged := namespace(stranger.namespace)
 	forged.Labels[corev1.LabelMetadataName] = allowed
 	if changed, err := namespaces.Update(t.Context(), forged, metav1.UpdateOptions{}); err == nil && changed.Labels[corev1.LabelMetadataName] != stranger.namespace {
-		t.Errorf("a namespace took the name of another: %v", changed.Labels)
+		t.Errorf("a namespace has the name label of another: %v", changed.Labels)
 	}
 
 	policies := got[*networkingv1.NetworkPolicyList](t)(env.cluster.NetworkingV1().NetworkPolicies(i.namespace).List(t.Context(), metav1.ListOptions{})).Items
 	daemon := i.pod(t)
 	job := jobPod(i.image, nil, "true").Labels
 	home, friend, foe, system := namespace(i.namespace), namespace(allowed), namespace(stranger.namespace), namespace("kube-system")
-	like := daemon.Labels // who looks like the daemon is no more trusted for it
+	like := daemon.Labels // the same labels make no difference
 	who := []struct {
 		name string
 		from peer
 		port int32
 		may  bool
 	}{
-		{"a job beside it", peer{home, job}, 2375, true},
-		{"the clean-up", peer{home, map[string]string{"app.kubernetes.io/component": "clear-cache"}}, 2375, true},
-		{"a job of the allowed namespace", peer{friend, job}, 2375, true},
-		{"a job beside it, another port", peer{home, job}, 9323, false},
-		{"a job beside it, the port of TLS", peer{home, job}, 2376, false},
-		{"an allowed one, another port", peer{friend, job}, 22, false},
-		{"a pod of another namespace", peer{foe, job}, 2375, false},
-		{"one that looks like the daemon", peer{foe, like}, 2375, false},
-		{"a pod of kube-system", peer{system, job}, 2375, false},
-		{"an address outside", peer{}, 2375, false},
+		{"a job in its namespace", peer{home, job}, 2375, true},
+		{"the prune job", peer{home, map[string]string{"app.kubernetes.io/component": "clear-cache"}}, 2375, true},
+		{"a job in the allowed namespace", peer{friend, job}, 2375, true},
+		{"a job in its namespace, another port", peer{home, job}, 9323, false},
+		{"a job in its namespace, the TLS port", peer{home, job}, 2376, false},
+		{"a job in the allowed namespace, another port", peer{friend, job}, 22, false},
+		{"a pod in another namespace", peer{foe, job}, 2375, false},
+		{"a pod with the labels of the daemon", peer{foe, like}, 2375, false},
+		{"a pod in kube-system", peer{system, job}, 2375, false},
+		{"an address outside the cluster", peer{}, 2375, false},
 	}
 	for _, one := range who {
 		if may := admits(t, policies, daemon, one.from, one.port); may != one.may {
 			t.Errorf("%s, port %d: admitted %v, want %v", one.name, one.port, may, one.may)
 		}
 	}
-	// The judge itself: without a policy everybody may, and one that says
-	// nothing of who lets in everybody.
+	// Check the evaluation itself: without a policy, and with a policy without
+	// peers, everybody is admitted.
 	if !admits(t, nil, daemon, peer{foe, job}, 2375) {
-		t.Error("without a policy a stranger is kept out")
+		t.Error("without a policy a stranger is refused")
 	}
 	open := []networkingv1.NetworkPolicy{*policies[0].DeepCopy()}
 	open[0].Spec.Ingress[0].From = nil
 	if !admits(t, open, daemon, peer{}, 2375) || admits(t, open, daemon, peer{}, 22) {
-		t.Error("a policy for everybody is not understood")
+		t.Error("a policy without peers is evaluated wrongly")
 	}
-	// It is about the daemon: nothing else in the namespace is cut off.
+	// The policy isolates only the daemon, no other pod of the namespace.
 	for _, other := range []map[string]string{job, {"app": "another"}, {"app.kubernetes.io/component": "clear-cache"}} {
 		bystander := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: i.namespace, Labels: other}}
 		if !admits(t, policies, bystander, peer{foe, job}, 80) {
-			t.Errorf("the policy cuts off a pod with the labels %v", other)
+			t.Errorf("the policy isolates a pod with the labels %v", other)
 		}
 	}
 	for _, object := range decode[status](t, succeed(t, i.command("status", "-o", "json")...)).Objects {

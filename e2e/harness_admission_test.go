@@ -26,7 +26,7 @@ func (i *installation) quota(t *testing.T, what corev1.ResourceName, most string
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{what: resource.MustParse(most)}},
 	}, metav1.CreateOptions{})
 	must(t, err)
-	// Until the quota is counted, what it limits is refused for another reason.
+	// Until the quota has a status, admission fails for another reason.
 	eventually(t, "the quota", func(ctx context.Context) (bool, error) {
 		quota, err := quotas.Get(ctx, "e2e", metav1.GetOptions{})
 		return err == nil && len(quota.Status.Hard) > 0, err
@@ -80,7 +80,7 @@ func (i *installation) deny(t *testing.T, group, resource, expression, message s
 		_ = bindings.Delete(context.Background(), name, metav1.DeleteOptions{})
 		_ = policies.Delete(context.Background(), name, metav1.DeleteOptions{})
 	})
-	// The API server takes a moment to know the policy.
+	// A policy takes effect after a moment.
 	eventually(t, "the policy", func(ctx context.Context) (bool, error) {
 		err := i.dryRun(ctx, resource)
 		return err != nil && strings.Contains(err.Error(), message), nil
@@ -98,7 +98,7 @@ func (i *installation) withoutClasses(t *testing.T) {
 		Spec: admissionv1.MutatingAdmissionPolicySpec{
 			MatchConstraints: i.created("", "persistentvolumeclaims"),
 			MatchConditions:  []admissionv1.MatchCondition{{Name: "class", Expression: "has(object.spec.storageClassName)"}},
-			// After a change, the plugin that sets the default class runs again.
+			// The plugin that sets the default class runs again after a change.
 			ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
 			Mutations: []admissionv1.Mutation{{
 				PatchType: admissionv1.PatchTypeJSONPatch,

@@ -61,7 +61,7 @@ func (i *installation) writes(t *testing.T) (writes []string) {
 		}
 	}
 	if len(writes) == 0 {
-		t.Error("the audit log does not even have the first install: is it this cluster's?")
+		t.Error("the audit log does not contain the first install: is it this cluster's?")
 	}
 	return writes
 }

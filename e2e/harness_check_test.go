@@ -38,7 +38,7 @@ func readCheck(t *testing.T, r result) checked {
 			t.Errorf("a failed check without a hint: %+v", one)
 		}
 		if one.Verdict == "unknown" && !strings.HasPrefix(one.Reason, "could not tell") {
-			t.Errorf("it is unknown, and it does not say so: %+v", one)
+			t.Errorf("an unknown result without the reason: %+v", one)
 		}
 	}
 	if len(c.Checks) == 0 || c.OK == anyFailed || c.OK != (r.code == done) {

@@ -16,7 +16,7 @@ import (
 // survival counts what was done to installations, and how they ended.
 type survival struct {
 	mu                                sync.Mutex
-	tried, reached, converged, claims int // claims are those that were lost
+	tried, reached, converged, claims int // claims counts lost claims
 }
 
 // counting returns a survival that is printed in one line when the test ends.
@@ -29,7 +29,7 @@ func counting(t *testing.T, what string) *survival {
 		defer s.mu.Unlock()
 		t.Attr(strings.ReplaceAll(what, " ", "-"), fmt.Sprintf("%d tried, %d reached, %d converged, %d claims lost", s.tried, s.reached, s.converged, s.claims))
 		if s.reached == 0 || s.converged < s.tried || s.claims > 0 {
-			t.Errorf("not every one of the %s converged", what)
+			t.Errorf("not all %s converged", what)
 		}
 	})
 	return s
@@ -64,7 +64,7 @@ func (w *guarded) look(t *testing.T) {
 		now = found.UID
 	}
 	if w.uid != "" && now != w.uid {
-		t.Errorf("the claim was %s and is %q", w.uid, now)
+		t.Errorf("the claim was %s and is now %q", w.uid, now)
 		w.count.mu.Lock()
 		w.count.claims++
 		w.count.mu.Unlock()
@@ -88,7 +88,7 @@ type tally struct {
 
 // count covers the runs that the fault hit, but not those that sent too few
 // requests.
-type count struct{ tried, done, told, broken int }
+type count struct{ tried, done, explained, broken int }
 
 func (y *tally) add(command string, f fault, add func(*count)) {
 	y.mu.Lock()
@@ -114,7 +114,7 @@ func (y *tally) print(t *testing.T, commands []string, faults []fault) {
 	defer y.mu.Unlock()
 	var out strings.Builder
 	table := tabwriter.NewWriter(&out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(table, "fault\t%s\tdone\ttold\tbroken\n", strings.Join(commands, "\t"))
+	fmt.Fprintf(table, "fault\t%s\tsucceeded\tfailed clearly\tinconsistent\n", strings.Join(commands, "\t"))
 	var all count
 	for _, f := range faults {
 		var sum count
@@ -127,20 +127,20 @@ func (y *tally) print(t *testing.T, commands []string, faults []fault) {
 			fmt.Fprintf(table, "%d/%d\t", n.tried, n.tried-n.broken)
 			sum = sum.plus(*n)
 		}
-		fmt.Fprintf(table, "%d\t%d\t%d\n", sum.done, sum.told, sum.broken)
+		fmt.Fprintf(table, "%d\t%d\t%d\n", sum.done, sum.explained, sum.broken)
 		t.Attr(strings.ReplaceAll(string(f), " ", "-"), fmt.Sprintf("%d tried, %d survived", sum.tried, sum.tried-sum.broken))
 		all = all.plus(sum)
 	}
 	_ = table.Flush()
-	t.Logf("faults tried/survived, by command; done as if nothing had been, or failed and told why:\n%sin all: %d tried, %d survived",
+	t.Logf("faults tried/survived, by command; succeeded, failed with a clear error, or left something inconsistent:\n%sin all: %d tried, %d survived",
 		out.String(), all.tried, all.tried-all.broken)
 	if all.tried == 0 {
-		t.Error("no fault happened")
+		t.Error("no fault was injected")
 	}
 }
 
 func (c count) plus(d count) count {
-	return count{c.tried + d.tried, c.done + d.done, c.told + d.told, c.broken + d.broken}
+	return count{c.tried + d.tried, c.done + d.done, c.explained + d.explained, c.broken + d.broken}
 }
 
 // sameClaim returns the UID of the claim, and stops the test if the claim is
@@ -155,7 +155,7 @@ func (i *installation) sameClaim(t *testing.T, before types.UID) types.UID {
 	case err != nil:
 		return ""
 	case before != "" && found.UID != before:
-		t.Fatal("the claim is another one")
+		t.Fatal("the claim has been replaced")
 	}
 	return found.UID
 }

@@ -88,7 +88,7 @@ func failureOf(t *testing.T, r result) failure {
 	}
 	f := *document.Error
 	if f.Code != r.code || f.Reason == "" || f.Message == "" {
-		t.Errorf("dindctl %s ended with %d and the document says: %+v", strings.Join(r.args, " "), r.code, f)
+		t.Errorf("dindctl %s ended with %d, but the document is: %+v", strings.Join(r.args, " "), r.code, f)
 	}
 	return f
 }

@@ -19,13 +19,13 @@ import (
 
 // environment is how the tests are configured.
 type environment struct {
-	kubeconfig string   // KUBECONFIG_E2E: an administrator's
-	program    string   // DINDCTL_BIN: the program, instead of one built here
+	kubeconfig string   // KUBECONFIG_E2E: a kubeconfig with an administrator's permissions
+	program    string   // DINDCTL_BIN: the program; built if empty
 	registry   string   // DINDCTL_E2E_REGISTRY: host:port of a mirror of Docker Hub
-	requests   string   // DINDCTL_E2E_REGISTRY_LOG: that registry's requests, a line each
+	requests   string   // DINDCTL_E2E_REGISTRY_LOG: that registry's log, one request per line
 	audit      string   // DINDCTL_E2E_AUDIT_LOG: the API server's audit log
 	images     []string // DINDCTL_E2E_IMAGES: the dind images to test, the newest last
-	soak       bool     // DINDCTL_SOAK=1: repeat what chance decides more often
+	soak       bool     // DINDCTL_SOAK=1: more repetitions
 
 	config  *rest.Config
 	cluster kubernetes.Interface
@@ -76,7 +76,7 @@ func readEnvironment(scratch string) (environment, error) {
 		e.images = strings.Split(images, ",")
 	}
 	if e.kubeconfig == "" {
-		return e, errors.New("KUBECONFIG_E2E names no kubeconfig: run `make test`, which starts a cluster and sets it")
+		return e, errors.New("KUBECONFIG_E2E is not set: run `make test`, which starts a cluster and sets it")
 	}
 	var err error
 	if e.config, err = clientcmd.BuildConfigFromFlags("", e.kubeconfig); err != nil {
@@ -88,7 +88,7 @@ func readEnvironment(scratch string) (environment, error) {
 		return e, err
 	}
 	if _, err := e.cluster.Discovery().ServerVersion(); err != nil {
-		return e, fmt.Errorf("the cluster of KUBECONFIG_E2E does not answer (`make test` starts one): %w", err)
+		return e, fmt.Errorf("the cluster of KUBECONFIG_E2E does not respond (`make test` starts one): %w", err)
 	}
 	if e.program == "" {
 		e.program = filepath.Join(scratch, "dindctl")

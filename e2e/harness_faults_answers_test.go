@@ -24,9 +24,9 @@ func (p *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusTooManyRequests, "TooManyRequests")
 	case internal:
 		answer(w, http.StatusInternalServerError, "InternalError")
-	case unavailable: // as the API server says it
+	case unavailable: // as the API server answers
 		answer(w, http.StatusServiceUnavailable, "ServiceUnavailable")
-	case gateway: // as a load balancer says it
+	case gateway: // as a load balancer answers
 		http.Error(w, "upstream request timeout", http.StatusGatewayTimeout)
 	case expired:
 		answer(w, http.StatusGone, "Expired")
@@ -68,7 +68,7 @@ func (p *injector) pass(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), life)
 	defer cancel()
 	defer func() {
-		// The ReverseProxy would abort the answer; a server ends it.
+		// ReverseProxy aborts the answer, but a server would end it properly.
 		if fault := recover(); fault != nil && (fault != http.ErrAbortHandler || ctx.Err() == nil) {
 			panic(fault)
 		}

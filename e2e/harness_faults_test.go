@@ -29,7 +29,7 @@ const (
 	stalled     fault = "stall"
 	truncated   fault = "truncated"
 	slow        fault = "1 byte/s"
-	// Only watches expire, and only they can be asked for bookmarks.
+	// These two only make sense for watches.
 	expired     fault = "410"
 	noBookmarks fault = "no bookmarks"
 )
@@ -44,9 +44,9 @@ func (f fault) lasts() bool { return f == stalled || f == slow }
 // rule selects the requests in which a fault is injected.
 type rule struct {
 	fault fault
-	// nth of the requests that match, the first is 1; 0 is every one of them.
+	// nth counts the matching requests from 1; 0 selects all of them.
 	nth int
-	// request matches the method and the path with its query; nil is any.
+	// request matches method, path and query; nil matches all.
 	request *regexp.Regexp
 }
 
@@ -61,15 +61,15 @@ var (
 type injector struct {
 	kubeconfig string
 	address    string
-	// reverse passes a request on; forgetful does so and drops the answer; skewed
-	// is nil, or does so with another clock.
+	// reverse passes a request on; forgetful drops the answer; skewed, if not
+	// nil, shifts the times in the answer.
 	reverse, forgetful, skewed *httputil.ReverseProxy
 	closing                    chan struct{}
 
 	mu     sync.Mutex
 	server *http.Server
 	rule   rule
-	// watches end in good order after that long, if it is not 0.
+	// watches is the duration after which watches end properly; 0 is never.
 	watches time.Duration
 	asked   []string // method, path and query of each request
 	matched int
@@ -125,7 +125,7 @@ func (p *injector) restart() {
 		}
 		listener, err := net.Listen("tcp", p.address)
 		if err != nil {
-			return // the command's failure tells
+			return // then the command fails
 		}
 		p.serve(listener)
 	})

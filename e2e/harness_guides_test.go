@@ -19,9 +19,9 @@ import (
 type guide struct {
 	name     string
 	manifest string
-	// options keep with dindctl what the guide had set.
+	// options are those with which dindctl keeps the settings of the guide.
 	options []string
-	// local says that the guide brings a Local volume of its own.
+	// local is set if the guide includes a Local volume.
 	local bool
 }
 
@@ -177,7 +177,7 @@ type tool struct {
 func tools() []tool {
 	return []tool{
 		{"kubectl apply", func(t *testing.T, object *unstructured.Unstructured) {
-			// It creates with the manifest in an annotation; see
+			// It stores the manifest in an annotation; see
 			// https://kubernetes.io/docs/tasks/manage-kubernetes-objects/declarative-config/
 			var manifest bytes.Buffer
 			must(t, json.NewEncoder(&manifest).Encode(object.Object))

@@ -21,7 +21,7 @@ const defaultName = "docker-dind"
 type installation struct {
 	namespace, name string
 	image           string
-	options         []string // as install got them
+	options         []string // of the last install
 	variables       map[string]string
 }
 
@@ -48,7 +48,7 @@ func inNewNamespace(t *testing.T, labels map[string]string) *installation {
 	namespaces, accounts := env.cluster.CoreV1().Namespaces(), env.cluster.CoreV1().ServiceAccounts(i.namespace)
 	_, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: i.namespace, Labels: labels}}, metav1.CreateOptions{})
 	must(t, err)
-	// Without it every pod is refused, whatever else is in the way.
+	// Without the service account every pod is refused.
 	eventually(t, "the service account", func(ctx context.Context) (bool, error) {
 		_, err := accounts.Get(ctx, "default", metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {

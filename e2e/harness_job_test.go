@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -93,7 +92,7 @@ func cachedSteps(t *testing.T, log string) (steps, cached []string) {
 		}
 	}
 	if len(steps) != 4 {
-		t.Fatalf("this is not the log of a build of five steps:\n%s", log)
+		t.Fatalf("the log is not from a build of five steps:\n%s", log)
 	}
 	return steps, cached
 }
@@ -103,7 +102,7 @@ func (i *installation) buildsCold(t *testing.T, name string) {
 	t.Helper()
 	_, cached := cachedSteps(t, i.job(t, build(name)).want(t).log)
 	if len(cached) > 0 {
-		t.Fatalf("steps %v of the first build of %s are cached already", cached, name)
+		t.Fatalf("steps %v of the first build of %s are cached", cached, name)
 	}
 }
 
@@ -112,6 +111,6 @@ func (i *installation) buildsCached(t *testing.T, name, when string) {
 	t.Helper()
 	steps, cached := cachedSteps(t, i.job(t, build(name)).want(t).log)
 	if len(cached) != len(steps) {
-		t.Fatalf("%s: only steps %v of %v of %s come from the cache", when, cached, steps, fmt.Sprintf("%q", name))
+		t.Fatalf("%s: only steps %v of %v of %q come from the cache", when, cached, steps, name)
 	}
 }

@@ -24,14 +24,14 @@ type faultProxy struct {
 
 	mu       sync.Mutex
 	requests []string
-	at       int    // kill around this request, the first is 1; 0 never
-	after    bool   // when the API server has done it; else before it gets it
-	instead  func() // called at this request in place of a kill
+	at       int    // the number of the request, counted from 1; 0 is none
+	after    bool   // kill after the API server has handled it, not before
+	instead  func() // called at this request instead of a kill
 	victim   *os.Process
 	killed   bool
 }
 
-var errKilled = errors.New("the command was killed here")
+var errKilled = errors.New("the command was killed")
 
 // newKillProxy starts a proxy with an administrator's permissions.
 func newFaultProxy(t *testing.T) *faultProxy {
@@ -130,7 +130,7 @@ func (p *faultProxy) run(t *testing.T, n int, after bool, line ...string) (r res
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.killed {
-		t.Logf("killed at request %d (after it: %v): %s", n, after, p.requests[n-1])
+		t.Logf("killed at request %d (after: %v): %s", n, after, p.requests[n-1])
 	}
 	return r, len(p.requests), p.killed
 }

@@ -15,7 +15,7 @@ import (
 // kubeconfig is a kubeconfig with a single context, "e2e".
 type kubeconfig struct {
 	server    string
-	authority []byte // PEM; none for plain HTTP
+	authority []byte // PEM; nil for plain HTTP
 	token     string
 	as        string // impersonated
 }

@@ -113,7 +113,7 @@ func describeNamespace(t *testing.T, namespace string) {
 				fmt.Fprintf(&b, "  container %s: ready %v, %d restarts, %s\n", status.Name, status.Ready, status.RestartCount, stateOf(status.State))
 				b.WriteString(indented(tailOf(ctx, &pod, status.Name, false)))
 				if status.RestartCount > 0 {
-					b.WriteString("  before:\n" + indented(tailOf(ctx, &pod, status.Name, true)))
+					b.WriteString("  previous container:\n" + indented(tailOf(ctx, &pod, status.Name, true)))
 				}
 			}
 		}
@@ -124,7 +124,7 @@ func describeNamespace(t *testing.T, namespace string) {
 				event.InvolvedObject.Name, event.Reason, event.Message)
 		}
 	}
-	t.Logf("namespace %s as the test left it:\n%s", namespace, b.String())
+	t.Logf("namespace %s at the end of the test:\n%s", namespace, b.String())
 }
 
 func stateOf(state corev1.ContainerState) string {

@@ -22,7 +22,7 @@ func anyNode(t *testing.T) string {
 			return node.Labels[corev1.LabelHostname]
 		}
 	}
-	t.Fatal("no node takes pods")
+	t.Fatal("no node accepts pods")
 	return ""
 }
 

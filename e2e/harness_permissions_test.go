@@ -147,7 +147,7 @@ func (i *installation) account(t *testing.T, name string, rights []right, withou
 	_, err = rbac.RoleBindings(namespace).Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: meta, Subjects: subjects,
 		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name}}, metav1.CreateOptions{})
 	must(t, err)
-	// What has no namespace needs a name that no other test has.
+	// Cluster-wide objects need a unique name.
 	meta.Name = namespace + "-" + name
 	t.Cleanup(func() {
 		_ = rbac.ClusterRoleBindings().Delete(context.Background(), meta.Name, metav1.DeleteOptions{})

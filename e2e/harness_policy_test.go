@@ -47,7 +47,7 @@ func portAllowed(t *testing.T, ports []networkingv1.NetworkPolicyPort, port int3
 	t.Helper()
 	for _, p := range ports {
 		if p.EndPort != nil || p.Port == nil || p.Port.Type != intstr.Int || p.Protocol == nil || *p.Protocol != corev1.ProtocolTCP {
-			t.Fatalf("a port that this test cannot judge: %+v", p)
+			t.Fatalf("this test cannot evaluate the port: %+v", p)
 		}
 		if p.Port.IntVal == port {
 			return true
@@ -60,7 +60,7 @@ func peerAllowed(t *testing.T, peers []networkingv1.NetworkPolicyPeer, home stri
 	t.Helper()
 	for _, p := range peers {
 		if p.IPBlock != nil {
-			t.Fatalf("a peer that this test cannot judge: %+v", p)
+			t.Fatalf("this test cannot evaluate the peer: %+v", p)
 		}
 		if from.namespace == nil {
 			continue

@@ -142,7 +142,7 @@ func (r result) says(t *testing.T, texts ...string) result {
 func decode[T any](t *testing.T, r result) T {
 	t.Helper()
 	var value T
-	// Every JSON document is a YAML document, but not the other way round.
+	// JSON is read as it is, so that YAML does not pass for JSON.
 	document, err := []byte(r.stdout), error(nil)
 	if !strings.HasPrefix(r.stdout, "{") {
 		document, err = yaml.YAMLToJSONStrict(document)

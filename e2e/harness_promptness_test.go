@@ -38,16 +38,16 @@ func (i *installation) watchedInstall(t *testing.T, options ...string) watched {
 
 // reports checks that a line with the text was written promptly after the
 // cluster knew the cause.
-func (w watched) tells(t *testing.T, text string, known time.Time) {
+func (w watched) reports(t *testing.T, text string, known time.Time) {
 	t.Helper()
-	told := w.stderr.when(text)
-	if told.IsZero() {
+	reported := w.stderr.when(text)
+	if reported.IsZero() {
 		t.Fatalf("stderr does not say %q:\n%s", text, w.result.stderr)
 	}
-	took := told.Sub(known)
-	t.Logf("%q was told %.1f s after the cluster knew, to the second", text, took.Seconds())
+	took := reported.Sub(known)
+	t.Logf("%q was reported %.1f s after the cluster knew, to the second", text, took.Seconds())
 	if took > promptly {
-		t.Errorf("the cluster knew at %s, dindctl told it only %.1f s later:\n%s", known, took.Seconds(), w.result.stderr)
+		t.Errorf("the cluster knew at %s, but dindctl reported it %.1f s later:\n%s", known, took.Seconds(), w.result.stderr)
 	}
 }
 

@@ -85,7 +85,7 @@ func checkStatus(t *testing.T, i *installation) {
 	equal(t, "fields", fieldsOf(t, r.stdout), slices.Sorted(slices.Values(strings.Fields(statusFields))))
 	s := decode[status](t, r)
 	if s.Name != i.name || s.Namespace != i.namespace || s.DockerHost != i.variables["DOCKER_HOST"] || s.TLS {
-		t.Errorf("status is about something else: %s", r.stdout)
+		t.Errorf("status of another installation: %s", r.stdout)
 	}
 	if !s.Healthy || len(s.Problems) > 0 {
 		t.Errorf("not healthy: %+v", s.Problems)
@@ -157,7 +157,7 @@ func (i *installation) statusSays(t *testing.T, f failure) {
 			return
 		}
 	}
-	t.Errorf("status does not show what install said\ninstall: %+v\nstatus: %+v", f, s.Problems)
+	t.Errorf("status does not show the cause from install\ninstall: %+v\nstatus: %+v", f, s.Problems)
 }
 
 // eventuallyProblem waits until status reports a problem with this reason, a
@@ -176,7 +176,7 @@ func (i *installation) eventuallyProblem(t *testing.T, reason string, words ...s
 	deadline := time.Now().Add(time.Minute)
 	eventually(t, "status to name "+reason, func(context.Context) (bool, error) {
 		c := prepare(t, nil, i.command("status", "-o", "json")...)
-		_ = c.start(t).Wait() // which is looked at below
+		_ = c.start(t).Wait() // the exit code is checked below
 		s = status{}
 		if c.ProcessState.ExitCode() == notReady {
 			s = decode[status](t, result{args: c.Args[1:], stdout: c.stdout.String()})

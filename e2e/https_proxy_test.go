@@ -20,7 +20,7 @@ func TestHTTPSProxy(t *testing.T) {
 	t.Parallel()
 	server := got[*url.URL](t)(url.Parse(env.config.Host))
 	if server.Scheme != "https" {
-		t.Skip("the API server is reached without TLS")
+		t.Skip("the API server does not use TLS")
 	}
 	i := inNewNamespace(t, nil)
 	p := newTunnels(t)
@@ -33,8 +33,8 @@ func TestHTTPSProxy(t *testing.T) {
 		variables []string
 		want      []string
 	}{
-		{"through it", []string{"HTTPS_PROXY=" + p.url, "HTTP_PROXY=" + p.url, "ALL_PROXY=" + p.url}, []string{"CONNECT " + host}},
-		{"past it", []string{"HTTPS_PROXY=" + p.url, "HTTP_PROXY=" + p.url, "NO_PROXY=" + server.Hostname()}, nil},
+		{"HTTPS_PROXY", []string{"HTTPS_PROXY=" + p.url, "HTTP_PROXY=" + p.url, "ALL_PROXY=" + p.url}, []string{"CONNECT " + host}},
+		{"NO_PROXY", []string{"HTTPS_PROXY=" + p.url, "HTTP_PROXY=" + p.url, "NO_PROXY=" + server.Hostname()}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			run := func(line ...string) result {
@@ -46,7 +46,7 @@ func TestHTTPSProxy(t *testing.T) {
 			s := decode[status](t, run(i.command("status", "-o", "json")...))
 			equal(t, "status asked the proxy for", p.asked(), test.want)
 			if !s.Healthy || s.Daemon == nil || s.Disk == nil || s.Disk.CapacityBytes == nil {
-				t.Errorf("not all was found out: %+v", s)
+				t.Errorf("status is not complete: %+v", s)
 			}
 			run(i.command("prune-now", "-v")...)
 			equal(t, "prune-now asked the proxy for", p.asked(), test.want)

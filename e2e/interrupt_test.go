@@ -41,13 +41,13 @@ func TestTimeoutHolds(t *testing.T) {
 	r := dindctl(t, i.command("install", i.installOptions("--create-namespace", "--timeout", timeout.String())...)...)
 	r.want(t, notReady).says(t, i.image, "next: ")
 	if r.took > timeout+5*time.Second {
-		t.Errorf("it took %v", r.took)
+		t.Errorf("install took %v", r.took)
 	}
 	if !strings.Contains(r.stderr, "pull") {
 		t.Errorf("the cause is not named:\n%s", r.stderr)
 	}
 
-	// The same as a document, and the way out: the right image.
+	// The same as a document; then an install with a valid image succeeds.
 	again := dindctl(t, i.command("install", i.installOptions("--timeout", timeout.String(), "-o", "json")...)...).want(t, notReady)
 	failure := decode[map[string]struct {
 		Message, Hint, Reason string

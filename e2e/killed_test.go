@@ -46,24 +46,24 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		}
 		longest := 3 * time.Second
 		moment := rand.N(longest)
-		for !runFor(t, moment, line) { // it had ended by itself: that is no kill
+		for !runFor(t, moment, line) { // it ended before it was killed
 			claim.look(t)
 			longest /= 2
 			moment = rand.N(longest)
 		}
 		claim.look(t)
-		// What a kill leaves is what the next one finds; now and then, and in the
-		// end, all of it has to be put right.
-		whole := true
+		// The next kill starts from what this one left. Every fifth kill, and
+		// the last, is followed by a complete install.
+		complete := true
 		if n%5 == 4 || n == kills-1 {
 			i.variables = variablesOf(t, succeed(t, install...))
 			claim.look(t)
 			s := statusOf(t, i)
-			if whole = s.Healthy && len(s.Objects) == 6; !whole {
-				t.Errorf("not whole after a kill at %v: %+v %+v", moment, s.Objects, s.Problems)
+			if complete = s.Healthy && len(s.Objects) == 6; !complete {
+				t.Errorf("not complete after a kill at %v: %+v %+v", moment, s.Objects, s.Problems)
 			}
 		}
-		count.add(true, true, whole)
+		count.add(true, true, complete)
 	}
 	i.job(t, "docker version").want(t)
 
@@ -82,7 +82,7 @@ func killEach(t *testing.T, after bool, count *survival, options ...string) {
 	install := i.command("install", i.installOptions(append(options, "--create-namespace", "-o", "json")...)...)
 	prune, uninstall := i.command("prune-now"), i.command("uninstall")
 
-	// How many requests there are is seen in a life without a kill.
+	// Run each command once without a kill to count its requests.
 	_, installs, _ := p.run(t, 0, after, install...)
 	_, prunes, _ := p.run(t, 0, after, prune...)
 	_, uninstalls, _ := p.run(t, 0, after, uninstall...)
@@ -110,7 +110,7 @@ func killEach(t *testing.T, after bool, count *survival, options ...string) {
 			killed := kill(n, uninstall)
 			r := dindctl(t, uninstall...)
 			if r.code != done && r.code != notInstalled {
-				t.Errorf("uninstall after a killed one ends with %d", r.code)
+				t.Errorf("uninstall after a killed uninstall ends with %d", r.code)
 			}
 			left := i.leftOver(t)
 			equal(t, "what is left", left, []string{"persistentvolumeclaim/" + i.name + "-data"})

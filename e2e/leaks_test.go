@@ -44,18 +44,18 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	install := i.command("install", i.installOptions("-v")...)
 	for _, test := range []struct {
 		name  string
-		until string // interrupted when stderr has this
+		until string // interrupt the command when stderr contains this
 		fault rule
 		code  int
 		line  []string
 	}{
-		{"nothing there", "", rule{}, notInstalled, i.command("status")},
+		{"not installed", "", rule{}, notInstalled, i.command("status")},
 		{"interrupted", "Pod ...", rule{}, interrupted, install},
 		{"install", "", rule{}, done, install},
 		{"nothing to change", "", rule{}, done, install},
 		{"status", "", rule{}, done, i.command("status")},
-		{"out of time", "", rule{fault: stalled}, notReady, i.command("status", "--timeout", "2s")},
-		{"the daemon out of reach", "", rule{fault: unavailable, request: forward}, notReady, i.command("status")},
+		{"timeout", "", rule{fault: stalled}, notReady, i.command("status", "--timeout", "2s")},
+		{"daemon unreachable", "", rule{fault: unavailable, request: forward}, notReady, i.command("status")},
 		{"prune-now", "", rule{}, done, i.command("prune-now", "-v")},
 		{"uninstall", "", rule{}, done, i.command("uninstall")},
 	} {
@@ -63,7 +63,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 			if test.fault.fault == "" {
 				run(t, env.kubeconfig, test.until, test.code, test.line)
 			}
-			// Over HTTP/1.1 as well; what is there by now is the same.
+			// Again over HTTP/1.1. The state of the installation is the same.
 			if test.fault.fault != "" || test.until == "" && test.name != "uninstall" {
 				p.set(test.fault)
 				run(t, p.kubeconfig, test.until, test.code, test.line)

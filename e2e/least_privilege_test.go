@@ -28,7 +28,7 @@ func TestLeastPrivilege(t *testing.T) {
 	c.says(t, "permissions", "ok", "granted")
 	for _, one := range c.Checks {
 		if one.Name != "network policy" && one.Name != "allowed namespaces" && one.Verdict != "ok" {
-			t.Errorf("with the printed Role: %+v", one)
+			t.Errorf("with the printed Roles: %+v", one)
 		}
 	}
 	as := func(name string, options ...string) result {
@@ -43,17 +43,17 @@ func TestLeastPrivilege(t *testing.T) {
 	as("verify")
 	as("env")
 	as("install", append(options, "--env", "E2E=changed", "--rotate-certs")...)
-	// A daemon that crashes, for its last lines.
+	// A crashing daemon, whose last log lines install reads.
 	dindctl(t, i.command("install", append(options, "--kubeconfig", path, "--dockerd-arg", "--no-such-flag", "--timeout", "2m")...)...).want(t, notReady).says(t, "unknown flag")
 	dindctl(t, i.command("status", "--kubeconfig", path)...).want(t, notReady)
-	i.holdBack(t)
+	i.addFinalizers(t)
 	uninstall := prepare(t, nil, i.command("uninstall", "--kubeconfig", path, "--delete-data", "--yes")...).start(t)
-	i.letGo(t)
+	i.removeFinalizers(t)
 	uninstall.wait(t).want(t, done)
 	equal(t, "what is left", i.leftOver(t), nil)
 
 	if env.audit == "" {
-		t.Log("the audit log of this cluster is not known, so whether each right is used is not checked")
+		t.Log("the audit log of this cluster is not known: cannot check that each permission is used")
 		return
 	}
 	used := map[string]bool{}
@@ -64,23 +64,23 @@ func TestLeastPrivilege(t *testing.T) {
 		}
 		used[request.Verb+" "+resource] = true
 		if request.Verb == "patch" {
-			// Applying what is not there takes this right too, and is one request.
+			// A patch that creates an object also needs this permission.
 			used["create "+resource] = true
 		}
 	}
 	for _, r := range rights {
 		if !used[r.String()] && !seldom[r.String()] {
-			t.Errorf("%s is asked for and not used", r)
+			t.Errorf("%s is granted but not used", r)
 		}
 	}
-	t.Logf("%d rights, %d kinds of requests", len(rights), len(used))
+	t.Logf("%d permissions, %d kinds of requests", len(rights), len(used))
 }
 
 const finalizer = "e2e.dindctl/hold"
 
 // addFinalizers makes an uninstall wait for objects with a finalizer, and adds
 // a Job that is not deleted with a CronJob.
-func (i *installation) holdBack(t *testing.T) {
+func (i *installation) addFinalizers(t *testing.T) {
 	t.Helper()
 	hold := []byte(`{"metadata": {"finalizers": ["` + finalizer + `"]}}`)
 	core, options := env.cluster.CoreV1(), metav1.PatchOptions{FieldManager: "e2e"}
@@ -102,11 +102,11 @@ func (i *installation) holdBack(t *testing.T) {
 
 // removeFinalizers removes the finalizers once all three objects are being
 // deleted.
-func (i *installation) letGo(t *testing.T) {
+func (i *installation) removeFinalizers(t *testing.T) {
 	t.Helper()
 	core, options := env.cluster.CoreV1(), metav1.PatchOptions{FieldManager: "e2e"}
 	configs, services, policies := core.ConfigMaps(i.namespace), core.Services(i.namespace), env.cluster.NetworkingV1().NetworkPolicies(i.namespace)
-	eventually(t, "the deletion", func(ctx context.Context) (bool, error) {
+	eventually(t, "the deletion of the three objects", func(ctx context.Context) (bool, error) {
 		config, err := configs.Get(ctx, i.name+"-config", metav1.GetOptions{})
 		if err != nil {
 			return false, err
@@ -129,8 +129,8 @@ func (i *installation) letGo(t *testing.T) {
 
 // seldom holds permissions that a life without failures may not use.
 var seldom = map[string]bool{
-	// The Service may lead to the pod by the time it is looked at.
+	// The Service may already route to the pod.
 	"watch endpointslices": true,
-	// Which of the two depends on the protocol that the way into a pod takes.
+	// Which of the two is used depends on the streaming protocol.
 	"get pods/portforward": true, "create pods/portforward": true, "get pods/exec": true, "create pods/exec": true,
 }

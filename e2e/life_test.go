@@ -73,7 +73,7 @@ func life(t *testing.T, image string) {
 	dindctl(t, i.command("status")...).want(t, notInstalled).says(t, claim.Name)
 	i.install(t)
 	if again := i.claim(t); again.UID != claim.UID {
-		t.Errorf("the claim is another one: %s, was %s", again.UID, claim.UID)
+		t.Errorf("the claim has been replaced: %s, was %s", again.UID, claim.UID)
 	}
 	i.buildsCached(t, "app", "after uninstall and install")
 
@@ -104,7 +104,7 @@ func checkScheduledPrune(t *testing.T, i *installation) {
 	pod := i.pod(t)
 	i.install(t, "--prune-schedule", "* * * * *")
 	var scheduled *batchv1.Job
-	eventually(t, "the scheduled clean-up", func(ctx context.Context) (bool, error) {
+	eventually(t, "the scheduled prune Job", func(ctx context.Context) (bool, error) {
 		jobs, err := env.cluster.BatchV1().Jobs(i.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return false, err
@@ -121,9 +121,9 @@ func checkScheduledPrune(t *testing.T, i *installation) {
 	equal(t, "the daemon's pod", i.pod(t).UID, pod.UID)
 	prune := statusOf(t, i).Prune
 	if prune == nil || prune.LastRun == nil || prune.LastRun.Before(scheduled.CreationTimestamp.Time) {
-		t.Errorf("status does not show the run of %s as the last: %+v", scheduled.CreationTimestamp, prune)
+		t.Errorf("status does not show the run of %s as the last one: %+v", scheduled.CreationTimestamp, prune)
 	}
-	i.buildsCached(t, "app", "after the scheduled clean-up")
+	i.buildsCached(t, "app", "after the scheduled prune")
 }
 
 // checkPrune prunes an installation whose image app is fresh and used by the

@@ -30,8 +30,8 @@ func TestOptionsReachTheDaemon(t *testing.T) {
 	equal(t, "claim", i.claim(t).Spec.Resources.Requests.Storage().String(), "12Gi")
 	equal(t, "who may reach the daemon", policyOf(t, i), []string{"pods of its namespace", "namespace kube-system"})
 
-	// The same namespace with other options: the pod is replaced, and what is
-	// not wanted any more goes.
+	// Other options replace the pod and remove objects that are no longer
+	// needed.
 	r := i.install(t, "--mtu", "1400", "--prune-schedule", "none", "--no-network-policy", "--storage-driver", "overlay2", "-v")
 	if replaced := i.pod(t); replaced.UID == pod.UID {
 		t.Errorf("the pod was not replaced:\n%s", r.stderr)
@@ -76,13 +76,13 @@ for network in bridge made-by-a-job; do
 	docker network inspect -f '{{index .Options "com.docker.network.driver.mtu"}}' $network | grep -x $mtu
 done
 docker run --rm `+baseImage+` cat /sys/class/net/eth0/mtu | grep -x $mtu
-echo as it should be`).want(t, "as it should be")
+echo the MTU is correct`).want(t, "the MTU is correct")
 	if env.registry == "" {
 		return
 	}
 	i.job(t, `docker info`).want(t, "Registry Mirrors:", "http://"+env.registry+"/")
 	if env.requests != "" && !strings.Contains(string(got[[]byte](t)(os.ReadFile(env.requests))), "docker/"+engineOf(i.image)) {
-		t.Error("the mirror's log shows no request of the daemon's")
+		t.Error("the mirror's log shows no request from the daemon")
 	}
 }
 
@@ -104,7 +104,7 @@ func checkPod(t *testing.T, pod *corev1.Pod, node string) {
 	}
 	environ := inPod(t, pod, "cat", "/proc/1/environ")
 	if !strings.Contains(environ, "E2E_MARK=it's $(here)\x00") {
-		t.Errorf("the variable is not what was typed: %q", environ)
+		t.Errorf("the variable does not have the given value: %q", environ)
 	}
 	var config struct {
 		Builder struct {

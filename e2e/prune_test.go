@@ -25,25 +25,25 @@ func TestPruneFreesWhatIsUnused(t *testing.T) {
 	i.buildsCold(t, "unused")
 	i.buildsCold(t, "used")
 	i.job(t, `docker run --detach --stop-timeout 1 --name keeper used sleep 36000`).want(t)
-	// What will go is told before, and nobody is surprised.
-	foreseen := decode[prunable](t, succeed(t, i.command("prune-now", "--dry-run", "-o", "json")...))
-	if len(foreseen.Images) != 1 || foreseen.Images[0].Name != "unused:latest" || len(foreseen.BuildCache) == 0 || len(foreseen.Containers)+len(foreseen.Networks) > 0 {
-		t.Errorf("foreseen: %+v", foreseen)
+	// The dry run lists what will be removed.
+	preview := decode[prunable](t, succeed(t, i.command("prune-now", "--dry-run", "-o", "json")...))
+	if len(preview.Images) != 1 || preview.Images[0].Name != "unused:latest" || len(preview.BuildCache) == 0 || len(preview.Containers)+len(preview.Networks) > 0 {
+		t.Errorf("dry run: %+v", preview)
 	}
-	for _, one := range append(foreseen.Images, foreseen.BuildCache...) {
+	for _, one := range append(preview.Images, preview.BuildCache...) {
 		if one.LastUsed == nil || time.Since(*one.LastUsed) > hangs || time.Until(*one.LastUsed) > hangs {
 			t.Errorf("%s was used at %v", one.Name, one.LastUsed)
 		}
 	}
 	kept := decode[prunable](t, succeed(t, i.command("prune-now", "--dry-run", "--unused-for", "1h", "-o", "json")...))
 	if len(kept.Images)+len(kept.BuildCache) > 0 {
-		t.Errorf("foreseen of what is fresh: %+v", kept)
+		t.Errorf("dry run with fresh data: %+v", kept)
 	}
 	dindctl(t, i.command("prune-now", "--all")...).want(t, usage).says(t, "1 container running", "--when-idle", "--yes")
 	r := succeed(t, i.command("prune-now", "-v", "-o", "json")...).says(t, "+ docker system prune -af", "Total reclaimed space: ")
 	report := decode[pruned](t, r)
 	if report.ReclaimedBytes == nil || *report.ReclaimedBytes <= 0 {
-		t.Errorf("nothing was freed: %+v", report)
+		t.Errorf("nothing was removed: %+v", report)
 	}
 	if report.After["buildCacheBytes"] >= report.Before["buildCacheBytes"] || report.After["reclaimableBytes"] >= report.Before["reclaimableBytes"] {
 		t.Errorf("before and after: %+v", report)
@@ -69,7 +69,7 @@ func TestPruneKeepsStorage(t *testing.T) {
 		t.Run(image, func(t *testing.T) {
 			t.Parallel()
 			i := install(t, image)
-			// runs tells whether the build had to run its step.
+			// runs reports whether the build had to run its step.
 			runs := func(name string) bool {
 				t.Helper()
 				out := i.job(t, fmt.Sprintf(`mkdir -p /tmp/context && cd /tmp/context
@@ -100,7 +100,7 @@ func TestFailedPruneIsExplained(t *testing.T) {
 	_, err := deployments.Patch(t.Context(), i.name, types.MergePatchType, []byte(`{"spec":{"replicas":0}}`), metav1.PatchOptions{})
 	must(t, err)
 	eventuallyScaled(t, i)
-	// As `kubectl create job --from=cronjob/...` makes it, but tried once.
+	// Like `kubectl create job --from=cronjob/...`, but without retries.
 	cron := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
 	job := &batchv1.Job{ObjectMeta: *cron.Spec.JobTemplate.ObjectMeta.DeepCopy(), Spec: cron.Spec.JobTemplate.Spec}
 	job.Name = i.name + "-clear-cache-e2e"
@@ -108,13 +108,13 @@ func TestFailedPruneIsExplained(t *testing.T) {
 	job.Spec.BackoffLimit = new(int32(0))
 	_, err = env.cluster.BatchV1().Jobs(i.namespace).Create(t.Context(), job, metav1.CreateOptions{})
 	must(t, err)
-	eventually(t, "the clean-up to fail", func(context.Context) (bool, error) {
+	eventually(t, "the prune Job to fail", func(context.Context) (bool, error) {
 		prune := decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady)).Prune
 		if prune == nil || prune.LastResult == nil || *prune.LastResult != "failed" {
 			return false, nil
 		}
 		if prune.LastFailure == nil || !strings.Contains(*prune.LastFailure, "does not answer") || prune.LastDurationSeconds == nil || prune.LastReclaimedBytes != nil {
-			t.Errorf("the last clean-up: %+v", prune)
+			t.Errorf("the last prune: %+v", prune)
 		}
 		return true, nil
 	})
@@ -142,10 +142,11 @@ func TestPruneUnderLoad(t *testing.T) {
 	})
 	began := time.Now()
 	succeed(t, i.command("prune-now", "-o", "json")...)
-	// With --unused-for a second everything goes that no build holds just then.
+	// With --unused-for 1s, everything is removed that no build uses at the
+	// moment.
 	succeed(t, i.command("prune-now", "--unused-for", "1s", "-o", "json")...)
 	if env.soak {
-		// Two minutes in all, with the clean-up in their midst again and again.
+		// Keep pruning for two minutes.
 		for time.Since(began) < 2*time.Minute {
 			succeed(t, i.command("prune-now", "-o", "json")...)
 		}
@@ -155,15 +156,15 @@ func TestPruneUnderLoad(t *testing.T) {
 		now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
 		return err == nil && (now.Status.Phase == corev1.PodSucceeded || now.Status.Phase == corev1.PodFailed), err
 	})
-	said := log(t.Context())
-	match := buildsLine.FindStringSubmatch(said)
+	output := log(t.Context())
+	match := buildsLine.FindStringSubmatch(output)
 	if match == nil {
-		t.Fatalf("the builds did not end:\n%s", said)
+		t.Fatalf("the builds did not end:\n%s", output)
 	}
 	succeeded, _ := strconv.Atoi(match[1])
-	t.Logf("%s; the clean-ups took %s", match[0], time.Since(began).Round(time.Second))
+	t.Logf("%s; pruning took %s", match[0], time.Since(began).Round(time.Second))
 	if match[2] != "0" || succeeded <= clients {
-		t.Errorf("%s:\n%s", match[0], said)
+		t.Errorf("%s:\n%s", match[0], output)
 	}
 }
 

@@ -35,7 +35,7 @@ func TestShellLines(t *testing.T) {
 		}
 		return string(out)
 	}
-	equal(t, "what install > vars.yml leaves on the terminal", shell("dindctl install --create-namespace 2>err >vars.yml"), "")
+	equal(t, "stdout of install > vars.yml", shell("dindctl install --create-namespace 2>err >vars.yml"), "")
 	var block map[string]map[string]string
 	must(t, yaml.UnmarshalStrict(got[[]byte](t)(os.ReadFile(filepath.Join(directory, "vars.yml"))), &block))
 	equal(t, "vars.yml", block, map[string]map[string]string{"variables": {
@@ -74,7 +74,7 @@ func TestReadmeCommands(t *testing.T) {
 		run.Dir = scratch
 		if strings.HasPrefix(command, "make ") {
 			run.Dir = root
-			// The program under test may be running: it must not be built over.
+			// Do not overwrite the program under test, which may be running.
 			if command == "make build" {
 				run.Args[len(run.Args)-1] = "go build -o " + filepath.Join(scratch, "dindctl") + " ./cmd/dindctl"
 			}

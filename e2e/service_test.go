@@ -20,22 +20,22 @@ func TestServiceLeadsToTheDaemonOnly(t *testing.T) {
 	i := install(t, env.newest())
 	cronJob := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
 	job := &batchv1.Job{
-		ObjectMeta: metav1.ObjectMeta{Name: "long-clean-up", Labels: cronJob.Spec.JobTemplate.Labels},
+		ObjectMeta: metav1.ObjectMeta{Name: "long-prune", Labels: cronJob.Spec.JobTemplate.Labels},
 		Spec:       cronJob.Spec.JobTemplate.Spec,
 	}
 	job.Spec.Template.Spec.Containers[0].Command = []string{"sh", "-c", "trap exit TERM; sleep 3600 & wait"}
 	_, err := env.cluster.BatchV1().Jobs(i.namespace).Create(t.Context(), job, metav1.CreateOptions{})
 	must(t, err)
-	var cleaner *corev1.Pod
-	eventually(t, "the clean-up's pod", func(ctx context.Context) (bool, error) {
+	var pruner *corev1.Pod
+	eventually(t, "the prune pod", func(ctx context.Context) (bool, error) {
 		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + job.Name})
 		if err != nil || len(pods.Items) == 0 {
 			return false, err
 		}
-		cleaner = &pods.Items[0]
-		return podReady(cleaner), nil
+		pruner = &pods.Items[0]
+		return podReady(pruner), nil
 	})
-	daemon := i.pod(t) // fails if the clean-up's pod has the label, too
+	daemon := i.pod(t) // fails if the prune pod also has the label
 	i.job(t, "docker version").want(t)
 	var targets []string
 	sliced := got[*discoveryv1.EndpointSliceList](t)(env.cluster.DiscoveryV1().EndpointSlices(i.namespace).List(t.Context(), metav1.ListOptions{}))
@@ -47,9 +47,9 @@ func TestServiceLeadsToTheDaemonOnly(t *testing.T) {
 	slices.Sort(targets)
 	equal(t, "the Service's targets", targets, []string{daemon.Name})
 	if s := statusOf(t, i); !s.Healthy {
-		t.Errorf("not healthy while a clean-up runs: %+v", s.Problems)
+		t.Errorf("not healthy while prune runs: %+v", s.Problems)
 	}
-	// The installation's own Jobs go with it.
+	// uninstall also removes the installation's Jobs.
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
 	equal(t, "what is left", i.leftOver(t), nil)
 	for name := range objectsIn(t, i.namespace) {

@@ -23,7 +23,7 @@ func TestStatusWatch(t *testing.T) {
 	i := install(t, env.newest())
 	for _, format := range []string{"text", "json", "yaml"} {
 		c := prepare(t, nil, i.command("status", "--watch", "-o", format)...).start(t)
-		eventually(t, "the second look", func(context.Context) (bool, error) {
+		eventually(t, "the second status", func(context.Context) (bool, error) {
 			return strings.Count(c.stdout.String(), "tcp://") > 1, nil
 		})
 		must(t, c.Process.Signal(os.Interrupt))
@@ -31,8 +31,8 @@ func TestStatusWatch(t *testing.T) {
 		if format == "text" {
 			continue
 		}
-		var looks int
-		for documents := yaml.NewYAMLOrJSONDecoder(strings.NewReader(r.stdout), 4096); ; looks++ {
+		var printed int
+		for documents := yaml.NewYAMLOrJSONDecoder(strings.NewReader(r.stdout), 4096); ; printed++ {
 			var s status
 			err := documents.Decode(&s)
 			if errors.Is(err, io.EOF) {
@@ -40,20 +40,20 @@ func TestStatusWatch(t *testing.T) {
 			}
 			must(t, err)
 			if !s.Healthy {
-				t.Errorf("document %d of -o %s is not the status of a healthy installation: %+v", looks, format, s)
+				t.Errorf("document %d of -o %s is not the status of a healthy installation: %+v", printed, format, s)
 			}
 		}
-		if looks < 2 {
-			t.Errorf("-o %s printed %d documents:\n%s", format, looks, r.stdout)
+		if printed < 2 {
+			t.Errorf("-o %s printed %d documents:\n%s", format, printed, r.stdout)
 		}
 	}
 
 	c := prepare(t, nil, i.command("status", "--watch")...).start(t)
-	eventually(t, "the first look", func(context.Context) (bool, error) {
+	eventually(t, "the first status", func(context.Context) (bool, error) {
 		return strings.Contains(c.stdout.String(), ": healthy"), nil
 	})
 	succeed(t, i.command("uninstall")...)
-	eventually(t, "the look at nothing", func(context.Context) (bool, error) {
+	eventually(t, "the status after uninstall", func(context.Context) (bool, error) {
 		return strings.Contains(c.stdout.String(), "is not installed"), nil
 	})
 	must(t, c.Process.Signal(os.Interrupt))
@@ -90,7 +90,7 @@ func TestDaemonDown(t *testing.T) {
 		t.Errorf("still not healthy after install: %+v", s.Problems)
 	}
 
-	// One object that is gone is told, and made again.
+	// A missing object is reported, and created again.
 	must(t, env.cluster.CoreV1().Services(i.namespace).Delete(t.Context(), i.name, metav1.DeleteOptions{}))
 	s = decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady))
 	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0].Message, "Service") {

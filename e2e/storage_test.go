@@ -38,7 +38,7 @@ func TestGrowth(t *testing.T) {
 		found, err := env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Get(ctx, claim.Name, metav1.GetOptions{})
 		return err == nil && found.Spec.Resources.Requests.Storage().String() == "3Gi", err
 	})
-	eventually(t, "the word that it waits", func(context.Context) (bool, error) {
+	eventually(t, "the progress of the expansion", func(context.Context) (bool, error) {
 		return strings.Contains(c.stderr.String(), "Volume: 2Gi of 3Gi"), nil
 	})
 	i.grow(t, "3Gi")
@@ -81,7 +81,8 @@ func TestLocalVolume(t *testing.T) {
 	directory := "/var/lib/" + i.namespace
 	createNamespace(t, i.namespace)
 	onNode(t, i.namespace, node, directory, "true")
-	// A deferred call, as the context of a test ends before its clean-ups.
+	// Deferred, because the context of the test is cancelled before t.Cleanup
+	// functions run.
 	defer onNode(t, i.namespace, node, "/var/lib", "rm -rf /dir/"+i.namespace)
 
 	options := []string{"--local-path", directory, "--local-node", node, "--storage-driver", "overlay2", "--storage-size", "20Gi"}
@@ -106,15 +107,16 @@ func TestLocalVolume(t *testing.T) {
 	i.install(t, options...)
 	i.buildsCached(t, "local", "after uninstall and install")
 
-	// The claim deleted by hand: its volume is Released, and taken into use again.
+	// If the claim was deleted manually, its volume is Released, and install
+	// reuses it.
 	succeed(t, i.command("uninstall")...)
 	must(t, env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Delete(t.Context(), i.name+"-data", metav1.DeleteOptions{}))
 	eventually(t, "the volume to be released", func(ctx context.Context) (bool, error) {
 		found, err := env.cluster.CoreV1().PersistentVolumes().Get(ctx, volume, metav1.GetOptions{})
 		return err == nil && found.Status.Phase == corev1.VolumeReleased, err
 	})
-	foreseen := decode[installed](t, succeed(t, i.command("install", i.installOptions(append(options, "--dry-run", "server", "-o", "json")...)...)...))
-	equal(t, "what is foreseen for the volume", foreseen.changesByName()["PersistentVolume "+volume], "configured")
+	preview := decode[installed](t, succeed(t, i.command("install", i.installOptions(append(options, "--dry-run", "server", "-o", "json")...)...)...))
+	equal(t, "change of the volume in the dry run", preview.changesByName()["PersistentVolume "+volume], "configured")
 	i.install(t, options...)
 	i.buildsCached(t, "local", "on a released volume")
 

@@ -17,7 +17,7 @@ func TestOnATerminal(t *testing.T) {
 	i := newInstallation(t, env.newest())
 	line := i.command("install", i.installOptions("--create-namespace")...)
 	tests := []struct {
-		name             string // in this order: the first one has something to wait for
+		name             string // the order matters: only the first run has to wait
 		variables        []string
 		options          []string
 		spinner, colours bool
@@ -37,7 +37,7 @@ func TestOnATerminal(t *testing.T) {
 			r.want(t, done)
 			variablesOf(t, r)
 			if strings.Contains(r.stdout, "\x1b") {
-				t.Errorf("stdout has controls: %q", r.stdout)
+				t.Errorf("stdout contains control sequences: %q", r.stdout)
 			}
 			if !strings.Contains(screen, tt.shows) || tt.shows == "" && screen != "" {
 				t.Errorf("the screen does not show %q: %q", tt.shows, screen)
@@ -49,7 +49,7 @@ func TestOnATerminal(t *testing.T) {
 				t.Errorf("colours: %q", screen)
 			}
 			if hidden := strings.LastIndex(screen, "\x1b[?25l"); hidden > strings.LastIndex(screen, "\x1b[?25h") {
-				t.Errorf("the cursor is left hidden: %q", screen)
+				t.Errorf("the cursor is still hidden: %q", screen)
 			}
 		})
 	}
@@ -74,7 +74,7 @@ func TestQuietAndYAML(t *testing.T) {
 	outcome := decode[installed](t, r)
 	equal(t, "changes", outcome.changes(), []string{"created"})
 	if outcome.Daemon != nil {
-		t.Errorf("--no-wait proves nothing, yet a daemon is told: %v", outcome.Daemon)
+		t.Errorf("--no-wait does not verify the daemon, but reports one: %v", outcome.Daemon)
 	}
 	for _, name := range []string{"install", "status", "env", "prune-now"} {
 		options := []string{"-q"}

@@ -38,7 +38,7 @@ func TestTLS(t *testing.T) {
 			})
 			buildsWith(t, i, i.namespace, clientSecret, false)
 			buildsWith(t, i, jobs, clientSecret, true)
-			nobodyElseIsLetIn(t, i)
+			rejectsOthers(t, i)
 
 			before, pod := i.secrets(t), i.pod(t)
 			again := decode[installed](t, succeed(t, i.command("install", i.installOptions("--tls", "--allow-namespace", jobs, "-o", "json")...)...))
@@ -92,28 +92,32 @@ func buildsWith(t *testing.T, i *installation, namespace, secret string, fromCac
 	t.Helper()
 	pod := withSecret(jobPod(i.image, i.variables, awaitService+build("secure")), secret, "/certs/client")
 	steps, cached := cachedSteps(t, runPod(t, namespace, pod).want(t).log)
-	if want := map[bool]int{true: len(steps)}[fromCache]; len(cached) != want {
+	want := 0
+	if fromCache {
+		want = len(steps)
+	}
+	if len(cached) != want {
 		t.Errorf("steps %v of %v come from the cache of a job in %s with %s", cached, steps, namespace, secret)
 	}
 }
 
 // rejectsOthers tries to connect without a valid certificate in several ways.
 // Valid attempts come first and last, to show that the daemon is available.
-func nobodyElseIsLetIn(t *testing.T, i *installation) {
+func rejectsOthers(t *testing.T, i *installation) {
 	t.Helper()
 	ours := certs.Set{Server: i.secrets(t)[serverSecret].Data}
 	wish := certs.Wish{Instance: i.name, Now: time.Now()}
 	foreign := got[certs.Renewal](t)(certs.Renew(certs.Set{}, wish)).Set.Client
 	foreign[certs.CAFile] = ours.Server[certs.CAFile]
-	// A job's certificate that this very authority signed two years ago.
+	// A job's certificate that this certificate authority signed two years ago.
 	wish.Now = time.Now().AddDate(-2, 0, 0)
 	renewal := got[certs.Renewal](t)(certs.Renew(ours, wish))
 	if renewal.Authority != "" {
-		t.Fatalf("the authority of the expired certificate is another: %s", renewal.Authority)
+		t.Fatalf("the expired certificate has a new authority: %s", renewal.Authority)
 	}
 	expired := renewal.Set.Client
 	if end, err := certs.Ends(expired); err != nil || end.After(time.Now()) {
-		t.Fatalf("the expired certificate is good until %v: %v", end, err)
+		t.Fatalf("the expired certificate is valid until %v: %v", end, err)
 	}
 	expired[certs.CAFile] = ours.Server[certs.CAFile]
 	putSecret(t, i.namespace, "foreign", foreign)
@@ -122,32 +126,32 @@ func nobodyElseIsLetIn(t *testing.T, i *installation) {
 	host := strings.TrimPrefix(i.variables["DOCKER_HOST"], "tcp://")
 	plain := strings.TrimSuffix(host, "2376") + "2375"
 	script := `
-come() { # NAME ARGUMENTS: whether docker is let in, and what it says
+connect() { # NAME ARGUMENTS: prints whether docker can connect, and its output
 	name=$1; shift
-	if docker "$@" version --format '{{.Server.Version}}' >/tmp/said 2>&1; then echo "$name: let in"; else echo "$name: refused: $(tr '\n' ' ' </tmp/said)"; fi
+	if docker "$@" version --format '{{.Server.Version}}' >/tmp/output 2>&1; then echo "$name: accepted"; else echo "$name: refused: $(tr '\n' ' ' </tmp/output)"; fi
 }
-come invited
+connect valid
 unset DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_HOST
-come plain -H tcp://HOST
-come plain-port -H tcp://PLAIN
-come empty-handed --tlsverify --tlscacert /certs/client/ca.pem -H tcp://HOST
+connect plain -H tcp://HOST
+connect plain-port -H tcp://PLAIN
+connect no-certificate --tlsverify --tlscacert /certs/client/ca.pem -H tcp://HOST
 for who in foreign expired client; do
-	come $who --tlsverify --tlscacert /certs/$who/ca.pem --tlscert /certs/$who/cert.pem --tlskey /certs/$who/key.pem -H tcp://HOST
-	# docker keeps a certificate back that the daemon does not ask for.
+	connect $who --tlsverify --tlscacert /certs/$who/ca.pem --tlscert /certs/$who/cert.pem --tlskey /certs/$who/key.pem -H tcp://HOST
+	# docker does not send a certificate that the daemon does not accept.
 	{ printf 'GET /_ping HTTP/1.0\r\n\r\n'; sleep 1; } | timeout 20 openssl s_client -quiet -verify_return_error -connect HOST \
-		-CAfile /certs/$who/ca.pem -cert /certs/$who/cert.pem -key /certs/$who/key.pem >/tmp/said 2>&1 || true
-	if grep -q '200 OK' /tmp/said; then echo "stubborn $who: let in"; else echo "stubborn $who: refused: $(tr '\n' ' ' </tmp/said)"; fi
+		-CAfile /certs/$who/ca.pem -cert /certs/$who/cert.pem -key /certs/$who/key.pem >/tmp/output 2>&1 || true
+	if grep -q '200 OK' /tmp/output; then echo "openssl $who: accepted"; else echo "openssl $who: refused: $(tr '\n' ' ' </tmp/output)"; fi
 done
 `
 	script = strings.NewReplacer("HOST", host, "PLAIN", plain).Replace(script)
-	// The names of the variables have HOST in them, too.
+	// The names of the variables also contain HOST.
 	script = strings.ReplaceAll(script, "DOCKER_"+host, "DOCKER_HOST")
 	pod := jobPod(i.image, i.variables, awaitService+script)
 	withSecret(withSecret(withSecret(pod, clientSecret, "/certs/client"), "foreign", "/certs/foreign"), "expired", "/certs/expired")
-	r := runPod(t, i.namespace, pod).want(t, "invited: let in", "client: let in", "stubborn client: let in", "stubborn foreign: refused: ", "stubborn expired: refused: ",
-		"plain: refused: ", "HTTPS server", "plain-port: refused: ", "empty-handed: refused: ", "foreign: refused: ", "expired: refused: ")
-	if n := strings.Count(r.log, ": let in"); n != 3 {
-		t.Errorf("%d were let in, and 3 had been invited", n)
+	r := runPod(t, i.namespace, pod).want(t, "valid: accepted", "client: accepted", "openssl client: accepted", "openssl foreign: refused: ", "openssl expired: refused: ",
+		"plain: refused: ", "HTTPS server", "plain-port: refused: ", "no-certificate: refused: ", "foreign: refused: ", "expired: refused: ")
+	if n := strings.Count(r.log, ": accepted"); n != 3 {
+		t.Errorf("%d were accepted, want 3", n)
 	}
 	if n := strings.Count(r.log, ": remote error: tls: "); n != 3 {
 		t.Errorf("the daemon's TLS refused %d, want 3", n)
@@ -171,21 +175,21 @@ func rotates(t *testing.T, i *installation, jobs string) {
 	done := succeed(t, i.command("install", append(slices.Clone(options), "-v")...)...).says(t, "go on")
 	after := i.secrets(t)
 	if i.pod(t).UID == pod.UID {
-		t.Error("the daemon has not taken up its new certificate")
+		t.Error("the daemon does not use its new certificate")
 	}
 	for _, secrets := range []map[string]*corev1.Secret{before, after} {
 		for secret := range maps.Values(secrets) {
 			for name, content := range secret.Data {
 				line := strings.Split(string(content), "\n")[1]
-				if told := tried.stdout + tried.stderr + done.stdout + done.stderr; strings.Contains(told, line) {
-					t.Errorf("%s of %s was told", name, secret.Name)
+				if output := tried.stdout + tried.stderr + done.stdout + done.stderr; strings.Contains(output, line) {
+					t.Errorf("%s of %s was printed", name, secret.Name)
 				}
 			}
 		}
 	}
 	for name := range after {
 		if string(before[name].Data[certs.KeyFile]) == string(after[name].Data[certs.KeyFile]) {
-			t.Errorf("%s has the key of before", name)
+			t.Errorf("%s still has the old key", name)
 		}
 	}
 }
@@ -215,7 +219,7 @@ func statusWithTLS(t *testing.T, i *installation) {
 			secrets++
 		}
 	}
-	equal(t, "good Secrets in status", secrets, 3)
+	equal(t, "valid Secrets in status", secrets, 3)
 }
 
 // endsWithoutSecrets disables and enables TLS, uninstalls, and checks that the

@@ -106,7 +106,7 @@ func TestVerifyFrom(t *testing.T) {
 	switch v := decode[verified](t, r); {
 	case r.code == done:
 		if v.Reached || v.Expected {
-			t.Errorf("as expected, and not refused: %+v", v)
+			t.Errorf("exit code 0, but the connection was not refused: %+v", v)
 		}
 	case r.code != notReady || v.Error == nil || v.Error.Reason != "PolicyNotEnforced":
 		t.Errorf("from a namespace that is not allowed: %d, %+v", r.code, v)
@@ -153,7 +153,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		fails(t, "QuotaExceeded", "refuses the job's pod", "exceeded quota")
 		must(t, core.ResourceQuotas(i.namespace).Delete(t.Context(), "one-pod", metav1.DeleteOptions{}))
 	})
-	t.Run("Service leads elsewhere", func(t *testing.T) {
+	t.Run("Service routes elsewhere", func(t *testing.T) {
 		patch := []byte(`[{"op":"replace","path":"/spec/ports/0/targetPort","value":9}]`)
 		_, err := core.Services(i.namespace).Patch(t.Context(), i.name, types.JSONPatchType, patch, metav1.PatchOptions{})
 		must(t, err)

@@ -31,10 +31,10 @@ func TestWaitSurvives(t *testing.T) {
 				pass(t, 2*down)
 			}
 		}},
-		{"watches that end each second", func(_ *testing.T, p *injector) { p.endWatches(time.Second) }, func(t *testing.T, _ *injector) { pass(t, 8*time.Second) }},
-		{"watches that are refused as too old", func(_ *testing.T, p *injector) { p.set(rule{fault: expired, request: anyWatch}) }, nil},
+		{"watches that end every second", func(_ *testing.T, p *injector) { p.endWatches(time.Second) }, func(t *testing.T, _ *injector) { pass(t, 8*time.Second) }},
+		{"watches refused as expired", func(_ *testing.T, p *injector) { p.set(rule{fault: expired, request: anyWatch}) }, nil},
 		{"no bookmarks", func(_ *testing.T, p *injector) { p.set(rule{fault: noBookmarks, request: anyWatch}) }, func(t *testing.T, p *injector) { p.restart() }},
-		{"a history that is compacted", func(t *testing.T, p *injector) { p.endWatches(time.Second) }, func(t *testing.T, p *injector) {
+		{"compacted history", func(t *testing.T, p *injector) { p.endWatches(time.Second) }, func(t *testing.T, p *injector) {
 			compact(t)
 			p.restart()
 			pass(t, 2*down)
@@ -58,10 +58,10 @@ func TestWaitSurvives(t *testing.T) {
 			if s := statusOf(t, w.installation); !s.Healthy {
 				t.Errorf("not healthy: %+v", s.Problems)
 			}
-			asked, _ := w.requests()
-			t.Logf("%d requests", len(asked))
-			if len(asked) > 1000 {
-				t.Errorf("it pestered the API server with %d requests", len(asked))
+			sent, _ := w.requests()
+			t.Logf("%d requests", len(sent))
+			if len(sent) > 1000 {
+				t.Errorf("install sent %d requests", len(sent))
 			}
 		})
 	}
@@ -79,10 +79,10 @@ func TestPermissionsRevokedWhileWaiting(t *testing.T) {
 	must(t, env.cluster.RbacV1().RoleBindings(w.namespace).Delete(t.Context(), user, metav1.DeleteOptions{}))
 	revoked := time.Now()
 	r := c.wait(t).want(t, failed)
-	t.Logf("told %.1fs after the permissions were taken away", time.Since(revoked).Seconds())
+	t.Logf("failed %.1fs after the permissions were revoked", time.Since(revoked).Seconds())
 	failureOf(t, r).names(t, "Forbidden", "watching ", user)
 	if took := time.Since(revoked); took > waitTimeout/4 {
-		t.Errorf("told after %v", took)
+		t.Errorf("failed after %v", took)
 	}
 }
 
@@ -111,7 +111,7 @@ func TestKubeletHangs(t *testing.T) {
 	pass(t, 6*time.Second)
 	must(t, kubelet.Signal(syscall.SIGCONT))
 	if outcome := decode[installed](t, c.wait(t).want(t, done)); outcome.Daemon == nil {
-		t.Error("install told no daemon")
+		t.Error("install reported no daemon")
 	}
 	if s := statusOf(t, i); !s.Healthy {
 		t.Errorf("not healthy: %+v", s.Problems)
@@ -169,7 +169,7 @@ func (w *waiting) setLabel(t *testing.T, ctx context.Context, value string) {
 func compact(t *testing.T) {
 	t.Helper()
 	if env.audit == "" {
-		t.Skip("needs the embedded cluster, whose etcd lets everybody on its node in")
+		t.Skip("needs the embedded cluster, whose etcd is open on its node")
 	}
 	namespace := newNamespace(t)
 	createNamespace(t, namespace)

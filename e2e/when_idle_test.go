@@ -30,14 +30,14 @@ func TestUpgradeWhenIdle(t *testing.T) {
 		t.Error("the pod was not replaced")
 	}
 	equal(t, "claim", i.claim(t).UID, claim)
-	if told := " → " + engineOf(i.image) + "; images and cache stay with storage driver overlay2"; !strings.Contains(r.stderr, told) {
-		t.Errorf("install does not say %q", told)
+	if change := " → " + engineOf(i.image) + "; images and cache stay with storage driver overlay2"; !strings.Contains(r.stderr, change) {
+		t.Errorf("install does not say %q", change)
 	}
 	equal(t, "storage driver", statusOf(t, i).Daemon.StorageDriver, "overlay2")
 	i.buildsCached(t, "app", "after the upgrade")
 
-	// A driver that is named is no other one, if it is the one that the engine
-	// found on the volume.
+	// Naming the driver changes nothing if it is the one that the volume
+	// already has.
 	dindctl(t, i.command("install", i.installOptions("--storage-driver", "vfs")...)...).want(t, failed).
 		says(t, "does not fit what is there; nothing was changed", "is not the driver that wrote the data", "(overlay2)")
 	work = i.work(t, "600")
@@ -50,8 +50,8 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	equal(t, "the pod", i.pod(t).UID, pod)
 
 	i.install(t, options...).says(t, "restarts, which breaks what runs in it: 1 build and 1 container; --when-idle waits for them")
-	if broken := <-work; broken.code == 0 {
-		t.Error("the build was not broken")
+	if aborted := <-work; aborted.code == 0 {
+		t.Error("the build was not aborted")
 	}
 	i.buildsCached(t, "app", "with the driver named")
 }
@@ -70,11 +70,11 @@ func TestPruneWhenIdle(t *testing.T) {
 	case ended := <-work:
 		ended.want(t, "the build is done")
 	default:
-		t.Error("the clean-up did not wait for the build")
+		t.Error("prune-now did not wait for the build")
 	}
 	report := decode[pruned](t, r)
 	if report.ReclaimedBytes == nil || *report.ReclaimedBytes <= 0 || report.After["imagesBytes"] > 0 {
-		t.Errorf("the clean-up: %+v", report)
+		t.Errorf("prune-now: %+v", report)
 	}
 }
 
@@ -105,7 +105,7 @@ echo the build is done`))
 func (i *installation) busy(t *testing.T, want restart, options ...string) {
 	t.Helper()
 	line := i.command("install", i.installOptions(append(options, "--dry-run", "server", "-o", "json")...)...)
-	eventually(t, "the dry run to see what runs", func(context.Context) (bool, error) {
+	eventually(t, "the dry run to report what is running", func(context.Context) (bool, error) {
 		r := succeed(t, line...)
 		outcome := decode[struct{ Restart *restart }](t, r)
 		seen := outcome.Restart != nil && outcome.Restart.Builds != nil && *outcome.Restart.Builds == *want.Builds && *outcome.Restart.Containers == *want.Containers
