@@ -188,7 +188,7 @@ func checkOwnership(t *testing.T, i *installation) {
 
 // An install continues an adoption that was killed between taking over and
 // applying.
-func TestAdoptAgainAfterAKill(t *testing.T) {
+func TestAdoptAfterKill(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)

@@ -20,7 +20,7 @@ func TestCausesAdmission(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, map[string]string{enforce: "baseline"})
 		words := []string{`violates PodSecurity "baseline:latest"`, "privileged"}
-		f := i.trouble(t)
+		f := i.failedInstall(t)
 		f.finds(t, "pod admission", words...)
 		label := "kubectl label namespace " + i.namespace + " " + enforce + "=privileged"
 		contains(t, "the check's hint", f.Problems[0].Hint, label)
@@ -29,7 +29,7 @@ func TestCausesAdmission(t *testing.T) {
 		w := i.watchedInstall(t, "--skip-preflight", "--timeout", shortly)
 		w.want(t, notReady)
 		w.reports(t, "violates PodSecurity", i.refusedSince(t))
-		f = i.trouble(t, "--skip-preflight", "--timeout", shortly).names(t, "PodSecurity", words...)
+		f = i.failedInstall(t, "--skip-preflight", "--timeout", shortly).names(t, "PodSecurity", words...)
 		contains(t, "hint", f.Hint, label)
 		i.statusSays(t, f)
 
@@ -40,9 +40,9 @@ func TestCausesAdmission(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.quota(t, corev1.ResourcePods, "0")
-		i.trouble(t).finds(t, "pod admission", "exceeded quota: e2e", "limited: pods=0")
+		i.failedInstall(t).finds(t, "pod admission", "exceeded quota: e2e", "limited: pods=0")
 		equal(t, "objects after the preflight", i.leftOver(t), nil)
-		f := i.trouble(t, "--skip-preflight", "--timeout", shortly).names(t, "QuotaExceeded", "exceeded quota: e2e", "limited: pods=0")
+		f := i.failedInstall(t, "--skip-preflight", "--timeout", shortly).names(t, "QuotaExceeded", "exceeded quota: e2e", "limited: pods=0")
 		i.statusSays(t, f)
 
 		_, err := env.cluster.CoreV1().ResourceQuotas(i.namespace).Patch(t.Context(), "e2e", types.MergePatchType, []byte(`{"spec":{"hard":{"pods":"5"}}}`), metav1.PatchOptions{})
@@ -53,7 +53,7 @@ func TestCausesAdmission(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.quota(t, corev1.ResourceRequestsMemory, "4Gi")
-		f := i.trouble(t)
+		f := i.failedInstall(t)
 		f.finds(t, "pod admission", "failed quota: e2e", "must specify requests.memory")
 		contains(t, "the check's hint", f.Problems[0].Hint, "--memory-request")
 		i.install(t, "--memory-request", "64Mi")
@@ -73,8 +73,8 @@ func TestCausesAdmission(t *testing.T) {
 		i.limit(t, corev1.LimitTypeContainer, corev1.ResourceMemory, "2Gi")
 		words := []string{"maximum memory usage per Container is 2Gi", "4Gi"}
 		options := []string{"--memory-limit", "4Gi", "--memory-request", "64Mi"}
-		i.trouble(t, options...).finds(t, "pod admission", words...)
-		f := i.trouble(t, append(options, "--skip-preflight", "--timeout", shortly)...).names(t, "LimitRange", words...)
+		i.failedInstall(t, options...).finds(t, "pod admission", words...)
+		f := i.failedInstall(t, append(options, "--skip-preflight", "--timeout", shortly)...).names(t, "LimitRange", words...)
 		contains(t, "hint", f.Hint, "--memory-limit")
 		i.install(t, "--memory-limit", "2Gi", "--memory-request", "64Mi")
 	})
@@ -90,8 +90,8 @@ func TestCausesAdmission(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		const word = "no PriorityClass with name e2e-nowhere was found"
-		i.trouble(t, "--priority-class", "e2e-nowhere").finds(t, "pod admission", word)
-		f := i.trouble(t, "--priority-class", "e2e-nowhere", "--skip-preflight", "--timeout", shortly).names(t, "PriorityClassMissing", word)
+		i.failedInstall(t, "--priority-class", "e2e-nowhere").finds(t, "pod admission", word)
+		f := i.failedInstall(t, "--priority-class", "e2e-nowhere", "--skip-preflight", "--timeout", shortly).names(t, "PriorityClassMissing", word)
 		contains(t, "hint", f.Hint, "kubectl get priorityclass")
 		i.install(t)
 	})

@@ -38,7 +38,7 @@ func TestCausesContainer(t *testing.T) {
 	t.Run("OOM kill", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
-		f := i.trouble(t, "--memory-limit", "20Mi", "--timeout", "20s").names(t, "OOMKilled", "memory limit")
+		f := i.failedInstall(t, "--memory-limit", "20Mi", "--timeout", "20s").names(t, "OOMKilled", "memory limit")
 		contains(t, "hint", f.Hint, "--memory-limit")
 		i.eventuallyProblem(t, "OOMKilled", "exceeding its memory limit")
 		i.install(t, "--memory-limit", "2Gi")
@@ -48,7 +48,7 @@ func TestCausesContainer(t *testing.T) {
 	t.Run("memory limit too small to start", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
-		f := i.trouble(t, "--memory-limit", "2Mi", "--timeout", "20s")
+		f := i.failedInstall(t, "--memory-limit", "2Mi", "--timeout", "20s")
 		contains(t, "hint for "+f.Message, f.Hint, "--memory-limit")
 	})
 	// The kubelet evicts each pod for its use of the node's disk. The next pod
@@ -95,7 +95,7 @@ func TestCausesContainer(t *testing.T) {
 		i.install(t)
 		before := i.pod(t)
 		i.job(t, `docker run -d --stop-timeout 20 `+baseImage+` sh -c 'trap "" TERM; while :; do sleep 1; done'`).want(t)
-		f := i.trouble(t, "--env", "E2E=changed", "--timeout", "6s")
+		f := i.failedInstall(t, "--env", "E2E=changed", "--timeout", "6s")
 		f.names(t, "NotReady", "waiting for the previous pod "+before.Name+" to stop")
 		i.install(t, "--env", "E2E=changed")
 	})

@@ -23,7 +23,7 @@ func TestCausesImage(t *testing.T) {
 		w := i.watchedInstall(t, "--timeout", shortly)
 		w.want(t, notReady)
 		w.reports(t, "cannot be pulled", i.firstEvent(t, "Failed", "29.0.0-e2e-nowhere"))
-		f := i.trouble(t, "--timeout", shortly).names(t, "ErrImagePull|ImagePullBackOff", i.image+" cannot be pulled", "not found")
+		f := i.failedInstall(t, "--timeout", shortly).names(t, "ErrImagePull|ImagePullBackOff", i.image+" cannot be pulled", "not found")
 		contains(t, "hint", f.Hint, "--image")
 		// The kubelet alternates between pulling and backing off. The message
 		// is the same for both.
@@ -74,7 +74,7 @@ func TestCausesImage(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(directory, "hosts.toml"), []byte(hosts), 0o644))
 		}
 		i.image = host + "/docker:29.7.2-dind"
-		f := i.trouble(t, "--timeout", "20s").names(t, "ErrImagePull|ImagePullBackOff|RegistryUnavailable", host, "dial tcp")
+		f := i.failedInstall(t, "--timeout", "20s").names(t, "ErrImagePull|ImagePullBackOff|RegistryUnavailable", host, "dial tcp")
 		contains(t, "hint", f.Hint, "registry")
 		i.image = env.newest()
 		i.install(t)

@@ -24,7 +24,7 @@ func TestCausesPlacement(t *testing.T) {
 		w := i.watchedInstall(t, selector...)
 		w.want(t, notReady)
 		w.reports(t, words, i.unscheduledSince(t))
-		f := i.trouble(t, selector...).names(t, "Unschedulable", "nodes are available", words)
+		f := i.failedInstall(t, selector...).names(t, "Unschedulable", "nodes are available", words)
 		contains(t, "hint", f.Hint, "--node-selector")
 		i.statusSays(t, f)
 		i.install(t)
@@ -32,7 +32,7 @@ func TestCausesPlacement(t *testing.T) {
 	t.Run("request too large", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
-		f := i.trouble(t, "--cpu-request", "4000", "--timeout", shortly).names(t, "Unschedulable", "Insufficient cpu")
+		f := i.failedInstall(t, "--cpu-request", "4000", "--timeout", shortly).names(t, "Unschedulable", "Insufficient cpu")
 		contains(t, "hint", f.Hint, "--cpu-request")
 	})
 	// A terminating pod still uses the volume. With ReadWriteOncePod the
@@ -51,7 +51,7 @@ func TestCausesPlacement(t *testing.T) {
 		must(t, pods.Delete(t.Context(), holder.Name, metav1.DeleteOptions{}))
 
 		options := []string{"--existing-claim", "held", "--storage-driver", "vfs"}
-		f := i.trouble(t, append(options, "--timeout", "8s")...)
+		f := i.failedInstall(t, append(options, "--timeout", "8s")...)
 		f.names(t, "Unschedulable", "ReadWriteOncePod")
 		i.install(t, options...)
 	})

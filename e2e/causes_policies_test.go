@@ -19,8 +19,8 @@ func TestCausesPolicies(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.deny(t, "", "pods", "!object.spec.containers.exists(c, has(c.securityContext) && c.securityContext.?privileged.orValue(false))", "e2e wants no privileged pods")
-		i.trouble(t).finds(t, "pod admission", "e2e wants no privileged pods")
-		f := i.trouble(t, "--skip-preflight", "--timeout", shortly)
+		i.failedInstall(t).finds(t, "pod admission", "e2e wants no privileged pods")
+		f := i.failedInstall(t, "--skip-preflight", "--timeout", shortly)
 		f.names(t, "AdmissionDenied", "ValidatingAdmissionPolicy", "e2e wants no privileged pods")
 		i.statusSays(t, f)
 	})
@@ -48,7 +48,7 @@ func TestCausesPolicies(t *testing.T) {
 		must(t, env.cluster.CoreV1().Namespaces().Delete(t.Context(), i.namespace, metav1.DeleteOptions{}))
 		check := i.checkOf(t, notReady).says(t, "pod admission", "failed", i.namespace, "being deleted")
 		for _, options := range [][]string{nil, {"--skip-preflight"}, {"--create-namespace"}} {
-			f := i.trouble(t, append(options, "--timeout", "60s")...)
+			f := i.failedInstall(t, append(options, "--timeout", "60s")...)
 			if f.Reason != "NamespaceTerminating" { // the preflight found it
 				f.finds(t, "pod admission", check.Reason)
 				contains(t, "the check's hint", f.Problems[0].Hint, "when it is gone")

@@ -17,10 +17,10 @@ func TestCausesStorage(t *testing.T) {
 	t.Run("unknown storage class", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
-		f := i.trouble(t, "--storage-class", "e2e-nowhere")
+		f := i.failedInstall(t, "--storage-class", "e2e-nowhere")
 		f.finds(t, "storage class", `no class "e2e-nowhere"`)
 		equal(t, "objects after the preflight", i.leftOver(t), nil)
-		f = i.trouble(t, "--storage-class", "e2e-nowhere", "--skip-preflight", "--timeout", shortly)
+		f = i.failedInstall(t, "--storage-class", "e2e-nowhere", "--skip-preflight", "--timeout", shortly)
 		f.names(t, "StorageClassMissing", `"e2e-nowhere" does not exist`)
 		i.statusSays(t, f)
 		contains(t, "hint", f.Hint, "dindctl uninstall --delete-data")
@@ -34,7 +34,7 @@ func TestCausesStorage(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.withoutClasses(t)
-		f := i.trouble(t, "--timeout", shortly).names(t, "NoDefaultStorageClass", "no storage class", "no default")
+		f := i.failedInstall(t, "--timeout", shortly).names(t, "NoDefaultStorageClass", "no storage class", "no default")
 		contains(t, "hint", f.Hint, "--storage-class")
 		i.statusSays(t, f)
 	})
@@ -46,7 +46,7 @@ func TestCausesStorage(t *testing.T) {
 			t.Skipf("this test cannot make provisioner %s fail", standard.Provisioner)
 		}
 		makeClass(t, i.namespace, standard.Provisioner, "e2e-this-provisioner-takes-none")
-		f := i.trouble(t, "--storage-class", i.namespace, "--timeout", shortly)
+		f := i.failedInstall(t, "--storage-class", i.namespace, "--timeout", shortly)
 		f.names(t, "ProvisioningFailed", "Mount options are not supported by the provisioner", i.namespace)
 		i.statusSays(t, f)
 	})
@@ -56,7 +56,7 @@ func TestCausesStorage(t *testing.T) {
 		node := anyNode(t)
 		directory := "/var/lib/" + i.namespace
 		options := []string{"--local-path", directory, "--local-node", node, "--storage-size", "5Gi"}
-		f := i.trouble(t, append(options, "--timeout", shortly)...)
+		f := i.failedInstall(t, append(options, "--timeout", shortly)...)
 		f.names(t, "FailedMount", node, directory, "does not exist")
 		contains(t, "hint", f.Hint, "--local-path", node)
 		i.statusSays(t, f)
@@ -75,7 +75,7 @@ func TestCausesStorage(t *testing.T) {
 		options := []string{"--existing-claim", "lost"}
 		c := i.checkOf(t, notReady, options...)
 		c.says(t, "claim", "failed", "lost has lost its volume "+volume.Name)
-		f := i.trouble(t, append(options, "--timeout", "2m")...)
+		f := i.failedInstall(t, append(options, "--timeout", "2m")...)
 		f.names(t, "ClaimLost", volume.Name, "no longer exists")
 		i.statusSays(t, f)
 	})
@@ -122,7 +122,7 @@ func TestCausesStorage(t *testing.T) {
 
 		c := i.checkOf(t, notReady)
 		c.says(t, "claim", "failed", before.Name+" is being deleted")
-		f := i.trouble(t).names(t, "Terminating", before.Name, "is being deleted")
+		f := i.failedInstall(t).names(t, "Terminating", before.Name, "is being deleted")
 		contains(t, "message", f.Message, "kubernetes.io/pvc-protection")
 		equal(t, "objects", i.leftOver(t), []string{"persistentvolumeclaim/" + before.Name})
 

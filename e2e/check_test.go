@@ -17,7 +17,7 @@ import (
 
 // No check hangs. If the API server does not answer one check's request, only
 // that check is unknown.
-func TestCheckEndsAlthoughTheServerHangs(t *testing.T) {
+func TestCheckEndsWhenTheServerHangs(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		requests string

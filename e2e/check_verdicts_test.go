@@ -108,7 +108,7 @@ func TestCheckVerdicts(t *testing.T) {
 		one := i.checkOf(t, notReady).says(t, "pod admission", "failed", "namespace "+i.namespace+" does not exist")
 		contains(t, "hint", one.Hint, "--create-namespace")
 		i.checkOf(t, done, "--create-namespace").says(t, "pod admission", "unknown", "before the namespace exists")
-		f := i.trouble(t)
+		f := i.failedInstall(t)
 		f.finds(t, "pod admission", "does not exist")
 	})
 	t.Run("ReadWriteMany claim", func(t *testing.T) {

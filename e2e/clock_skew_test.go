@@ -49,7 +49,7 @@ func TestClockSkew(t *testing.T) {
 			}
 			contains(t, "status", run("status").stdout, age)
 			run("uninstall", "--delete-data", "--yes")
-			equal(t, "what is left", i.leftOver(t), nil)
+			equal(t, "remaining objects", i.leftOver(t), nil)
 		})
 	}
 }

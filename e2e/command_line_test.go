@@ -6,7 +6,7 @@ import "testing"
 
 // An invalid command line ends with exit code 2, all its problems in one
 // message, and no request.
-func TestWrongCommandLineSendsNothing(t *testing.T) {
+func TestInvalidCommandLineSendsNothing(t *testing.T) {
 	t.Parallel()
 	kubeconfig, requests := countingServer(t)
 	line := []string{"install", "--storage-size", "-3Gi", "--prune-schedule", "nonsense", "--registry-mirror", "::", "--kubeconfig", kubeconfig}

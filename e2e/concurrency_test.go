@@ -35,7 +35,7 @@ func TestEightJobsAtOnce(t *testing.T) {
 
 // Two installations in one namespace, with different names: both work, and
 // uninstalling one does not affect the other.
-func TestTwoInstances(t *testing.T) {
+func TestTwoInstallations(t *testing.T) {
 	t.Parallel()
 	one := &installation{namespace: newNamespace(t), name: "one", image: env.newest()}
 	two := &installation{namespace: one.namespace, name: "two", image: env.images[0]}
@@ -50,7 +50,7 @@ func TestTwoInstances(t *testing.T) {
 	objects, pod := two.objects(t), two.pod(t)
 
 	succeed(t, one.command("uninstall", "--delete-data", "--yes")...)
-	equal(t, "what is left of the first", one.leftOver(t), nil)
+	equal(t, "remaining objects of the first", one.leftOver(t), nil)
 	equal(t, "objects of the second", two.objects(t), objects)
 	equal(t, "pod of the second", two.pod(t).UID, pod.UID)
 	two.buildsCached(t, "shared", "after the first was uninstalled")
@@ -88,7 +88,7 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 // race is an installation on which two commands run at the same time.
 type race struct {
 	guarded
-	proxy              *faultProxy
+	proxy              *killProxy
 	install, uninstall []string
 	requests           int // of a first install
 }
@@ -98,12 +98,12 @@ func newRace(t *testing.T, count *survival) *race {
 	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	r := &race{
-		guarded: guarded{installation: i, count: count}, proxy: newFaultProxy(t),
+		guarded: guarded{installation: i, count: count}, proxy: newKillProxy(t),
 		install:   i.command("install", i.installOptions("-o", "json", "--timeout", "3m")...),
 		uninstall: i.command("uninstall", "--timeout", "3m"),
 	}
 	_, r.requests, _ = r.proxy.run(t, 0, false, r.install...)
-	r.look(t)
+	r.checkClaim(t)
 	succeed(t, r.uninstall...)
 	return r
 }
@@ -120,9 +120,9 @@ func (r *race) installs(t *testing.T, n int) {
 	}
 	again := decode[installed](t, succeed(t, r.install...))
 	equal(t, "changes after two installs", again.changes(), []string{"unchanged"})
-	r.whole(t, met)
+	r.checkComplete(t, met)
 	succeed(t, r.uninstall...)
-	r.look(t)
+	r.checkClaim(t)
 }
 
 // installAndUninstall starts an uninstall at the n-th request of an install. If
@@ -142,20 +142,20 @@ func (r *race) installAndUninstall(t *testing.T, n int, nothing bool) {
 	if first.code != done && first.stderr == "" {
 		t.Error("install failed without a message")
 	}
-	r.look(t)
+	r.checkClaim(t)
 	succeed(t, r.install...)
 	again := decode[installed](t, succeed(t, r.install...))
 	equal(t, "changes after install and uninstall", again.changes(), []string{"unchanged"})
-	r.whole(t, met)
+	r.checkComplete(t, met)
 	succeed(t, r.uninstall...)
-	r.look(t)
+	r.checkClaim(t)
 }
 
-// whole checks that the installation is complete and healthy, and counts the
+// checkComplete checks that the installation is complete and healthy, and counts the
 // pair.
-func (r *race) whole(t *testing.T, met bool) {
+func (r *race) checkComplete(t *testing.T, met bool) {
 	t.Helper()
-	r.look(t)
+	r.checkClaim(t)
 	s := statusOf(t, r.installation)
 	if !s.Healthy {
 		t.Errorf("not healthy: %+v", s.Problems)

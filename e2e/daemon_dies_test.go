@@ -23,7 +23,7 @@ func TestDaemonDies(t *testing.T) {
 	claim := i.claim(t).UID
 	back := func(t *testing.T, when string) {
 		t.Helper()
-		i.comesBack(t)
+		i.awaitReady(t)
 		i.buildsCached(t, "app", when)
 		if s := statusOf(t, i); !s.Healthy {
 			t.Errorf("%s: %+v", when, s.Problems)
@@ -130,8 +130,8 @@ func restarts(pod *corev1.Pod) (n int32) {
 	return n
 }
 
-// comesBack waits until the daemon's pod is ready.
-func (i *installation) comesBack(t *testing.T) {
+// awaitReady waits until the daemon's pod is ready.
+func (i *installation) awaitReady(t *testing.T) {
 	t.Helper()
 	eventually(t, "the daemon to be ready again", func(ctx context.Context) (bool, error) {
 		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + i.name})

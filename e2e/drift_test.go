@@ -41,7 +41,7 @@ func TestSecondInstallChangesNothing(t *testing.T) {
 // install reverts manual changes and lists them field by field. --dry-run
 // server lists the same fields before. Fields that others added are reported
 // and kept.
-func TestDriftIsRepairedAndNamed(t *testing.T) {
+func TestDriftIsReportedAndReverted(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
 	i.settle(t)
@@ -65,10 +65,10 @@ func TestDriftIsRepairedAndNamed(t *testing.T) {
 	preview := decode[installed](t, succeed(t, i.command("install", i.installOptions("--dry-run", "server", "-o", "json")...)...))
 	equal(t, "dryRun", preview.DryRun, "server")
 	equal(t, "changes in the server dry run", preview.changesByName(), changes)
-	namesFields(t, preview.fields(t), want)
+	checkFields(t, preview.fields(t), want)
 	byClient := decode[installed](t, succeed(t, i.command("install", i.installOptions("--dry-run", "client", "-o", "json")...)...))
 	equal(t, "changes in the client dry run", byClient.changesByName(), changes)
-	namesFields(t, byClient.fields(t), slices.DeleteFunc(slices.Clone(want), func(field string) bool { return strings.Contains(field, "Probe") }))
+	checkFields(t, byClient.fields(t), slices.DeleteFunc(slices.Clone(want), func(field string) bool { return strings.Contains(field, "Probe") }))
 	text := succeed(t, i.command("install", i.installOptions("--dry-run", "server")...)...)
 	for _, line := range []string{"+ networkpolicy/docker-dind\n", "~ deployment/docker-dind\n", "    spec.replicas: 0 → 1\n", "  cronjob/docker-dind-clear-cache\n"} {
 		if !strings.Contains(text.stdout, line) {
@@ -117,9 +117,9 @@ func (i *installation) drift(t *testing.T) {
 	must(t, env.cluster.NetworkingV1().NetworkPolicies(i.namespace).Delete(t.Context(), i.name, metav1.DeleteOptions{}))
 }
 
-// namesFields checks that got has a field with each of the prefixes in want,
+// checkFields checks that got has a field with each of the prefixes in want,
 // and no other field.
-func namesFields(t *testing.T, got, want []string) {
+func checkFields(t *testing.T, got, want []string) {
 	t.Helper()
 	for _, field := range want {
 		if !slices.ContainsFunc(got, func(have string) bool { return strings.HasPrefix(have, field) }) {

@@ -12,18 +12,18 @@ import (
 
 // check names any single missing permission, including those for a local volume
 // and for a new namespace.
-func TestCheckNamesEachRight(t *testing.T) {
+func TestCheckNamesEachPermission(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
 	options := i.installOptions("--create-namespace", "--local-path", "/srv/dindctl", "--local-node", "nowhere")
-	rights := rightsIn(i.printedRoles(t, options...))
-	users := make([]string, len(rights))
-	for n, r := range rights {
-		users[n] = i.account(t, fmt.Sprintf("without-%d", n), rights, r)
+	permissions := permissionsIn(i.printedRoles(t, options...))
+	users := make([]string, len(permissions))
+	for n, r := range permissions {
+		users[n] = i.account(t, fmt.Sprintf("without-%d", n), permissions, r)
 	}
 	var checking sync.WaitGroup
 	atOnce := make(chan struct{}, 3)
-	for n, r := range rights {
+	for n, r := range permissions {
 		checking.Go(func() {
 			atOnce <- struct{}{}
 			defer func() { <-atOnce }()
@@ -35,16 +35,16 @@ func TestCheckNamesEachRight(t *testing.T) {
 		})
 	}
 	checking.Wait()
-	t.Logf("%d permissions, each named when missing", len(rights))
+	t.Logf("%d permissions, each named when missing", len(permissions))
 }
 
 // Without the preflight, the commands themselves name the missing permission,
 // or what they cannot do without it.
-func TestCommandsNameEachRight(t *testing.T) {
+func TestCommandsNameEachPermission(t *testing.T) {
 	t.Parallel()
 	sample := []string{"get services", "patch deployments", "watch pods", "create jobs", "list endpointslices", "create pods/portforward"}
 	i := inNewNamespace(t, nil)
-	all := rightsIn(i.printedRoles(t, i.installOptions()...))
+	all := permissionsIn(i.printedRoles(t, i.installOptions()...))
 	for _, r := range all {
 		if rare[r.String()] {
 			continue
@@ -91,7 +91,7 @@ var rare = map[string]bool{
 
 // names reports whether a text names the permission, in the API server's words
 // or in dindctl's.
-func names(text string, r right) bool {
+func names(text string, r permission) bool {
 	return strings.Contains(text, fmt.Sprintf("cannot %s resource %q", r.verb, r.resource)) ||
 		strings.Contains(text, "permission to "+r.verb+" "+qualified(r)) || strings.Contains(text, "may not "+r.verb+" "+qualified(r))
 }

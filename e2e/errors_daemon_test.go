@@ -14,7 +14,7 @@ import (
 // Something other than a working daemon answers on the daemon's port, in a pod
 // that is ready because it has no probes. status says what it is, with a hint,
 // and install restores the daemon.
-func TestErrorsOfTheDaemon(t *testing.T) {
+func TestDaemonErrors(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
 	r := dindctl(t, i.command("install", i.installOptions("--env", "DOCKER_TLS_CERTDIR=/certs")...)...).want(t, usage)

@@ -13,7 +13,7 @@ import (
 // Every command that connects to a cluster reports a broken connection in the
 // same way: what it did, what went wrong, and what to do next, as text and as a
 // document. None of them hangs.
-func TestErrorsOfTheConnection(t *testing.T) {
+func TestConnectionErrors(t *testing.T) {
 	t.Parallel()
 	authority := env.config.CAData
 	stranger := httptest.NewTLSServer(nil)
@@ -77,7 +77,7 @@ func TestErrorsOfTheConnection(t *testing.T) {
 
 // The document of any failure has the same fields in JSON and YAML, and is all
 // that stdout holds.
-func TestErrorsAsDocuments(t *testing.T) {
+func TestErrorDocuments(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
 	for reason, test := range map[string]struct {

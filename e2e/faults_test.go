@@ -24,7 +24,7 @@ var faulty = []string{"install", "status", "prune-now", "uninstall"}
 // completes the work. It never reports a success that is not true, and leaves
 // the terminal in order. Runs one request of each command with each fault, or
 // every request with DINDCTL_SOAK=1.
-func TestFaultsOfTheAPIServer(t *testing.T) {
+func TestAPIServerFaults(t *testing.T) {
 	t.Parallel()
 	var sum tally
 	t.Cleanup(func() { sum.print(t, faulty, faults) })
@@ -99,18 +99,18 @@ func (l *faultyLife) run(t *testing.T, faults []fault, seed int) {
 					l.meet(t, command, rule{fault: f, nth: n})
 				}
 				if command != "uninstall" {
-					l.complete(t)
+					l.restore(t)
 				}
 			}
 			succeedOr(t, notInstalled, l.line("uninstall")...)
-			equal(t, "what is left", l.leftOver(t), []string{"persistentvolumeclaim/" + l.name + "-data"})
+			equal(t, "remaining objects", l.leftOver(t), []string{"persistentvolumeclaim/" + l.name + "-data"})
 			l.claim = l.sameClaim(t, l.claim)
 		}
 	}
 }
 
-// whole makes the installation complete again.
-func (l *faultyLife) complete(t *testing.T) {
+// restore makes the installation complete again.
+func (l *faultyLife) restore(t *testing.T) {
 	t.Helper()
 	succeed(t, l.line("install")...)
 	l.claim = l.sameClaim(t, l.claim)
@@ -187,7 +187,7 @@ func (l *faultyLife) verify(t *testing.T, command string, end result, before []b
 		}
 	case "uninstall":
 		if left := l.leftOver(t); !slices.Equal(left, []string{"persistentvolumeclaim/" + l.name + "-data"}) {
-			complain("what is left: %v", left)
+			complain("remaining objects: %v", left)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 // The disk does not fill up. On a file system of 2 GiB the build cache stays
 // below its limit, the least recently used images above the high-water mark are
 // removed, and a build that fills the disk fails without affecting others.
-func TestFilling(t *testing.T) {
+func TestFillingDisk(t *testing.T) {
 	t.Parallel()
 	for _, image := range env.images {
 		t.Run(image, func(t *testing.T) {
@@ -29,9 +29,9 @@ func TestFilling(t *testing.T) {
 				// Only the debug log shows what the garbage collector did.
 				"--dockerd-arg", "--debug")...)
 			pod := i.pod(t)
-			i.cacheHolds(t)
-			i.imagesHold(t)
-			i.fullDisk(t)
+			i.checkCacheLimit(t)
+			i.checkImageLimit(t)
+			i.checkFullDisk(t)
 			after := i.pod(t)
 			if after.UID != pod.UID || after.Status.ContainerStatuses[0].RestartCount != 0 {
 				t.Errorf("the daemon was restarted: pod %s, %+v", after.Name, after.Status.ContainerStatuses)
@@ -40,11 +40,11 @@ func TestFilling(t *testing.T) {
 	}
 }
 
-// cacheHolds builds twice the limit of the build cache, and waits for
+// checkCacheLimit builds twice the limit of the build cache, and waits for
 // BuildKit's garbage collector, which runs within a minute of a build. On a
 // busy machine the collector has stopped halfway. Then one more build must
 // start it again, and the test records that it was needed.
-func (i *installation) cacheHolds(t *testing.T) {
+func (i *installation) checkCacheLimit(t *testing.T) {
 	t.Helper()
 	const limit = 2 << 30 * 30 / 100
 	i.job(t, `
@@ -86,8 +86,8 @@ func (i *installation) log(t *testing.T) string {
 	return string(got[[]byte](t)(env.cluster.CoreV1().Pods(i.namespace).GetLogs(i.pod(t).Name, &corev1.PodLogOptions{}).DoRaw(t.Context())))
 }
 
-// imagesHold tags one image after the other, and keeps using the first.
-func (i *installation) imagesHold(t *testing.T) {
+// checkImageLimit tags one image after the other, and keeps using the first.
+func (i *installation) checkImageLimit(t *testing.T) {
 	t.Helper()
 	i.job(t, `
 mkdir /tmp/c && cd /tmp/c
@@ -112,8 +112,8 @@ docker image inspect --format '{{index .RepoTags 0}} is there' app:9`).want(t, "
 	}
 }
 
-// fullDisk runs a build that writes more than the disk holds.
-func (i *installation) fullDisk(t *testing.T) {
+// checkFullDisk runs a build that writes more than the disk holds.
+func (i *installation) checkFullDisk(t *testing.T) {
 	t.Helper()
 	r := i.job(t, `
 mkdir /tmp/c && cd /tmp/c

@@ -40,7 +40,7 @@ func TestForbidden(t *testing.T) {
 
 // Every command names the verb and the resource that its user may not use, in
 // the API server's words.
-func TestErrorsForbidden(t *testing.T) {
+func TestForbiddenDocuments(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
 	options := []string{"--as", "e2e-nobody", "-o", "json"}

@@ -71,8 +71,8 @@ func eventually(t *testing.T, what string, ok func(ctx context.Context) (bool, e
 	}
 }
 
-// pass waits for the duration.
-func pass(t *testing.T, long time.Duration) {
+// sleep waits for the duration.
+func sleep(t *testing.T, long time.Duration) {
 	t.Helper()
 	select {
 	case <-time.After(long):

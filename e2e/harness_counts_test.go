@@ -54,8 +54,8 @@ type guarded struct {
 	uid   types.UID
 }
 
-// look counts the claim as lost if it is gone or has been replaced.
-func (w *guarded) look(t *testing.T) {
+// checkClaim counts the claim as lost if it is gone or has been replaced.
+func (w *guarded) checkClaim(t *testing.T) {
 	t.Helper()
 	found, err := env.cluster.CoreV1().PersistentVolumeClaims(w.namespace).Get(t.Context(), w.name+"-data", metav1.GetOptions{})
 	must(t, ignoreNotFound(err))

@@ -40,7 +40,7 @@ const baseImage = "busybox:1.37"
 
 func TestMain(m *testing.M) {
 	if line := os.Getenv(commandLine); line != "" {
-		os.Exit(beTheProgram(line))
+		os.Exit(runProgram(line))
 	}
 	flag.Parse()
 	os.Exit(run(m))

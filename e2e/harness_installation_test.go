@@ -148,9 +148,9 @@ func eventuallyScaled(t *testing.T, i *installation) {
 	})
 }
 
-// trouble runs an install that must end with exit code 3, and returns its
+// failedInstall runs an install that must end with exit code 3, and returns its
 // failure.
-func (i *installation) trouble(t *testing.T, options ...string) failure {
+func (i *installation) failedInstall(t *testing.T, options ...string) failure {
 	t.Helper()
 	return failureOf(t, dindctl(t, i.command("install", i.installOptions(append(options, "-o", "json")...)...)...).want(t, notReady))
 }

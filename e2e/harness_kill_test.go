@@ -19,7 +19,7 @@ import (
 // killProxy is a proxy to the API server that kills a command at a chosen
 // request, so that tests can interrupt it at every possible point instead of a
 // random one.
-type faultProxy struct {
+type killProxy struct {
 	kubeconfig string
 
 	mu       sync.Mutex
@@ -34,9 +34,9 @@ type faultProxy struct {
 var errKilled = errors.New("the command was killed")
 
 // newKillProxy starts a proxy with an administrator's permissions.
-func newFaultProxy(t *testing.T) *faultProxy {
+func newKillProxy(t *testing.T) *killProxy {
 	t.Helper()
-	p, reverse := &faultProxy{}, newReverseProxy(t)
+	p, reverse := &killProxy{}, newReverseProxy(t)
 	reverse.ModifyResponse = func(r *http.Response) error {
 		if r.Request.Header.Get(lastRequest) != "" {
 			p.kill()
@@ -90,7 +90,7 @@ const (
 	killAfter
 )
 
-func (p *faultProxy) next(r *http.Request) fate {
+func (p *killProxy) next(r *http.Request) fate {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests = append(p.requests, r.Method+" "+r.URL.Path)
@@ -106,7 +106,7 @@ func (p *faultProxy) next(r *http.Request) fate {
 	return killNow
 }
 
-func (p *faultProxy) kill() {
+func (p *killProxy) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.victim != nil && !p.killed {
@@ -118,7 +118,7 @@ func (p *faultProxy) kill() {
 // run runs a command through the proxy and kills it at its n-th request, or not
 // at all if n is 0. It returns the number of requests and whether the command
 // was killed: parallel requests vary in order and number.
-func (p *faultProxy) run(t *testing.T, n int, after bool, line ...string) (r result, requests int, killed bool) {
+func (p *killProxy) run(t *testing.T, n int, after bool, line ...string) (r result, requests int, killed bool) {
 	t.Helper()
 	c := prepare(t, []string{"KUBECONFIG=" + p.kubeconfig}, line...)
 	p.mu.Lock()
@@ -138,7 +138,7 @@ func (p *faultProxy) run(t *testing.T, n int, after bool, line ...string) (r res
 // beside runs a command through the proxy and starts the other command at the
 // first one's n-th request. met is false if the first command sent fewer
 // requests; then the other ran after it.
-func (p *faultProxy) beside(t *testing.T, n int, line, other []string) (first, second result, met bool) {
+func (p *killProxy) beside(t *testing.T, n int, line, other []string) (first, second result, met bool) {
 	t.Helper()
 	one, two := prepare(t, []string{"KUBECONFIG=" + p.kubeconfig}, line...), prepare(t, nil, other...)
 	var started sync.Once

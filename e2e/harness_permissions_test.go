@@ -86,20 +86,20 @@ func decodeStrictly(document []byte) (runtime.Object, error) {
 }
 
 // permission is one verb on one resource that a Role grants.
-type right struct {
+type permission struct {
 	verb, group, resource string
 	clusterWide           bool
 }
 
-func (r right) String() string { return r.verb + " " + r.resource }
+func (r permission) String() string { return r.verb + " " + r.resource }
 
 // permissionsIn returns the permissions that the Roles grant, each once.
-func rightsIn(role *rbacv1.Role, clusterRole *rbacv1.ClusterRole) (rights []right) {
+func permissionsIn(role *rbacv1.Role, clusterRole *rbacv1.ClusterRole) (permissions []permission) {
 	add := func(rules []rbacv1.PolicyRule, clusterWide bool) {
 		for _, rule := range rules {
 			for _, verb := range rule.Verbs {
-				if r := (right{verb, rule.APIGroups[0], rule.Resources[0], clusterWide}); !slices.Contains(rights, r) {
-					rights = append(rights, r)
+				if r := (permission{verb, rule.APIGroups[0], rule.Resources[0], clusterWide}); !slices.Contains(permissions, r) {
+					permissions = append(permissions, r)
 				}
 			}
 		}
@@ -108,11 +108,11 @@ func rightsIn(role *rbacv1.Role, clusterRole *rbacv1.ClusterRole) (rights []righ
 	if clusterRole != nil {
 		add(clusterRole.Rules, true)
 	}
-	return rights
+	return permissions
 }
 
 // qualified returns the resource as `kubectl auth can-i` expects it.
-func qualified(r right) string {
+func qualified(r permission) string {
 	if r.group == "" {
 		return r.resource
 	}
@@ -124,11 +124,11 @@ func qualified(r right) string {
 }
 
 // account creates a ServiceAccount with the permissions, except one.
-func (i *installation) account(t *testing.T, name string, rights []right, without right) (user string) {
+func (i *installation) account(t *testing.T, name string, permissions []permission, without permission) (user string) {
 	t.Helper()
 	rbac, namespace := env.cluster.RbacV1(), i.namespace
 	var inNamespace, inCluster []rbacv1.PolicyRule
-	for _, r := range rights {
+	for _, r := range permissions {
 		rule := rbacv1.PolicyRule{Verbs: []string{r.verb}, APIGroups: []string{r.group}, Resources: []string{r.resource}}
 		switch {
 		case r == without:

@@ -47,17 +47,17 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		longest := 3 * time.Second
 		moment := rand.N(longest)
 		for !runFor(t, moment, line) { // it ended before it was killed
-			claim.look(t)
+			claim.checkClaim(t)
 			longest /= 2
 			moment = rand.N(longest)
 		}
-		claim.look(t)
+		claim.checkClaim(t)
 		// The next kill starts from what this one left. Every fifth kill, and
 		// the last, is followed by a complete install.
 		complete := true
 		if n%5 == 4 || n == kills-1 {
 			i.variables = variablesOf(t, succeed(t, install...))
-			claim.look(t)
+			claim.checkClaim(t)
 			s := statusOf(t, i)
 			if complete = s.Healthy && len(s.Objects) == 6; !complete {
 				t.Errorf("not complete after a kill at %v: %+v %+v", moment, s.Objects, s.Problems)
@@ -72,13 +72,13 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if again.code != done && again.code != notInstalled {
 		t.Errorf("uninstall after a killed uninstall ends with %d", again.code)
 	}
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 }
 
 // killEach kills the commands at one request after the other.
 func killEach(t *testing.T, after bool, count *survival, options ...string) {
 	i := newInstallation(t, env.newest())
-	p := newFaultProxy(t)
+	p := newKillProxy(t)
 	install := i.command("install", i.installOptions(append(options, "--create-namespace", "-o", "json")...)...)
 	prune, uninstall := i.command("prune-now"), i.command("uninstall")
 
@@ -92,13 +92,13 @@ func killEach(t *testing.T, after bool, count *survival, options ...string) {
 	claim := guarded{installation: i, count: count}
 	kill := func(n int, line []string) (killed bool) {
 		_, _, killed = p.run(t, n, after, line...)
-		claim.look(t)
+		claim.checkClaim(t)
 		return killed
 	}
 	for n := range points(max(installs, prunes, uninstalls)) {
 		killed := n <= installs && kill(n, install)
 		succeed(t, install...)
-		claim.look(t)
+		claim.checkClaim(t)
 		again := decode[installed](t, succeed(t, install...))
 		equal(t, "changes of one more install", again.changes(), []string{"unchanged"})
 		count.add(n <= installs, killed, len(again.changes()) == 1)
@@ -113,10 +113,10 @@ func killEach(t *testing.T, after bool, count *survival, options ...string) {
 				t.Errorf("uninstall after a killed uninstall ends with %d", r.code)
 			}
 			left := i.leftOver(t)
-			equal(t, "what is left", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
+			equal(t, "remaining objects", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
 			count.add(true, killed, len(left) == 1)
 		}
-		claim.look(t)
+		claim.checkClaim(t)
 	}
 }
 

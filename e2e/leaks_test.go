@@ -80,9 +80,9 @@ const commandLine = "DINDCTL_E2E_COMMAND_LINE"
 // leaky is the exit code of a command that left something running.
 const leaky = 99
 
-// beTheProgram runs a command line and then looks for goroutines that are still
+// runProgram runs a command line and then looks for goroutines that are still
 // running.
-func beTheProgram(line string) int {
+func runProgram(line string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	code := cli.Run(ctx, append([]string{"dindctl"}, strings.Split(line, "\n")...), os.LookupEnv,
 		streams.Streams{In: strings.NewReader(""), Out: os.Stdout, Err: os.Stderr})

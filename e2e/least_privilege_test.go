@@ -19,8 +19,8 @@ func TestLeastPrivilege(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
 	options := i.installOptions("--tls")
-	rights := rightsIn(i.printedRoles(t, options...))
-	user := i.account(t, "installer", rights, right{})
+	permissions := permissionsIn(i.printedRoles(t, options...))
+	user := i.account(t, "installer", permissions, permission{})
 	token := got[*authenticationv1.TokenRequest](t)(env.cluster.CoreV1().ServiceAccounts(i.namespace).CreateToken(t.Context(), "installer", &authenticationv1.TokenRequest{}, metav1.CreateOptions{}))
 	path := writeKubeconfig(t, kubeconfig{server: env.config.Host, authority: env.config.CAData, token: token.Status.Token})
 
@@ -50,7 +50,7 @@ func TestLeastPrivilege(t *testing.T) {
 	uninstall := prepare(t, nil, i.command("uninstall", "--kubeconfig", path, "--delete-data", "--yes")...).start(t)
 	i.removeFinalizers(t)
 	uninstall.wait(t).want(t, done)
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 
 	if env.audit == "" {
 		t.Log("the audit log of this cluster is not known: cannot check that each permission is used")
@@ -68,12 +68,12 @@ func TestLeastPrivilege(t *testing.T) {
 			used["create "+resource] = true
 		}
 	}
-	for _, r := range rights {
+	for _, r := range permissions {
 		if !used[r.String()] && !seldom[r.String()] {
 			t.Errorf("%s is granted but not used", r)
 		}
 	}
-	t.Logf("%d permissions, %d kinds of requests", len(rights), len(used))
+	t.Logf("%d permissions, %d kinds of requests", len(permissions), len(used))
 }
 
 const finalizer = "e2e.dindctl/hold"

@@ -31,15 +31,15 @@ func TestCycles(t *testing.T) {
 	count := counting(t, "cycles")
 	i := install(t, env.newest())
 	claim := guarded{installation: i, count: count}
-	claim.look(t)
+	claim.checkClaim(t)
 	i.buildsCold(t, "app")
 	for range times(2, 50) {
 		succeed(t, i.command("uninstall")...)
-		claim.look(t)
+		claim.checkClaim(t)
 		left := i.leftOver(t)
-		equal(t, "what is left", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
+		equal(t, "remaining objects", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
 		i.install(t)
-		claim.look(t)
+		claim.checkClaim(t)
 		count.add(true, true, len(left) == 1 && len(i.objects(t)) == 6)
 	}
 	i.buildsCached(t, "app", "after all cycles")
@@ -69,7 +69,7 @@ func life(t *testing.T, image string) {
 	if !strings.Contains(r.stdout, claim.Name+" kept") {
 		t.Errorf("uninstall does not say that it keeps the claim:\n%s", r.stdout)
 	}
-	equal(t, "what is left", i.leftOver(t), []string{"persistentvolumeclaim/" + claim.Name})
+	equal(t, "remaining objects", i.leftOver(t), []string{"persistentvolumeclaim/" + claim.Name})
 	dindctl(t, i.command("status")...).want(t, notInstalled).says(t, claim.Name)
 	i.install(t)
 	if again := i.claim(t); again.UID != claim.UID {
@@ -78,7 +78,7 @@ func life(t *testing.T, image string) {
 	i.buildsCached(t, "app", "after uninstall and install")
 
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 	dindctl(t, i.command("status")...).want(t, notInstalled)
 }
 

@@ -34,7 +34,7 @@ func TestManifestsAreWhatInstallApplies(t *testing.T) {
 	i.variables = again.Variables
 	i.job(t, "docker version").want(t)
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 }
 
 // Objects that another tool applied from the manifests, with another field
@@ -51,7 +51,7 @@ func TestManifestsAppliedByAnotherTool(t *testing.T) {
 	equal(t, "pod after another install", i.pod(t).UID, pod.UID)
 	i.job(t, "docker version").want(t)
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 }
 
 // serverSideApply applies the documents like `kubectl apply --server-side`, and

@@ -50,7 +50,7 @@ func TestOptionsReachTheDaemon(t *testing.T) {
 
 // A change of daemon.json alone replaces the pod, because a mounted file does
 // not follow its ConfigMap.
-func TestConfigChangeRollsThePod(t *testing.T) {
+func TestConfigChangeReplacesThePod(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest(), "--cache-limit", "1Gi")
 	pod := i.pod(t)

@@ -19,7 +19,7 @@ import (
 
 // With --prune-unused-for 0, prune removes everything unused, reports how much
 // that was, and keeps what a container uses.
-func TestPruneFreesWhatIsUnused(t *testing.T) {
+func TestPruneRemovesUnusedData(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest(), "--prune-unused-for", "0")
 	i.buildsCold(t, "unused")

@@ -15,7 +15,7 @@ import (
 
 // The pod of a prune Job gets no traffic from CI jobs: it has the
 // installation's labels, but not the label that the Service selects.
-func TestServiceLeadsToTheDaemonOnly(t *testing.T) {
+func TestServiceRoutesToTheDaemonOnly(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
 	cronJob := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
@@ -51,7 +51,7 @@ func TestServiceLeadsToTheDaemonOnly(t *testing.T) {
 	}
 	// uninstall also removes the installation's Jobs.
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 	for name := range objectsIn(t, i.namespace) {
 		t.Errorf("%s is left", name)
 	}

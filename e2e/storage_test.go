@@ -19,7 +19,7 @@ import (
 // A claim is expanded if its storage class allows it, and install waits until
 // it is; otherwise install refuses before it writes anything. The test acts as
 // the storage provider, because the embedded cluster's cannot expand volumes.
-func TestGrowth(t *testing.T) {
+func TestClaimExpansion(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())
 	fixed, elastic := i.class(t, "fixed", false), i.class(t, "elastic", true)
@@ -124,7 +124,7 @@ func TestLocalVolume(t *testing.T) {
 	if !strings.Contains(r.stdout, directory) {
 		t.Errorf("uninstall does not say that the files in %s stay:\n%s", directory, r.stdout)
 	}
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 	_, err := env.cluster.CoreV1().PersistentVolumes().Get(t.Context(), volume, metav1.GetOptions{})
 	if !apierrors.IsNotFound(err) {
 		t.Errorf("the volume is still there: %v", err)

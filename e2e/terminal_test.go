@@ -116,5 +116,5 @@ func TestDeletingDataIsConfirmed(t *testing.T) {
 	equal(t, "objects after other answers", i.objects(t), before)
 	r, _ = answering(t, "to go on:", i.name+"\n", line...)
 	r.want(t, done)
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 }

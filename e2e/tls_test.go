@@ -38,7 +38,7 @@ func TestTLS(t *testing.T) {
 			})
 			buildsWith(t, i, i.namespace, clientSecret, false)
 			buildsWith(t, i, jobs, clientSecret, true)
-			rejectsOthers(t, i)
+			checkOthersRejected(t, i)
 
 			before, pod := i.secrets(t), i.pod(t)
 			again := decode[installed](t, succeed(t, i.command("install", i.installOptions("--tls", "--allow-namespace", jobs, "-o", "json")...)...))
@@ -46,15 +46,15 @@ func TestTLS(t *testing.T) {
 			equal(t, "the pod after a second install", i.pod(t).UID, pod.UID)
 
 			putSecret(t, i.namespace, "from-before", before[clientSecret].Data)
-			rotates(t, i, jobs)
+			checkRotation(t, i, jobs)
 			buildsWith(t, i, i.namespace, "from-before", true)
 			buildsWith(t, i, jobs, clientSecret, true)
 
-			statusWithTLS(t, i)
+			checkTLSStatus(t, i)
 			succeed(t, i.command("prune-now")...)
 			succeed(t, i.command("verify")...)
 			succeed(t, i.command("verify", "--from", jobs)...)
-			endsWithoutSecrets(t, i, jobs)
+			checkSecretsRemoved(t, i, jobs)
 		})
 	}
 }
@@ -101,9 +101,9 @@ func buildsWith(t *testing.T, i *installation, namespace, secret string, fromCac
 	}
 }
 
-// rejectsOthers tries to connect without a valid certificate in several ways.
+// checkOthersRejected tries to connect without a valid certificate in several ways.
 // Valid attempts come first and last, to show that the daemon is available.
-func rejectsOthers(t *testing.T, i *installation) {
+func checkOthersRejected(t *testing.T, i *installation) {
 	t.Helper()
 	ours := certs.Set{Server: i.secrets(t)[serverSecret].Data}
 	wish := certs.Wish{Instance: i.name, Now: time.Now()}
@@ -137,7 +137,7 @@ connect plain-port -H tcp://PLAIN
 connect no-certificate --tlsverify --tlscacert /certs/client/ca.pem -H tcp://HOST
 for who in foreign expired client; do
 	connect $who --tlsverify --tlscacert /certs/$who/ca.pem --tlscert /certs/$who/cert.pem --tlskey /certs/$who/key.pem -H tcp://HOST
-	# docker does not send a certificate that the daemon does not accept.
+	# docker does not send a certificate whose CA the daemon does not ask for; openssl does.
 	{ printf 'GET /_ping HTTP/1.0\r\n\r\n'; sleep 1; } | timeout 20 openssl s_client -quiet -verify_return_error -connect HOST \
 		-CAfile /certs/$who/ca.pem -cert /certs/$who/cert.pem -key /certs/$who/key.pem >/tmp/output 2>&1 || true
 	if grep -q '200 OK' /tmp/output; then echo "openssl $who: accepted"; else echo "openssl $who: refused: $(tr '\n' ' ' </tmp/output)"; fi
@@ -161,9 +161,9 @@ done
 	}
 }
 
-// rotates replaces the certificate authority, after a dry run that shows no key
+// checkRotation replaces the certificate authority, after a dry run that shows no key
 // and changes nothing.
-func rotates(t *testing.T, i *installation, jobs string) {
+func checkRotation(t *testing.T, i *installation, jobs string) {
 	t.Helper()
 	options := i.installOptions("--tls", "--rotate-certs", "--allow-namespace", jobs)
 	before, pod := i.secrets(t), i.pod(t)
@@ -194,8 +194,8 @@ func rotates(t *testing.T, i *installation, jobs string) {
 	}
 }
 
-// statusWithTLS checks the status of an installation with TLS.
-func statusWithTLS(t *testing.T, i *installation) {
+// checkTLSStatus checks the status of an installation with TLS.
+func checkTLSStatus(t *testing.T, i *installation) {
 	t.Helper()
 	r := succeed(t, i.command("status", "-o", "json")...)
 	s := decode[struct {
@@ -222,9 +222,9 @@ func statusWithTLS(t *testing.T, i *installation) {
 	equal(t, "valid Secrets in status", secrets, 3)
 }
 
-// endsWithoutSecrets disables and enables TLS, uninstalls, and checks that the
+// checkSecretsRemoved disables and enables TLS, uninstalls, and checks that the
 // Secrets are removed.
-func endsWithoutSecrets(t *testing.T, i *installation, jobs string) {
+func checkSecretsRemoved(t *testing.T, i *installation, jobs string) {
 	t.Helper()
 	none := func(when string) {
 		t.Helper()

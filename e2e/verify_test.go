@@ -125,7 +125,7 @@ func TestVerifyFrom(t *testing.T) {
 }
 
 // verify reports each failure with a reason and a hint.
-func TestVerifySaysWhatIsWrong(t *testing.T) {
+func TestVerifyExplainsFailures(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
 	fails := func(t *testing.T, reason string, words ...string) {

@@ -28,16 +28,16 @@ func TestWaitSurvives(t *testing.T) {
 		{"20 restarts", nil, func(t *testing.T, p *injector) {
 			for range 20 {
 				p.restart()
-				pass(t, 2*down)
+				sleep(t, 2*down)
 			}
 		}},
-		{"watches that end every second", func(_ *testing.T, p *injector) { p.endWatches(time.Second) }, func(t *testing.T, _ *injector) { pass(t, 8*time.Second) }},
+		{"watches that end every second", func(_ *testing.T, p *injector) { p.endWatches(time.Second) }, func(t *testing.T, _ *injector) { sleep(t, 8*time.Second) }},
 		{"watches refused as expired", func(_ *testing.T, p *injector) { p.set(rule{fault: expired, request: anyWatch}) }, nil},
 		{"no bookmarks", func(_ *testing.T, p *injector) { p.set(rule{fault: noBookmarks, request: anyWatch}) }, func(t *testing.T, p *injector) { p.restart() }},
 		{"compacted history", func(t *testing.T, p *injector) { p.endWatches(time.Second) }, func(t *testing.T, p *injector) {
 			compact(t)
 			p.restart()
-			pass(t, 2*down)
+			sleep(t, 2*down)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestKubeletHangs(t *testing.T) {
 	})
 	t.Cleanup(func() { _ = kubelet.Signal(syscall.SIGCONT) })
 	must(t, kubelet.Signal(syscall.SIGSTOP))
-	pass(t, 6*time.Second)
+	sleep(t, 6*time.Second)
 	must(t, kubelet.Signal(syscall.SIGCONT))
 	if outcome := decode[installed](t, c.wait(t).want(t, done)); outcome.Daemon == nil {
 		t.Error("install reported no daemon")
