@@ -65,21 +65,18 @@ func TestTwoInstallations(t *testing.T) {
 // kind, or fifty with DINDCTL_SOAK=1.
 func TestTwoCommandsAtOnce(t *testing.T) {
 	t.Parallel()
-	const lives = 2
 	count := counting(t, "pairs")
-	for life := range lives {
-		t.Run([]string{"installs", "install and uninstall"}[life], func(t *testing.T) {
+	for name, meet := range map[string]func(t *testing.T, r *race, n, round int){
+		"installs":              func(t *testing.T, r *race, n, _ int) { r.installs(t, n) },
+		"install and uninstall": func(t *testing.T, r *race, n, round int) { r.installAndUninstall(t, n, round%2 == 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRace(t, count)
 			for round := range times(1, 50) {
 				// The requests are spread over the whole install, whatever the
 				// number of rounds.
-				n := 1 + (1+round*7)%r.requests
-				if life == 0 {
-					r.installs(t, n)
-				} else {
-					r.installAndUninstall(t, n, round%2 == 0)
-				}
+				meet(t, r, 1+(1+round*7)%r.requests, round)
 			}
 		})
 	}
@@ -160,5 +157,5 @@ func (r *race) checkComplete(t *testing.T, met bool) {
 	if !s.Healthy {
 		t.Errorf("not healthy: %+v", s.Problems)
 	}
-	r.count.add(true, met, s.Healthy)
+	r.count.add(met, s.Healthy)
 }

@@ -23,7 +23,7 @@ func TestDaemonDies(t *testing.T) {
 	claim := i.claim(t).UID
 	back := func(t *testing.T, when string) {
 		t.Helper()
-		i.awaitReady(t)
+		i.awaitPod(t, "")
 		i.buildsCached(t, "app", when)
 		if s := statusOf(t, i); !s.Healthy {
 			t.Errorf("%s: %+v", when, s.Problems)
@@ -64,10 +64,7 @@ func TestDaemonDies(t *testing.T) {
 		before := i.pod(t)
 		must(t, env.cluster.CoreV1().Pods(i.namespace).DeleteCollection(t.Context(),
 			metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}, metav1.ListOptions{}))
-		eventually(t, "another pod", func(ctx context.Context) (bool, error) {
-			pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + i.name})
-			return err == nil && len(pods.Items) == 1 && pods.Items[0].UID != before.UID, err
-		})
+		i.awaitPod(t, before.UID)
 		back(t, "after all pods were deleted")
 	})
 	t.Run("during a build", func(t *testing.T) {
@@ -128,13 +125,4 @@ func restarts(pod *corev1.Pod) (n int32) {
 		n += status.RestartCount
 	}
 	return n
-}
-
-// awaitReady waits until the daemon's pod is ready.
-func (i *installation) awaitReady(t *testing.T) {
-	t.Helper()
-	eventually(t, "the daemon to be ready again", func(ctx context.Context) (bool, error) {
-		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + i.name})
-		return err == nil && len(pods.Items) == 1 && podReady(&pods.Items[0]), err
-	})
 }

@@ -107,7 +107,7 @@ func (i *installation) drift(t *testing.T) {
 	]`)
 	_, err := env.cluster.AppsV1().Deployments(i.namespace).Patch(t.Context(), i.name, types.JSONPatchType, patch, options)
 	must(t, err)
-	eventuallyScaled(t, i)
+	i.awaitNoPods(t)
 	core := env.cluster.CoreV1()
 	_, err = core.Services(i.namespace).Patch(t.Context(), i.name, types.JSONPatchType,
 		[]byte(`[{"op": "replace", "path": "/spec/ports/0/targetPort", "value": 9999}]`), options)

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"testing"
 
@@ -89,11 +88,5 @@ func (i *installation) edit(t *testing.T, patch string) {
 	_, err := env.cluster.AppsV1().Deployments(i.namespace).Patch(t.Context(), i.name, types.StrategicMergePatchType,
 		[]byte(patch), metav1.PatchOptions{FieldManager: "e2e"})
 	must(t, err)
-	eventually(t, "the edited pod", func(ctx context.Context) (bool, error) {
-		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + i.name})
-		if err != nil || len(pods.Items) != 1 || pods.Items[0].UID == before.UID {
-			return false, err
-		}
-		return podReady(&pods.Items[0]), nil
-	})
+	i.awaitPod(t, before.UID)
 }

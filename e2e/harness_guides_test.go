@@ -214,8 +214,7 @@ func oldCronJob(t *testing.T, object *unstructured.Unstructured) {
 	patch := got[[]byte](t)(json.Marshal([]map[string]any{{"op": "replace", "path": "/metadata/managedFields", "value": managed}}))
 	_, err := clientFor(t, object).Patch(t.Context(), object.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: "kubectl-edit"})
 	must(t, err)
-	patch = []byte(`[{"op":"replace","path":"/spec/jobTemplate/spec/template/spec/containers/0/args","value":["--force"]}]`)
-	patch = bytes.Replace(patch, []byte("replace"), []byte("add"), 1)
+	patch = []byte(`[{"op":"add","path":"/spec/jobTemplate/spec/template/spec/containers/0/args","value":["--force"]}]`)
 	_, err = clientFor(t, object).Patch(t.Context(), object.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: "kubectl-edit"})
 	must(t, err)
 }

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // defaultName is an installation's name without --name.
@@ -113,10 +114,20 @@ func (i *installation) pod(t *testing.T) *corev1.Pod {
 	return &pods.Items[0]
 }
 
+// awaitPod waits until the daemon has one pod, which is ready and not the old
+// one.
+func (i *installation) awaitPod(t *testing.T, old types.UID) {
+	t.Helper()
+	eventually(t, "a new pod to be ready", func(ctx context.Context) (bool, error) {
+		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + i.name})
+		return err == nil && len(pods.Items) == 1 && pods.Items[0].UID != old && podReady(&pods.Items[0]), err
+	})
+}
+
 // claim returns the claim of the cache volume.
 func (i *installation) claim(t *testing.T) *corev1.PersistentVolumeClaim {
 	t.Helper()
-	return got[*corev1.PersistentVolumeClaim](t)(env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Get(t.Context(), i.name+"-data", metav1.GetOptions{}))
+	return claimNamed(t, i.namespace, i.name+"-data")
 }
 
 // settle waits until the Deployment's status shows the end of the rollout,
@@ -134,9 +145,18 @@ func (i *installation) settle(t *testing.T) {
 	})
 }
 
-// eventuallyScaled waits until the Deployment has no pods. The Deployment's
+// scaleDown scales the Deployment to zero and waits until it has no pods.
+func (i *installation) scaleDown(t *testing.T) {
+	t.Helper()
+	_, err := env.cluster.AppsV1().Deployments(i.namespace).Patch(t.Context(), i.name, types.MergePatchType,
+		[]byte(`{"spec":{"replicas":0}}`), metav1.PatchOptions{FieldManager: "e2e"})
+	must(t, err)
+	i.awaitNoPods(t)
+}
+
+// awaitNoPods waits until the Deployment has no pods. The Deployment's
 // status does not count terminating pods, whose daemon may still respond.
-func eventuallyScaled(t *testing.T, i *installation) {
+func (i *installation) awaitNoPods(t *testing.T) {
 	t.Helper()
 	eventually(t, "no pod", func(ctx context.Context) (bool, error) {
 		d, err := env.cluster.AppsV1().Deployments(i.namespace).Get(ctx, i.name, metav1.GetOptions{})

@@ -39,9 +39,7 @@ func runPod(t *testing.T, namespace string, pod *corev1.Pod) ran {
 	t.Helper()
 	pods := env.cluster.CoreV1().Pods(namespace)
 	pod = got[*corev1.Pod](t)(pods.Create(t.Context(), pod, metav1.CreateOptions{}))
-	pod = podUntil(t, pod, func(pod *corev1.Pod) bool {
-		return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-	})
+	pod = podUntil(t, pod, ended)
 	log := got[[]byte](t)(pods.GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(t.Context()))
 	outcome := ran{log: string(log), code: -1}
 	for _, status := range pod.Status.ContainerStatuses {
@@ -75,6 +73,7 @@ func podUntil(t *testing.T, pod *corev1.Pod, wanted func(*corev1.Pod) bool) *cor
 	return event.Object.(*corev1.Pod)
 }
 
+// podReady reports whether the pod is ready.
 func podReady(pod *corev1.Pod) bool {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodReady {
@@ -84,6 +83,7 @@ func podReady(pod *corev1.Pod) bool {
 	return false
 }
 
+// ended reports whether all containers of the pod have ended.
 func ended(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
@@ -107,4 +107,22 @@ func tryInPod(t *testing.T, pod *corev1.Pod, command ...string) (out, errs strin
 	var stdout, stderr bytes.Buffer
 	err = executor.StreamWithContext(t.Context(), remotecommand.StreamOptions{Stdout: &stdout, Stderr: &stderr})
 	return stdout.String(), stderr.String(), err
+}
+
+// putSecret creates a Secret.
+func putSecret(t *testing.T, namespace, name string, files map[string][]byte) {
+	t.Helper()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: files}
+	_, err := env.cluster.CoreV1().Secrets(namespace).Create(t.Context(), secret, metav1.CreateOptions{})
+	must(t, err)
+}
+
+// withSecret mounts a Secret into a job's pod, as a runner does.
+func withSecret(pod *corev1.Pod, name, path string) *corev1.Pod {
+	pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{
+		Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name}},
+	})
+	container := &pod.Spec.Containers[0]
+	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: name, MountPath: path, ReadOnly: true})
+	return pod
 }

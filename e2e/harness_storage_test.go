@@ -64,14 +64,14 @@ func mountClaim(pod *corev1.Pod, claim string) {
 // makeClaim creates a claim.
 func makeClaim(t *testing.T, namespace, name string) {
 	t.Helper()
-	_, err := env.cluster.CoreV1().PersistentVolumeClaims(namespace).Create(t.Context(), &corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: corev1.PersistentVolumeClaimSpec{
-			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-			Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("5Gi")}},
-		},
-	}, metav1.CreateOptions{})
+	_, err := env.cluster.CoreV1().PersistentVolumeClaims(namespace).Create(t.Context(), claimOf(name), metav1.CreateOptions{})
 	must(t, err)
+}
+
+// claimNamed returns an existing claim.
+func claimNamed(t *testing.T, namespace, name string) *corev1.PersistentVolumeClaim {
+	t.Helper()
+	return got[*corev1.PersistentVolumeClaim](t)(env.cluster.CoreV1().PersistentVolumeClaims(namespace).Get(t.Context(), name, metav1.GetOptions{}))
 }
 
 // claimOf returns a claim without a storage class.
@@ -80,7 +80,7 @@ func claimOf(name string) *corev1.PersistentVolumeClaim {
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-			Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+			Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("5Gi")}},
 		},
 	}
 }

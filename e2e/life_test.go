@@ -40,7 +40,7 @@ func TestCycles(t *testing.T) {
 		equal(t, "remaining objects", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
 		i.install(t)
 		claim.checkClaim(t)
-		count.add(true, true, len(left) == 1 && len(i.objects(t)) == 6)
+		count.add(true, len(left) == 1 && len(i.objects(t)) == 6)
 	}
 	i.buildsCached(t, "app", "after all cycles")
 }
@@ -87,13 +87,7 @@ func (i *installation) reschedule(t *testing.T) {
 	t.Helper()
 	before := i.pod(t)
 	must(t, env.cluster.CoreV1().Pods(i.namespace).Delete(t.Context(), before.Name, metav1.DeleteOptions{}))
-	eventually(t, "the next pod", func(ctx context.Context) (bool, error) {
-		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + i.name})
-		if err != nil || len(pods.Items) != 1 || pods.Items[0].UID == before.UID {
-			return false, err
-		}
-		return podReady(&pods.Items[0]), nil
-	})
+	i.awaitPod(t, before.UID)
 }
 
 // checkScheduledPrune lets the CronJob controller start a prune Job, with a

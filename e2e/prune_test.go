@@ -14,7 +14,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // With --prune-unused-for 0, prune removes everything unused, reports how much
@@ -96,17 +95,14 @@ func TestPruneKeepsStorage(t *testing.T) {
 func TestFailedPruneIsExplained(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
-	deployments := env.cluster.AppsV1().Deployments(i.namespace)
-	_, err := deployments.Patch(t.Context(), i.name, types.MergePatchType, []byte(`{"spec":{"replicas":0}}`), metav1.PatchOptions{})
-	must(t, err)
-	eventuallyScaled(t, i)
+	i.scaleDown(t)
 	// Like `kubectl create job --from=cronjob/...`, but without retries.
 	cron := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
 	job := &batchv1.Job{ObjectMeta: *cron.Spec.JobTemplate.ObjectMeta.DeepCopy(), Spec: cron.Spec.JobTemplate.Spec}
 	job.Name = i.name + "-clear-cache-e2e"
 	job.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(cron, batchv1.SchemeGroupVersion.WithKind("CronJob"))}
 	job.Spec.BackoffLimit = new(int32(0))
-	_, err = env.cluster.BatchV1().Jobs(i.namespace).Create(t.Context(), job, metav1.CreateOptions{})
+	_, err := env.cluster.BatchV1().Jobs(i.namespace).Create(t.Context(), job, metav1.CreateOptions{})
 	must(t, err)
 	eventually(t, "the prune Job to fail", func(context.Context) (bool, error) {
 		prune := decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady)).Prune
@@ -154,7 +150,7 @@ func TestPruneUnderLoad(t *testing.T) {
 	inPod(t, pod, "touch", stopFile)
 	eventually(t, "the last builds", func(ctx context.Context) (bool, error) {
 		now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
-		return err == nil && (now.Status.Phase == corev1.PodSucceeded || now.Status.Phase == corev1.PodFailed), err
+		return err == nil && ended(now), err
 	})
 	output := log(t.Context())
 	match := buildsLine.FindStringSubmatch(output)

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
@@ -65,13 +64,7 @@ func TestStatusWatch(t *testing.T) {
 func TestDaemonDown(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
-	deployments := env.cluster.AppsV1().Deployments(i.namespace)
-	_, err := deployments.Patch(t.Context(), i.name, types.MergePatchType, []byte(`{"spec":{"replicas":0}}`), metav1.PatchOptions{FieldManager: "e2e"})
-	must(t, err)
-	eventually(t, "no pod", func(ctx context.Context) (bool, error) {
-		d, err := deployments.Get(ctx, i.name, metav1.GetOptions{})
-		return err == nil && d.Status.Replicas == 0, err
-	})
+	i.scaleDown(t)
 	s := decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady))
 	if s.Healthy || s.Daemon != nil || s.Disk != nil || len(s.Problems) != 1 {
 		t.Fatalf("status of a daemon that does not run: %+v", s)

@@ -163,11 +163,6 @@ func TestExistingClaim(t *testing.T) {
 	i.buildsCached(t, "existing", "on the same claim again")
 }
 
-func claimNamed(t *testing.T, namespace, name string) *corev1.PersistentVolumeClaim {
-	t.Helper()
-	return got[*corev1.PersistentVolumeClaim](t)(env.cluster.CoreV1().PersistentVolumeClaims(namespace).Get(t.Context(), name, metav1.GetOptions{}))
-}
-
 func (i *installation) namesOf(s status) []string {
 	var names []string
 	for _, object := range s.Objects {

@@ -69,24 +69,6 @@ func (i *installation) secrets(t *testing.T) map[string]*corev1.Secret {
 	return found
 }
 
-// putSecret creates a Secret.
-func putSecret(t *testing.T, namespace, name string, files certs.Files) {
-	t.Helper()
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: files}
-	_, err := env.cluster.CoreV1().Secrets(namespace).Create(t.Context(), secret, metav1.CreateOptions{})
-	must(t, err)
-}
-
-// withSecret mounts a Secret into a job's pod, as a runner does.
-func withSecret(pod *corev1.Pod, name, path string) *corev1.Pod {
-	pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{
-		Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name}},
-	})
-	container := &pod.Spec.Containers[0]
-	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: name, MountPath: path, ReadOnly: true})
-	return pod
-}
-
 // buildsWith builds in a job that has the certificates of this Secret.
 func buildsWith(t *testing.T, i *installation, namespace, secret string, fromCache bool) {
 	t.Helper()
