@@ -12,14 +12,13 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Both guides, brought in by every tool: refused without --adopt and told what
-// would change; taken over in place with it. The claim and the cache stay, the
-// pod is replaced once, nothing of the old manifest is left beside ours, and
-// from then on install finds everything as it should be.
+// Installations made from both guides with each tool. Without --adopt, install
+// refuses and lists what would change. With --adopt, it takes the objects over
+// in place: the claim and the cache stay, the pod is replaced once, nothing of
+// the old manifest remains, and the next install finds nothing to change.
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	for _, g := range guides() {
@@ -32,8 +31,9 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
+// adopt tests one guide and one tool.
 func adopt(t *testing.T, g guide, tool tool) {
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	if g.local {
 		directory := "/var/lib/" + i.namespace
@@ -50,7 +50,7 @@ func adopt(t *testing.T, g guide, tool tool) {
 	claim, pod := i.claim(t), i.pod(t)
 
 	checkRefusal(t, i, g)
-	foreseen := decode[installed](t, succeed(t, i.command("install", i.installOptions(append(g.options, "--adopt", "--dry-run", "server", "-o", "json")...)...)...))
+	preview := decode[installed](t, succeed(t, i.command("install", i.installOptions(append(g.options, "--adopt", "--dry-run", "-o", "json")...)...)...))
 
 	r := succeed(t, i.command("install", i.installOptions(append(g.options, "--adopt", "-o", "json")...)...)...)
 	outcome := decode[installed](t, r)
@@ -58,7 +58,7 @@ func adopt(t *testing.T, g guide, tool tool) {
 		"PersistentVolumeClaim docker-dind-data": "adopted", "ConfigMap docker-dind-config": "created", "Deployment docker-dind": "adopted",
 		"Service docker-dind": "adopted", "CronJob docker-dind-clear-cache": "adopted", "NetworkPolicy docker-dind": "created",
 	})
-	equal(t, "what --dry-run server told beforehand", foreseen.fields(t), outcome.fields(t))
+	equal(t, "fields in the dry run", preview.fields(t), outcome.fields(t))
 	if strings.Contains(r.stdout+r.stderr, "a password") {
 		t.Errorf("a value of a variable is shown:\n%s%s", r.stdout, r.stderr)
 	}
@@ -67,9 +67,9 @@ func adopt(t *testing.T, g guide, tool tool) {
 	equal(t, "claim", i.claim(t).UID, claim.UID)
 	i.buildsCached(t, "before", "after adopting")
 	if now := i.pod(t); now.UID == pod.UID {
-		t.Error("the pod is the guide's")
+		t.Error("the pod was not replaced")
 	}
-	equal(t, "pods that were ever made", len(i.replicaSets(t)), 2)
+	equal(t, "ReplicaSets", len(i.replicaSets(t)), 2)
 	checkNothingLeft(t, i)
 	checkOwnership(t, i)
 
@@ -80,7 +80,8 @@ func adopt(t *testing.T, g guide, tool tool) {
 	equal(t, "objects after the second install", i.objects(t), before)
 }
 
-// checkRefusal installs without --adopt.
+// checkRefusal checks that an install without --adopt fails and changes
+// nothing.
 func checkRefusal(t *testing.T, i *installation, g guide) {
 	t.Helper()
 	before := i.objects(t)
@@ -97,7 +98,7 @@ func checkRefusal(t *testing.T, i *installation, g guide) {
 		}
 	}](t, r)["error"]
 	if failure.Reason != "NotOwned" || len(failure.Objects) != 4 || len(failure.Objects[1].Fields) < 10 {
-		t.Errorf("the document does not list what would change:\n%s", r.stdout)
+		t.Errorf("the document does not list the changes:\n%s", r.stdout)
 	}
 	equal(t, "objects after a refusal", i.objects(t), before)
 }
@@ -107,8 +108,8 @@ func (i *installation) replicaSets(t *testing.T) []appsv1.ReplicaSet {
 	return got[*appsv1.ReplicaSetList](t)(env.cluster.AppsV1().ReplicaSets(i.namespace).List(t.Context(), metav1.ListOptions{})).Items
 }
 
-// checkNothingLeft compares with an installation that is new: what is in the
-// lists of containers, volumes, variables, ports and mounts is the same.
+// checkNothingLeft checks that the containers, volumes, variables, ports and
+// mounts are those of a new installation.
 func checkNothingLeft(t *testing.T, i *installation) {
 	t.Helper()
 	d := got[*appsv1.Deployment](t)(env.cluster.AppsV1().Deployments(i.namespace).Get(t.Context(), i.name, metav1.GetOptions{}))
@@ -119,7 +120,7 @@ func checkNothingLeft(t *testing.T, i *installation) {
 		"port daemon-port 2375", "volume docker-dind-config-vol", "volume docker-dind-data-vol",
 	})
 	c := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
-	equal(t, "the clean-up's containers", entriesOf(c.Spec.JobTemplate.Spec.Template.Spec), []string{
+	equal(t, "the prune containers", entriesOf(c.Spec.JobTemplate.Spec.Template.Spec), []string{
 		"container clear-cache", "env DOCKER_HOST", "env DOCKER_TLS_CERTDIR", "env HOME", "env PRUNE_UNUSED_FOR", "mount /tmp", "volume tmp",
 	})
 	s := got[*corev1.Service](t)(env.cluster.CoreV1().Services(i.namespace).Get(t.Context(), i.name, metav1.GetOptions{}))
@@ -128,7 +129,8 @@ func checkNothingLeft(t *testing.T, i *installation) {
 	}
 }
 
-// entriesOf lists what a pod has, DOCKER_DRIVER left out: it is an option.
+// entriesOf lists the parts of a pod. It leaves out DOCKER_DRIVER, which is an
+// option.
 func entriesOf(pod corev1.PodSpec) []string {
 	var entries []string
 	for _, volume := range pod.Volumes {
@@ -153,7 +155,8 @@ func entriesOf(pod corev1.PodSpec) []string {
 	return entries
 }
 
-// checkOwnership looks for what the tools wrote on the objects.
+// checkOwnership checks that no label, annotation or field ownership of the
+// tools remains.
 func checkOwnership(t *testing.T, i *installation) {
 	t.Helper()
 	core := env.cluster.CoreV1()
@@ -183,20 +186,11 @@ func checkOwnership(t *testing.T, i *installation) {
 	}
 }
 
-func removeClass(t *testing.T, name string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := env.cluster.StorageV1().StorageClasses().Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-		t.Errorf("removing storage class %s: %v", name, err)
-	}
-}
-
-// An adoption that is killed between taking over and applying is continued by
-// the next one.
-func TestAdoptAgainAfterAKill(t *testing.T) {
+// An install continues an adoption that was killed between taking over and
+// applying.
+func TestAdoptAfterKill(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	for _, object := range objectsOf(t, i, guides()[0]) {
 		tools()[0].bring(t, object)

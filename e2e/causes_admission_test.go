@@ -3,139 +3,128 @@
 package e2e
 
 import (
-	"context"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// What admission refuses: the preflight finds it before anything is changed, and
-// without preflight it is told from what the controllers meet.
+// Admission refuses an object. The preflight finds this before anything is
+// changed. Without the preflight, the cause comes from what the controllers
+// report.
 func TestCausesAdmission(t *testing.T) {
-	inParallel(t,
-		named{"Pod Security", podSecurity},
-		named{"quota exceeded", quotaExceeded},
-		named{"quota wants requests", quotaWantsRequests},
-		named{"quota of storage exceeded", storageQuotaExceeded},
-		named{"limit range", limitRange},
-		named{"limit range of claims", claimLimitRange},
-		named{"missing priority class", missingPriorityClass},
-	)
+	t.Parallel()
+	t.Run("Pod Security", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, map[string]string{enforce: "baseline"})
+		words := []string{`violates PodSecurity "baseline:latest"`, "privileged"}
+		f := i.failedInstall(t)
+		f.finds(t, "pod admission", words...)
+		label := "kubectl label namespace " + i.namespace + " " + enforce + "=privileged"
+		contains(t, "the check's hint", f.Problems[0].Hint, label)
+		equal(t, "objects after the preflight", i.leftOver(t), nil)
+
+		w := i.watchedInstall(t, "--skip-preflight", "--timeout", shortly)
+		w.want(t, notReady)
+		w.reports(t, "violates PodSecurity", i.refusedSince(t))
+		f = i.failedInstall(t, "--skip-preflight", "--timeout", shortly).names(t, "PodSecurity", words...)
+		contains(t, "hint", f.Hint, label)
+		i.statusSays(t, f)
+
+		i.relabel(t, `{"metadata":{"labels":{"`+enforce+`":"privileged"}}}`)
+		i.install(t)
+	})
+	t.Run("quota exceeded", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.quota(t, corev1.ResourcePods, "0")
+		i.failedInstall(t).finds(t, "pod admission", "exceeded quota: e2e", "limited: pods=0")
+		equal(t, "objects after the preflight", i.leftOver(t), nil)
+		f := i.failedInstall(t, "--skip-preflight", "--timeout", shortly).names(t, "QuotaExceeded", "exceeded quota: e2e", "limited: pods=0")
+		i.statusSays(t, f)
+
+		_, err := env.cluster.CoreV1().ResourceQuotas(i.namespace).Patch(t.Context(), "e2e", types.MergePatchType, []byte(`{"spec":{"hard":{"pods":"5"}}}`), metav1.PatchOptions{})
+		must(t, err)
+		i.install(t)
+	})
+	t.Run("quota requires requests", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.quota(t, corev1.ResourceRequestsMemory, "4Gi")
+		f := i.failedInstall(t)
+		f.finds(t, "pod admission", "failed quota: e2e", "must specify requests.memory")
+		contains(t, "the check's hint", f.Problems[0].Hint, "--memory-request")
+		i.install(t, "--memory-request", "64Mi")
+	})
+	// The quota refuses the claim itself.
+	t.Run("storage quota exceeded", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.quota(t, corev1.ResourceRequestsStorage, "1Gi")
+		r := dindctl(t, i.command("install", i.installOptions("-o", "json")...)...)
+		failureOf(t, r).names(t, "QuotaExceeded", "docker-dind-data", "exceeded quota: e2e", "limited: requests.storage=1Gi")
+		i.install(t, "--storage-size", "1Gi")
+	})
+	t.Run("limit range", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.limit(t, corev1.LimitTypeContainer, corev1.ResourceMemory, "2Gi")
+		words := []string{"maximum memory usage per Container is 2Gi", "4Gi"}
+		options := []string{"--memory-limit", "4Gi", "--memory-request", "64Mi"}
+		i.failedInstall(t, options...).finds(t, "pod admission", words...)
+		f := i.failedInstall(t, append(options, "--skip-preflight", "--timeout", shortly)...).names(t, "LimitRange", words...)
+		contains(t, "hint", f.Hint, "--memory-limit")
+		i.install(t, "--memory-limit", "2Gi", "--memory-request", "64Mi")
+	})
+	t.Run("limit range for claims", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.limit(t, corev1.LimitTypePersistentVolumeClaim, corev1.ResourceStorage, "2Gi")
+		r := dindctl(t, i.command("install", i.installOptions("-o", "json")...)...)
+		f := failureOf(t, r).names(t, "LimitRange", "docker-dind-data", "maximum storage usage per PersistentVolumeClaim is 2Gi")
+		contains(t, "hint", f.Hint, "--storage-size")
+	})
+	t.Run("missing priority class", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		const word = "no PriorityClass with name e2e-nowhere was found"
+		i.failedInstall(t, "--priority-class", "e2e-nowhere").finds(t, "pod admission", word)
+		f := i.failedInstall(t, "--priority-class", "e2e-nowhere", "--skip-preflight", "--timeout", shortly).names(t, "PriorityClassMissing", word)
+		contains(t, "hint", f.Hint, "kubectl get priorityclass")
+		i.install(t)
+	})
 }
 
-const enforce = "pod-security.kubernetes.io/enforce"
-
-func podSecurity(t *testing.T) {
-	i := inNewNamespace(t, map[string]string{enforce: "baseline"})
-	words := []string{`violates PodSecurity "baseline:latest"`, "privileged"}
-	f := i.trouble(t)
-	f.finds(t, "pod admission", words...)
-	label := "kubectl label namespace " + i.namespace + " " + enforce + "=privileged"
-	contains(t, "the check's hint", f.Problems[0].Hint, label)
+// A namespace does not admit privileged pods. The preflight finds this before
+// anything is created; without the preflight, the wait does.
+func TestPodSecurityRefusesThePod(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t, env.newest())
+	createNamespace(t, i.namespace)
+	_, err := env.cluster.CoreV1().Namespaces().Patch(t.Context(), i.namespace, types.MergePatchType,
+		[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"baseline"}}}`), metav1.PatchOptions{})
+	must(t, err)
+	r := dindctl(t, i.command("check")...).want(t, notReady)
+	if !strings.Contains(r.stdout, "privileged") {
+		t.Errorf("check does not give the reason:\n%s", r.stdout)
+	}
+	const remedy = "pod-security.kubernetes.io/enforce=privileged"
+	dindctl(t, i.command("install", i.installOptions()...)...).want(t, notReady).says(t, "privileged", remedy)
 	equal(t, "objects after the preflight", i.leftOver(t), nil)
+	dindctl(t, i.command("install", i.installOptions("--skip-preflight", "--timeout", "60s")...)...).want(t, notReady).says(t, "privileged", remedy)
 
-	w := i.watchedInstall(t, "--skip-preflight", "--timeout", shortly)
-	w.want(t, notReady)
-	w.tells(t, "violates PodSecurity", i.refusedSince(t))
-	f = i.trouble(t, "--skip-preflight", "--timeout", shortly).names(t, "PodSecurity", words...)
-	contains(t, "hint", f.Hint, label)
-	i.statusSays(t, f)
-
-	i.relabel(t, `{"metadata":{"labels":{"`+enforce+`":"privileged"}}}`)
+	_, err = env.cluster.CoreV1().Namespaces().Patch(t.Context(), i.namespace, types.MergePatchType,
+		[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"privileged"}}}`), metav1.PatchOptions{})
+	must(t, err)
+	succeed(t, i.command("check")...)
 	i.install(t)
+	i.job(t, "docker version").want(t)
 }
 
 func (i *installation) relabel(t *testing.T, patch string) {
 	t.Helper()
 	_, err := env.cluster.CoreV1().Namespaces().Patch(t.Context(), i.namespace, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	must(t, err)
-}
-
-func quotaExceeded(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.quota(t, corev1.ResourcePods, "0")
-	i.trouble(t).finds(t, "pod admission", "exceeded quota: e2e", "limited: pods=0")
-	equal(t, "objects after the preflight", i.leftOver(t), nil)
-	f := i.trouble(t, "--skip-preflight", "--timeout", shortly).names(t, "QuotaExceeded", "exceeded quota: e2e", "limited: pods=0")
-	i.statusSays(t, f)
-
-	_, err := env.cluster.CoreV1().ResourceQuotas(i.namespace).Patch(t.Context(), "e2e", types.MergePatchType, []byte(`{"spec":{"hard":{"pods":"5"}}}`), metav1.PatchOptions{})
-	must(t, err)
-	i.install(t)
-}
-
-func quotaWantsRequests(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.quota(t, corev1.ResourceRequestsMemory, "4Gi")
-	f := i.trouble(t)
-	f.finds(t, "pod admission", "failed quota: e2e", "must specify requests.memory")
-	contains(t, "the check's hint", f.Problems[0].Hint, "--memory-request")
-	i.install(t, "--memory-request", "64Mi")
-}
-
-// The claim itself is refused, by whose quota is no matter of permissions.
-func storageQuotaExceeded(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.quota(t, corev1.ResourceRequestsStorage, "1Gi")
-	r := dindctl(t, i.command("install", i.installOptions("-o", "json")...)...)
-	failureOf(t, r).names(t, "QuotaExceeded", "docker-dind-data", "exceeded quota: e2e", "limited: requests.storage=1Gi")
-	i.install(t, "--storage-size", "1Gi")
-}
-
-// quota limits one thing in the namespace, by a quota whose name is e2e.
-func (i *installation) quota(t *testing.T, what corev1.ResourceName, most string) {
-	t.Helper()
-	quotas := env.cluster.CoreV1().ResourceQuotas(i.namespace)
-	_, err := quotas.Create(t.Context(), &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "e2e"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{what: resource.MustParse(most)}},
-	}, metav1.CreateOptions{})
-	must(t, err)
-	// Until the quota is counted, what it limits is refused for another reason.
-	eventually(t, "the quota", func(ctx context.Context) (bool, error) {
-		quota, err := quotas.Get(ctx, "e2e", metav1.GetOptions{})
-		return err == nil && len(quota.Status.Hard) > 0, err
-	})
-}
-
-func limitRange(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.limit(t, corev1.LimitTypeContainer, corev1.ResourceMemory, "2Gi")
-	words := []string{"maximum memory usage per Container is 2Gi", "4Gi"}
-	options := []string{"--memory-limit", "4Gi", "--memory-request", "64Mi"}
-	i.trouble(t, options...).finds(t, "pod admission", words...)
-	f := i.trouble(t, append(options, "--skip-preflight", "--timeout", shortly)...).names(t, "LimitRange", words...)
-	contains(t, "hint", f.Hint, "--memory-limit")
-	i.install(t, "--memory-limit", "2Gi", "--memory-request", "64Mi")
-}
-
-func claimLimitRange(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.limit(t, corev1.LimitTypePersistentVolumeClaim, corev1.ResourceStorage, "2Gi")
-	r := dindctl(t, i.command("install", i.installOptions("-o", "json")...)...)
-	f := failureOf(t, r).names(t, "LimitRange", "docker-dind-data", "maximum storage usage per PersistentVolumeClaim is 2Gi")
-	contains(t, "hint", f.Hint, "--storage-size")
-}
-
-func (i *installation) limit(t *testing.T, kind corev1.LimitType, what corev1.ResourceName, most string) {
-	t.Helper()
-	_, err := env.cluster.CoreV1().LimitRanges(i.namespace).Create(t.Context(), &corev1.LimitRange{
-		ObjectMeta: metav1.ObjectMeta{Name: "e2e"},
-		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
-			Type: kind, Max: corev1.ResourceList{what: resource.MustParse(most)},
-		}}},
-	}, metav1.CreateOptions{})
-	must(t, err)
-}
-
-func missingPriorityClass(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	const word = "no PriorityClass with name e2e-nowhere was found"
-	i.trouble(t, "--priority-class", "e2e-nowhere").finds(t, "pod admission", word)
-	f := i.trouble(t, "--priority-class", "e2e-nowhere", "--skip-preflight", "--timeout", shortly).names(t, "PriorityClassMissing", word)
-	contains(t, "hint", f.Hint, "kubectl get priorityclass")
-	i.install(t)
 }

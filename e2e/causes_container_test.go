@@ -4,8 +4,6 @@ package e2e
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,85 +12,100 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// The daemon's container does not start, does not stay, or is thrown out.
+// The daemon's container does not start, does not keep running, or is evicted.
 func TestCausesContainer(t *testing.T) {
-	inParallel(t,
-		named{"dockerd crash by a bad --dockerd-arg", crashLoop},
-		named{"OOM kill", oomKill},
-		named{"memory for no process at all", noMemoryAtAll},
-		named{"pod evicted", evicted},
-		named{"pod evicted and refused again", evictedAndRefused},
-		named{"ConfigMap missing", configMissing},
-		named{"previous pod stops slowly", slowStop},
-	)
-}
+	t.Parallel()
+	// install gives up at the third crash, without waiting for the timeout, and
+	// shows the daemon's last log lines.
+	t.Run("dockerd crash because of --dockerd-arg", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		arguments := []string{"--dockerd-arg=--e2e-nonsense", "--timeout", "5m"}
+		r := dindctl(t, i.command("install", i.installOptions(append(arguments, "-o", "json")...)...)...).want(t, notReady)
+		r.says(t, "The daemon ended with exit code 1 (once).")
+		if r.took > 3*time.Minute {
+			t.Errorf("install waited %s for a daemon that cannot start", r.took)
+		}
+		f := failureOf(t, r).names(t, "CrashLoopBackOff", "exit code 1 (3 times)")
+		contains(t, "hint", f.Hint, "--dockerd-arg")
+		contains(t, "log", f.Log, "unknown flag: --e2e-nonsense")
+		i.statusSays(t, f)
 
-// The third crash is the end: no time-out is waited for. The daemon's own last
-// lines are shown.
-func crashLoop(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	arguments := []string{"--dockerd-arg=--e2e-nonsense", "--timeout", "5m"}
-	r := dindctl(t, i.command("install", i.installOptions(append(arguments, "-o", "json")...)...)...).want(t, notReady)
-	r.says(t, "The daemon ended with exit code 1 (once).")
-	if r.took > 3*time.Minute {
-		t.Errorf("it waited %s for a daemon that cannot start", r.took)
-	}
-	f := failureOf(t, r).names(t, "CrashLoopBackOff", "exit code 1 (3 times)")
-	contains(t, "hint", f.Hint, "--dockerd-arg")
-	contains(t, "log", f.Log, "unknown flag: --e2e-nonsense")
-	i.statusSays(t, f)
-
-	text := dindctl(t, i.command("install", i.installOptions(arguments...)...)...).want(t, notReady)
-	text.says(t, "  | ", "unknown flag: --e2e-nonsense", "next: ")
-	i.install(t)
-}
-
-func oomKill(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	f := i.trouble(t, "--memory-limit", "20Mi", "--timeout", "20s").names(t, "OOMKilled", "memory limit")
-	contains(t, "hint", f.Hint, "--memory-limit")
-	i.eventuallyProblem(t, "OOMKilled", "exceeding its memory limit")
-	i.install(t, "--memory-limit", "2Gi")
-}
-
-// With so little that the container's first process dies while it is made, the
-// runtime, not the kernel, tells of the memory.
-func noMemoryAtAll(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	f := i.trouble(t, "--memory-limit", "2Mi", "--timeout", "20s")
-	contains(t, "hint for "+f.Message, f.Hint, "--memory-limit")
-}
-
-// The kubelet throws each pod out for its use of the node's disk. The next pod
-// comes at once; what becomes of all of them is told to the end.
-func evicted(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.noDisk(t)
-	r := dindctl(t, i.command("install", i.installOptions(neverReady, "--timeout", "25s", "-o", "json")...)...).want(t, notReady)
-	r.says(t, "Warning: The pod was ended by its node: ", "ephemeral local storage")
-	failureOf(t, r).names(t, "Evicted", "The pod was ended by its node: ", "ephemeral local storage")
-}
-
-// A pod that was thrown out, and whose successor the quota refuses: that is what
-// is in the way, and the pod that is over must not hide it.
-func evictedAndRefused(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.noDisk(t)
-	c := prepare(t, nil, i.command("install", i.installOptions(neverReady, "--timeout", "45s", "-o", "json")...)...).start(t)
-	eventually(t, "a pod", func(ctx context.Context) (bool, error) {
-		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{})
-		return err == nil && len(pods.Items) > 0, err
+		text := dindctl(t, i.command("install", i.installOptions(arguments...)...)...).want(t, notReady)
+		text.says(t, "  | ", "unknown flag: --e2e-nonsense", "next: ")
+		i.install(t)
 	})
-	i.quota(t, corev1.ResourcePods, "0")
-	f := failureOf(t, c.wait(t).want(t, notReady)).names(t, "QuotaExceeded", "exceeded quota: e2e")
-	i.statusSays(t, f)
+	t.Run("OOM kill", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		f := i.failedInstall(t, "--memory-limit", "20Mi", "--timeout", "20s").names(t, "OOMKilled", "memory limit")
+		contains(t, "hint", f.Hint, "--memory-limit")
+		i.eventuallyProblem(t, "OOMKilled", "exceeding its memory limit")
+		i.install(t, "--memory-limit", "2Gi")
+	})
+	// The limit is so small that the container cannot start. Then the container
+	// runtime, not the kernel, reports the cause.
+	t.Run("memory limit too small to start", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		f := i.failedInstall(t, "--memory-limit", "2Mi", "--timeout", "20s")
+		contains(t, "hint for "+f.Message, f.Hint, "--memory-limit")
+	})
+	// The kubelet evicts each pod for its use of the node's disk. The next pod
+	// follows immediately, and install reports each eviction.
+	t.Run("pod evicted", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.noDisk(t)
+		r := dindctl(t, i.command("install", i.installOptions(neverReady, "--timeout", "25s", "-o", "json")...)...).want(t, notReady)
+		r.says(t, "Warning: The pod was ended by its node: ", "ephemeral local storage")
+		failureOf(t, r).names(t, "Evicted", "The pod was ended by its node: ", "ephemeral local storage")
+	})
+	// The pod was evicted, and a quota refuses the next one. The quota is the
+	// cause to report, not the eviction.
+	t.Run("pod evicted and the next one refused", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.noDisk(t)
+		c := prepare(t, nil, i.command("install", i.installOptions(neverReady, "--timeout", "45s", "-o", "json")...)...).start(t)
+		eventually(t, "a pod", func(ctx context.Context) (bool, error) {
+			pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{})
+			return err == nil && len(pods.Items) > 0, err
+		})
+		i.quota(t, corev1.ResourcePods, "0")
+		f := failureOf(t, c.wait(t).want(t, notReady)).names(t, "QuotaExceeded", "exceeded quota: e2e")
+		i.statusSays(t, f)
+	})
+	// Somebody deleted the ConfigMap. status reports that the pod cannot mount
+	// it, and install creates it again.
+	t.Run("ConfigMap missing", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.install(t)
+		must(t, env.cluster.CoreV1().ConfigMaps(i.namespace).Delete(t.Context(), i.name+"-config", metav1.DeleteOptions{}))
+		must(t, env.cluster.CoreV1().Pods(i.namespace).Delete(t.Context(), i.pod(t).Name, metav1.DeleteOptions{}))
+		i.eventuallyProblem(t, "FailedMount", `configmap "`+i.name+`-config" not found`)
+		i.install(t)
+	})
+	// The previous pod stops slowly because of a container in it. install says
+	// so, and the same command continues once that pod is gone.
+	t.Run("previous pod stops slowly", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		i.install(t)
+		before := i.pod(t)
+		i.job(t, `docker run -d --stop-timeout 20 `+baseImage+` sh -c 'trap "" TERM; while :; do sleep 1; done'`).want(t)
+		f := i.failedInstall(t, "--env", "E2E=changed", "--timeout", "6s")
+		f.names(t, "NotReady", "waiting for the previous pod "+before.Name+" to stop")
+		i.install(t, "--env", "E2E=changed")
+	})
 }
 
-// neverReady lets the daemon wait for long for what never comes.
+// neverReady makes the daemon wait for a socket that never appears.
 const neverReady = "--dockerd-arg=--containerd=/nowhere.sock"
 
-// noDisk lets every pod of the namespace use less of the node's disk than its
-// log takes.
+// noDisk limits each pod of the namespace to less of the node's disk than its
+// log uses.
 func (i *installation) noDisk(t *testing.T) {
 	t.Helper()
 	little := corev1.ResourceList{corev1.ResourceEphemeralStorage: resource.MustParse("1")}
@@ -101,56 +114,4 @@ func (i *installation) noDisk(t *testing.T) {
 		Spec:       corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Default: little, DefaultRequest: little}}},
 	}, metav1.CreateOptions{})
 	must(t, err)
-}
-
-// A ConfigMap that somebody deleted: status says that the pod cannot mount it,
-// and install makes it again.
-func configMissing(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.install(t)
-	must(t, env.cluster.CoreV1().ConfigMaps(i.namespace).Delete(t.Context(), i.name+"-config", metav1.DeleteOptions{}))
-	must(t, env.cluster.CoreV1().Pods(i.namespace).Delete(t.Context(), i.pod(t).Name, metav1.DeleteOptions{}))
-	i.eventuallyProblem(t, "FailedMount", `configmap "`+i.name+`-config" not found`)
-	i.install(t)
-}
-
-// The pod before takes its time, because a container in it does: that is said,
-// and the same command goes on when it is gone.
-func slowStop(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	i.install(t)
-	before := i.pod(t)
-	i.job(t, `docker run -d --stop-timeout 20 `+baseImage+` sh -c 'trap "" TERM; while :; do sleep 1; done'`).want(t)
-	f := i.trouble(t, "--env", "E2E=changed", "--timeout", "6s")
-	f.names(t, "NotReady", "waiting for the previous pod "+before.Name+" to stop")
-	i.install(t, "--env", "E2E=changed")
-}
-
-// eventuallyProblem waits until status, which is unhealthy, has a problem with
-// the reason, these words and a hint.
-func (i *installation) eventuallyProblem(t *testing.T, reason string, words ...string) {
-	t.Helper()
-	var s status
-	which := func() int {
-		for n, p := range s.Problems {
-			if p.Reason == reason && !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(p.Message, word) }) {
-				return n
-			}
-		}
-		return -1
-	}
-	deadline := time.Now().Add(time.Minute)
-	eventually(t, "status to name "+reason, func(context.Context) (bool, error) {
-		c := prepare(t, nil, i.command("status", "-o", "json")...)
-		_ = c.start(t).Wait() // which is looked at below
-		s = status{}
-		if c.ProcessState.ExitCode() == notReady {
-			s = decode[status](t, result{args: c.Args[1:], stdout: c.stdout.String()})
-		}
-		return which() >= 0 || time.Now().After(deadline), nil
-	})
-	n := which()
-	if n < 0 || s.Problems[n].Hint == "" {
-		t.Errorf("problems: %+v; want %s, with %q and a hint", s.Problems, reason, words)
-	}
 }

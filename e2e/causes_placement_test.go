@@ -12,49 +12,66 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// No node takes the pod: told as soon as the scheduler says so, and waited for,
-// as an autoscaler may yet add a node.
+// No node accepts the pod. dindctl names the cause as soon as the scheduler
+// reports it, and keeps waiting, because an autoscaler may add a node.
 func TestCausesPlacement(t *testing.T) {
-	inParallel(t,
-		named{"unschedulable node selector", unschedulableNodeSelector},
-		named{"too large a request", tooLargeARequest},
-		named{"volume held by a Terminating pod", volumeHeld},
-	)
+	t.Parallel()
+	t.Run("unschedulable node selector", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		const words = "didn't match Pod's node affinity/selector"
+		selector := []string{"--node-selector", "e2e.dindctl.test/none=here", "--timeout", shortly}
+		w := i.watchedInstall(t, selector...)
+		w.want(t, notReady)
+		w.reports(t, words, i.unscheduledSince(t))
+		f := i.failedInstall(t, selector...).names(t, "Unschedulable", "nodes are available", words)
+		contains(t, "hint", f.Hint, "--node-selector")
+		i.statusSays(t, f)
+		i.install(t)
+	})
+	t.Run("request too large", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		f := i.failedInstall(t, "--cpu-request", "4000", "--timeout", shortly).names(t, "Unschedulable", "Insufficient cpu")
+		contains(t, "hint", f.Hint, "--cpu-request")
+	})
+	// A terminating pod still uses the volume. With ReadWriteOncePod the
+	// scheduler reports this. install continues once that pod is gone.
+	t.Run("volume used by a terminating pod", func(t *testing.T) {
+		t.Parallel()
+		i := inNewNamespace(t, nil)
+		localClaim(t, i.namespace, "held", corev1.ReadWriteOncePod)
+		holder := jobPod(baseImage, nil, `trap "" TERM; echo holding; while :; do sleep 1; done`)
+		holder.Name, holder.GenerateName = "holder", ""
+		holder.Spec.TerminationGracePeriodSeconds = new(int64(25))
+		mountClaim(holder, "held")
+		pods := env.cluster.CoreV1().Pods(i.namespace)
+		holder = got[*corev1.Pod](t)(pods.Create(t.Context(), holder, metav1.CreateOptions{}))
+		podUntil(t, holder, podReady)
+		must(t, pods.Delete(t.Context(), holder.Name, metav1.DeleteOptions{}))
+
+		options := []string{"--existing-claim", "held", "--storage-driver", "vfs"}
+		f := i.failedInstall(t, append(options, "--timeout", "8s")...)
+		f.names(t, "Unschedulable", "ReadWriteOncePod")
+		i.install(t, options...)
+	})
 }
 
-func unschedulableNodeSelector(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	const words = "didn't match Pod's node affinity/selector"
-	selector := []string{"--node-selector", "e2e.dindctl.test/none=here", "--timeout", shortly}
-	w := i.watchedInstall(t, selector...)
-	w.want(t, notReady)
-	w.tells(t, words, i.unscheduledSince(t))
-	f := i.trouble(t, selector...).names(t, "Unschedulable", "nodes are available", words)
-	contains(t, "hint", f.Hint, "--node-selector")
-	i.statusSays(t, f)
-	i.install(t)
-}
-
-func tooLargeARequest(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	f := i.trouble(t, "--cpu-request", "4000", "--timeout", shortly).names(t, "Unschedulable", "Insufficient cpu")
-	contains(t, "hint", f.Hint, "--cpu-request")
-}
-
-// A cordoned node is told like any other that does not take the pod; and the
-// installation that waits goes on by itself once the node is open again. This
-// test runs alone, and the node is closed for a few seconds.
+// A cordoned node is reported like any other node that does not accept the pod.
+// The waiting install continues once the node is schedulable again. This test
+// does not run in parallel with others, and cordons the nodes for a few
+// seconds.
 func TestCausesNodeCordoned(t *testing.T) {
 	node := anyNode(t)
 	i := inNewNamespace(t, nil)
-	open := cordon(t)
+	uncordon := cordon(t)
 	c := prepare(t, nil, i.command("install", i.installOptions()...)...).start(t)
 	eventually(t, "the cause on stderr", func(context.Context) (bool, error) {
 		return strings.Contains(c.stderr.String(), "were unschedulable"), nil
 	})
 	f := decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady))
 	checked := failedCheck(t, dindctl(t, i.command("check", i.installOptions("--name", "e2e", "--local-path", "/var/lib/e2e", "--local-node", node, "-o", "json")...)...), "node")
-	open()
+	uncordon()
 	c.wait(t).want(t, done).says(t, "No node can take the pod", "were unschedulable")
 	if len(f.Problems) != 1 || f.Problems[0].Reason != "Unschedulable" {
 		t.Errorf("status while the node is cordoned: %+v", f.Problems)
@@ -63,50 +80,30 @@ func TestCausesNodeCordoned(t *testing.T) {
 	contains(t, "the check's hint", checked.Hint, "kubectl uncordon "+node)
 }
 
-// cordon closes all nodes and gives what opens them again.
-func cordon(t *testing.T) (open func()) {
+// cordon cordons all nodes and returns a function that uncordons them.
+func cordon(t *testing.T) (uncordon func()) {
 	t.Helper()
-	var closed []string
+	var cordoned []string
 	set := func(ctx context.Context, name, value string) error {
 		_, err := env.cluster.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, []byte(`{"spec":{"unschedulable":`+value+`}}`), metav1.PatchOptions{})
 		return err
 	}
-	open = func() {
-		for _, name := range closed {
+	uncordon = func() {
+		for _, name := range cordoned {
 			// The test's own context may have ended.
 			if err := set(context.Background(), name, "null"); err != nil {
-				t.Errorf("node %s stays cordoned: %v", name, err)
+				t.Errorf("node %s is still cordoned: %v", name, err)
 			}
 		}
-		closed = nil
+		cordoned = nil
 	}
-	t.Cleanup(func() { open() })
+	t.Cleanup(func() { uncordon() })
 	nodes := got[*corev1.NodeList](t)(env.cluster.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{}))
 	for _, node := range nodes.Items {
 		if !node.Spec.Unschedulable {
-			closed = append(closed, node.Name)
+			cordoned = append(cordoned, node.Name)
 			must(t, set(t.Context(), node.Name, "true"))
 		}
 	}
-	return open
-}
-
-// A volume that a pod on its way out still holds: with ReadWriteOncePod the
-// scheduler says so. The installation goes on when that pod is gone.
-func volumeHeld(t *testing.T) {
-	i := inNewNamespace(t, nil)
-	localClaim(t, i.namespace, "held", corev1.ReadWriteOncePod)
-	holder := jobPod(baseImage, nil, `trap "" TERM; echo holding; while :; do sleep 1; done`)
-	holder.Name, holder.GenerateName = "holder", ""
-	holder.Spec.TerminationGracePeriodSeconds = new(int64(25))
-	mountClaim(holder, "held")
-	pods := env.cluster.CoreV1().Pods(i.namespace)
-	holder = got[*corev1.Pod](t)(pods.Create(t.Context(), holder, metav1.CreateOptions{}))
-	podUntil(t, holder, podReady)
-	must(t, pods.Delete(t.Context(), holder.Name, metav1.DeleteOptions{}))
-
-	options := []string{"--existing-claim", "held", "--storage-driver", "vfs"}
-	f := i.trouble(t, append(options, "--timeout", "8s")...)
-	f.names(t, "Unschedulable", "ReadWriteOncePod")
-	i.install(t, options...)
+	return uncordon
 }

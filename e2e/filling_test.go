@@ -12,25 +12,26 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// A disk never fills: on a file system of 2 GiB the build cache stays under its
-// limit whatever is built, images above the high-water mark go by least recent
-// use, and a build that fills the disk fails alone.
-func TestFilling(t *testing.T) {
+// The disk does not fill up. On a file system of 2 GiB the build cache stays
+// below its limit, the least recently used images above the high-water mark are
+// removed, and a build that fills the disk fails without affecting others.
+func TestFillingDisk(t *testing.T) {
 	t.Parallel()
 	for _, image := range env.images {
 		t.Run(image, func(t *testing.T) {
 			t.Parallel()
 			i, remove := onSmallDisk(t, image)
-			// A deferred call, as the context of a test ends before its clean-ups.
+			// Deferred, because the context of the test is cancelled before
+			// t.Cleanup functions run.
 			defer remove()
 			i.install(t, append(i.options, "--cache-limit", "30%", "--high-water", "60%",
 				"--env", "DINDCTL_IMAGE_SPARE=5", "--env", "DINDCTL_GUARD_INTERVAL=2",
-				// In its debug log alone the daemon tells what its collector did.
+				// Only the debug log shows what the garbage collector did.
 				"--dockerd-arg", "--debug")...)
 			pod := i.pod(t)
-			i.cacheHolds(t)
-			i.imagesHold(t)
-			i.fullDisk(t)
+			i.checkCacheLimit(t)
+			i.checkImageLimit(t)
+			i.checkFullDisk(t)
 			after := i.pod(t)
 			if after.UID != pod.UID || after.Status.ContainerStatuses[0].RestartCount != 0 {
 				t.Errorf("the daemon was restarted: pod %s, %+v", after.Name, after.Status.ContainerStatuses)
@@ -39,11 +40,11 @@ func TestFilling(t *testing.T) {
 	}
 }
 
-// cacheHolds builds twice the limit of the build cache, and waits for the
-// builder's garbage collector, which comes within a minute of a build. It was seen
-// to stop half-way on a busy machine; one build more has to bring it back, and that
-// it was needed is noted.
-func (i *installation) cacheHolds(t *testing.T) {
+// checkCacheLimit builds twice the limit of the build cache, and waits for
+// BuildKit's garbage collector, which runs within a minute of a build. On a
+// busy machine the collector has stopped halfway. Then one more build must
+// start it again, and the test records that it was needed.
+func (i *installation) checkCacheLimit(t *testing.T) {
 	t.Helper()
 	const limit = 2 << 30 * 30 / 100
 	i.job(t, `
@@ -61,32 +62,32 @@ done`).want(t)
 		if !again && time.Since(built) > 90*time.Second {
 			again = true
 			t.Attr("collector-needed-one-more-build", i.image)
-			t.Logf("still too much; what the daemon says of it:\n%s", collected.FindAllString(i.log(t), -1))
+			t.Logf("the cache is still too large; the garbage collector logged:\n%s", collected.FindAllString(i.log(t), -1))
 			i.job(t, `printf 'FROM `+baseImage+`\nRUN true\n' | docker build --quiet --no-cache --output type=cacheonly -`).want(t)
 		}
 		return false, nil
 	})
-	// What was used last is what stays.
+	// The most recently used records stay.
 	log := i.job(t, `
 mkdir /tmp/c && cd /tmp/c
 printf 'FROM `+baseImage+`\nRUN dd if=/dev/urandom of=/data bs=1M count=100 && echo %s\n' 13 >Dockerfile
 docker build --progress=plain --output type=cacheonly . 2>&1`).want(t).log
 	if !strings.Contains(log, " CACHED\n") {
-		t.Errorf("the last build is not in the cache any more:\n%s", log)
+		t.Errorf("the last build is no longer in the cache:\n%s", log)
 	}
 }
 
-// collected is a line of the daemon's about its collector.
+// collected matches a line of the daemon's log about its garbage collector.
 var collected = regexp.MustCompile(`(?m)^.*msg="gc .*$`)
 
-// log is what the daemon has said so far.
+// log returns the daemon's log.
 func (i *installation) log(t *testing.T) string {
 	t.Helper()
 	return string(got[[]byte](t)(env.cluster.CoreV1().Pods(i.namespace).GetLogs(i.pod(t).Name, &corev1.PodLogOptions{}).DoRaw(t.Context())))
 }
 
-// imagesHold tags one image after the other, and uses the first all the time.
-func (i *installation) imagesHold(t *testing.T) {
+// checkImageLimit tags one image after the other, and keeps using the first.
+func (i *installation) checkImageLimit(t *testing.T) {
 	t.Helper()
 	i.job(t, `
 mkdir /tmp/c && cd /tmp/c
@@ -101,57 +102,57 @@ while docker image inspect app:2 >/dev/null 2>&1 && [ $tries -lt 60 ]; do tries=
 docker run --rm app:1 echo app:1 is there
 docker image inspect app:2 >/dev/null 2>&1 || echo app:2 is gone
 docker image inspect --format '{{index .RepoTags 0}} is there' app:9`).want(t, "app:1 is there", "app:2 is gone", "app:9 is there")
-	eventually(t, "room on the disk", func(context.Context) (bool, error) {
+	eventually(t, "free space on the disk", func(context.Context) (bool, error) {
 		disk := statusOf(t, i).Disk
 		return disk.UsedBytes != nil && *disk.UsedBytes*100 < *disk.CapacityBytes*60, nil
 	})
 	log := i.log(t)
 	if !strings.Contains(log, "dindctl: the disk was 60% full: removed image app:2") {
-		t.Errorf("the daemon's log does not tell of it:\n%s", log)
+		t.Errorf("the daemon's log does not mention it:\n%s", log)
 	}
 }
 
-// fullDisk has one build write more than the disk holds.
-func (i *installation) fullDisk(t *testing.T) {
+// checkFullDisk runs a build that writes more than the disk holds.
+func (i *installation) checkFullDisk(t *testing.T) {
 	t.Helper()
 	r := i.job(t, `
 mkdir /tmp/c && cd /tmp/c
 printf 'FROM `+baseImage+`\nRUN dd if=/dev/zero of=/huge bs=1M count=4096\n' >Dockerfile
 docker build --progress=plain . 2>&1`)
 	if r.code == 0 || !strings.Contains(strings.ToLower(r.log), "no space left on device") {
-		t.Errorf("a build that does not fit ended with %d:\n%s", r.code, r.log)
+		t.Errorf("a build that fills the disk ended with %d:\n%s", r.code, r.log)
 	}
 	i.buildsCold(t, "next")
 	i.buildsCached(t, "next", "after the disk was full")
 }
 
-// onSmallDisk gives an installation to come the options for a Local
-// PersistentVolume that is a file system of 2 GiB in a file on the node, and what
-// removes it all.
+// onSmallDisk returns an installation whose options select a Local
+// PersistentVolume on a 2 GiB file system, which is a file on the node. remove
+// uninstalls it and removes the file system.
 func onSmallDisk(t *testing.T, image string) (i *installation, remove func()) {
 	t.Helper()
 	node := anyNode(t)
-	i = &installation{namespace: newNamespace(t), name: defaultName, image: image}
+	i = newInstallation(t, image)
 	createNamespace(t, i.namespace)
 	directory := "/var/lib/" + i.namespace
 	file := directory + ".img"
 	i.options = []string{"--local-path", directory, "--local-node", node, "--storage-size", "2Gi"}
-	made := runPod(t, i.namespace, nodePod(node, image,
+	created := runPod(t, i.namespace, nodePod(node, image,
 		"truncate -s 2G "+file+" && mkfs.ext4 -q -F -m 0 "+file+" && mkdir -p "+directory+" && mount -o loop "+file+" "+directory))
-	clean := func() {
+	removeDisk := func() {
 		runPod(t, i.namespace, nodePod(node, image, "umount -l "+directory+"; rm -rf "+file+" "+directory)).want(t)
 	}
-	if made.code != 0 {
-		t.Skipf("node %s makes no file system in a file: %s", node, made.log)
+	if created.code != 0 {
+		t.Skipf("node %s cannot create a file system in a file: %s", node, created.log)
 	}
 	return i, func() {
 		dindctl(t, i.command("uninstall", "--delete-data", "--yes")...)
-		clean()
+		removeDisk()
 	}
 }
 
-// nodePod runs a script with the node's own programs, where the kubelet sees
-// what it mounts.
+// nodePod returns a pod that runs a script with the node's own programs, in the
+// kubelet's mount namespace.
 func nodePod(node, image, script string) *corev1.Pod {
 	pod := jobPod(image, nil, `
 kubelet=1

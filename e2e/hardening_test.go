@@ -10,12 +10,13 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// One installation, its image pinned by digest: whoever breaks out of a build
-// finds no token, whoever breaks into the clean-up finds no right at all, and
-// the policy lets in who was asked for.
+// An installation whose image is pinned by digest. The daemon's pod holds no
+// token, the prune Job's pod has no permissions, and the policy admits only the
+// allowed namespaces.
 func TestHardening(t *testing.T) {
 	t.Parallel()
 	allowed := newNamespace(t)
@@ -48,8 +49,9 @@ func TestHardening(t *testing.T) {
 		}
 	})
 	t.Run("trust", func(t *testing.T) {
-		// Who may use the daemon may do anything where it runs, and sees what
-		// others do there: that is what the policy and TLS are for.
+		// Any client of the daemon can do anything on its node, and can see
+		// what others do there. Therefore the policy and TLS restrict who is a
+		// client.
 		i.job(t, "docker create --name of-another-team "+baseImage+" true").want(t)
 		out := i.job(t, "docker ps -a --format '{{.Names}}'; docker run --rm --privileged "+baseImage+" grep CapEff: /proc/self/status").want(t, "of-another-team\n")
 		_, mask, _ := strings.Cut(out.log, "CapEff:\t")
@@ -62,10 +64,11 @@ func TestHardening(t *testing.T) {
 	t.Run("policy", func(t *testing.T) { checkPolicy(t, i, allowed) })
 }
 
-// capSysAdmin is the capability to mount, among all else: linux/capability.h.
+// capSysAdmin is CAP_SYS_ADMIN in linux/capability.h, which includes mounting.
 const capSysAdmin = 21
 
-// engineIn is the version as the label has it: only a tag tells it.
+// engineIn returns the version in the pod's label: that of the image's tag, or
+// nothing without a tag.
 func engineIn(image, version string) string {
 	if name, _, _ := strings.Cut(image, "@"); strings.Contains(name, ":") {
 		return version
@@ -73,12 +76,12 @@ func engineIn(image, version string) string {
 	return ""
 }
 
-// pinned is the image by its digest beside its tag, as the cluster's registry
-// has it; without that registry the image as it is.
+// pinned returns the image with its tag and its digest, as the cluster's
+// registry has it. It returns the image unchanged if there is no such registry.
 func pinned(t *testing.T, image string) string {
 	t.Helper()
 	if env.registry == "" {
-		t.Log("no registry is known: the image is not pinned")
+		t.Log("the registry is not known: the image is not pinned")
 		return image
 	}
 	name, tag, _ := strings.Cut(image, ":")
@@ -87,19 +90,19 @@ func pinned(t *testing.T, image string) string {
 	answer.Body.Close()
 	digest := answer.Header.Get("Docker-Content-Digest")
 	if !strings.HasPrefix(digest, "sha256:") {
-		t.Fatalf("the registry says %s, digest %q", answer.Status, digest)
+		t.Fatalf("the registry answers %s, digest %q", answer.Status, digest)
 	}
 	return image + "@" + digest
 }
 
-// probe tells what a process in the pod is and can do.
+// probe is a script that prints what a process in the pod is and can do.
 const probe = `id -u; grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status
 if touch /made 2>/dev/null; then echo "root file system: writable"; else echo "root file system: read-only"; fi
 if ls /var/run/secrets/kubernetes.io >/dev/null 2>&1; then echo "token: there"; else echo "token: none"; fi
 touch /tmp/made && echo "tmp: writable"`
 
-// checkJobPod runs the pod of the clean-up, as the CronJob has it, with a probe
-// in its client's place, and has Pod Security judge it.
+// checkJobPod runs the probe in the pod of the prune CronJob, and checks that
+// Pod Security admits this pod and refuses the daemon's.
 func checkJobPod(t *testing.T, i *installation) {
 	cron := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
 	template := cron.Spec.JobTemplate.Spec.Template
@@ -114,14 +117,80 @@ func checkJobPod(t *testing.T, i *installation) {
 
 	restricted := inNewNamespace(t, map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})
 	pods := env.cluster.CoreV1().Pods(restricted.namespace)
-	trial := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
-	if _, err := pods.Create(t.Context(), pod, trial); err != nil {
-		t.Errorf("Pod Security restricted refuses the clean-up's pod: %v", err)
+	dryRun := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
+	if _, err := pods.Create(t.Context(), pod, dryRun); err != nil {
+		t.Errorf("Pod Security restricted refuses the prune pod: %v", err)
 	}
 	daemon := i.pod(t)
 	daemon = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{GenerateName: "daemon-"}, Spec: daemon.Spec}
 	daemon.Spec.NodeName = ""
-	if _, err := pods.Create(t.Context(), daemon, trial); err == nil || !strings.Contains(err.Error(), "violates PodSecurity") {
-		t.Errorf("Pod Security restricted does not see the daemon's pod for what it is: %v", err)
+	if _, err := pods.Create(t.Context(), daemon, dryRun); err == nil || !strings.Contains(err.Error(), "violates PodSecurity") {
+		t.Errorf("Pod Security restricted does not refuse the daemon's pod: %v", err)
+	}
+}
+
+// checkPolicy checks who may reach the daemon, from the objects in the API
+// server: the policies, the namespaces with their labels, and the pod.
+func checkPolicy(t *testing.T, i *installation, allowed string) {
+	stranger := inNewNamespace(t, map[string]string{"app": i.name, "team": "ci"})
+	namespaces := env.cluster.CoreV1().Namespaces()
+	namespace := func(name string) *corev1.Namespace {
+		return got[*corev1.Namespace](t)(namespaces.Get(t.Context(), name, metav1.GetOptions{}))
+	}
+	// The policy selects a namespace by its name label, which cannot be forged.
+	forged := namespace(stranger.namespace)
+	forged.Labels[corev1.LabelMetadataName] = allowed
+	if changed, err := namespaces.Update(t.Context(), forged, metav1.UpdateOptions{}); err == nil && changed.Labels[corev1.LabelMetadataName] != stranger.namespace {
+		t.Errorf("a namespace has the name label of another: %v", changed.Labels)
+	}
+
+	policies := got[*networkingv1.NetworkPolicyList](t)(env.cluster.NetworkingV1().NetworkPolicies(i.namespace).List(t.Context(), metav1.ListOptions{})).Items
+	daemon := i.pod(t)
+	job := jobPod(i.image, nil, "true").Labels
+	home, friend, foe, system := namespace(i.namespace), namespace(allowed), namespace(stranger.namespace), namespace("kube-system")
+	like := daemon.Labels // the same labels make no difference
+	who := []struct {
+		name string
+		from peer
+		port int32
+		may  bool
+	}{
+		{"a job in its namespace", peer{home, job}, 2375, true},
+		{"the prune job", peer{home, map[string]string{"app.kubernetes.io/component": "clear-cache"}}, 2375, true},
+		{"a job in the allowed namespace", peer{friend, job}, 2375, true},
+		{"a job in its namespace, another port", peer{home, job}, 9323, false},
+		{"a job in its namespace, the TLS port", peer{home, job}, 2376, false},
+		{"a job in the allowed namespace, another port", peer{friend, job}, 22, false},
+		{"a pod in another namespace", peer{foe, job}, 2375, false},
+		{"a pod with the labels of the daemon", peer{foe, like}, 2375, false},
+		{"a pod in kube-system", peer{system, job}, 2375, false},
+		{"an address outside the cluster", peer{}, 2375, false},
+	}
+	for _, one := range who {
+		if may := admits(t, policies, daemon, one.from, one.port); may != one.may {
+			t.Errorf("%s, port %d: admitted %v, want %v", one.name, one.port, may, one.may)
+		}
+	}
+	// Check the evaluation itself: without a policy, and with a policy without
+	// peers, everybody is admitted.
+	if !admits(t, nil, daemon, peer{foe, job}, 2375) {
+		t.Error("without a policy a stranger is refused")
+	}
+	open := []networkingv1.NetworkPolicy{*policies[0].DeepCopy()}
+	open[0].Spec.Ingress[0].From = nil
+	if !admits(t, open, daemon, peer{}, 2375) || admits(t, open, daemon, peer{}, 22) {
+		t.Error("a policy without peers is evaluated wrongly")
+	}
+	// The policy isolates only the daemon, no other pod of the namespace.
+	for _, other := range []map[string]string{job, {"app": "another"}, {"app.kubernetes.io/component": "clear-cache"}} {
+		bystander := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: i.namespace, Labels: other}}
+		if !admits(t, policies, bystander, peer{foe, job}, 80) {
+			t.Errorf("the policy isolates a pod with the labels %v", other)
+		}
+	}
+	for _, object := range decode[status](t, succeed(t, i.command("status", "-o", "json")...)).Objects {
+		if object.Kind == "NetworkPolicy" {
+			equal(t, "status", object.State+": "+object.Detail, "Created: enforcement depends on the network plugin")
+		}
 	}
 }

@@ -4,21 +4,21 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Ctrl-C while install waits: exit code 130, what to do next is said, and the
-// same command goes on from there with the same claim.
+// Ctrl-C while install waits: it ends with exit code 130 and a hint, and the
+// same command continues with the same claim.
 func TestCtrlC(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	line := i.command("install", i.installOptions("--create-namespace")...)
 	c := prepare(t, nil, line...).start(t)
 	eventually(t, "the Deployment", func(ctx context.Context) (bool, error) {
@@ -35,86 +35,21 @@ func TestCtrlC(t *testing.T) {
 	i.job(t, "docker version").want(t)
 }
 
-func ignoreNotFound(err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
-// kill -9 at any moment, again and again, of an install and now and then of an
-// uninstall: the next install makes it whole, and the claim stays the one it was
-// from the first moment it exists.
-func TestKilledAtAnyMoment(t *testing.T) {
-	t.Parallel()
-	count := counting(t, "random kills")
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
-	install, uninstall := i.command("install", i.installOptions("--create-namespace")...), i.command("uninstall")
-	claim := guarded{installation: i, count: count}
-	kills := times(5, 200)
-	for n := range kills {
-		line := install
-		if n%4 == 3 {
-			line = uninstall
-		}
-		longest := 3 * time.Second
-		moment := rand.N(longest)
-		for !runFor(t, moment, line) { // it had ended by itself: that is no kill
-			claim.look(t)
-			longest /= 2
-			moment = rand.N(longest)
-		}
-		claim.look(t)
-		// What a kill leaves is what the next one finds; now and then, and in the
-		// end, all of it has to be put right.
-		whole := true
-		if n%5 == 4 || n == kills-1 {
-			i.variables = variablesOf(t, succeed(t, install...))
-			claim.look(t)
-			s := statusOf(t, i)
-			if whole = s.Healthy && len(s.Objects) == 6; !whole {
-				t.Errorf("not whole after a kill at %v: %+v %+v", moment, s.Objects, s.Problems)
-			}
-		}
-		count.add(true, true, whole)
-	}
-	i.job(t, "docker version").want(t)
-
-	runFor(t, rand.N(time.Second), i.command("uninstall", "--delete-data", "--yes"))
-	again := dindctl(t, i.command("uninstall", "--delete-data", "--yes")...)
-	if again.code != done && again.code != notInstalled {
-		t.Errorf("uninstall after a killed uninstall ends with %d", again.code)
-	}
-	equal(t, "what is left", i.leftOver(t), nil)
-}
-
-// runFor runs a command for so long and then kills it; killed is false where it
-// had ended before.
-func runFor(t *testing.T, moment time.Duration, line []string) (killed bool) {
-	t.Helper()
-	c := prepare(t, nil, line...).start(t)
-	timer := time.AfterFunc(moment, func() { _ = c.Process.Kill() })
-	r := c.wait(t)
-	timer.Stop()
-	t.Logf("killed after %v: %v", moment, r.code == -1)
-	return r.code == -1
-}
-
-// --timeout holds: a command that waits for what will not come ends soon after.
+// A command that waits in vain ends soon after --timeout.
 func TestTimeoutHolds(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: "docker:no-such-engine-dind"}
+	i := newInstallation(t, "docker:no-such-engine-dind")
 	const timeout = 10 * time.Second
 	r := dindctl(t, i.command("install", i.installOptions("--create-namespace", "--timeout", timeout.String())...)...)
 	r.want(t, notReady).says(t, i.image, "next: ")
 	if r.took > timeout+5*time.Second {
-		t.Errorf("it took %v", r.took)
+		t.Errorf("install took %v", r.took)
 	}
 	if !strings.Contains(r.stderr, "pull") {
 		t.Errorf("the cause is not named:\n%s", r.stderr)
 	}
 
-	// The same as a document, and the way out: the right image.
+	// The same as a document; then an install with a valid image succeeds.
 	again := dindctl(t, i.command("install", i.installOptions("--timeout", timeout.String(), "-o", "json")...)...).want(t, notReady)
 	failure := decode[map[string]struct {
 		Message, Hint, Reason string
@@ -127,4 +62,144 @@ func TestTimeoutHolds(t *testing.T) {
 	i.image = env.newest()
 	i.install(t)
 	equal(t, "claim", i.claim(t).UID, claim.UID)
+}
+
+// install, prune-now and uninstall are killed before or after one of their
+// requests, with and without TLS. One more run of the same command completes
+// the work, and the claim stays the same once it exists. Tests a few of the
+// requests, or every one with DINDCTL_SOAK=1.
+func TestKilledAroundEachRequest(t *testing.T) {
+	t.Parallel()
+	count := counting(t, "kill points")
+	for _, after := range []bool{false, true} {
+		for _, options := range [][]string{nil, {"--tls"}} {
+			if !env.soak && !after && options != nil {
+				continue
+			}
+			t.Run(fmt.Sprintf("after %v %v", after, options), func(t *testing.T) {
+				t.Parallel()
+				killEach(t, after, count, options...)
+			})
+		}
+	}
+}
+
+// install, and sometimes uninstall, is killed at random moments. The next
+// install completes the installation, and the claim stays the same once it
+// exists.
+func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	count := counting(t, "random kills")
+	i := newInstallation(t, env.newest())
+	install, uninstall := i.command("install", i.installOptions("--create-namespace")...), i.command("uninstall")
+	claim := guarded{installation: i, count: count}
+	kills := times(5, 200)
+	for n := range kills {
+		line := install
+		if n%4 == 3 {
+			line = uninstall
+		}
+		longest := 3 * time.Second
+		moment := rand.N(longest)
+		for !runFor(t, moment, line) { // it ended before it was killed
+			claim.checkClaim(t)
+			longest /= 2
+			moment = rand.N(longest)
+		}
+		claim.checkClaim(t)
+		// The next kill starts from what this one left. Every fifth kill, and
+		// the last, is followed by a complete install.
+		complete := true
+		if n%5 == 4 || n == kills-1 {
+			i.variables = variablesOf(t, succeed(t, install...))
+			claim.checkClaim(t)
+			s := statusOf(t, i)
+			if complete = s.Healthy && len(s.Objects) == 6; !complete {
+				t.Errorf("not complete after a kill at %v: %+v %+v", moment, s.Objects, s.Problems)
+			}
+		}
+		count.add(true, complete)
+	}
+	i.job(t, "docker version").want(t)
+
+	runFor(t, rand.N(time.Second), i.command("uninstall", "--delete-data", "--yes"))
+	again := dindctl(t, i.command("uninstall", "--delete-data", "--yes")...)
+	if again.code != done && again.code != notInstalled {
+		t.Errorf("uninstall after a killed uninstall ends with %d", again.code)
+	}
+	equal(t, "remaining objects", i.leftOver(t), nil)
+}
+
+// killEach kills the commands at one request after the other.
+func killEach(t *testing.T, after bool, count *survival, options ...string) {
+	i := newInstallation(t, env.newest())
+	p := newKillProxy(t)
+	install := i.command("install", i.installOptions(append(options, "--create-namespace", "-o", "json")...)...)
+	prune, uninstall := i.command("prune-now"), i.command("uninstall")
+
+	// Run each command once without a kill to count its requests.
+	_, installs, _ := p.run(t, 0, after, install...)
+	_, prunes, _ := p.run(t, 0, after, prune...)
+	_, uninstalls, _ := p.run(t, 0, after, uninstall...)
+	t.Logf("requests: install %d, prune-now %d, uninstall %d", installs, prunes, uninstalls)
+	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
+
+	claim := guarded{installation: i, count: count}
+	kill := func(n int, line []string) (killed bool) {
+		_, _, killed = p.run(t, n, after, line...)
+		claim.checkClaim(t)
+		return killed
+	}
+	for n := range points(max(installs, prunes, uninstalls)) {
+		killed := n <= installs && kill(n, install)
+		succeed(t, install...)
+		claim.checkClaim(t)
+		again := decode[installed](t, succeed(t, install...))
+		equal(t, "changes of one more install", again.changes(), []string{"unchanged"})
+		if n <= installs {
+			count.add(killed, len(again.changes()) == 1)
+		}
+		if n <= prunes {
+			killed := kill(n, prune)
+			count.add(killed, dindctl(t, prune...).want(t, done).code == done)
+		}
+		if n <= uninstalls {
+			killed := kill(n, uninstall)
+			r := dindctl(t, uninstall...)
+			if r.code != done && r.code != notInstalled {
+				t.Errorf("uninstall after a killed uninstall ends with %d", r.code)
+			}
+			left := i.leftOver(t)
+			equal(t, "remaining objects", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
+			count.add(killed, len(left) == 1)
+		}
+		claim.checkClaim(t)
+	}
+}
+
+// points yields the numbers of the requests at which to kill.
+func points(requests int) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		step := max(1, requests/3)
+		if env.soak {
+			step = 1
+		}
+		for n := 1 + min(step, requests)/2; n <= requests; n += step {
+			if !yield(n) {
+				return
+			}
+		}
+	}
+}
+
+// runFor kills a command after the duration. killed is false if the command
+// ended before.
+func runFor(t *testing.T, moment time.Duration, line []string) (killed bool) {
+	t.Helper()
+	c := prepare(t, nil, line...).start(t)
+	timer := time.AfterFunc(moment, func() { _ = c.Process.Kill() })
+	r := c.wait(t)
+	timer.Stop()
+	t.Logf("killed after %v: %v", moment, r.code == -1)
+	return r.code == -1
 }

@@ -12,61 +12,17 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
 
-	"go.uber.org/goleak"
-
 	"github.com/dindctl/dindctl/internal/cli"
-	"github.com/dindctl/dindctl/internal/cluster"
+	"github.com/dindctl/dindctl/internal/kube"
 	streams "github.com/dindctl/dindctl/internal/terminal"
 )
 
-// commandLine is the variable by which a test binary knows that it is to be the
-// program, and what its command line is.
-const commandLine = "DINDCTL_E2E_COMMAND_LINE"
-
-// leaky is the exit code of a command that left something running.
-const leaky = 99
-
-// beTheProgram runs a command line and then looks for what it left running.
-func beTheProgram(line string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := cli.Run(ctx, append([]string{"dindctl"}, strings.Split(line, "\n")...), os.LookupEnv,
-		streams.Streams{In: strings.NewReader(""), Out: os.Stdout, Err: os.Stderr})
-	stop()
-	if err := leftRunning(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return leaky
-	}
-	return code
-}
-
-// leftRunning names the goroutines that are there still. Idle connections are
-// none: transports that live as long as the process keep them for the next
-// request. Those in use are not idle, and one whose last request was called off
-// becomes idle only in a moment, which is why they are closed again.
-func leftRunning() error {
-	connected, err := cluster.Connect(cluster.Connection{})
-	if err != nil {
-		return err
-	}
-	transport, err := rest.TransportFor(connected.Config)
-	if err != nil {
-		return err
-	}
-	for range 5 {
-		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-		utilnet.CloseIdleConnectionsFor(transport)
-		if err = goleak.Find(); err == nil {
-			return nil
-		}
-	}
-	return err
-}
-
 // No command leaves a goroutine or a connection behind, whether it succeeds,
-// fails, runs out of time or is interrupted.
+// fails, times out or is interrupted.
 func TestNothingIsLeftRunning(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
@@ -88,18 +44,18 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	install := i.command("install", i.installOptions("-v")...)
 	for _, test := range []struct {
 		name  string
-		until string // interrupted when stderr has this
+		until string // interrupt the command when stderr contains this
 		fault rule
 		code  int
 		line  []string
 	}{
-		{"nothing there", "", rule{}, notInstalled, i.command("status")},
+		{"not installed", "", rule{}, notInstalled, i.command("status")},
 		{"interrupted", "Pod ...", rule{}, interrupted, install},
 		{"install", "", rule{}, done, install},
 		{"nothing to change", "", rule{}, done, install},
 		{"status", "", rule{}, done, i.command("status")},
-		{"out of time", "", rule{fault: stalled}, notReady, i.command("status", "--timeout", "2s")},
-		{"the daemon out of reach", "", rule{fault: unavailable, request: forward}, notReady, i.command("status")},
+		{"timeout", "", rule{fault: stalled}, notReady, i.command("status", "--timeout", "2s")},
+		{"daemon unreachable", "", rule{fault: unavailable, request: forward}, notReady, i.command("status")},
 		{"prune-now", "", rule{}, done, i.command("prune-now", "-v")},
 		{"uninstall", "", rule{}, done, i.command("uninstall")},
 	} {
@@ -107,7 +63,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 			if test.fault.fault == "" {
 				run(t, env.kubeconfig, test.until, test.code, test.line)
 			}
-			// Over HTTP/1.1 as well; what is there by now is the same.
+			// Again over HTTP/1.1. The state of the installation is the same.
 			if test.fault.fault != "" || test.until == "" && test.name != "uninstall" {
 				p.set(test.fault)
 				run(t, p.kubeconfig, test.until, test.code, test.line)
@@ -115,4 +71,48 @@ func TestNothingIsLeftRunning(t *testing.T) {
 			}
 		})
 	}
+}
+
+// commandLine is the variable that makes the test binary act as the program,
+// with this command line.
+const commandLine = "DINDCTL_E2E_COMMAND_LINE"
+
+// leaky is the exit code of a command that left something running.
+const leaky = 99
+
+// runProgram runs a command line and then looks for goroutines that are still
+// running.
+func runProgram(line string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := cli.Run(ctx, append([]string{"dindctl"}, strings.Split(line, "\n")...), os.LookupEnv,
+		streams.Streams{In: strings.NewReader(""), Out: os.Stdout, Err: os.Stderr})
+	stop()
+	if err := leftRunning(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return leaky
+	}
+	return code
+}
+
+// leftRunning returns an error that lists the goroutines that are still
+// running. Idle connections do not count, because transports keep them for the
+// next request. A connection whose last request was cancelled becomes idle only
+// after a moment, so closing is repeated.
+func leftRunning() error {
+	connected, err := kube.Connect(kube.Connection{})
+	if err != nil {
+		return err
+	}
+	transport, err := rest.TransportFor(connected.Config)
+	if err != nil {
+		return err
+	}
+	for range 5 {
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+		utilnet.CloseIdleConnectionsFor(transport)
+		if err = goleak.Find(); err == nil {
+			return nil
+		}
+	}
+	return err
 }

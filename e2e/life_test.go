@@ -8,13 +8,12 @@ import (
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// The whole life of an installation, with each engine: jobs find the daemon by
-// the printed name, the cache survives everything but --delete-data, the
-// clean-up takes nothing that is fresh or in use, and status tells the truth.
+// The whole life of an installation, with each engine: jobs reach the daemon by
+// the printed name, the cache survives everything but --delete-data, prune
+// removes nothing that is fresh or in use, and status reports the actual state.
 func TestLife(t *testing.T) {
 	t.Parallel()
 	for _, image := range env.images {
@@ -25,6 +24,28 @@ func TestLife(t *testing.T) {
 	}
 }
 
+// Repeated install and uninstall keep the claim, and the cache is still used in
+// the end. Runs two cycles, or fifty with DINDCTL_SOAK=1.
+func TestCycles(t *testing.T) {
+	t.Parallel()
+	count := counting(t, "cycles")
+	i := install(t, env.newest())
+	claim := guarded{installation: i, count: count}
+	claim.checkClaim(t)
+	i.buildsCold(t, "app")
+	for range times(2, 50) {
+		succeed(t, i.command("uninstall")...)
+		claim.checkClaim(t)
+		left := i.leftOver(t)
+		equal(t, "remaining objects", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
+		i.install(t)
+		claim.checkClaim(t)
+		count.add(true, len(left) == 1 && len(i.objects(t)) == 6)
+	}
+	i.buildsCached(t, "app", "after all cycles")
+}
+
+// life tests the life of an installation with one image.
 func life(t *testing.T, image string) {
 	i := install(t, image)
 	equal(t, "variables", i.variables, map[string]string{
@@ -48,25 +69,17 @@ func life(t *testing.T, image string) {
 	if !strings.Contains(r.stdout, claim.Name+" kept") {
 		t.Errorf("uninstall does not say that it keeps the claim:\n%s", r.stdout)
 	}
-	equal(t, "what is left", i.leftOver(t), []string{"persistentvolumeclaim/" + claim.Name})
+	equal(t, "remaining objects", i.leftOver(t), []string{"persistentvolumeclaim/" + claim.Name})
 	dindctl(t, i.command("status")...).want(t, notInstalled).says(t, claim.Name)
 	i.install(t)
 	if again := i.claim(t); again.UID != claim.UID {
-		t.Errorf("the claim is another one: %s, was %s", again.UID, claim.UID)
+		t.Errorf("the claim has been replaced: %s, was %s", again.UID, claim.UID)
 	}
 	i.buildsCached(t, "app", "after uninstall and install")
 
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 	dindctl(t, i.command("status")...).want(t, notInstalled)
-}
-
-// engineOf is the version in an image's tag; what the engine calls itself begins
-// with it.
-func engineOf(image string) string {
-	_, tag, _ := strings.Cut(image, ":")
-	version, _, _ := strings.Cut(tag, "-")
-	return version
 }
 
 // reschedule deletes the daemon's pod and waits for the next one.
@@ -74,33 +87,18 @@ func (i *installation) reschedule(t *testing.T) {
 	t.Helper()
 	before := i.pod(t)
 	must(t, env.cluster.CoreV1().Pods(i.namespace).Delete(t.Context(), before.Name, metav1.DeleteOptions{}))
-	eventually(t, "the next pod", func(ctx context.Context) (bool, error) {
-		pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + i.name})
-		if err != nil || len(pods.Items) != 1 || pods.Items[0].UID == before.UID {
-			return false, err
-		}
-		return podReady(&pods.Items[0]), nil
-	})
+	i.awaitPod(t, before.UID)
 }
 
-func podReady(pod *corev1.Pod) bool {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodReady {
-			return condition.Status == corev1.ConditionTrue
-		}
-	}
-	return false
-}
-
-// checkScheduledPrune has the CronJob controller itself start the clean-up, as
-// it does each week: by a schedule of once a minute. Changing the schedule, and
-// back, must leave the daemon alone.
+// checkScheduledPrune lets the CronJob controller start a prune Job, with a
+// schedule of once a minute. Changing the schedule and back must not restart
+// the daemon.
 func checkScheduledPrune(t *testing.T, i *installation) {
 	t.Helper()
 	pod := i.pod(t)
 	i.install(t, "--prune-schedule", "* * * * *")
 	var scheduled *batchv1.Job
-	eventually(t, "the scheduled clean-up", func(ctx context.Context) (bool, error) {
+	eventually(t, "the scheduled prune Job", func(ctx context.Context) (bool, error) {
 		jobs, err := env.cluster.BatchV1().Jobs(i.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return false, err
@@ -117,7 +115,34 @@ func checkScheduledPrune(t *testing.T, i *installation) {
 	equal(t, "the daemon's pod", i.pod(t).UID, pod.UID)
 	prune := statusOf(t, i).Prune
 	if prune == nil || prune.LastRun == nil || prune.LastRun.Before(scheduled.CreationTimestamp.Time) {
-		t.Errorf("status does not show the run of %s as the last: %+v", scheduled.CreationTimestamp, prune)
+		t.Errorf("status does not show the run of %s as the last one: %+v", scheduled.CreationTimestamp, prune)
 	}
-	i.buildsCached(t, "app", "after the scheduled clean-up")
+	i.buildsCached(t, "app", "after the scheduled prune")
+}
+
+// checkPrune prunes an installation whose image app is fresh and used by the
+// container keeper. The image, the container and the cache must stay.
+func checkPrune(t *testing.T, i *installation) {
+	t.Helper()
+	text := succeed(t, i.command("prune-now")...)
+	for _, word := range []string{"images", "build cache", "Freed ", "job/" + i.name + "-clear-cache-"} {
+		if !strings.Contains(text.stdout, word) {
+			t.Errorf("prune-now does not say %q:\n%s", word, text.stdout)
+		}
+	}
+	report := decode[pruned](t, succeed(t, i.command("prune-now", "-o", "json")...))
+	if !strings.HasPrefix(report.Job, i.name+"-clear-cache-") || report.ReclaimedBytes == nil || report.DurationSeconds <= 0 {
+		t.Errorf("report: %+v", report)
+	}
+	for _, usage := range []map[string]int64{report.Before, report.After} {
+		if usage["imagesBytes"] <= 0 || usage["buildCacheBytes"] <= 0 {
+			t.Errorf("the report's sizes: %+v", report)
+		}
+	}
+	i.job(t, `docker image inspect --format 'still {{.RepoTags}}' app; docker ps`).want(t, "still [app:latest]", "keeper")
+	i.buildsCached(t, "app", "after prune-now")
+	if last := statusOf(t, i).Prune; last == nil || last.LastRun == nil || last.LastResult == nil || *last.LastResult != "succeeded" || last.LastReclaimedBytes == nil ||
+		last.LastDurationSeconds == nil || *last.LastDurationSeconds <= 0 || last.LastFailure != nil {
+		t.Errorf("status after prune-now: %+v", last)
+	}
 }

@@ -16,12 +16,11 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// manifests contacts no cluster, prints what a server-side apply takes as it
-// is, and the same objects that install makes: an install after it finds
-// nothing to change.
+// manifests contacts no cluster, and prints the objects that install applies,
+// ready for a server-side apply. An install afterwards finds nothing to change.
 func TestManifestsAreWhatInstallApplies(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	kubeconfig, requests := countingServer(t)
 	r := succeed(t, append(i.command("manifests", i.installOptions()...), "--kubeconfig", kubeconfig)...)
@@ -35,14 +34,14 @@ func TestManifestsAreWhatInstallApplies(t *testing.T) {
 	i.variables = again.Variables
 	i.job(t, "docker version").want(t)
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 }
 
-// Objects that another tool applied from the manifests (its field manager is
-// not dindctl's) keep working under dindctl: nothing is doubled or refused.
+// Objects that another tool applied from the manifests, with another field
+// manager, keep working with dindctl: nothing is duplicated or refused.
 func TestManifestsAppliedByAnotherTool(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
 	serverSideApply(t, succeed(t, i.command("manifests", i.installOptions()...)...).stdout, "gitops")
 	i.install(t)
@@ -52,11 +51,11 @@ func TestManifestsAppliedByAnotherTool(t *testing.T) {
 	equal(t, "pod after another install", i.pod(t).UID, pod.UID)
 	i.job(t, "docker version").want(t)
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 }
 
-// serverSideApply does what `kubectl apply --server-side` does, and counts the
-// objects.
+// serverSideApply applies the documents like `kubectl apply --server-side`, and
+// returns the number of objects.
 func serverSideApply(t *testing.T, documents, manager string) (objects int) {
 	t.Helper()
 	groups := got[[]*restmapper.APIGroupResources](t)(restmapper.GetAPIGroupResources(env.cluster.Discovery()))

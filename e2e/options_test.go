@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Options reach the daemon, and a change of them an installation that runs.
+// Options reach the daemon, and changed options reach a running installation.
 func TestOptionsReachTheDaemon(t *testing.T) {
 	t.Parallel()
 	node := anyNode(t)
@@ -30,8 +30,8 @@ func TestOptionsReachTheDaemon(t *testing.T) {
 	equal(t, "claim", i.claim(t).Spec.Resources.Requests.Storage().String(), "12Gi")
 	equal(t, "who may reach the daemon", policyOf(t, i), []string{"pods of its namespace", "namespace kube-system"})
 
-	// The same namespace with other options: the pod is replaced, and what is
-	// not wanted any more goes.
+	// Other options replace the pod and remove objects that are no longer
+	// needed.
 	r := i.install(t, "--mtu", "1400", "--prune-schedule", "none", "--no-network-policy", "--storage-driver", "overlay2", "-v")
 	if replaced := i.pod(t); replaced.UID == pod.UID {
 		t.Errorf("the pod was not replaced:\n%s", r.stderr)
@@ -48,9 +48,9 @@ func TestOptionsReachTheDaemon(t *testing.T) {
 	}
 }
 
-// A change of nothing but daemon.json reaches the daemon too, although a file
-// that is mounted does not follow its ConfigMap: the pod is replaced.
-func TestConfigChangeRollsThePod(t *testing.T) {
+// A change of daemon.json alone replaces the pod, because a mounted file does
+// not follow its ConfigMap.
+func TestConfigChangeReplacesThePod(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest(), "--cache-limit", "1Gi")
 	pod := i.pod(t)
@@ -65,7 +65,7 @@ func TestConfigChangeRollsThePod(t *testing.T) {
 	i.job(t, "docker version").want(t)
 }
 
-// checkDaemon asks the daemon itself, from a job.
+// checkDaemon checks the daemon's settings from a job.
 func checkDaemon(t *testing.T, i *installation) {
 	t.Helper()
 	i.job(t, `docker info`).want(t, "x=y", "Storage Driver: overlay2", "registry.example.com:5000")
@@ -76,13 +76,13 @@ for network in bridge made-by-a-job; do
 	docker network inspect -f '{{index .Options "com.docker.network.driver.mtu"}}' $network | grep -x $mtu
 done
 docker run --rm `+baseImage+` cat /sys/class/net/eth0/mtu | grep -x $mtu
-echo as it should be`).want(t, "as it should be")
+echo the MTU is correct`).want(t, "the MTU is correct")
 	if env.registry == "" {
 		return
 	}
 	i.job(t, `docker info`).want(t, "Registry Mirrors:", "http://"+env.registry+"/")
 	if env.requests != "" && !strings.Contains(string(got[[]byte](t)(os.ReadFile(env.requests))), "docker/"+engineOf(i.image)) {
-		t.Error("the mirror's log shows no request of the daemon's")
+		t.Error("the mirror's log shows no request from the daemon")
 	}
 }
 
@@ -104,7 +104,7 @@ func checkPod(t *testing.T, pod *corev1.Pod, node string) {
 	}
 	environ := inPod(t, pod, "cat", "/proc/1/environ")
 	if !strings.Contains(environ, "E2E_MARK=it's $(here)\x00") {
-		t.Errorf("the variable is not what was typed: %q", environ)
+		t.Errorf("the variable does not have the given value: %q", environ)
 	}
 	var config struct {
 		Builder struct {
@@ -120,8 +120,8 @@ func checkPod(t *testing.T, pod *corev1.Pod, node string) {
 	}
 }
 
-// policyOf says whom the NetworkPolicy lets in, and checks that it is to one
-// port only.
+// policyOf returns whom the NetworkPolicy admits, and checks that it opens only
+// one port.
 func policyOf(t *testing.T, i *installation) []string {
 	t.Helper()
 	policy := got[*networkingv1.NetworkPolicy](t)(env.cluster.NetworkingV1().NetworkPolicies(i.namespace).Get(t.Context(), i.name, metav1.GetOptions{}))

@@ -3,17 +3,57 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/yaml"
 )
 
-// A command in the README does what the README says: each one in a console
-// block is run, in order, in a shell that has the program on its path. Only the
-// namespaces are the test's own, so that nobody's `ci` is touched.
+// The first commands of the README work in a shell as written.
+func TestShellLines(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	directory := t.TempDir()
+	bin := filepath.Join(directory, "bin")
+	must(t, os.Mkdir(bin, 0o755))
+	must(t, os.Symlink(env.program, filepath.Join(bin, "dindctl")))
+	must(t, os.Symlink(env.program, filepath.Join(bin, "kubectl-dindctl")))
+	shell := func(line string) string {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), "sh", "-eu", "-c", line)
+		command.Dir = directory
+		command.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBECONFIG="+env.kubeconfig,
+			"DINDCTL_NAMESPACE="+namespace, "DINDCTL_IMAGE="+env.newest())
+		out, err := command.Output()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, out)
+		}
+		return string(out)
+	}
+	equal(t, "stdout of install > vars.yml", shell("dindctl install --create-namespace 2>err >vars.yml"), "")
+	var block map[string]map[string]string
+	must(t, yaml.UnmarshalStrict(got[[]byte](t)(os.ReadFile(filepath.Join(directory, "vars.yml"))), &block))
+	equal(t, "vars.yml", block, map[string]map[string]string{"variables": {
+		"DOCKER_HOST": "tcp://docker-dind." + namespace + ".svc:2375", "DOCKER_TLS_CERTDIR": "",
+	}})
+	if !json.Valid([]byte(shell("dindctl status -o json"))) {
+		t.Error("status -o json is not JSON")
+	}
+	shell("eval \"$(kubectl-dindctl env --format shell)\" && test \"$DOCKER_HOST\" = tcp://docker-dind." + namespace + ".svc:2375")
+	if out := shell("dindctl prune-now"); !strings.Contains(out, "Freed") {
+		t.Errorf("prune-now: %s", out)
+	}
+	shell("dindctl uninstall")
+}
+
+// Every command in a console block of the README succeeds. The commands run in
+// order, in a shell with the program on its path. Only the namespace is
+// replaced, so that no existing `ci` is touched.
 func TestReadmeCommands(t *testing.T) {
 	root, err := filepath.Abs("..")
 	must(t, err)
@@ -34,7 +74,7 @@ func TestReadmeCommands(t *testing.T) {
 		run.Dir = scratch
 		if strings.HasPrefix(command, "make ") {
 			run.Dir = root
-			// The program under test may be running: it must not be built over.
+			// Do not overwrite the program under test, which may be running.
 			if command == "make build" {
 				run.Args[len(run.Args)-1] = "go build -o " + filepath.Join(scratch, "dindctl") + " ./cmd/dindctl"
 			}
@@ -56,7 +96,7 @@ func TestReadmeCommands(t *testing.T) {
 
 var consoleBlock = regexp.MustCompile("(?ms)^ *```console\n(.*?)^ *```")
 
-// consoleCommands are the lines after a prompt in the blocks of a console.
+// consoleCommands returns the lines after a prompt in console blocks.
 func consoleCommands(markdown string) (commands []string) {
 	for _, block := range consoleBlock.FindAllStringSubmatch(markdown, -1) {
 		for _, line := range strings.Split(block[1], "\n") {

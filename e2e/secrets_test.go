@@ -17,11 +17,11 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// canary is the secret of these tests, wherever one can be.
+// canary is the value of every secret in these tests.
 const canary = "canary-0815-secret"
 
-// Secrets reach the daemon, and nobody else: no output of any command, no event
-// and no log of the pod holds one.
+// Secrets reach the daemon, but no output of any command, no event and no log
+// of the pod contains one.
 func TestSecretsStayHidden(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)
@@ -38,8 +38,8 @@ func TestSecretsStayHidden(t *testing.T) {
 	}
 	options := i.installOptions("--env-from-secret", "proxy", "--dockerd-arg", "--label=token="+canary)
 
-	// A Secret that is missing is told beforehand, and without the checks by
-	// the pod that does not start.
+	// The preflight reports a missing Secret; without the preflight, the pod
+	// that does not start does.
 	silent(i.command("install", options...)...).want(t, notReady).says(t, "there is no Secret proxy, which --env-from-secret names")
 	silent(i.command("install", append(options, "--skip-preflight", "--timeout", "1m")...)...).want(t, notReady).says(t, `secret "proxy" not found`)
 	_, err := env.cluster.CoreV1().Secrets(i.namespace).Create(t.Context(), &corev1.Secret{
@@ -51,7 +51,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	inside := inPod(t, i.pod(t), "env")
 	for _, want := range []string{"FROM_SECRET=" + canary, "FROM_VARIABLE=" + canary, "BOTH=of --env", variables[0]} {
 		if !strings.Contains(inside, want+"\n") {
-			t.Errorf("the daemon's environment has no %q", want)
+			t.Errorf("the daemon's environment does not contain %q", want)
 		}
 	}
 
@@ -59,14 +59,14 @@ func TestSecretsStayHidden(t *testing.T) {
 
 	for _, format := range []string{"text", "json", "yaml"} {
 		for _, args := range [][]string{
-			i.command("check", options...), i.command("install", append(options, "--dry-run", "client", "--dockerd-arg", "--label=more="+canary)...),
-			i.command("install", append(options, "--dry-run", "server", "--env", "TOKEN="+canary)...), i.command("status"), i.command("env"),
+			i.command("check", options...), i.command("install", append(options, "--dry-run", "--dockerd-arg", "--label=more="+canary)...),
+			i.command("install", append(options, "--dry-run", "--env", "TOKEN="+canary)...), i.command("status"), i.command("env"),
 		} {
 			silent(append(args, "-o", format)...).want(t, done)
 		}
 	}
 	silent(i.command("prune-now", "-v")...).want(t, done)
-	// dockerd quotes the flag that it cannot read, and with it what may be secret.
+	// dockerd quotes an invalid flag with its value, which may be secret.
 	crashed := silent(i.command("install", append(slices.Clone(options), "--dockerd-arg", "--max-concurrent-downloads="+canary, "--timeout", "2m")...)...).want(t, notReady)
 	crashed.says(t, `invalid argument "(not shown)" for "--max-concurrent-downloads"`)
 	silent(i.command("status", "-o", "json")...).want(t, notReady)
@@ -74,13 +74,13 @@ func TestSecretsStayHidden(t *testing.T) {
 
 	events := got[*corev1.EventList](t)(env.cluster.CoreV1().Events(i.namespace).List(t.Context(), metav1.ListOptions{}))
 	if text := string(got[[]byte](t)(json.Marshal(events.Items))); strings.Contains(text, canary) || len(events.Items) == 0 {
-		t.Errorf("%d events, the secret in them: %v", len(events.Items), strings.Contains(text, canary))
+		t.Errorf("%d events, one of them with the secret: %v", len(events.Items), strings.Contains(text, canary))
 	}
 }
 
-// seenByDevelopers: who may read the Deployment reads what --env gave, and not
-// what --env-from-secret left in the Secret. That is Kubernetes' doing, and what
-// the README advises by.
+// seenByDevelopers checks that a user who may read the Deployment sees the
+// values of --env, but not those of --env-from-secret. The README explains this
+// behaviour of Kubernetes.
 func (i *installation) seenByDevelopers(t *testing.T) {
 	t.Helper()
 	const developer = "e2e-developer"
@@ -92,7 +92,7 @@ func (i *installation) seenByDevelopers(t *testing.T) {
 	seen := string(got[[]byte](t)(json.Marshal(deployment.Spec)))
 	contains(t, "the Deployment", seen, "FROM_VARIABLE", canary)
 	if strings.Contains(seen, "FROM_SECRET") {
-		t.Errorf("the Deployment tells of the Secret's keys: %s", seen)
+		t.Errorf("the Deployment shows the Secret's keys: %s", seen)
 	}
 	if _, err := cluster.CoreV1().Secrets(i.namespace).Get(t.Context(), "proxy", metav1.GetOptions{}); !apierrors.IsForbidden(err) {
 		t.Errorf("the Secret can be read: %v", err)

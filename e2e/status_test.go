@@ -3,145 +3,93 @@
 package e2e
 
 import (
-	"encoding/json"
-	"maps"
+	"context"
+	"errors"
+	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// status is `dindctl status -o json` as the contract promises it. Pointers are
-// null where something could not be read.
-type status struct {
-	Name       string `json:"name"`
-	Namespace  string `json:"namespace"`
-	Healthy    bool   `json:"healthy"`
-	DockerHost string `json:"dockerHost"`
-	TLS        bool   `json:"tls"`
-	Objects    []struct {
-		Kind   string `json:"kind"`
-		Name   string `json:"name"`
-		State  string `json:"state"`
-		Ready  bool   `json:"ready"`
-		Detail string `json:"detail"`
-	} `json:"objects"`
-	Daemon *struct {
-		Version       string `json:"version"`
-		APIVersion    string `json:"apiVersion"`
-		StorageDriver string `json:"storageDriver"`
-		RootDir       string `json:"rootDir"`
-		CgroupVersion string `json:"cgroupVersion"`
-	} `json:"daemon"`
-	Disk *struct {
-		CapacityBytes     *int64   `json:"capacityBytes"`
-		UsedBytes         *int64   `json:"usedBytes"`
-		InodesUsedPercent *float64 `json:"inodesUsedPercent"`
-		ImagesBytes       *int64   `json:"imagesBytes"`
-		BuildCacheBytes   *int64   `json:"buildCacheBytes"`
-		ReclaimableBytes  *int64   `json:"reclaimableBytes"`
-		FullInDays        *float64 `json:"fullInDays"`
-		LastRelief        *struct {
-			Images int64 `json:"images"`
-		} `json:"lastRelief"`
-	} `json:"disk"`
-	Prune *struct {
-		Schedule            string     `json:"schedule"`
-		LastRun             *time.Time `json:"lastRun"`
-		LastResult          *string    `json:"lastResult"`
-		LastReclaimedBytes  *int64     `json:"lastReclaimedBytes"`
-		LastDurationSeconds *float64   `json:"lastDurationSeconds"`
-		LastFailure         *string    `json:"lastFailure"`
-		NextRun             *time.Time `json:"nextRun"`
-	} `json:"prune"`
-	Problems []struct {
-		Object  string `json:"object"`
-		Reason  string `json:"reason"`
-		Message string `json:"message"`
-		Hint    string `json:"hint"`
-	} `json:"problems"`
-}
-
-// statusFields are all fields there are, null or not.
-const statusFields = `
-	name namespace healthy dockerHost tls objects problems
-	daemon daemon.version daemon.apiVersion daemon.storageDriver daemon.rootDir daemon.cgroupVersion
-	disk disk.capacityBytes disk.usedBytes disk.inodesUsedPercent disk.imagesBytes disk.buildCacheBytes disk.reclaimableBytes
-	disk.fullInDays disk.lastRelief
-	prune prune.schedule prune.lastRun prune.lastResult prune.lastReclaimedBytes
-	prune.lastDurationSeconds prune.lastFailure prune.nextRun`
-
-func statusOf(t *testing.T, i *installation) status {
-	t.Helper()
-	return decode[status](t, succeed(t, i.command("status", "-o", "json")...))
-}
-
-// checkStatus checks every field of the status of a healthy installation that
-// has built something and was never pruned.
-func checkStatus(t *testing.T, i *installation) {
-	t.Helper()
-	r := succeed(t, i.command("status", "-o", "json")...)
-	equal(t, "fields", fieldsOf(t, r.stdout), slices.Sorted(slices.Values(strings.Fields(statusFields))))
-	s := decode[status](t, r)
-	if s.Name != i.name || s.Namespace != i.namespace || s.DockerHost != i.variables["DOCKER_HOST"] || s.TLS {
-		t.Errorf("status is about something else: %s", r.stdout)
-	}
-	if !s.Healthy || len(s.Problems) > 0 {
-		t.Errorf("not healthy: %+v", s.Problems)
-	}
-	states := map[string]string{}
-	for _, object := range s.Objects {
-		states[object.Kind+" "+object.Name] = object.State
-		if !object.Ready {
-			t.Errorf("%s %s is not ready: %s, %s", object.Kind, object.Name, object.State, object.Detail)
+// status --watch prints the status repeatedly, shows changes, and ends with
+// Ctrl-C.
+func TestStatusWatch(t *testing.T) {
+	t.Parallel()
+	i := install(t, env.newest())
+	for _, format := range []string{"text", "json", "yaml"} {
+		c := prepare(t, nil, i.command("status", "--watch", "-o", format)...).start(t)
+		eventually(t, "the second status", func(context.Context) (bool, error) {
+			return strings.Count(c.stdout.String(), "tcp://") > 1, nil
+		})
+		must(t, c.Process.Signal(os.Interrupt))
+		r := c.wait(t).want(t, interrupted)
+		if format == "text" {
+			continue
 		}
-	}
-	equal(t, "objects", slices.Sorted(maps.Keys(states)), []string{
-		"ConfigMap " + i.name + "-config", "CronJob " + i.name + "-clear-cache", "Deployment " + i.name,
-		"NetworkPolicy " + i.name, "PersistentVolumeClaim " + i.name + "-data", "Service " + i.name,
-	})
-	equal(t, "claim", states["PersistentVolumeClaim "+i.name+"-data"], "Bound")
-	if d := s.Daemon; d == nil || !strings.HasPrefix(d.Version, engineOf(i.image)) || d.APIVersion == "" || d.StorageDriver == "" ||
-		d.RootDir != "/var/lib/docker" || (d.CgroupVersion != "1" && d.CgroupVersion != "2") {
-		t.Errorf("daemon: %+v", d)
-	}
-	checkDisk(t, s)
-	if p := s.Prune; p == nil || p.Schedule != "0 0 * * 0" || p.NextRun == nil || p.NextRun.Before(time.Now()) ||
-		p.NextRun.After(time.Now().Add(8*24*time.Hour)) || p.LastRun != nil || p.LastResult != nil || p.LastReclaimedBytes != nil {
-		t.Errorf("prune: %+v", p)
-	}
-}
-
-func checkDisk(t *testing.T, s status) {
-	t.Helper()
-	d := s.Disk
-	if d == nil || d.CapacityBytes == nil || d.UsedBytes == nil || d.ImagesBytes == nil || d.BuildCacheBytes == nil || d.ReclaimableBytes == nil {
-		t.Fatalf("disk: %+v", d)
-	}
-	if *d.UsedBytes <= 0 || *d.UsedBytes > *d.CapacityBytes {
-		t.Errorf("%d of %d bytes are in use", *d.UsedBytes, *d.CapacityBytes)
-	}
-	if d.InodesUsedPercent != nil && (*d.InodesUsedPercent <= 0 || *d.InodesUsedPercent > 100) {
-		t.Errorf("%v%% of the inodes are in use", *d.InodesUsedPercent)
-	}
-	if *d.ImagesBytes <= 0 || *d.BuildCacheBytes <= 0 {
-		t.Errorf("after a build, images take %d bytes and the build cache %d", *d.ImagesBytes, *d.BuildCacheBytes)
-	}
-}
-
-// fieldsOf lists the names of a document's fields.
-func fieldsOf(t *testing.T, document string) []string {
-	t.Helper()
-	var fields map[string]any
-	must(t, json.Unmarshal([]byte(document), &fields))
-	names := slices.Collect(maps.Keys(fields))
-	for part, value := range fields {
-		if inner, is := value.(map[string]any); is {
-			for name := range inner {
-				names = append(names, part+"."+name)
+		var printed int
+		for documents := yaml.NewYAMLOrJSONDecoder(strings.NewReader(r.stdout), 4096); ; printed++ {
+			var s status
+			err := documents.Decode(&s)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			must(t, err)
+			if !s.Healthy {
+				t.Errorf("document %d of -o %s is not the status of a healthy installation: %+v", printed, format, s)
 			}
 		}
+		if printed < 2 {
+			t.Errorf("-o %s printed %d documents:\n%s", format, printed, r.stdout)
+		}
 	}
-	slices.Sort(names)
-	return names
+
+	c := prepare(t, nil, i.command("status", "--watch")...).start(t)
+	eventually(t, "the first status", func(context.Context) (bool, error) {
+		return strings.Contains(c.stdout.String(), ": healthy"), nil
+	})
+	succeed(t, i.command("uninstall")...)
+	eventually(t, "the status after uninstall", func(context.Context) (bool, error) {
+		return strings.Contains(c.stdout.String(), "is not installed"), nil
+	})
+	must(t, c.Process.Signal(os.Interrupt))
+	c.wait(t).want(t, interrupted)
+}
+
+// The daemon does not run. status ends with exit code 3, a problem and a hint,
+// prune-now does not wait for the daemon, and following the hint helps.
+func TestDaemonDown(t *testing.T) {
+	t.Parallel()
+	i := install(t, env.newest())
+	i.scaleDown(t)
+	s := decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady))
+	if s.Healthy || s.Daemon != nil || s.Disk != nil || len(s.Problems) != 1 {
+		t.Fatalf("status of a daemon that does not run: %+v", s)
+	}
+	if p := s.Problems[0]; p.Object != "deployment/"+i.name || p.Reason == "" || p.Message == "" || !strings.Contains(p.Hint, "dindctl install") {
+		t.Errorf("problem: %+v", p)
+	}
+	text := dindctl(t, i.command("status")...).want(t, notReady)
+	if !strings.Contains(text.stdout, "not healthy") || !strings.Contains(text.stdout, s.Problems[0].Hint) {
+		t.Errorf("status as text:\n%s", text.stdout)
+	}
+	dindctl(t, i.command("prune-now")...).want(t, notReady)
+
+	i.install(t)
+	if s := statusOf(t, i); !s.Healthy {
+		t.Errorf("still not healthy after install: %+v", s.Problems)
+	}
+
+	// A missing object is reported, and created again.
+	must(t, env.cluster.CoreV1().Services(i.namespace).Delete(t.Context(), i.name, metav1.DeleteOptions{}))
+	s = decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady))
+	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0].Message, "Service") {
+		t.Errorf("status without the Service: %+v", s.Problems)
+	}
+	again := decode[installed](t, succeed(t, i.command("install", i.installOptions("-o", "json")...)...))
+	equal(t, "changes", again.changes(), slices.Sorted(slices.Values([]string{"created", "unchanged"})))
+	i.job(t, "docker version").want(t)
 }

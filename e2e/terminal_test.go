@@ -1,4 +1,4 @@
-//go:build e2e && linux
+//go:build e2e
 
 package e2e
 
@@ -9,15 +9,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// What a terminal shows: a spinner on stderr, nothing of it in stdout, and a
-// cursor that is never left hidden; without colour, without a spinner, or
-// without anything where the user or the environment says so.
+// On a terminal, stderr shows a spinner and stdout is free of it, and the
+// cursor is always visible in the end. Options and the environment switch off
+// colours, the spinner or all output.
 func TestOnATerminal(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	line := i.command("install", i.installOptions("--create-namespace")...)
 	tests := []struct {
-		name             string // in this order: the first one has something to wait for
+		name             string // the order matters: only the first run has to wait
 		variables        []string
 		options          []string
 		spinner, colours bool
@@ -37,7 +37,7 @@ func TestOnATerminal(t *testing.T) {
 			r.want(t, done)
 			variablesOf(t, r)
 			if strings.Contains(r.stdout, "\x1b") {
-				t.Errorf("stdout has controls: %q", r.stdout)
+				t.Errorf("stdout contains control sequences: %q", r.stdout)
 			}
 			if !strings.Contains(screen, tt.shows) || tt.shows == "" && screen != "" {
 				t.Errorf("the screen does not show %q: %q", tt.shows, screen)
@@ -49,7 +49,7 @@ func TestOnATerminal(t *testing.T) {
 				t.Errorf("colours: %q", screen)
 			}
 			if hidden := strings.LastIndex(screen, "\x1b[?25l"); hidden > strings.LastIndex(screen, "\x1b[?25h") {
-				t.Errorf("the cursor is left hidden: %q", screen)
+				t.Errorf("the cursor is still hidden: %q", screen)
 			}
 		})
 	}
@@ -66,15 +66,15 @@ func TestOnATerminal(t *testing.T) {
 	}
 }
 
-// Without a terminal -q prints nothing but the result, and warnings.
+// Without a terminal, -q prints only the result and warnings.
 func TestQuietAndYAML(t *testing.T) {
 	t.Parallel()
-	i := &installation{namespace: newNamespace(t), name: defaultName, image: env.newest()}
+	i := newInstallation(t, env.newest())
 	r := succeed(t, i.command("install", i.installOptions("--create-namespace", "--no-wait", "-o", "yaml")...)...)
 	outcome := decode[installed](t, r)
 	equal(t, "changes", outcome.changes(), []string{"created"})
 	if outcome.Daemon != nil {
-		t.Errorf("--no-wait proves nothing, yet a daemon is told: %v", outcome.Daemon)
+		t.Errorf("--no-wait does not verify the daemon, but reports one: %v", outcome.Daemon)
 	}
 	for _, name := range []string{"install", "status", "env", "prune-now"} {
 		options := []string{"-q"}
@@ -93,8 +93,8 @@ func TestQuietAndYAML(t *testing.T) {
 	}
 }
 
-// uninstall --delete-data asks for the installation's name: without a terminal
-// it refuses, and another answer than the name is a no.
+// uninstall --delete-data asks for the installation's name. It refuses without
+// a terminal, and any other answer aborts it.
 func TestDeletingDataIsConfirmed(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
@@ -116,5 +116,5 @@ func TestDeletingDataIsConfirmed(t *testing.T) {
 	equal(t, "objects after other answers", i.objects(t), before)
 	r, _ = answering(t, "to go on:", i.name+"\n", line...)
 	r.want(t, done)
-	equal(t, "what is left", i.leftOver(t), nil)
+	equal(t, "remaining objects", i.leftOver(t), nil)
 }

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// verified is `dindctl verify -o json`.
+// verified is the document of `dindctl verify -o json`.
 type verified struct {
 	Namespace, From, Job, DockerHost string
 	Reached, Expected, Cached        bool
@@ -30,14 +30,13 @@ type verified struct {
 	}
 }
 
-// inDaemon lists the images and the records of the build cache that a daemon
-// has, by their ids.
+// inDaemon lists the IDs of the daemon's images and build cache records.
 func (i *installation) inDaemon(t *testing.T) string {
 	t.Helper()
 	return i.job(t, `docker image ls --all --quiet --no-trunc | sort; docker buildx du --verbose | sed -n 's/^ID:[[:space:]]*//p' | sort`).want(t).log
 }
 
-// checkNoJob: neither Job nor pod of a verification is left in a namespace.
+// checkNoJob checks that verify left no Job and no pod in the namespace.
 func checkNoJob(t *testing.T, namespace string) {
 	t.Helper()
 	of := metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=verify"}
@@ -50,14 +49,15 @@ func checkNoJob(t *testing.T, namespace string) {
 	}
 }
 
-// verify proves the way of a job with each engine, tells both times, and leaves
-// nothing in the cluster or in the daemon, however it ends.
+// verify connects and builds like a CI job, with each engine, and reports the
+// times of both builds. It leaves nothing in the cluster or in the daemon, even
+// if it is interrupted.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	for _, image := range env.images {
 		t.Run(image, func(t *testing.T) {
 			t.Parallel()
-			i := &installation{namespace: newNamespace(t), name: defaultName, image: image}
+			i := newInstallation(t, image)
 			i.install(t, "--create-namespace", "--verify", "job")
 			i.buildsCold(t, "app")
 			before := i.inDaemon(t)
@@ -89,8 +89,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// From another namespace it is the NetworkPolicy that says what is right. On a
-// cluster that does not enforce it, that is what is told.
+// From another namespace, the result that verify expects depends on the
+// NetworkPolicy. If the cluster does not enforce the policy, verify says so.
 func TestVerifyFrom(t *testing.T) {
 	t.Parallel()
 	allowed, other := newNamespace(t), newNamespace(t)
@@ -106,7 +106,7 @@ func TestVerifyFrom(t *testing.T) {
 	switch v := decode[verified](t, r); {
 	case r.code == done:
 		if v.Reached || v.Expected {
-			t.Errorf("as expected, and not refused: %+v", v)
+			t.Errorf("exit code 0, but the connection was not refused: %+v", v)
 		}
 	case r.code != notReady || v.Error == nil || v.Error.Reason != "PolicyNotEnforced":
 		t.Errorf("from a namespace that is not allowed: %d, %+v", r.code, v)
@@ -124,8 +124,8 @@ func TestVerifyFrom(t *testing.T) {
 	}
 }
 
-// Each way of failing has its name, and a next step.
-func TestVerifySaysWhatIsWrong(t *testing.T) {
+// verify reports each failure with a reason and a hint.
+func TestVerifyExplainsFailures(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
 	fails := func(t *testing.T, reason string, words ...string) {
@@ -153,7 +153,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		fails(t, "QuotaExceeded", "refuses the job's pod", "exceeded quota")
 		must(t, core.ResourceQuotas(i.namespace).Delete(t.Context(), "one-pod", metav1.DeleteOptions{}))
 	})
-	t.Run("Service leads elsewhere", func(t *testing.T) {
+	t.Run("Service routes elsewhere", func(t *testing.T) {
 		patch := []byte(`[{"op":"replace","path":"/spec/ports/0/targetPort","value":9}]`)
 		_, err := core.Services(i.namespace).Patch(t.Context(), i.name, types.JSONPatchType, patch, metav1.PatchOptions{})
 		must(t, err)

@@ -1,0 +1,65 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// env prints the variables that install printed, in each format, and the
+// format's reader accepts them.
+func TestEnvFormats(t *testing.T) {
+	t.Parallel()
+	i := install(t, env.newest())
+	printed := func(format string) string {
+		t.Helper()
+		r := succeed(t, i.command("env", "--format", format)...)
+		equal(t, "stderr of "+format, r.stderr, "")
+		return r.stdout
+	}
+	readsYAML := func(text string, into any) {
+		t.Helper()
+		if err := yaml.UnmarshalStrict([]byte(text), into); err != nil {
+			t.Errorf("not YAML: %v\n%s", err, text)
+		}
+	}
+	pair := fmt.Sprintf("DOCKER_HOST=%s", i.variables["DOCKER_HOST"])
+	hint := "# Remove `services: docker:dind` from the jobs: it would start a daemon of its own for each.\n"
+	table := hint + "[[runners]]\n  environment = [\"" + pair + "\", \"DOCKER_TLS_CERTDIR=\"]\n"
+
+	contains(t, "gitlab", printed("gitlab"), hint)
+	equal(t, "env without a format", variablesOf(t, succeed(t, i.command("env")...)), i.variables)
+	var gitlab, github map[string]map[string]string
+	readsYAML(printed("gitlab"), &gitlab)
+	equal(t, "gitlab", gitlab, map[string]map[string]string{"variables": i.variables})
+	readsYAML(printed("github"), &github)
+	equal(t, "github", github, map[string]map[string]string{"env": i.variables})
+	equal(t, "runner", printed("runner"), table)
+	var helm struct {
+		Runners struct{ Config string }
+	}
+	readsYAML(printed("helm"), &helm)
+	equal(t, "helm", helm.Runners.Config, table)
+	equal(t, "jenkins", printed("jenkins"), "environment {\n    //"+hint[1:]+"    DOCKER_HOST = '"+i.variables["DOCKER_HOST"]+"'\n    DOCKER_TLS_CERTDIR = ''\n}\n")
+
+	script := filepath.Join(t.TempDir(), "vars.sh")
+	must(t, os.WriteFile(script, []byte(printed("shell")), 0o600))
+	shell := exec.CommandContext(t.Context(), "sh", "-eu", "-c", `. "$0"; env`, script)
+	shell.Env = []string{"PATH=" + os.Getenv("PATH")}
+	out := string(got[[]byte](t)(shell.CombinedOutput()))
+	for _, line := range []string{pair + "\n", "DOCKER_TLS_CERTDIR=\n"} {
+		if !strings.Contains(out, line) {
+			t.Errorf("the shell's environment does not contain %q:\n%s", line, out)
+		}
+	}
+	dindctl(t, i.command("env", "--format", "xml")...).want(t, usage).says(t, "gitlab, helm, jenkins, runner, shell")
+	asJSON := decode[map[string]string](t, succeed(t, i.command("env", "-o", "json")...))
+	equal(t, "env -o json", asJSON, i.variables)
+}
