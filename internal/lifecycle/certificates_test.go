@@ -82,7 +82,7 @@ func TestPlainInstallAsksForNoSecret(t *testing.T) {
 func TestTLSIsSwitched(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.install(t, options(secureFor("jobs")))
-	if !slices.ContainsFunc(w.told(), func(line string) bool { return strings.Contains(line, "TLS is switched on") }) {
+	if !slices.ContainsFunc(w.told(), func(line string) bool { return strings.Contains(line, "TLS is being enabled") }) {
 		t.Errorf("told %q", w.told())
 	}
 	var problems dind.Problems
@@ -94,7 +94,7 @@ func TestTLSIsSwitched(t *testing.T) {
 	}
 	w.forget()
 	outcome := w.install(t, options(func(o *dind.Options) { o.NoTLS = true }))
-	if !slices.ContainsFunc(w.told(), func(line string) bool { return strings.Contains(line, "TLS is switched off") }) {
+	if !slices.ContainsFunc(w.told(), func(line string) bool { return strings.Contains(line, "TLS is being disabled") }) {
 		t.Errorf("told %q", w.told())
 	}
 	var gone []string

@@ -15,14 +15,13 @@ import (
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// checkDeadline ends a check that gets no answer: none may hang.
+// checkDeadline bounds each check.
 const checkDeadline = 10 * time.Second
 
-// Verdict is what a check came to.
+// CheckOutcome is the outcome of a check.
 type CheckOutcome string
 
-// The verdicts. Unknown is "could not tell": what it would take to know is in
-// the reason.
+// The outcomes. If it is unknown, the reason says why.
 const (
 	OutcomeOK      CheckOutcome = "ok"
 	OutcomeWarning CheckOutcome = "warning"
@@ -30,7 +29,7 @@ const (
 	OutcomeUnknown CheckOutcome = "unknown"
 )
 
-// CheckResult is one answer of a preflight check.
+// CheckResult is one result of a check.
 type CheckResult struct {
 	Name    string       `json:"name"`
 	Outcome CheckOutcome `json:"verdict"`
@@ -38,14 +37,14 @@ type CheckResult struct {
 	Hint    string       `json:"hint,omitempty"`
 }
 
-// Checks is the outcome of Check.
+// Checks is the result of Check.
 type Checks struct {
 	Namespace string        `json:"namespace"`
 	OK        bool          `json:"ok"` // nothing failed
 	Results   []CheckResult `json:"checks"`
 }
 
-// CheckFailedError says which preflight checks failed. Nothing was changed.
+// CheckFailedError is returned when preflight checks failed. Nothing was changed.
 type CheckFailedError struct{ Failed []CheckResult }
 
 func (e *CheckFailedError) Error() string {
@@ -56,26 +55,26 @@ func (e *CheckFailedError) Error() string {
 	return strings.Join(lines, "; ")
 }
 
-// check is one preflight check. It may give several results (one for each
-// missing permission), and none where it does not apply.
+// check is one check. It may have several results (one for each missing
+// permission), and none if it does not apply.
 type check struct {
 	name string
 	run  func(context.Context, checkInput) []CheckResult
 }
 
-// checkInput is what the checks look at.
+// checkInput is what the checks examine.
 type checkInput struct {
 	Instance
 	options dind.Options
 	how     InstallOptions
-	// objects are what would be applied; none where --existing-claim does not
-	// exist, from whose size they follow.
+	// objects are what would be applied; none if the claim of --existing-claim, whose
+	// size they depend on, does not exist.
 	objects dind.Objects
 	found   installation
 }
 
-// preflight are the checks that ask the cluster; install runs them too. They do
-// not depend on each other.
+// preflight returns the checks that ask the cluster, which install runs too. They
+// do not depend on each other.
 func preflight() []check {
 	return []check{
 		{"API server", checkVersion},
@@ -88,8 +87,8 @@ func preflight() []check {
 	}
 }
 
-// checks are all checks, in the order they are shown in. The ones that install
-// does not run are decided there by what it applies.
+// checks returns all checks, in the order in which they are shown. Install finds
+// out by applying what the additional ones check.
 func checks() []check {
 	return append(preflight(),
 		check{"names", checkNames},
@@ -142,7 +141,7 @@ func (i Instance) preflight(ctx context.Context, input checkInput) error {
 	return nil
 }
 
-// runChecks runs the checks at once and gives their results in order.
+// runChecks runs the checks concurrently and returns their results in order.
 func runChecks(ctx context.Context, list []check, input checkInput) []CheckResult {
 	results := make([][]CheckResult, len(list))
 	var running sync.WaitGroup
@@ -186,11 +185,11 @@ func warning(hint, format string, args ...any) []CheckResult {
 	return []CheckResult{{Outcome: OutcomeWarning, Reason: fmt.Sprintf(format, args...), Hint: hint}}
 }
 
-// unknown is the result of a check that got no answer.
+// unknown returns the result of a check that got no answer.
 func unknown(err error) []CheckResult {
-	reason := "could not tell: " + err.Error()
+	reason := "unknown: " + err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
-		reason = fmt.Sprintf("could not tell: no answer within %s", checkDeadline)
+		reason = fmt.Sprintf("unknown: no answer within %s", checkDeadline)
 	}
 	return []CheckResult{{Outcome: OutcomeUnknown, Reason: reason}}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
-// oldestKubernetes is the oldest API server that has everything the objects
-// use: time zones of CronJobs and unhealthy-pod details came with 1.27.
+// oldestKubernetes is the oldest API server with all that the objects use: 1.27
+// brought time zones for CronJobs and the details of unhealthy pods.
 const oldestKubernetes = "1.27.0"
 
 func checkVersion(ctx context.Context, in checkInput) []CheckResult {
@@ -53,17 +53,16 @@ func checkPermissions(ctx context.Context, in checkInput) []CheckResult {
 			where = "in namespace " + p.Namespace
 		}
 		if purpose := optional[p]; purpose != "" {
-			results = append(results, warning("", "may not %s %s: goes without %s", p, where, purpose)...)
+			results = append(results, warning("", "missing permission %s %s (needed for %s)", p, where, purpose)...)
 			continue
 		}
-		results = append(results, failed("`dindctl check --print-role` prints the Role to ask an administrator for.", "may not %s %s", p, where)...)
+		results = append(results, failed("`dindctl check --print-role` prints the Role to ask an administrator for.", "missing permission %s %s", p, where)...)
 	}
 	return results
 }
 
-// checkAdmission lets the API server go through with the very pod that the
-// Deployment will make: a refusal would otherwise show only in the events of a
-// ReplicaSet.
+// checkAdmission previews, by a dry run, the pod that the Deployment will create: a
+// refusal would otherwise show only in the events of a ReplicaSet.
 func checkAdmission(ctx context.Context, in checkInput) []CheckResult {
 	if in.objects.Deployment == nil {
 		return nil
@@ -80,19 +79,19 @@ func checkAdmission(ctx context.Context, in checkInput) []CheckResult {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return failed("Run the same command again when it is gone, or name another namespace with -n.", "namespace %s is being deleted", in.Cluster.Namespace)
 	case kube.NamespaceMissing(err) && in.how.CreateNamespace:
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "could not tell before the namespace exists"}}
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "unknown until the namespace exists"}}
 	case kube.NamespaceMissing(err):
-		return failed("Make it with --create-namespace, or name another with -n.", "namespace %s does not exist", in.Cluster.Namespace)
+		return failed("Create it with --create-namespace, or name another with -n.", "namespace %s does not exist", in.Cluster.Namespace)
 	case !errors.As(err, &status):
 		return unknown(err)
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), `cannot create resource "pods"`):
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "could not tell: this user may not create pods, not even as a dry run (the Deployment's controller may)"}}
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "unknown: this user may not create pods, not even as a dry run (the Deployment's controller may)"}}
 	case strings.Contains(err.Error(), "error looking up service account"):
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "could not tell: the namespace is too new, it has no service account yet"}}
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "unknown: the namespace is too new, it has no service account yet"}}
 	}
 	reason, hint := rollout.Refusal(in.Cluster.Namespace, err.Error())
 	if reason == rollout.QuotaExceeded && in.found.deployment() != nil {
-		return warning(hint, "the quota leaves no room beside the pod that runs now, which goes first: %s", err)
+		return warning(hint, "the quota leaves no room beside the running pod, which is stopped first: %s", err)
 	}
 	return failed(hint, "the cluster refuses the pod: %s", err)
 }
@@ -104,13 +103,13 @@ func checkNames(_ context.Context, in checkInput) []CheckResult {
 	_, err := apply.NewPlan(in.Cluster, configs(in.objects), in.found.objects, in.how.Adopt)
 	var notOwned *apply.NotOwnedError
 	if errors.As(err, &notOwned) {
-		return failed("Install under another name with --name, or take them over with --adopt.",
-			"in use by objects that dindctl did not make: %s", kube.JoinRefs(notOwned.Refs))
+		return failed("Install under another name with --name, or adopt them with --adopt.",
+			"in use by objects that dindctl did not create: %s", kube.JoinRefs(notOwned.Refs))
 	}
 	if in.found.exists() {
-		return ok("taken by this installation, which would be updated")
+		return ok("in use by this installation, which would be updated")
 	}
-	return ok("free")
+	return ok("available")
 }
 
 func checkClaim(_ context.Context, in checkInput) []CheckResult {
@@ -119,11 +118,11 @@ func checkClaim(_ context.Context, in checkInput) []CheckResult {
 	case claim == nil && in.options.ExistingClaim != "":
 		return failed("`kubectl get pvc` lists the claims.", "--existing-claim %s does not exist", in.options.ExistingClaim)
 	case claim == nil:
-		return ok("will be made")
+		return ok("will be created")
 	case claim.DeletionTimestamp != nil:
-		return failed("Run the same command again when it is gone; a pod that mounts it keeps it.", "%s is being deleted", claim.Name)
+		return failed("Run the same command again when it is gone; it stays while a pod mounts it.", "%s is being deleted", claim.Name)
 	case claim.Status.Phase == corev1.ClaimLost:
-		return failed("`dindctl uninstall --delete-data` removes the claim; the next install makes a new one.",
+		return failed("`dindctl uninstall --delete-data` removes the claim; the next install creates a new one.",
 			"%s has lost its volume %s", claim.Name, claim.Spec.VolumeName)
 	}
 	for _, mode := range claim.Spec.AccessModes {
@@ -132,15 +131,15 @@ func checkClaim(_ context.Context, in checkInput) []CheckResult {
 				"%s is ReadWriteMany, which is usually a network file system: overlay2 does not work on one", claim.Name)
 		}
 	}
-	return ok("%s is %s and is used again", claim.Name, strings.ToLower(string(claim.Status.Phase)))
+	return ok("%s is %s and is reused", claim.Name, strings.ToLower(string(claim.Status.Phase)))
 }
 
 func checkNetworkPolicy(_ context.Context, in checkInput) []CheckResult {
 	if in.options.NoNetworkPolicy {
-		return warning("Without it, every pod of the cluster that reaches the port is root on the node.", "switched off")
+		return warning("Without it, every pod in the cluster that can reach the port is root on the node.", "disabled")
 	}
 	return []CheckResult{{
 		Outcome: OutcomeUnknown,
-		Reason:  "could not tell: whether the network plugin enforces policies cannot be seen from the API",
+		Reason:  "unknown: the API does not show whether the network plugin enforces policies",
 	}}
 }

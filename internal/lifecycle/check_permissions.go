@@ -7,21 +7,20 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// grant is one line of the Role: what dindctl asks of a resource, and for what.
+// grant is one line of the Role: what dindctl does with a resource.
 type grant struct {
 	group, resource string
 	verbs           []string
 	clusterScoped   bool
-	// optional is what goes without when the permission is missing; empty for
-	// what no command can do without.
+	// optional is what needs the permission; "" if every command does.
 	optional string
-	// wanted tells whether these options ask for it; nil is always. Where they
-	// do not, otherwise are the verbs that remain.
+	// wanted reports whether these options need it; nil means always. If they do
+	// not, otherwise are the verbs that remain.
 	wanted    func(dind.Options, InstallOptions) bool
 	otherwise []string
 }
 
-// verbsFor are the verbs that these options need; none where they need nothing.
+// verbsFor returns the verbs that these options need.
 func (g grant) verbsFor(o dind.Options, how InstallOptions) []string {
 	if g.wanted != nil && !g.wanted(o, how) {
 		return g.otherwise
@@ -29,13 +28,12 @@ func (g grant) verbsFor(o dind.Options, how InstallOptions) []string {
 	return g.verbs
 }
 
-// grants are all permissions that dindctl uses. The verbs go with how it works:
-// objects are read (get), written with server-side apply (patch, and create
-// where there is none), followed by name (watch) and deleted.
+// grants returns all permissions that dindctl uses: objects are read (get), applied
+// (patch, and create for new ones), watched by name and deleted.
 func grants() []grant {
 	object := []string{"get", "watch", "create", "patch", "delete"}
-	// Looked for, and removed, whatever the options: an earlier install may
-	// have made them.
+	// Read and deleted whatever the options, because an earlier install may have
+	// created them.
 	former := []string{"get", "watch", "delete"}
 	local := func(o dind.Options, _ InstallOptions) bool { return o.LocalPath != "" }
 	return []grant{
@@ -55,14 +53,14 @@ func grants() []grant {
 			group: "networking.k8s.io", resource: "networkpolicies", verbs: object, otherwise: former,
 			wanted: func(o dind.Options, _ InstallOptions) bool { return !o.NoNetworkPolicy },
 		},
-		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now and verify, and removing their Jobs"},
+		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now and verify, and deleting their Jobs"},
 		{resource: "pods", verbs: []string{"list", "watch"}},
 		{resource: "pods/portforward", verbs: []string{"get", "create"}},
 		{group: "discovery.k8s.io", resource: "endpointslices", verbs: []string{"list", "watch"}},
 		{resource: "events", verbs: []string{"list", "watch"}},
-		{resource: "pods/log", verbs: []string{"get"}, optional: "showing the last lines of a daemon that crashes"},
-		{resource: "pods/exec", verbs: []string{"get", "create"}, optional: "showing the size of the disk in status"},
-		{resource: "pods", verbs: []string{"create"}, optional: "checking beforehand that the pod is admitted (a dry run)"},
+		{resource: "pods/log", verbs: []string{"get"}, optional: "showing the last log lines of a crashed daemon"},
+		{resource: "pods/exec", verbs: []string{"get", "create"}, optional: "showing the disk size in status"},
+		{resource: "pods", verbs: []string{"create"}, optional: "the preflight check of pod admission (a dry run)"},
 		{
 			resource: "namespaces", verbs: []string{"get", "create"}, clusterScoped: true,
 			wanted: func(_ dind.Options, how InstallOptions) bool { return how.CreateNamespace },
@@ -71,16 +69,16 @@ func grants() []grant {
 		{resource: "persistentvolumes", verbs: append([]string{"list"}, object...), clusterScoped: true, wanted: local},
 		{
 			group: "storage.k8s.io", resource: "storageclasses", verbs: []string{"list"}, clusterScoped: true,
-			optional: "checking the storage class beforehand",
+			optional: "the preflight check of the storage class",
 		},
 		{
 			resource: "nodes", verbs: []string{"get"}, clusterScoped: true, wanted: local,
-			optional: "checking the node of a local volume beforehand",
+			optional: "the preflight check of a local volume's node",
 		},
 	}
 }
 
-// permissions are what the options need.
+// permissions returns what the options need, and what the optional ones are for.
 func permissions(o dind.Options, how InstallOptions) (needed []kube.Permission, optional map[kube.Permission]string) {
 	optional = map[kube.Permission]string{}
 	for _, g := range grants() {
@@ -102,6 +100,6 @@ func permissions(o dind.Options, how InstallOptions) (needed []kube.Permission, 
 	return needed, optional
 }
 
-// secretVerbs are what certificates take, in the namespace of the installation
-// and in those that have a copy of the clients'.
+// secretVerbs are what TLS needs in the namespace of the installation and in those
+// with a copy of the client's Secret.
 func secretVerbs() []string { return []string{"get", "create", "patch", "delete"} }

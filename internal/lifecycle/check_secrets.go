@@ -36,9 +36,9 @@ func checkCopies(ctx context.Context, in checkInput) []CheckResult {
 	return results
 }
 
-// checkSecrets looks for the Secrets that the pod refers to: a container does
-// not start without its variables. The right to read Secrets is not asked for,
-// as it is worth far more than this check; whoever has it gets the answer.
+// checkSecrets checks the Secrets that the pod refers to: a container does not start
+// without its variables. dindctl does not require the permission to read Secrets,
+// which is worth far more than this check; users who have it get the answer.
 func checkSecrets(ctx context.Context, in checkInput) []CheckResult {
 	var results []CheckResult
 	for _, name := range in.options.EnvFromSecrets {
@@ -54,11 +54,11 @@ func (in checkInput) checkSecret(ctx context.Context, option, name string) []Che
 	keys, exists, err := in.Cluster.SecretKeys(ctx, name)
 	switch {
 	case apierrors.IsForbidden(err):
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: fmt.Sprintf("could not tell whether %s is there: this user may not read secrets", name)}}
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: fmt.Sprintf("unknown whether %s exists: this user may not read Secrets", name)}}
 	case err != nil:
 		return unknown(err)
 	case !exists && option == "--image-pull-secret":
-		// The kubelet goes on without it, which is enough for a public image.
+		// The kubelet continues without it, which is enough for a public image.
 		return warning(fmt.Sprintf("kubectl create secret docker-registry %s -n %s …", name, in.Cluster.Namespace), "there is no Secret %s, which %s names", name, option)
 	case !exists:
 		return failed(fmt.Sprintf("kubectl create secret generic %s -n %s --from-literal=KEY=VALUE", name, in.Cluster.Namespace),

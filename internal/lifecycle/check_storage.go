@@ -18,8 +18,8 @@ import (
 // https://kubernetes.io/docs/concepts/storage/storage-classes/#default-storageclass
 const defaultClassAnnotation = "storageclass.kubernetes.io/is-default-class"
 
-// networkFileSystems are parts of the names of provisioners whose volumes are
-// network file systems, on which overlay2 cannot work.
+// networkFileSystems are parts of provisioners' names. Their volumes are network
+// file systems, on which overlay2 does not work.
 var networkFileSystems = []string{"nfs", "efs.csi", "cephfs", "file.csi.azure", "azure-file", "smb", "glusterfs", "filestore"}
 
 func checkStorageClass(ctx context.Context, in checkInput) []CheckResult {
@@ -31,7 +31,7 @@ func checkStorageClass(ctx context.Context, in checkInput) []CheckResult {
 	}
 	classes, err := in.Cluster.StorageClasses(ctx)
 	if apierrors.IsForbidden(err) {
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "could not tell: this user may not list storage classes"}}
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "unknown: this user may not list StorageClasses"}}
 	}
 	if err != nil {
 		return unknown(err)
@@ -61,8 +61,8 @@ func checkStorageClass(ctx context.Context, in checkInput) []CheckResult {
 	return ok("%s (%s): %s, %s", class.Name, class.Provisioner, binding, growth)
 }
 
-// chooseClass is the class of that name, or the default one: the newest, if
-// several are marked as default, as the API server chooses.
+// chooseClass returns the class of that name, or the default one. Like the API
+// server, it takes the newest if several are marked as default.
 func chooseClass(classes []storagev1.StorageClass, name string) *storagev1.StorageClass {
 	var chosen *storagev1.StorageClass
 	for i := range classes {
@@ -91,7 +91,7 @@ func classNames(classes []storagev1.StorageClass) string {
 	return strings.Join(list, ", ")
 }
 
-// checkNode looks at the node of a local volume: its pod can run nowhere else.
+// checkNode checks the node of a local volume, the only one where the pod can run.
 func checkNode(ctx context.Context, in checkInput) []CheckResult {
 	if in.options.LocalNode == "" {
 		return nil
@@ -99,7 +99,7 @@ func checkNode(ctx context.Context, in checkInput) []CheckResult {
 	node, err := in.Cluster.Node(ctx, in.options.LocalNode)
 	switch {
 	case apierrors.IsForbidden(err):
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "could not tell: this user may not read nodes"}}
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "unknown: this user may not read Nodes"}}
 	case err != nil:
 		return unknown(err)
 	case node == nil:
@@ -118,7 +118,7 @@ func checkNode(ctx context.Context, in checkInput) []CheckResult {
 	return ok("%s (%s) can take the pod", node.Name, node.Status.NodeInfo.Architecture)
 }
 
-// untolerated is the first taint that keeps the pod off the node.
+// untolerated returns the first taint that keeps the pod off the node.
 func untolerated(taints []corev1.Taint, objects dind.Objects) *corev1.Taint {
 	pod, err := objects.Pod()
 	if err != nil {

@@ -46,9 +46,9 @@ func TestCheckWell(t *testing.T) {
 		"ok API server: Kubernetes v1.36.3",
 		"ok pod admission: a privileged pod is admitted",
 		"ok storage class: standard (example.com/disk): binds at once, cannot grow later",
-		"ok names: free",
-		"ok claim: will be made",
-		"unknown network policy: could not tell: whether the network plugin enforces policies cannot be seen from the API",
+		"ok names: available",
+		"ok claim: will be created",
+		"unknown network policy: unknown: the API does not show whether the network plugin enforces policies",
 	}
 	got := slices.DeleteFunc(found(checks.Results), func(line string) bool { return strings.HasPrefix(line, "ok permissions: all ") })
 	if diff := cmp.Diff(want, got); diff != "" || len(checks.Results) != len(want)+1 {
@@ -105,24 +105,24 @@ func TestCheck(t *testing.T) {
 		{"an old cluster", nil, nil, InstallOptions{}, func(w *world) {
 			w.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.26.9+k3s1"}
 		}, "warning API server: Kubernetes v1.26.9+k3s1 is older than 1.27.0, the oldest version dindctl supports"},
-		{"no right to deploy", nil, nil, InstallOptions{}, denies("create deployments.apps"), "failed permissions: may not create deployments.apps in namespace ci"},
+		{"no right to deploy", nil, nil, InstallOptions{}, denies("create deployments.apps"), "failed permissions: missing permission create deployments.apps in namespace ci"},
 		{"no right to look into pods", nil, nil, InstallOptions{}, denies("create pods/exec"),
-			"warning permissions: may not create pods/exec in namespace ci: goes without showing the size of the disk in status"},
+			"warning permissions: missing permission create pods/exec in namespace ci (needed for showing the disk size in status)"},
 		{"no right to make namespaces", nil, nil, InstallOptions{CreateNamespace: true}, denies("create namespaces"),
-			"failed permissions: may not create namespaces in the cluster"},
+			"failed permissions: missing permission create namespaces in the cluster"},
 		{"pod security", nil, nil, InstallOptions{}, admission(`violates PodSecurity "baseline:latest": privileged`),
 			`failed pod admission: the cluster refuses the pod: pods "d" is forbidden: violates PodSecurity "baseline:latest": privileged`},
 		{"a quota", nil, nil, InstallOptions{}, admission("exceeded quota: q"), `failed pod admission: the cluster refuses the pod: pods "d" is forbidden: exceeded quota: q`},
 		{"no right to make pods", nil, nil, InstallOptions{}, admission(`User "jane" cannot create resource "pods" in API group ""`),
-			"unknown pod admission: could not tell: this user may not create pods, not even as a dry run (the Deployment's controller may)"},
+			"unknown pod admission: unknown: this user may not create pods, not even as a dry run (the Deployment's controller may)"},
 		{"a new namespace", nil, nil, InstallOptions{}, admission("error looking up service account ci/default"),
-			"unknown pod admission: could not tell: the namespace is too new, it has no service account yet"},
+			"unknown pod admission: unknown: the namespace is too new, it has no service account yet"},
 		{"no namespace", nil, nil, InstallOptions{}, noNamespace, "failed pod admission: namespace ci does not exist"},
-		{"no namespace yet", nil, nil, InstallOptions{CreateNamespace: true}, noNamespace, "unknown pod admission: could not tell before the namespace exists"},
+		{"no namespace yet", nil, nil, InstallOptions{CreateNamespace: true}, noNamespace, "unknown pod admission: unknown until the namespace exists"},
 		{"no such class", nil, func(o *dind.Options) { o.StorageClass = "fast" }, InstallOptions{}, nil, `failed storage class: there is no class "fast"`},
 		{"a network file system", []runtime.Object{nfs}, func(o *dind.Options) { o.StorageClass = "shared" }, InstallOptions{}, nil,
 			"warning storage class: shared provisions a network file system (nfs.csi.k8s.io): overlay2 does not work on one"},
-		{"classes may not be listed", nil, nil, InstallOptions{}, forbidden("list", "storageclasses"), "unknown storage class: could not tell: this user may not list storage classes"},
+		{"classes may not be listed", nil, nil, InstallOptions{}, forbidden("list", "storageclasses"), "unknown storage class: unknown: this user may not list StorageClasses"},
 		{"no node", nil, local, InstallOptions{}, nil, `failed node: there is no node "worker"`},
 		{"a cordoned node", []runtime.Object{cordoned}, local, InstallOptions{}, nil, "failed node: node worker is cordoned"},
 		{"a tainted node", []runtime.Object{tainted}, local, InstallOptions{}, nil, "failed node: node worker has the taint dedicated=ci:NoSchedule"},
@@ -130,18 +130,18 @@ func TestCheck(t *testing.T) {
 		{"a taint tolerated whatever it is", []runtime.Object{tainted}, tolerating("dedicated"), InstallOptions{}, nil, "ok node: worker () can take the pod"},
 		{"another taint tolerated", []runtime.Object{tainted}, tolerating("dedicated=other:NoSchedule"), InstallOptions{}, nil, "failed node: node worker has the taint dedicated=ci:NoSchedule"},
 		{"an unwell node", []runtime.Object{unwell}, local, InstallOptions{}, nil, "warning node: node worker is not ready"},
-		{"nodes may not be read", nil, local, InstallOptions{}, forbidden("get", "nodes"), "unknown node: could not tell: this user may not read nodes"},
+		{"nodes may not be read", nil, local, InstallOptions{}, forbidden("get", "nodes"), "unknown node: unknown: this user may not read Nodes"},
 		{"no Secret for variables", nil, fromSecret, InstallOptions{}, nil,
 			"failed secrets: there is no Secret proxy, which --env-from-secret names: the daemon would not start"},
 		{"a Secret for variables", []runtime.Object{secret("HTTPS_PROXY", "DOCKER_TLS_CERTDIR")}, fromSecret, InstallOptions{}, nil, "ok secrets: proxy is there, with 2 keys"},
 		{"a Secret that moves the socket", []runtime.Object{secret("DOCKER_HOST")}, fromSecret, InstallOptions{}, nil,
 			"failed secrets: Secret proxy has a key DOCKER_HOST, which moves the daemon's socket, where the probes would not find it"},
 		{"secrets may not be read", nil, fromSecret, InstallOptions{}, forbidden("get", "secrets"),
-			"unknown secrets: could not tell whether proxy is there: this user may not read secrets"},
+			"unknown secrets: unknown whether proxy exists: this user may not read Secrets"},
 		{"no Secret to pull with", nil, func(o *dind.Options) { o.ImagePullSecrets = []string{"key"} }, InstallOptions{}, nil,
 			"warning secrets: there is no Secret key, which --image-pull-secret names"},
 		{"names in use", []runtime.Object{&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d"}}}, nil, InstallOptions{}, nil,
-			"failed names: in use by objects that dindctl did not make: service/d"},
+			"failed names: in use by objects that dindctl did not create: service/d"},
 		{"no claim", nil, func(o *dind.Options) { o.ExistingClaim = "gone" }, InstallOptions{}, nil, "failed claim: --existing-claim gone does not exist"},
 		{"a claim that is going", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) {
 			c.DeletionTimestamp, c.Finalizers = new(metav1.Now()), []string{"x"}
@@ -151,7 +151,7 @@ func TestCheck(t *testing.T) {
 		{"a shared claim", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) {
 			c.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
 		})}, nil, InstallOptions{}, nil, "warning claim: d-data is ReadWriteMany, which is usually a network file system: overlay2 does not work on one"},
-		{"no policy", nil, func(o *dind.Options) { o.NoNetworkPolicy = true }, InstallOptions{}, nil, "warning network policy: switched off"},
+		{"no policy", nil, func(o *dind.Options) { o.NoNetworkPolicy = true }, InstallOptions{}, nil, "warning network policy: disabled"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -216,7 +216,7 @@ func TestCheckHangs(t *testing.T) {
 		}}
 		began := time.Now()
 		results := runChecks(t.Context(), []check{hang, {"quick", func(context.Context, checkInput) []CheckResult { return ok("fine") }}}, checkInput{})
-		if diff := cmp.Diff([]string{"unknown slow: could not tell: no answer within 10s", "ok quick: fine"}, found(results)); diff != "" {
+		if diff := cmp.Diff([]string{"unknown slow: unknown: no answer within 10s", "ok quick: fine"}, found(results)); diff != "" {
 			t.Error(diff)
 		}
 		if took := time.Since(began); took != checkDeadline {

@@ -17,7 +17,7 @@ import (
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// BusyError says that something still ran in the daemon when the time was up.
+// BusyError is returned when something still ran in the daemon at the deadline.
 type BusyError struct {
 	Pod      string
 	Activity daemon.Activity // what ran last
@@ -28,10 +28,10 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("pod/%s is not idle after %s: %s", e.Pod, human.Duration(e.After), DescribeActivity(e.Activity))
 }
 
-// askingTime is how long one question about what runs may take.
+// askingTime bounds one question about what runs.
 const askingTime = 15 * time.Second
 
-// activity asks the pod's daemon what runs in it. The error is a *DaemonError.
+// activity returns what runs in the pod's daemon. The error is a *DaemonError.
 func (i Instance) activity(ctx context.Context, pod *corev1.Pod) (daemon.Activity, error) {
 	ctx, cancel := context.WithTimeout(ctx, askingTime)
 	defer cancel()
@@ -43,10 +43,10 @@ func (i Instance) activity(ctx context.Context, pod *corev1.Pod) (daemon.Activit
 	return activity, err
 }
 
-// waitIdle waits, as a step of its own, until nothing runs in the pod's daemon
-// any more. A daemon that is lost meanwhile is asked again, as what ran may run
-// on; a pod that is gone has nothing running. The error is a *BusyError when
-// ctx's deadline passes, and a *DaemonError when the daemon cannot be asked.
+// waitIdle waits, as a progress step, until nothing runs in the pod's daemon. If the
+// connection is lost, it asks again, because the builds may still run; a pod that is
+// gone is idle. The error is a *BusyError if ctx's deadline passes, and a
+// *DaemonError if the daemon cannot be asked.
 func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 	began := i.Now()
 	return progress.Step(i.Observer, "Idle", func(update func(string)) error {
@@ -67,7 +67,7 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 			})
 			switch {
 			case err == nil, apierrors.IsNotFound(err):
-				update(fmt.Sprintf("nothing runs any more in pod/%s", pod.Name))
+				update(fmt.Sprintf("nothing runs in pod/%s any more", pod.Name))
 				return nil
 			case last != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
 				return &BusyError{Pod: pod.Name, Activity: *last, After: i.Now().Sub(began)}
@@ -80,12 +80,12 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 	})
 }
 
-// DescribeActivity counts what runs: "1 build and 2 containers".
+// DescribeActivity returns what runs: "1 build and 2 containers".
 func DescribeActivity(a daemon.Activity) string {
 	containers := count(a.Containers, "container")
 	switch {
 	case a.BuildsUnknown:
-		return containers + " and builds, of which this engine does not tell"
+		return containers + ", and possibly builds (this engine does not report them)"
 	case a.Builds == 0:
 		return containers
 	case a.Containers == 0:

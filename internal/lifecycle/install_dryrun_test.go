@@ -32,15 +32,15 @@ func TestDryRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := created("unchanged")
-	want[2].Change, want[2].Fields = "configured", []apply.FieldChange{{Path: "spec.replicas", From: float64(3), To: float64(1)}}
+	want[4].Change, want[4].Fields = "configured", []apply.FieldChange{{Path: "spec.replicas", From: float64(3), To: float64(1)}}
 	for i := range outcome.Objects {
 		for k, field := range outcome.Objects[i].Fields { // numbers come in more than one type
 			outcome.Objects[i].Fields[k] = apply.FieldChange{Path: field.Path, From: number(field.From), To: number(field.To)}
 		}
 	}
-	want[2].Unmanaged = []string{"spec.template.spec.containers[name=mine]"}
+	want[4].Unmanaged = []string{"spec.template.spec.containers[name=mine]"}
 	want[3].Change = "created"
-	want = append(slices.Delete(want, 4, 5), object("CronJob", "d-clear-cache", "deleted"))
+	want = append(slices.Delete(want, 5, 6), object("CronJob", "d-clear-cache", "deleted"))
 	if diff := cmp.Diff(want, outcome.Objects); diff != "" {
 		t.Error(diff)
 	}
@@ -60,7 +60,7 @@ func number(v any) any {
 	return v
 }
 
-// What dindctl did not make is refused with what adopting it would change, and
+// What dindctl did not create is refused with what adopting it would change, and
 // taken over on request; what it names by hand is told field by field.
 func TestAdopt(t *testing.T) {
 	foreign := func() *corev1.Service {

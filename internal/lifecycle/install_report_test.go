@@ -19,9 +19,9 @@ func TestEngineChange(t *testing.T) {
 		"a tag of the same":                      {info("26.1.5", ""), info("26.1.5+dfsg1", "overlay2"), ""},
 		"an upgrade":                             {info("26.1.5+dfsg1", "overlay2"), info("29.7.2", "overlay2"), "Docker Engine 26.1.5+dfsg1 → 29.7.2; images and cache stay with storage driver overlay2"},
 		"an upgrade of what is known by its tag": {info("26.1.5", ""), info("29.7.2", "overlay2"), "Docker Engine 26.1.5 → 29.7.2"},
-		"another driver":                         {info("29.7.2", "overlayfs"), info("29.7.2", "vfs"), "storage driver overlayfs → vfs: the images and the cache of before are not used any more, and stay on the volume"},
+		"another driver":                         {info("29.7.2", "overlayfs"), info("29.7.2", "vfs"), "storage driver overlayfs → vfs: the existing images and cache are not used any more, and stay on the volume"},
 		"both": {info("26.1.5", "overlay2"), info("29.7.2", "overlayfs"),
-			"Docker Engine 26.1.5 → 29.7.2; storage driver overlay2 → overlayfs: the images and the cache of before are not used any more, and stay on the volume"},
+			"Docker Engine 26.1.5 → 29.7.2; storage driver overlay2 → overlayfs: the existing images and cache are not used any more, and stay on the volume"},
 	}
 	for name, test := range tests {
 		if got := engineChange(test.before, test.now); got != test.want {

@@ -42,22 +42,22 @@ func TestRestart(t *testing.T) {
 	}{
 		"builds run": {
 			options: restarting, engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
-			told:    "warning: pod/d-abc-1 restarts, which breaks what runs in it: 2 builds and 1 container; --when-idle waits for them",
+			told:    "warning: restarting pod/d-abc-1 aborts 2 builds and 1 container (use --when-idle to wait)",
 			restart: &Restart{Pod: "d-abc-1", Builds: &two, Containers: &one},
 		},
 		"nothing runs": {
 			options: restarting,
-			told:    "info: pod/d-abc-1 restarts; nothing runs in it",
+			told:    "info: restarting pod/d-abc-1 aborts nothing",
 			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
 		},
 		"an engine that does not tell of builds": {
 			options: restarting, engine: &clustertest.Engine{Work: []daemon.Activity{{BuildsUnknown: true, Containers: 1}}},
-			told:    "warning: pod/d-abc-1 restarts, which breaks what runs in it: 1 container and builds, of which this engine does not tell; --when-idle waits for them",
+			told:    "warning: restarting pod/d-abc-1 aborts 1 container, and possibly builds (this engine does not report them) (use --when-idle to wait)",
 			restart: &Restart{Pod: "d-abc-1", Containers: &one},
 		},
 		"a daemon that does not answer": {
 			options: restarting, how: InstallOptions{NoWait: true}, engine: &clustertest.Engine{Refuse: errDown},
-			told:    "warning: pod/d-abc-1 restarts, and what runs in it is not known: asking the daemon in pod/d-abc-1: connection refused",
+			told:    "warning: restarting pod/d-abc-1 aborts whatever runs in it, which is unknown: asking the daemon in pod/d-abc-1: connection refused",
 			restart: &Restart{Pod: "d-abc-1"},
 		},
 		"a change that needs no restart": {options: leavingAsIs, engine: &clustertest.Engine{Work: []daemon.Activity{busy}}},
@@ -71,18 +71,18 @@ func TestRestart(t *testing.T) {
 		"waited for": {
 			options: restarting, how: InstallOptions{WhenIdle: true},
 			engine:  &clustertest.Engine{Work: []daemon.Activity{busy, {Builds: 1}}},
-			told:    "info: pod/d-abc-1 restarts; nothing runs in it",
+			told:    "info: restarting pod/d-abc-1 aborts nothing",
 			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
 		},
 		"waited for, and lost from sight meanwhile": {
 			options: restarting, how: InstallOptions{WhenIdle: true},
 			engine:  &clustertest.Engine{Work: []daemon.Activity{busy, {Builds: 1}}, Lost: tunnel.ErrLost},
-			told:    "info: pod/d-abc-1 restarts; nothing runs in it",
+			told:    "info: restarting pod/d-abc-1 aborts nothing",
 			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
 		},
 		"a dry run": {
 			options: restarting, how: InstallOptions{DryRun: true, WhenIdle: true}, engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
-			told:    "warning: pod/d-abc-1 would restart, which breaks what runs in it: 2 builds and 1 container",
+			told:    "warning: restarting pod/d-abc-1 would abort 2 builds and 1 container",
 			restart: &Restart{Pod: "d-abc-1", Builds: &two, Containers: &one},
 		},
 	}
@@ -169,7 +169,7 @@ func TestWhenIdleReadsAgain(t *testing.T) {
 	if reads != 2 {
 		t.Errorf("the Deployment was read %d times: %q", reads, w.Requests())
 	}
-	if told := w.told(); !slices.Contains(told, "Idle done: nothing runs any more in pod/d-abc-1") {
+	if told := w.told(); !slices.Contains(told, "Idle done: nothing runs in pod/d-abc-1 any more") {
 		t.Errorf("told %q", told)
 	}
 }

@@ -34,8 +34,8 @@ var everyPatch = []string{
 
 func created(change string) []ObjectChange {
 	return []ObjectChange{
-		object("PersistentVolumeClaim", "d-data", change), object("ConfigMap", "d-config", change), object("Deployment", "d", change),
-		object("Service", "d", change), object("CronJob", "d-clear-cache", change), object("NetworkPolicy", "d", change),
+		object("PersistentVolumeClaim", "d-data", change), object("ConfigMap", "d-config", change), object("NetworkPolicy", "d", change),
+		object("Service", "d", change), object("Deployment", "d", change), object("CronJob", "d-clear-cache", change),
 	}
 }
 
@@ -67,8 +67,8 @@ func TestInstallFromNothing(t *testing.T) {
 	}
 	// These two go on at once.
 	if diff := cmp.Diff([]string{
-		"Daemon done: answers as Docker Engine 29.7.2, storage driver overlay2", "Daemon started",
-		"Service done: leads to the pod", "Service started",
+		"Daemon done: Docker Engine 29.7.2 is responding, storage driver overlay2", "Daemon started",
+		"Service done: routes to the pod", "Service started",
 	}, slices.Sorted(slices.Values(w.told()[6:]))); diff != "" {
 		t.Error(diff)
 	}
@@ -161,7 +161,7 @@ func TestInstallRefuses(t *testing.T) {
 		want    string
 	}{
 		{"somebody else's objects", []runtime.Object{&corev1.Service{ObjectMeta: foreign}, &appsv1.Deployment{ObjectMeta: foreign}}, nil,
-			"deployment/d, service/d: not made by dindctl"},
+			"service/d, deployment/d: not made by dindctl"},
 		{"a claim that is going", []runtime.Object{&corev1.PersistentVolumeClaim{ObjectMeta: owned}}, nil,
 			"persistentvolumeclaim/d-data is being deleted (waits for kubernetes.io/pvc-protection)"},
 		{"an existing claim that is not there", nil, func(o *dind.Options) { o.ExistingClaim = "old" }, "there is no claim old in namespace ci"},

@@ -38,13 +38,13 @@ func (i Instance) follow(ctx context.Context, job *batchv1.Job, update func(stri
 		}
 		copyLog(status.Pod)
 	})
-	// A Job that is quick may be done before its pod was seen to run.
+	// A quick Job may have ended before its pod was seen to run.
 	copyLog(pod)
 	return pod, err
 }
 
-// lineWriter hands over what is written to it line by line. It may be written
-// to from several goroutines.
+// lineWriter calls line for each line that is written to it. It is safe for
+// concurrent use.
 type lineWriter struct {
 	line func(string)
 
@@ -66,7 +66,7 @@ func (w *lineWriter) Write(data []byte) (int, error) {
 	}
 }
 
-// flush hands over a last line that had no end.
+// flush calls line for a last line without an end.
 func (w *lineWriter) flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -16,32 +16,31 @@ import (
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// PruneReport is the outcome of PruneNow.
+// PruneReport is the result of PruneNow.
 type PruneReport struct {
 	Job            string `json:"job"`
-	ReclaimedBytes *int64 `json:"reclaimedBytes"` // nil where the Job did not say
-	// Before and After are what the daemon said around the clean-up; nil where
-	// it could not be asked.
+	ReclaimedBytes *int64 `json:"reclaimedBytes"` // nil if the Job did not report it
+	// Before and After are the daemon's disk use; nil if it could not be asked.
 	Before          *PruneUsage `json:"before"`
 	After           *PruneUsage `json:"after"`
 	DurationSeconds float64     `json:"durationSeconds"`
 }
 
-// PruneUsage is what takes up space in the daemon, in bytes.
+// PruneUsage is the daemon's disk use in bytes.
 type PruneUsage struct {
 	ImagesBytes      int64 `json:"imagesBytes"`
 	BuildCacheBytes  int64 `json:"buildCacheBytes"`
 	ReclaimableBytes int64 `json:"reclaimableBytes"`
 }
 
-// NoScheduleError says that the installation has no CronJob to run.
+// NoScheduleError is returned when the installation has no CronJob.
 type NoScheduleError struct{ Namespace, Name string }
 
 func (e *NoScheduleError) Error() string {
-	return fmt.Sprintf("%s in namespace %s was installed without a scheduled clean-up", e.Name, e.Namespace)
+	return fmt.Sprintf("%s in namespace %s was installed without a scheduled prune", e.Name, e.Namespace)
 }
 
-// PruneOptions say how PruneNow goes about it.
+// PruneOptions are the options of PruneNow.
 type PruneOptions struct {
 	Overrides dind.PruneOverrides
 	// WhenIdle waits first until no build and no container runs.
@@ -50,8 +49,8 @@ type PruneOptions struct {
 	Log func(line string)
 }
 
-// PruneActivity tells what runs in the daemon that PruneNow would clean up. Its
-// errors are PruneNow's, and a *DaemonError.
+// PruneActivity returns what runs in the daemon that PruneNow would prune. Its
+// errors are those of PruneNow, and a *DaemonError.
 func (i Instance) PruneActivity(ctx context.Context) (daemon.Activity, error) {
 	_, pod, err := i.pruneTarget(ctx)
 	if err != nil {
@@ -60,17 +59,17 @@ func (i Instance) PruneActivity(ctx context.Context) (daemon.Activity, error) {
 	return i.activity(ctx, pod)
 }
 
-// PruneNow runs the scheduled clean-up at once, as a Job made from the CronJob,
-// and waits for its end. The error is a *NotInstalledError, *NoScheduleError,
+// PruneNow runs the scheduled prune now, as a Job created from the CronJob, and waits
+// for its end. The error is a *NotInstalledError, *NoScheduleError,
 // *rollout.NotReadyError (the Job's pod did not start), *rollout.JobFailedError,
-// or what the connection gives.
+// or what the connection returns.
 func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, error) {
 	began := i.Now()
 	var report PruneReport
 	var cronJob *batchv1.CronJob
 	var pod *corev1.Pod
 	err := progress.Step(i.Observer, "Daemon", func(update func(string)) (err error) {
-		update("asking what there is")
+		update("asking the daemon")
 		if cronJob, pod, err = i.pruneTarget(ctx); err != nil {
 			return err
 		}
@@ -89,7 +88,7 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 	}
 	suffix := strconv.FormatInt(began.UnixMilli(), 36)
 	job := dind.PruneJob(cronJob, how.Overrides, suffix)
-	err = progress.Step(i.Observer, "Clean-up", func(update func(string)) error {
+	err = progress.Step(i.Observer, "Prune", func(update func(string)) error {
 		created, err := i.Cluster.CreateJob(ctx, job)
 		if err != nil {
 			return err
@@ -101,11 +100,11 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 			return err
 		}
 		if done == nil {
-			progress.Warn(i.Observer, "the job's pod is gone: how much it freed is not known")
+			progress.Warn(i.Observer, "the Job's pod is gone: it is unknown how much was freed")
 		} else if result, err := dind.ParsePruneResult(kube.TerminationMessage(done)); err == nil {
 			report.ReclaimedBytes = &result.ReclaimedBytes
 		} else {
-			progress.Warn(i.Observer, "the job did not say how much it freed: "+err.Error())
+			progress.Warn(i.Observer, "the Job did not report how much it freed: "+err.Error())
 		}
 		update("job/" + created.Name + " succeeded")
 		return nil
@@ -118,7 +117,7 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 	return report, nil
 }
 
-// pruneTarget finds the CronJob and the daemon's pod.
+// pruneTarget returns the CronJob and the daemon's pod.
 func (i Instance) pruneTarget(ctx context.Context) (*batchv1.CronJob, *corev1.Pod, error) {
 	found, pod, err := i.findReady(ctx)
 	if err == nil && found.cronJob() == nil {
@@ -141,8 +140,8 @@ func (i Instance) pruneLine(update, log func(string)) func(string) {
 	}
 }
 
-// usage asks the daemon; nil, with a warning, where it does not answer: the
-// clean-up does not depend on it.
+// usage returns the daemon's disk use; nil, with a warning, if it does not answer,
+// because the prune does not depend on it.
 func (i Instance) usage(ctx context.Context, pod *corev1.Pod) *PruneUsage {
 	var usage daemon.DiskUsage
 	err := i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
@@ -150,7 +149,7 @@ func (i Instance) usage(ctx context.Context, pod *corev1.Pod) *PruneUsage {
 		return err
 	})
 	if err != nil {
-		progress.Warn(i.Observer, "what the daemon uses could not be read: "+err.Error())
+		progress.Warn(i.Observer, "disk use of the daemon could not be read: "+err.Error())
 		return nil
 	}
 	return &PruneUsage{usage.ImagesBytes, usage.BuildCacheBytes, usage.ReclaimableBytes}

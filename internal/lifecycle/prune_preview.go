@@ -9,15 +9,14 @@ import (
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// PrunePreview is what a clean-up would remove now, the least recently used
-// first, and the size of the build cache before and after. Images and build
-// cache share layers: what they share is freed with the last of them, so the
-// sizes are no promise.
+// PrunePreview is what a prune would remove now, least recently used first, and the
+// size of the build cache before and after. Images and build cache share layers,
+// which are freed with the last user, so the sizes are estimates.
 type PrunePreview struct {
 	DryRun bool `json:"dryRun"` // true
-	// UnusedFor is for how long it has not been used, "0s" being everything
-	// that is unused, and KeepStorageBytes how much build cache stays; nil for
-	// as much as is young enough.
+	// UnusedFor is the minimum time unused before removal; "0s" is everything unused.
+	// KeepStorageBytes is how much build cache stays whatever its age; nil if age
+	// alone decides.
 	UnusedFor        string     `json:"unusedFor"`
 	KeepStorageBytes *int64     `json:"keepStorageBytes"`
 	Containers       []Prunable `json:"containers"`
@@ -38,20 +37,20 @@ type Prunable struct {
 	Name string `json:"name"`
 	// Tags are an image's.
 	Tags []string `json:"tags,omitempty"`
-	// SizeBytes is what is its own, and not shared by others of its kind.
+	// SizeBytes leaves out what is shared with others of its kind.
 	SizeBytes int64 `json:"sizeBytes"`
-	// Created is what containers and networks go by, LastUsed what images do;
-	// nil where that is not known.
+	// Created decides for containers and networks, LastUsed for images; nil if
+	// unknown.
 	Created  *time.Time `json:"created,omitempty"`
 	LastUsed *time.Time `json:"lastUsed,omitempty"`
 }
 
-// PreviewPrune tells what PruneNow would remove, and changes nothing. Its errors
-// are PruneNow's, and a *DaemonError.
+// PreviewPrune returns what PruneNow would remove, and changes nothing. Its errors
+// are those of PruneNow, and a *DaemonError.
 func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverrides) (PrunePreview, error) {
 	preview := PrunePreview{DryRun: true}
 	err := progress.Step(i.Observer, "Daemon", func(update func(string)) error {
-		update("asking what there is")
+		update("asking the daemon")
 		cronJob, pod, err := i.pruneTarget(ctx)
 		if err != nil {
 			return err
@@ -81,7 +80,7 @@ func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverride
 	return preview, err
 }
 
-// fill keeps empty lists, so that a document says [] and not null.
+// fill uses empty lists, which are [] in JSON and not null.
 func (p *PrunePreview) fill(gone daemon.Contents) {
 	p.Containers, p.Networks, p.Images = []Prunable{}, []Prunable{}, []Prunable{}
 	for _, c := range gone.Containers {

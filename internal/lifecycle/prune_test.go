@@ -47,7 +47,7 @@ func pruneNow(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{
 		"Daemon started", "Daemon done: 3 GiB of images, 5 GiB of build cache",
-		"Clean-up started", "Clean-up done: job/" + report.Job + " succeeded",
+		"Prune started", "Prune done: job/" + report.Job + " succeeded",
 	}, w.told()); diff != "" {
 		t.Error(diff)
 	}
@@ -71,7 +71,7 @@ func TestPruneNowWhenIdle(t *testing.T) {
 	if _, err := w.PruneNow(t.Context(), PruneOptions{WhenIdle: true}); err != nil {
 		t.Fatal(err)
 	}
-	if told := w.told(); len(told) < 5 || told[2] != "Idle started" || !strings.HasPrefix(told[3], "Idle done") || told[4] != "Clean-up started" {
+	if told := w.told(); len(told) < 5 || told[2] != "Idle started" || !strings.HasPrefix(told[3], "Idle done") || told[4] != "Prune started" {
 		t.Errorf("told %q", told)
 	}
 	w.checkSteps(t)
@@ -107,11 +107,11 @@ func TestPruneNowPartlyKnown(t *testing.T) {
 		warns          string
 	}{
 		{"the daemon cannot be asked", func(w *world) { w.engine.Refuse = errDown }, freed, true, false,
-			"warning: what the daemon uses could not be read: asking the daemon in pod/d-abc-1: connection refused"},
+			"warning: disk use of the daemon could not be read: asking the daemon in pod/d-abc-1: connection refused"},
 		{"the daemon does not count", func(w *world) { w.engine.UsageErr = errDown }, freed, true, false,
-			"warning: what the daemon uses could not be read: asking the daemon in pod/d-abc-1: connection refused"},
+			"warning: disk use of the daemon could not be read: asking the daemon in pod/d-abc-1: connection refused"},
 		{"the job does not say", func(*world) {}, "", false, true,
-			"warning: the job did not say how much it freed: read the result of the clean-up: unexpected end of JSON input"},
+			"warning: the Job did not report how much it freed: read the result of the clean-up: unexpected end of JSON input"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestPruneNowFails(t *testing.T) {
 		{"not installed", func(t *testing.T) *world { return newWorld(t) }, nil, &missing, "d is not installed in namespace ci", false},
 		{"no schedule", func(t *testing.T) *world {
 			return installedWorld(t, func(o *dind.Options) { o.PruneSchedule = "none" })
-		}, nil, &noSchedule, "d in namespace ci was installed without a scheduled clean-up", false},
+		}, nil, &noSchedule, "d in namespace ci was installed without a scheduled prune", false},
 		{"the pod is down", nil, func(t *testing.T, w *world) {
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 })
 			change(t, w, pods, "d-abc-1", func(p *corev1.Pod) {

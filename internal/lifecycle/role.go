@@ -7,11 +7,11 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// roleName is what the printed Role and ClusterRole are called.
+// roleName is the name of the printed Role and ClusterRole.
 const roleName = "dindctl"
 
-// CopyRoles gives the Roles for the other namespaces that get a copy of the
-// clients' certificates.
+// CopyRoles returns the Roles for the other namespaces that get a copy of the
+// client's Secret.
 func CopyRoles(o dind.Options) []*rbacv1.Role {
 	var roles []*rbacv1.Role
 	for _, namespace := range dind.CopyNamespaces(o) {
@@ -24,9 +24,8 @@ func CopyRoles(o dind.Options) []*rbacv1.Role {
 	return roles
 }
 
-// Roles gives the smallest Role that runs all of dindctl's commands in the
-// namespace with these options, and the ClusterRole for what has no namespace;
-// nil where that needs none.
+// Roles returns the smallest Role for all commands in the namespace with these
+// options, and the ClusterRole for cluster-scoped objects, nil if none is needed.
 func Roles(o dind.Options, how InstallOptions) (*rbacv1.Role, *rbacv1.ClusterRole) {
 	role := &rbacv1.Role{
 		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},

@@ -12,8 +12,8 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
-// Status is the health of an installation. What could not be read is nil, and
-// a problem says why.
+// Status is the health of an installation. Fields that could not be read are nil,
+// and a problem says why.
 type Status struct {
 	Name       string `json:"name"`
 	Namespace  string `json:"namespace"`
@@ -29,7 +29,7 @@ type Status struct {
 	Problems     []Problem     `json:"problems"`
 }
 
-// ObjectState is one object as it is.
+// ObjectState is the state of one object.
 type ObjectState struct {
 	Kind   string `json:"kind"`
 	Name   string `json:"name"`
@@ -38,14 +38,14 @@ type ObjectState struct {
 	Detail string `json:"detail"`
 }
 
-// Problem is something that is not as it should be, and what to do about it.
+// Problem is something wrong with the installation, and the next step.
 type Problem struct {
 	Object  string `json:"object"`
 	Reason  string `json:"reason"`
 	Message string `json:"message"`
 	Hint    string `json:"hint"`
-	// Severity is "error" for what makes the installation unhealthy, and
-	// "warning" for the rest.
+	// Severity is "error" if the problem makes the installation unhealthy, and
+	// "warning" otherwise.
 	Severity string `json:"severity"`
 }
 
@@ -55,9 +55,9 @@ const (
 	SeverityWarning = "warning"
 )
 
-// Status looks at everything and changes nothing. An unhealthy installation is
+// Status examines the installation and changes nothing. An unhealthy installation is
 // not an error: Healthy is false and Problems say why. The error is a
-// *NotInstalledError, or what the connection gives.
+// *NotInstalledError, or what the connection returns.
 func (i Instance) Status(ctx context.Context) (Status, error) {
 	status := Status{
 		Name: i.Name, Namespace: i.Cluster.Namespace,
@@ -91,16 +91,16 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	state := found.state(pods)
 	rolloutStatus := rollout.Compute(state)
 	if !rolloutStatus.Ready {
-		// Only trouble is worth the extra request: some causes are told by
-		// events alone.
+		// Some causes show only in events. The request is sent only if there is a
+		// problem.
 		if events, err := rollout.Events(ctx, i.Cluster, state); err == nil {
 			state.Events = events
 			rolloutStatus = rollout.Compute(state)
 		} else {
 			status.Problems = append(status.Problems, Problem{
 				Object: "deployment/" + i.Name, Reason: "EventsUnknown", Severity: SeverityWarning,
-				Message: "The events, which may say what is wrong, could not be read: " + err.Error(),
-				Hint:    hintFor(err, "list events", "`dindctl status` looks again."),
+				Message: "The events, which may explain the problem, could not be read: " + err.Error(),
+				Hint:    hintFor(err, "list events", "`dindctl status` tries again."),
 			})
 		}
 	}
@@ -141,7 +141,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	}
 	status.Prune = prune
 	status.Objects = append(status.Objects, certificates...)
-	// Appended, so that no problems are an empty list and not null.
+	// Appended, so that an empty list is [] in JSON and not null.
 	for _, more := range [][]Problem{certificateProblems, serviceProblems, daemonProblems, pruneProblems} {
 		status.Problems = append(status.Problems, more...)
 	}

@@ -14,28 +14,27 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// expiryWarning is how long before their end certificates are worth a warning:
-// an install in their last third has not been run for months then.
+// expiryWarning is the time before expiry at which status warns. An install in the
+// last third of a certificate's life renews it: none has run for months then.
 const expiryWarning = 30 * 24 * time.Hour
 
-// Certificates are until when the certificates of TLS are good; nil where that
-// could not be read.
+// Certificates is when the certificates of TLS expire; nil if it could not be read.
 type Certificates struct {
 	ServerExpires *time.Time `json:"serverExpires"`
 	ClientExpires *time.Time `json:"clientExpires"`
 }
 
-const renewHint = "`dindctl install --tls`, with the options of this installation, makes new ones; running jobs go on, the pod restarts."
+const renewHint = "`dindctl install --tls`, with the options of this installation, creates new ones; running jobs keep working, the pod restarts."
 
-// certificateState looks at the certificates: whether they are there, belong
-// together, are loaded, and for how long they are good.
+// certificateState returns whether the certificates exist, match and are loaded, and
+// when they expire.
 func (i Instance) certificateState(ctx context.Context, found installation) (*Certificates, []ObjectState, []Problem) {
 	expiry := &Certificates{}
 	if err := found.findSecrets(ctx); err != nil {
 		return expiry, nil, []Problem{{
 			Object: "secret/" + dind.ServerSecretName(i.Name), Reason: "CertificatesUnknown", Severity: SeverityWarning,
 			Message: "The certificates could not be read: " + err.Error(),
-			Hint:    hintFor(err, "get secrets", "`dindctl status` looks again."),
+			Hint:    hintFor(err, "get secrets", "`dindctl status` tries again."),
 		}}
 	}
 	unread := found.findCopies(ctx, nil)
@@ -49,7 +48,7 @@ func (i Instance) certificateState(ctx context.Context, found installation) (*Ce
 		{"daemon", dind.ServerSecretName(i.Name), found.serverSecret(), &expiry.ServerExpires},
 		{"clients", dind.ClientSecretName(i.Name), found.clientSecret(), &expiry.ClientExpires},
 	} {
-		state, problem := i.judgeCertificate(one.whose, one.name, one.secret, one.expires)
+		state, problem := i.secretState(one.whose, one.name, one.secret, one.expires)
 		states, problems = append(states, state), append(problems, problem...)
 	}
 	if found.serverSecret() != nil && found.deployment() != nil &&
@@ -62,12 +61,12 @@ func (i Instance) certificateState(ctx context.Context, found installation) (*Ce
 	if found.clientSecret() == nil {
 		return expiry, states, problems
 	}
-	copies, more := i.judgeCopies(found, unread)
+	copies, more := i.copyStates(found, unread)
 	return expiry, append(states, copies...), append(problems, more...)
 }
 
-// judgeCertificate tells the state of one Secret's certificate, and notes its end.
-func (i Instance) judgeCertificate(whose, name string, secret *corev1.Secret, expires **time.Time) (ObjectState, []Problem) {
+// secretState returns the state of one Secret's certificate and sets when it expires.
+func (i Instance) secretState(whose, name string, secret *corev1.Secret, expires **time.Time) (ObjectState, []Problem) {
 	state := ObjectState{Kind: "Secret", Name: name}
 	problem := Problem{Object: "secret/" + name, Severity: SeverityError, Hint: renewHint}
 	if secret == nil {
@@ -87,7 +86,7 @@ func (i Instance) judgeCertificate(whose, name string, secret *corev1.Secret, ex
 	switch {
 	case left <= 0:
 		state.State, state.Ready = "Expired", false
-		problem.Reason, problem.Message = "CertificateExpired", fmt.Sprintf("The certificate of the %s ended on %s: no job gets through.", whose, end.Format(time.DateOnly))
+		problem.Reason, problem.Message = "CertificateExpired", fmt.Sprintf("The certificate of the %s ended on %s: no job can connect.", whose, end.Format(time.DateOnly))
 	case left <= expiryWarning:
 		state.State = "Expiring"
 		problem.Severity = SeverityWarning
@@ -98,14 +97,13 @@ func (i Instance) judgeCertificate(whose, name string, secret *corev1.Secret, ex
 	return state, []Problem{problem}
 }
 
-// judgeCopies tells whether the jobs of other namespaces have the certificates
-// that are good now.
-func (i Instance) judgeCopies(found installation, unread []*kube.ReadError) ([]ObjectState, []Problem) {
+// copyStates returns whether other namespaces have the current certificates.
+func (i Instance) copyStates(found installation, unread []*kube.ReadError) ([]ObjectState, []Problem) {
 	var states []ObjectState
 	var problems []Problem
 	for _, namespace := range dind.Copies(found.clientSecret()) {
 		state := ObjectState{Kind: "Secret", Name: found.clientSecret().Name, Detail: "copy in namespace " + namespace}
-		problem := Problem{Object: "secret/" + state.Name, Severity: SeverityError, Hint: "`dindctl install --tls`, with the options of this installation, makes it again."}
+		problem := Problem{Object: "secret/" + state.Name, Severity: SeverityError, Hint: "`dindctl install --tls`, with the options of this installation, creates it again."}
 		held := found.clientCopy(namespace)
 		blocked := slices.IndexFunc(unread, func(e *kube.ReadError) bool { return e.Ref.Namespace == namespace })
 		switch {
@@ -113,13 +111,13 @@ func (i Instance) judgeCopies(found installation, unread []*kube.ReadError) ([]O
 			state.State = "Unknown"
 			problem.Reason, problem.Severity = "CopyUnknown", SeverityWarning
 			problem.Message = "The copy for the jobs of namespace " + namespace + " could not be read: " + unread[blocked].Err.Error()
-			problem.Hint = hintFor(unread[blocked], "get secrets in namespace "+namespace, "`dindctl status` looks again.")
+			problem.Hint = hintFor(unread[blocked], "get secrets in namespace "+namespace, "`dindctl status` tries again.")
 		case held == nil:
 			state.State = "Missing"
 			problem.Reason, problem.Message = "CopyMissing", "The copy for the jobs of namespace "+namespace+" does not exist: they cannot start."
 		case !sameFiles(held.Data, found.clientSecret().Data):
 			state.State = "Differs"
-			problem.Reason, problem.Message = "CopyDiffers", "The copy for the jobs of namespace "+namespace+" holds other certificates than the original."
+			problem.Reason, problem.Message = "CopyDiffers", "The copy for the jobs of namespace "+namespace+" differs from the original."
 		default:
 			state.State, state.Ready = "Present", true
 			states = append(states, state)
@@ -130,7 +128,7 @@ func (i Instance) judgeCopies(found installation, unread []*kube.ReadError) ([]O
 	return states, problems
 }
 
-// sameFiles tells whether a copy has what the original has; it may have more.
+// sameFiles reports whether a copy has the files of the original; it may have more.
 func sameFiles(replica, original map[string][]byte) bool {
 	for name, content := range original {
 		if !bytes.Equal(replica[name], content) {

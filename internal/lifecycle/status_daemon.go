@@ -14,14 +14,14 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
-// serviceState tells whether jobs reach the pod by the Service's name.
+// serviceState reports a Service that does not route to the pod.
 func (i Instance) serviceState(ctx context.Context, pod *corev1.Pod) []Problem {
 	endpoints, err := rollout.Endpoints(ctx, i.Cluster, i.Name)
 	if err != nil {
 		return []Problem{{
 			Object: "service/" + i.Name, Reason: "EndpointsUnknown", Severity: SeverityWarning,
-			Message: "Whether the Service leads to the pod could not be read: " + err.Error(),
-			Hint:    hintFor(err, "list endpointslices.discovery.k8s.io", "`dindctl status` looks again."),
+			Message: "It is unknown whether the Service routes to the pod: " + err.Error(),
+			Hint:    hintFor(err, "list endpointslices.discovery.k8s.io", "`dindctl status` tries again."),
 		}}
 	}
 	if rollout.RoutesTo(endpoints, pod) {
@@ -31,8 +31,8 @@ func (i Instance) serviceState(ctx context.Context, pod *corev1.Pod) []Problem {
 	return []Problem{{cause.Object.String(), cause.Reason, cause.Message, cause.Hint, SeverityError}}
 }
 
-// daemonState asks the daemon and its file system, at the same time. A nil
-// answer always comes with a problem that says why.
+// daemonState asks the daemon and its file system concurrently. A nil answer always
+// comes with a problem that says why.
 func (i Instance) daemonState(ctx context.Context, running *corev1.Pod) (info *daemon.Info, disk *Disk, problems []Problem) {
 	pod := running.Name
 	object := kube.Ref{Kind: "Pod", Namespace: i.Cluster.Namespace, Name: pod}.String()
@@ -76,7 +76,7 @@ func (i Instance) daemonState(ctx context.Context, running *corev1.Pod) (info *d
 	if usageErr != nil && trouble == nil {
 		problems = append(problems, Problem{
 			Object: object, Reason: "DiskUsageUnknown", Severity: SeverityWarning,
-			Message: "The daemon does not say what its images and cache use: " + usageErr.Error(),
+			Message: "The daemon does not report what its images and cache use: " + usageErr.Error(),
 			Hint:    fmt.Sprintf("kubectl logs -n %s %s", i.Cluster.Namespace, pod),
 		})
 	}

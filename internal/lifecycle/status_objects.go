@@ -9,13 +9,13 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
-// objectProblems are the problems that the objects themselves show.
+// objectProblems returns the problems that the objects show.
 func objectProblems(found installation, rolloutStatus rollout.Status) []Problem {
 	var problems []Problem
 	missing := func(kind string) {
 		problems = append(problems, Problem{
 			Object: kind, Reason: "Missing", Severity: SeverityError,
-			Message: "The " + kind + " does not exist.", Hint: "`dindctl install` makes it again.",
+			Message: "The " + kind + " does not exist.", Hint: "`dindctl install` creates it again.",
 		})
 	}
 	if found.deployment() == nil {
@@ -48,7 +48,7 @@ func objectProblems(found installation, rolloutStatus rollout.Status) []Problem 
 	return append(problems, problem)
 }
 
-// objectStates are the objects in the order they are shown in.
+// objectStates returns the states of the objects in the order in which they are shown.
 func objectStates(found installation, rolloutStatus rollout.Status) []ObjectState {
 	var states []ObjectState
 	add := func(kind, name, state string, ready bool, detail ...string) {
@@ -91,7 +91,7 @@ func objectStates(found installation, rolloutStatus rollout.Status) []ObjectStat
 		add("CronJob", c.Name, state, state == "Scheduled", c.Spec.Schedule)
 	}
 	if n := found.networkPolicy(); n != nil {
-		// Nothing in the API tells whether a network plugin enforces policies.
+		// The API does not show whether a network plugin enforces policies.
 		add("NetworkPolicy", n.Name, "Created", true, "enforcement depends on the network plugin")
 	}
 	return states

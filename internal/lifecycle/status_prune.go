@@ -13,7 +13,7 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// Prune is the state of the scheduled clean-up.
+// Prune is the state of the scheduled prune.
 type Prune struct {
 	Schedule           string     `json:"schedule"`
 	LastRun            *time.Time `json:"lastRun"`
@@ -21,12 +21,12 @@ type Prune struct {
 	LastReclaimedBytes *int64     `json:"lastReclaimedBytes"`
 	// LastDurationSeconds is nil while it runs.
 	LastDurationSeconds *float64 `json:"lastDurationSeconds"`
-	// LastFailure says why it failed; nil where it did not.
+	// LastFailure is why it failed; nil if it did not.
 	LastFailure *string    `json:"lastFailure"`
 	NextRun     *time.Time `json:"nextRun"`
 }
 
-// pruneState reads how the last clean-up went and when the next one is; nil
+// pruneState returns the result of the last prune and when the next one is; nil
 // without a CronJob.
 func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods []corev1.Pod) (*Prune, []Problem) {
 	if cronJob == nil {
@@ -48,8 +48,8 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 	if err != nil {
 		return state, append(problems, Problem{
 			Object: object, Reason: "RunsUnknown", Severity: SeverityWarning,
-			Message: "The last clean-up could not be read: " + err.Error(),
-			Hint:    hintFor(err, "list jobs.batch", "`dindctl status` looks again."),
+			Message: "The last prune could not be read: " + err.Error(),
+			Hint:    hintFor(err, "list jobs.batch", "`dindctl status` tries again."),
 		})
 	}
 	if len(runs) == 0 {
@@ -67,7 +67,7 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 		state.LastFailure = &message
 		problems = append(problems, Problem{
 			Object: "job/" + last.Job.Name, Reason: "PruneFailed", Severity: SeverityWarning,
-			Message: "The last clean-up failed: " + message,
+			Message: "The last prune failed: " + message,
 			Hint:    fmt.Sprintf("kubectl logs -n %s job/%s shows why; `dindctl prune-now` runs it again.", i.Cluster.Namespace, last.Job.Name),
 		})
 	}
@@ -77,8 +77,8 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 	return state, problems
 }
 
-// jobResult names a Job's result, and gives the condition that says so; nil
-// while it runs.
+// jobResult returns a Job's result and the condition that shows it; nil while it
+// runs.
 func jobResult(job *batchv1.Job) (string, *batchv1.JobCondition) {
 	for i := range job.Status.Conditions {
 		condition := &job.Status.Conditions[i]
@@ -95,8 +95,8 @@ func jobResult(job *batchv1.Job) (string, *batchv1.JobCondition) {
 	return "running", nil
 }
 
-// failureOf is why a clean-up failed: what it said itself, and else what the
-// Job's controller says.
+// failureOf returns why a prune failed: by its termination message, or else by the
+// Job's condition.
 func failureOf(ended *batchv1.JobCondition, said string) string {
 	var failed *dind.PruneFailedError
 	if _, err := dind.ParsePruneResult(said); errors.As(err, &failed) {
@@ -105,10 +105,9 @@ func failureOf(ended *batchv1.JobCondition, said string) string {
 	return ended.Message
 }
 
-// nextRun reads the schedule as the CronJob controller does, which uses the
-// same library; without a time zone it is taken as UTC, the usual clock of the
-// controller manager. nil for a suspended CronJob.
-// See https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#time-zones
+// nextRun returns when the CronJob runs next, nil if it is suspended. It parses the
+// schedule with the library of the CronJob controller; without a time zone it
+// assumes UTC, the usual zone of the controller manager. See https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#time-zones
 func nextRun(cronJob *batchv1.CronJob, now time.Time) (*time.Time, error) {
 	if cronJob.Spec.Suspend != nil && *cronJob.Spec.Suspend {
 		return nil, nil

@@ -8,7 +8,7 @@ import (
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// Uninstallation is the outcome of Remove.
+// Uninstallation is the result of Remove.
 type Uninstallation struct {
 	Name      string          `json:"name"`
 	Namespace string          `json:"namespace"`
@@ -16,15 +16,15 @@ type Uninstallation struct {
 	Kept      []KeptObject    `json:"kept"`
 }
 
-// RemovedObject is one object that is gone, or would be.
+// RemovedObject is an object that was deleted, or would be.
 type RemovedObject struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"`
-	// Namespace is set for what is in another one than the installation.
+	// Namespace is set for objects in another namespace than the installation's.
 	Namespace string `json:"namespace,omitempty"`
 }
 
-// KeptObject is one object that stays, and why.
+// KeptObject is an object that is not deleted, and why.
 type KeptObject struct {
 	Kind      string `json:"kind"`
 	Name      string `json:"name"`
@@ -32,7 +32,7 @@ type KeptObject struct {
 	Reason    string `json:"reason"`
 }
 
-// storageOrder is in which order storage goes; 0 for what is not storage.
+// storageOrder returns the order in which storage is deleted, 0 for other kinds.
 func storageOrder(kind string) int {
 	switch kind {
 	case "PersistentVolumeClaim":
@@ -45,7 +45,7 @@ func storageOrder(kind string) int {
 	return 0
 }
 
-// Outcome is what the removal would come to.
+// Outcome returns what the removal would do.
 func (r Removal) Outcome() Uninstallation {
 	outcome := Uninstallation{Name: r.name, Namespace: r.namespace, Removed: []RemovedObject{}, Kept: []KeptObject{}}
 	for _, items := range [][]kube.Item{r.copies, r.secrets, r.workload, r.storage} {
@@ -57,7 +57,7 @@ func (r Removal) Outcome() Uninstallation {
 	return outcome
 }
 
-// removed notes an object that is gone.
+// removed adds a deleted object.
 func (u *Uninstallation) removed(ref kube.Ref) {
 	object := RemovedObject{Kind: ref.Kind, Name: ref.Name}
 	if ref.Kind == "Secret" && ref.Namespace != u.Namespace {
@@ -66,17 +66,17 @@ func (u *Uninstallation) removed(ref kube.Ref) {
 	u.Removed = append(u.Removed, object)
 }
 
-// DeletesData tells whether the removal would delete the cache.
+// DeletesData reports whether the removal would delete the cache.
 func (r Removal) DeletesData() bool { return len(r.storage) > 0 }
 
-// Remove removes what was planned and returns when it is gone. What was removed
-// is in the Uninstallation even when an error is returned, which joins a
-// *kube.DeleteError for each object that remains; running again continues.
+// Remove deletes the planned objects and returns when they are gone. The
+// Uninstallation holds what was deleted also if an error is returned, which joins a
+// *kube.DeleteError for each object that remains; running it again resumes.
 func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error) {
 	outcome := r.Outcome()
 	outcome.Removed = []RemovedObject{}
-	// The Deployment tells that there are Secrets, and one of them where the
-	// copies are: in this order, whatever is left can be found.
+	// The Deployment shows that there are Secrets, and one of those lists the copies:
+	// in this order, an interrupted removal can find the rest.
 	if err := i.remove(ctx, "Copies", r.copies, &outcome); err != nil {
 		return outcome, err
 	}
@@ -89,8 +89,8 @@ func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error)
 	if err := i.remove(ctx, "Jobs", i.leftoverJobs(ctx), &outcome); err != nil {
 		return outcome, err
 	}
-	// A claim that a pod still mounts would only be marked: storage goes after
-	// the pods, and each kind after what refers to it.
+	// A claim that a pod still mounts is only marked: storage is deleted after the
+	// pods, and each kind after those that refer to it.
 	for order := 1; order <= 3; order++ {
 		var items []kube.Item
 		for _, item := range r.storage {
@@ -105,11 +105,11 @@ func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error)
 	return outcome, nil
 }
 
-// leftoverJobs are clean-up Jobs that no CronJob took with it.
+// leftoverJobs returns Jobs that were not deleted with a CronJob.
 func (i Instance) leftoverJobs(ctx context.Context) []kube.Item {
 	items, err := i.Cluster.Jobs(ctx, i.labels())
 	if err != nil {
-		progress.Warn(i.Observer, "jobs of the clean-up may remain: "+err.Error())
+		progress.Warn(i.Observer, "Jobs of the prune may remain: "+err.Error())
 		return nil
 	}
 	return items

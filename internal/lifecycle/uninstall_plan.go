@@ -8,19 +8,18 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// Removal is what uninstalling would do, decided from what is there. Nothing
-// has been changed yet.
+// Removal is the plan of an uninstall.
 type Removal struct {
 	name, namespace string
 	copies, secrets []kube.Item // of TLS; copies are in other namespaces
-	workload        []kube.Item // daemon, clean-up and what leads to them
-	storage         []kube.Item // in the order in which it goes
+	workload        []kube.Item // everything else
+	storage         []kube.Item
 	kept            []KeptObject
 }
 
-// PlanRemoval decides what uninstalling removes: only what carries dindctl's
-// labels, and storage only with deleteData. The error is a *NotInstalledError
-// where nothing at all is there, or what the connection gives.
+// PlanRemoval plans an uninstall: it deletes only objects with dindctl's labels, and
+// storage only with deleteData. It changes nothing. The error is a
+// *NotInstalledError if nothing exists, or what the connection returns.
 func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, error) {
 	removal := Removal{name: i.Name, namespace: i.Cluster.Namespace}
 	found, err := i.find(ctx)
@@ -50,7 +49,7 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 		storage := storageOrder(item.Ref.Kind) > 0
 		switch {
 		case item.Ref.Kind == "StorageClass" && !deleteData:
-			// Shared by every local volume; not worth a word unless asked for.
+			// All local volumes share it; it is mentioned only with deleteData.
 		case item.Ref.Kind == "StorageClass" && shared != "":
 			removal.keep(item.Ref, shared)
 		case !kube.IsManaged(item.Object):
@@ -91,12 +90,12 @@ func (f *installation) findLocalStorage(ctx context.Context) error {
 	return err
 }
 
-// classInUse says why the class of local volumes has to stay; empty where no
-// other volume is of it.
+// classInUse returns why the class of local volumes has to stay, "" if no other
+// volume uses it.
 func (i Instance) classInUse(ctx context.Context, found installation) string {
 	volumes, err := i.Cluster.PersistentVolumes(ctx)
 	if err != nil {
-		return "whether other volumes use it could not be read"
+		return "unknown whether other volumes use it"
 	}
 	for _, volume := range volumes {
 		other := found.persistentVolume() == nil || volume.Name != found.persistentVolume().Name

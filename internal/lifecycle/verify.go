@@ -18,22 +18,22 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
-// removalTime is for how long the removal of a Job is waited for, after an
-// interrupt or a timeout too: its pod removes what it built first.
+// removalTime bounds the removal of a Job, also after an interrupt or a timeout. Its
+// pod first removes what it built.
 const removalTime = 40 * time.Second
 
-// Verification is the outcome of Verify.
+// Verification is the result of Verify.
 type Verification struct {
 	Namespace  string `json:"namespace"`
 	From       string `json:"from"`
 	Job        string `json:"job"`
 	DockerHost string `json:"dockerHost"`
-	// Reached tells whether the daemon was reached from there, Expected whether
-	// the NetworkPolicy lets it be.
+	// Reached reports whether the daemon was reached, Expected whether the
+	// NetworkPolicy allows it.
 	Reached  bool `json:"reached"`
 	Expected bool `json:"expected"`
-	// Cold and Warm are the two builds of Steps steps; nil where nothing was to
-	// be built, as the daemon is not to be reached from there.
+	// Cold and Warm are the two builds of Steps steps; nil if the NetworkPolicy does
+	// not allow that namespace.
 	Cold            *dind.VerifiedBuild `json:"cold"`
 	Warm            *dind.VerifiedBuild `json:"warm"`
 	Steps           int                 `json:"steps"`
@@ -41,15 +41,15 @@ type Verification struct {
 	DurationSeconds float64             `json:"durationSeconds"`
 }
 
-// Verify has a Job in the namespace from, as a CI job would, find the daemon by
-// the Service's name, reach it past the NetworkPolicies, and build an image
-// twice, the second time from the cache. Where the installation's NetworkPolicy
-// does not let that namespace in, the Job must not reach it. "" is the
-// installation's own namespace. Nothing is left behind.
+// Verify runs a Job in the namespace from, "" for the installation's. Like a CI job,
+// it resolves the Service's name, connects through the NetworkPolicies and builds an
+// image twice, the second time from the cache. If the installation's NetworkPolicy
+// does not allow that namespace, the Job must not be able to connect. The Job and
+// what it built are removed.
 //
-// nil means that all is as expected. The error is a *NotInstalledError,
-// *rollout.NotReadyError (of the daemon or of the Job's pod), *NotProvedError,
-// or what the connection gives. The Job's log goes to log, if that is not nil.
+// The error is a *NotInstalledError, *rollout.NotReadyError (of the daemon or of the
+// Job's pod), *VerifyError, or what the connection returns. log, if not nil, is
+// called for each line of the Job's log.
 func (i Instance) Verify(ctx context.Context, from string, log func(string)) (Verification, error) {
 	began := i.Now()
 	if from == "" {
@@ -60,7 +60,7 @@ func (i Instance) Verify(ctx context.Context, from string, log func(string)) (Ve
 	}
 	var found installation
 	err := progress.Step(i.Observer, "Daemon", func(update func(string)) (err error) {
-		update("looking for it")
+		update("looking for the daemon")
 		var pod *corev1.Pod
 		if found, pod, err = i.findReady(ctx); err == nil {
 			update("pod " + pod.Name + " is ready")
@@ -74,7 +74,7 @@ func (i Instance) Verify(ctx context.Context, from string, log func(string)) (Ve
 	return outcome, err
 }
 
-// verifyInstalled is Verify for a daemon that was just seen to answer.
+// verifyInstalled is Verify for a daemon that has just answered.
 func (i Instance) verifyInstalled(ctx context.Context, outcome *Installation) error {
 	began := i.Now()
 	found, err := i.read(ctx, i.refs()...)
@@ -99,14 +99,14 @@ func (i Instance) verify(ctx context.Context, found installation, outcome *Verif
 		name = "Job in namespace " + outcome.From
 	}
 	err := progress.Step(i.Observer, name, func(update func(string)) error {
-		notProved := &NotProvedError{
+		failure := &VerifyError{
 			Namespace: i.Cluster.Namespace, Name: i.Name, From: outcome.From, DockerHost: outcome.DockerHost,
 			Expected: outcome.Expected, ServiceMissing: found.service() == nil, TLS: tls,
 		}
 		result, err := i.runVerification(ctx, found.deployment(), outcome, update, log)
-		if foundOutNothing(err) {
-			notProved.Err = err
-			return notProved
+		if noResult(err) {
+			failure.Err = err
+			return failure
 		}
 		if err != nil {
 			return err
@@ -115,8 +115,8 @@ func (i Instance) verify(ctx context.Context, found installation, outcome *Verif
 		outcome.Cold, outcome.Warm = result.Cold, result.Warm
 		outcome.Cached = result.Outcome == dind.VerifyCached
 		if !asExpected(result.Outcome, outcome.Expected) {
-			notProved.Result = result
-			return notProved
+			failure.Result = result
+			return failure
 		}
 		update(describeVerification(*outcome))
 		return nil
@@ -124,13 +124,14 @@ func (i Instance) verify(ctx context.Context, found installation, outcome *Verif
 	if err != nil || outcome.Reached || own {
 		return err
 	}
-	// That nothing is reached from there means something only while the same
-	// daemon is reached from where it should be.
+	// That it cannot connect proves something only if the daemon can be reached from
+	// its own namespace.
 	control := Verification{Namespace: outcome.Namespace, From: outcome.Namespace}
 	return i.verify(ctx, found, &control, log)
 }
 
-// asExpected: what is to be reached is to build as well.
+// asExpected reports whether the outcome is what the NetworkPolicy requires: a Job
+// that may connect has to build, too.
 func asExpected(outcome dind.VerifyOutcome, expected bool) bool {
 	if expected {
 		return outcome == dind.VerifyCached
@@ -138,7 +139,7 @@ func asExpected(outcome dind.VerifyOutcome, expected bool) bool {
 	return outcome == dind.VerifyRefused || outcome == dind.VerifySilent
 }
 
-// runVerification makes the Job, waits for what it finds, and removes it.
+// runVerification creates the Job, waits for its result and removes it.
 func (i Instance) runVerification(ctx context.Context, daemon *appsv1.Deployment, outcome *Verification, update func(string), log func(string)) (result dind.VerifyResult, err error) {
 	there := i
 	there.Cluster = i.Cluster.In(outcome.From)
@@ -149,12 +150,12 @@ func (i Instance) runVerification(ctx context.Context, daemon *appsv1.Deployment
 		return result, err
 	}
 	outcome.Job = job.Name
-	// Whatever becomes of the request: it may have been heard and not answered.
+	// Also if the request fails: the answer alone may be lost.
 	defer func() {
 		if removal := there.removeJob(ctx, job); removal != nil && err == nil {
 			err = removal
 		} else if removal != nil {
-			progress.Warn(i.Observer, removal.Error()+"; it ends within ten minutes and is removed ten minutes later")
+			progress.Warn(i.Observer, removal.Error()+"; it ends within ten minutes and is deleted ten minutes later")
 		}
 	}()
 	created, err := there.Cluster.CreateJob(ctx, job)
@@ -167,25 +168,25 @@ func (i Instance) runVerification(ctx context.Context, daemon *appsv1.Deployment
 	case err != nil:
 		return result, err
 	case done == nil:
-		return result, fmt.Errorf("%w: its pod is gone", errNotSaid)
+		return result, fmt.Errorf("%w: its pod is gone", errNoResult)
 	}
 	result, err = dind.ParseVerifyResult(kube.TerminationMessage(done))
 	if err != nil {
-		return result, fmt.Errorf("%w: %w", errNotSaid, err)
+		return result, fmt.Errorf("%w: %w", errNoResult, err)
 	}
 	return result, nil
 }
 
-// errNotSaid says that a Job succeeded and what it found is not known.
-var errNotSaid = errors.New("it did not say what it found")
+// errNoResult is returned when a Job succeeded and its result is unknown.
+var errNoResult = errors.New("the Job reported no result")
 
-// foundOutNothing tells whether the Job ran, or could not, without finding out.
-func foundOutNothing(err error) bool {
+// noResult reports whether the Job ended without a result, or could not run.
+func noResult(err error) bool {
 	var failed *rollout.JobFailedError
-	return errors.Is(err, errNotSaid) || errors.As(err, &failed) || kube.NamespaceMissing(err)
+	return errors.Is(err, errNoResult) || errors.As(err, &failed) || kube.NamespaceMissing(err)
 }
 
-// removeJob removes the Job and its pod, if it was made.
+// removeJob deletes the Job and its pod, if it exists.
 func (i Instance) removeJob(ctx context.Context, job *batchv1.Job) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removalTime)
 	defer cancel()
@@ -203,7 +204,7 @@ func (i Instance) removeJob(ctx context.Context, job *batchv1.Job) error {
 
 func describeVerification(v Verification) string {
 	if !v.Reached {
-		return "does not reach the daemon, as the NetworkPolicy has it"
+		return "cannot reach the daemon, as the NetworkPolicy requires"
 	}
 	return fmt.Sprintf("built in %s, again in %s: all %d steps from the cache", human.Took(v.Cold.Seconds), human.Took(v.Warm.Seconds), v.Steps)
 }

@@ -78,14 +78,14 @@ func TestVerifyFrom(t *testing.T) {
 		{"the policy holds", nil, refused, proved, 2, "", ""},
 		{"silence is as good", nil, "outcome=silent\n\n", proved, 2, "", ""},
 		{"the policy does not hold", nil, reached, proved, 1,
-			"a job in namespace other reaches the daemon although the NetworkPolicy does not let it: the network plugin does not enforce policies, or another policy lets it in", "PolicyNotEnforced"},
+			"a job in namespace other reaches the daemon although the NetworkPolicy denies it: the network plugin does not enforce policies, or another policy allows it", "PolicyNotEnforced"},
 		{"nothing is reached from anywhere", nil, refused, refused, 2,
-			"a job in namespace ci is refused at tcp://d.ci.svc:2375, though the daemon's pod is ready", "ConnectionRefused"},
+			"a job in namespace ci is refused at tcp://d.ci.svc:2375 although the daemon's pod is ready", "ConnectionRefused"},
 		{"the name does not resolve: that is no refusal", nil, "outcome=unresolved\n\n", proved, 1,
 			"a job in namespace other cannot resolve the Service's name (tcp://d.ci.svc:2375)", "NameNotResolved"},
 		{"allowed", func(o *dind.Options) { o.AllowNamespaces = []string{"other"} }, proved, proved, 1, "", ""},
 		{"allowed, and refused", func(o *dind.Options) { o.AllowNamespaces = []string{"other"} }, refused, proved, 1,
-			"a job in namespace other is refused at tcp://d.ci.svc:2375, though the daemon's pod is ready", "ConnectionRefused"},
+			"a job in namespace other is refused at tcp://d.ci.svc:2375 although the daemon's pod is ready", "ConnectionRefused"},
 		{"without a policy", func(o *dind.Options) { o.NoNetworkPolicy = true }, proved, proved, 1, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -95,8 +95,8 @@ func TestVerifyFrom(t *testing.T) {
 			if text(err) != test.want {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
-			if notProved, is := errors.AsType[*NotProvedError](err); is {
-				if reason, hint := notProved.Advice(); reason != test.reason || hint == "" {
+			if failure, is := errors.AsType[*VerifyError](err); is {
+				if reason, hint := failure.Advice(); reason != test.reason || hint == "" {
 					t.Errorf("advice %s: %s", reason, hint)
 				}
 			}
@@ -121,9 +121,9 @@ func finds(w *world, messages map[string]string) {
 
 func TestVerifyFails(t *testing.T) {
 	var (
-		missing   *NotInstalledError
-		notReady  *rollout.NotReadyError
-		notProved *NotProvedError
+		missing  *NotInstalledError
+		notReady *rollout.NotReadyError
+		failure  *VerifyError
 	)
 	finding := func(message string) func(*testing.T, *world) {
 		return func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, message) }
@@ -141,25 +141,25 @@ func TestVerifyFails(t *testing.T) {
 		{"the pod is down", nil, func(t *testing.T, w *world) {
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 })
 		}, &notReady, "deployment/d is not ready", "", ""},
-		{"not cached", nil, finding("outcome=uncached\nsteps=2\ncold=9\ncold-cached=0\nwarm=9\nwarm-cached=1\n\n#4 x"), &notProved,
-			"a job in namespace ci reaches the daemon, and its second build is not served from the cache: 1 of 2 steps were", "NotCached", "#4 x"},
-		{"the build fails", nil, finding("outcome=failed\nsteps=2\n\nERROR: no space left on device"), &notProved,
-			"a job in namespace ci reaches the daemon, and its build fails", "BuildFailed", "ERROR: no space left on device"},
-		{"no answer", nil, finding("outcome=silent\n\nx"), &notProved,
-			"a job in namespace ci gets no answer from tcp://d.ci.svc:2375, though the daemon's pod is ready", "NoAnswer", "x"},
-		{"somebody else answers", nil, finding("outcome=unusable\n\nx"), &notProved,
-			"a job in namespace ci reaches tcp://d.ci.svc:2375, and what answers there is of no use to it", "DaemonUnusable", "x"},
+		{"not cached", nil, finding("outcome=uncached\nsteps=2\ncold=9\ncold-cached=0\nwarm=9\nwarm-cached=1\n\n#4 x"), &failure,
+			"a job in namespace ci reaches the daemon, but its second build is not served from the cache: only 1 of 2 steps are", "NotCached", "#4 x"},
+		{"the build fails", nil, finding("outcome=failed\nsteps=2\n\nERROR: no space left on device"), &failure,
+			"a job in namespace ci reaches the daemon, but its build fails", "BuildFailed", "ERROR: no space left on device"},
+		{"no answer", nil, finding("outcome=silent\n\nx"), &failure,
+			"a job in namespace ci gets no answer from tcp://d.ci.svc:2375 although the daemon's pod is ready", "NoAnswer", "x"},
+		{"somebody else answers", nil, finding("outcome=unusable\n\nx"), &failure,
+			"a job in namespace ci reaches tcp://d.ci.svc:2375, but what answers there is not usable", "DaemonUnusable", "x"},
 		{"the Service is gone", nil, func(t *testing.T, w *world) {
 			if err := w.CoreV1().Services("ci").Delete(t.Context(), "d", metav1.DeleteOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			finding("outcome=unresolved\n\n")(t, w)
-		}, &notProved, "a job in namespace ci cannot resolve the Service's name", "ServiceMissing", ""},
-		{"the job does not say", nil, finding("sh: syntax error"), &notProved,
-			"a job in namespace ci did not find out: it did not say what it found: the job did not say what it found, but \"sh: syntax error\"", "JobFailed", ""},
-		{"the job fails", nil, func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, &notProved,
+		}, &failure, "a job in namespace ci cannot resolve the Service's name", "ServiceMissing", ""},
+		{"the job does not say", nil, finding("sh: syntax error"), &failure,
+			"verification from namespace ci failed: the Job reported no result: the job did not say what it found, but \"sh: syntax error\"", "JobFailed", ""},
+		{"the job fails", nil, func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, &failure,
 			"failed: BackoffLimitExceeded: it failed too often", "JobFailed", "fake logs"},
-		{"its pod is gone", nil, func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobComplete, "", "") }, &notProved,
+		{"its pod is gone", nil, func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobComplete, "", "") }, &failure,
 			"its pod is gone", "JobFailed", ""},
 		{"the job takes too long", nil, func(_ *testing.T, w *world) { w.RunJobs("", corev1.PodRunning, "") }, &notReady,
 			"is not ready after 30s: running", "", ""},
@@ -185,10 +185,10 @@ func TestVerifyFails(t *testing.T) {
 				if !strings.Contains(text(err), test.want) || (test.as != nil && !errors.As(err, test.as)) {
 					t.Errorf("got %T: %v, want …%s…", err, err, test.want)
 				}
-				if test.as == &notProved {
-					reason, hint := notProved.Advice()
-					if reason != test.reason || hint == "" || notProved.Log() != test.log {
-						t.Errorf("advice %s: %s\nlog %q", reason, hint, notProved.Log())
+				if test.as == &failure {
+					reason, hint := failure.Advice()
+					if reason != test.reason || hint == "" || failure.Log() != test.log {
+						t.Errorf("advice %s: %s\nlog %q", reason, hint, failure.Log())
 					}
 				}
 				w.checkSteps(t)
@@ -268,10 +268,10 @@ func TestInstallVerifies(t *testing.T) {
 // What it means that a policy does not hold depends on what is behind it.
 func TestVerifySaysWhatAnOpenPolicyMeans(t *testing.T) {
 	for tls, want := range map[bool]string{
-		false: "whoever reaches the daemon is root on its node: ",
-		true:  "the certificates alone keep such a job from the daemon: ",
+		false: "anyone who can reach the daemon is root on its node: ",
+		true:  "only the certificates keep such a job out: ",
 	} {
-		open := &NotProvedError{Namespace: "ci", From: "other", TLS: tls, Result: dind.VerifyResult{Outcome: dind.VerifyReached}}
+		open := &VerifyError{Namespace: "ci", From: "other", TLS: tls, Result: dind.VerifyResult{Outcome: dind.VerifyReached}}
 		if _, hint := open.Advice(); !strings.HasPrefix(hint, want) {
 			t.Errorf("with TLS %v: %s", tls, hint)
 		}
