@@ -24,7 +24,7 @@ func TestCheckVerdicts(t *testing.T) {
 		c := i.checkOf(t, done)
 		for name, word := range map[string]string{
 			"API server": "Kubernetes v1.", "permissions": "granted", "pod admission": "admitted",
-			"storage class": defaultClass(t).Name, "names": "free", "claim": "will be made",
+			"storage class": defaultClass(t).Name, "names": "available", "claim": "will be created",
 		} {
 			c.says(t, name, "ok", word)
 		}
@@ -38,7 +38,7 @@ func TestCheckVerdicts(t *testing.T) {
 
 		i.install(t)
 		i.checkOf(t, done).says(t, "names", "ok", "this installation")
-		i.checkOf(t, done, "--no-network-policy").says(t, "network policy", "warning", "switched off")
+		i.checkOf(t, done, "--no-network-policy").says(t, "network policy", "warning", "disabled")
 	})
 	t.Run("Pod Security", func(t *testing.T) {
 		t.Parallel()
@@ -92,9 +92,9 @@ func TestCheckVerdicts(t *testing.T) {
 		config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: i.name + "-config"}}
 		_, err := env.cluster.CoreV1().ConfigMaps(i.namespace).Create(t.Context(), config, metav1.CreateOptions{})
 		must(t, err)
-		one := i.checkOf(t, notReady).says(t, "names", "failed", "dindctl did not make", "persistentvolumeclaim/docker-dind-data", "configmap/docker-dind-config")
+		one := i.checkOf(t, notReady).says(t, "names", "failed", "dindctl did not create", "persistentvolumeclaim/docker-dind-data", "configmap/docker-dind-config")
 		contains(t, "hint", one.Hint, "--name")
-		i.checkOf(t, done, "--name", "other").says(t, "names", "ok", "free")
+		i.checkOf(t, done, "--name", "other").says(t, "names", "ok", "available")
 	})
 	t.Run("missing claim", func(t *testing.T) {
 		t.Parallel()

@@ -29,7 +29,7 @@ func TestCheckNamesEachPermission(t *testing.T) {
 			defer func() { <-atOnce }()
 			c := prepare(t, nil, append(i.command("check", options...), "-o", "json", "--as", users[n])...).start(t).wait(t)
 			results := decode[checked](t, c).of("permissions")
-			if len(results) != 1 || !strings.HasPrefix(results[0].Reason, "may not "+r.verb+" "+qualified(r)+" in ") {
+			if len(results) != 1 || !strings.HasPrefix(results[0].Reason, "missing permission "+r.verb+" "+qualified(r)+" in ") {
 				t.Errorf("without %s, check reports: %+v", r, results)
 			}
 		})
@@ -93,5 +93,5 @@ var rare = map[string]bool{
 // or in dindctl's.
 func names(text string, r permission) bool {
 	return strings.Contains(text, fmt.Sprintf("cannot %s resource %q", r.verb, r.resource)) ||
-		strings.Contains(text, "permission to "+r.verb+" "+qualified(r)) || strings.Contains(text, "may not "+r.verb+" "+qualified(r))
+		strings.Contains(text, "permission to "+r.verb+" "+qualified(r)) || strings.Contains(text, "missing permission "+r.verb+" "+qualified(r))
 }

@@ -74,7 +74,7 @@ func TestForbiddenDocuments(t *testing.T) {
 
 // permissionLine matches the reason for a missing permission: one verb, one
 // resource.
-var permissionLine = regexp.MustCompile(`^may not (get|list|watch|create|patch|delete) [a-z]+(\.[a-z0-9.]+)?(/[a-z]+)? in (namespace [a-z0-9-]+|the cluster)`)
+var permissionLine = regexp.MustCompile(`^missing permission (get|list|watch|create|patch|delete) [a-z]+(\.[a-z0-9.]+)?(/[a-z]+)? in (namespace [a-z0-9-]+|the cluster)`)
 
 // A user without any permission gets a line for each missing verb, with a hint
 // how to request it. What check cannot see is unknown.
@@ -96,25 +96,25 @@ func TestCheckRestrictedUser(t *testing.T) {
 	}
 	where := " in namespace " + i.namespace
 	for _, line := range []string{
-		"may not create persistentvolumeclaims" + where, "may not patch deployments.apps" + where, "may not create pods/portforward" + where,
-		"may not watch events" + where, "may not get cronjobs.batch" + where, "may not delete networkpolicies.networking.k8s.io" + where,
+		"missing permission create persistentvolumeclaims" + where, "missing permission patch deployments.apps" + where, "missing permission create pods/portforward" + where,
+		"missing permission watch events" + where, "missing permission get cronjobs.batch" + where, "missing permission delete networkpolicies.networking.k8s.io" + where,
 	} {
 		if missing[line] != "failed" {
 			t.Errorf("%q: %q", line, missing[line])
 		}
 	}
 	// A permission that is optional for the commands is only a warning.
-	if verdict := missing["may not create pods/exec"+where]; verdict != "warning" {
+	if verdict := missing["missing permission create pods/exec"+where]; verdict != "warning" {
 		t.Errorf("pods/exec: %q", verdict)
 	}
-	for _, line := range []string{"may not create namespaces in the cluster", "may not get nodes in the cluster"} {
+	for _, line := range []string{"missing permission create namespaces in the cluster", "missing permission get nodes in the cluster"} {
 		if missing[line] != "" {
 			t.Errorf("%q is not needed with these options", line)
 		}
 	}
-	c.says(t, "storage class", "unknown", "may not list storage classes")
+	c.says(t, "storage class", "unknown", "may not list StorageClasses")
 	c.says(t, "pod admission", "unknown", "may not create pods")
 
 	text := dindctl(t, i.command("check", options...)...).want(t, notReady)
-	contains(t, "the text", text.stdout, "✗ permissions: may not create persistentvolumeclaims"+where+"\n")
+	contains(t, "the text", text.stdout, "✗ permissions: missing permission create persistentvolumeclaims"+where+"\n")
 }

@@ -114,7 +114,7 @@ func TestFailedPruneIsExplained(t *testing.T) {
 		}
 		return true, nil
 	})
-	contains(t, "status as text", dindctl(t, i.command("status")...).want(t, notReady).stdout, "The last clean-up failed", "does not answer")
+	contains(t, "status as text", dindctl(t, i.command("status")...).want(t, notReady).stdout, "The last prune failed", "does not answer")
 }
 
 // Sixteen clients build in a loop while prune runs with and without

@@ -154,7 +154,7 @@ func checkRotation(t *testing.T, i *installation, jobs string) {
 		t.Errorf("the dry run does not say that a key would change:\n%s", tried.stdout)
 	}
 	equal(t, "Secrets after a dry run", i.secrets(t)[serverSecret].ResourceVersion, before[serverSecret].ResourceVersion)
-	done := succeed(t, i.command("install", append(slices.Clone(options), "-v")...)...).says(t, "go on")
+	done := succeed(t, i.command("install", append(slices.Clone(options), "-v")...)...).says(t, "keep working")
 	after := i.secrets(t)
 	if i.pod(t).UID == pod.UID {
 		t.Error("the daemon does not use its new certificate")

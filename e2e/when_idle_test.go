@@ -49,7 +49,7 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	equal(t, "the Deployment", i.objects(t)["deployment/"+i.name].Generation, before["deployment/"+i.name].Generation)
 	equal(t, "the pod", i.pod(t).UID, pod)
 
-	i.install(t, options...).says(t, "restarts, which breaks what runs in it: 1 build and 1 container; --when-idle waits for them")
+	i.install(t, options...).says(t, "restarting pod/", " aborts 1 build and 1 container (use --when-idle to wait)")
 	if aborted := <-work; aborted.code == 0 {
 		t.Error("the build was not aborted")
 	}
