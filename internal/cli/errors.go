@@ -53,7 +53,7 @@ func describe(err error, how endedError) failure {
 		terminating   *apply.TerminatingError
 		notReady      *rollout.NotReadyError
 		jobFailed     *rollout.JobFailedError
-		notProved     *lifecycle.NotProvedError
+		notProved     *lifecycle.VerifyError
 		configuration *kube.ConfigurationError
 		unreachable   *lifecycle.DaemonError
 		busy          *lifecycle.BusyError
