@@ -89,10 +89,10 @@ func Build(o Options, live Live) (Objects, error) {
 		}
 		return Objects{}, err
 	}
-	config := p.daemonJSON()
+	config, hash := p.configData()
 	objects := Objects{
 		Config:     p.config(config),
-		Deployment: p.deployment(p.hashes(config, live.Certificates)),
+		Deployment: p.deployment(p.hashes(hash, live.Certificates)),
 		Service:    p.service(),
 	}
 	if o.ExistingClaim == "" {
@@ -116,7 +116,7 @@ func Build(o Options, live Live) (Objects, error) {
 
 // hashes change when what the daemon reads only as it starts does.
 func (p plan) hashes(config string, c Certificates) map[string]string {
-	hashes := map[string]string{ConfigHashAnnotation: configHash(config)}
+	hashes := map[string]string{ConfigHashAnnotation: config}
 	if p.TLS {
 		hashes[CertificateHashAnnotation] = CertificateHash(c.Server)
 	}

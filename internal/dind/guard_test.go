@@ -88,7 +88,7 @@ func TestGuardScript(t *testing.T) {
 				b.write("images", test.images)
 				b.write("proc/1/stat", "")
 				b.write("var/lib/docker/dindctl/uses", test.uses)
-				got := b.run(shell, guardScript, append(test.env, "BOX="+b.root, "DINDCTL_GUARD_INTERVAL=0"), "dindctl", test.high, "1")
+				got := b.runFile(shell, "guard.sh", append(test.env, "BOX="+b.root, "DINDCTL_GUARD_INTERVAL=0"), test.high, "1")
 				var calls []string
 				for _, call := range got.calls {
 					if !looks(call) && !strings.HasPrefix(call, "docker events ") {
@@ -124,7 +124,7 @@ func TestGuardNotes(t *testing.T) {
 				"create|4000000001|c1|app", "start|4000000002|c1|docker.io/library/app:latest", "pull|4000000003|registry:5000/x|", "die|4000000004|c1|other",
 				"load|4000000005|sha256:1|", "create|4000000006|c2|sha256:1", "exec_start: sh -c x|y|4000000007|c2|app", "create|4000000008|c3|", "create|4000000009|sha256:2|<no value>",
 			}, "\n")+"\n")
-			b.run(shell, guardScript, []string{"BOX=" + b.root, "DINDCTL_GUARD_INTERVAL=0"}, "dindctl", "85", "1")
+			b.runFile(shell, "guard.sh", []string{"BOX=" + b.root, "DINDCTL_GUARD_INTERVAL=0"}, "85", "1")
 			uses := strings.Split(strings.TrimSpace(b.read("var/lib/docker/dindctl/uses")), "\n")
 			for _, want := range []string{"E|4000000002|app:latest", "E|4000000003|registry:5000/x:latest", "E|4000000006|sha256:1"} {
 				if n := strings.Count(strings.Join(uses, "\n")+"\n", want+"\n"); n != 1 || len(uses) != 3 {

@@ -34,8 +34,8 @@ const (
 	LocalStorageClass  = "dindctl-local"
 	// DataRoot is where the daemon keeps images, containers and build cache.
 	DataRoot = "/var/lib/docker"
-	// ConfigHashAnnotation is on the pod template: a changed daemon.json
-	// changes it, and so rolls the pod.
+	// ConfigHashAnnotation is on the pod template: a changed daemon.json or
+	// script of the daemon's changes it, and so rolls the pod.
 	ConfigHashAnnotation = "dindctl/config-hash"
 	// RetriedAnnotation is set on a Deployment whose pod was refused, to have
 	// it tried again.
@@ -65,7 +65,7 @@ const maxNameLength = 52 - len("-clear-cache")
 // ClaimName is the name of the claim that holds the daemon's data.
 func ClaimName(name string) string { return name + "-data" }
 
-// ConfigName is the name of the ConfigMap with daemon.json.
+// ConfigName is the name of the ConfigMap with daemon.json and the scripts.
 func ConfigName(name string) string { return name + "-config" }
 
 // CronJobName is the name of the scheduled clean-up.

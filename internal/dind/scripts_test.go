@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // shells are those that run the scripts in images: dash in Debian's, BusyBox
@@ -71,21 +74,42 @@ type outcome struct {
 	calls          []string
 }
 
-// run runs a script as the container does, but for its absolute paths, which
-// lead into the box, and its naps.
-func (b box) run(shell []string, script string, env []string, args ...string) outcome {
-	b.t.Helper()
+// move has the script's absolute paths lead into the box, and leaves out its naps.
+func (b box) move(script string) string {
 	var moves []string
-	for _, path := range []string{"/proc/", "/sys/", "/dev/termination-log", "/tmp/", "/var/run/", "/var/lib/"} {
+	for _, path := range []string{"/proc/", "/sys/", "/dev/termination-log", "/tmp/", "/var/run/", "/var/lib/", "/etc/dindctl/"} {
 		moves = append(moves, path, b.root+path)
 	}
 	script = strings.NewReplacer(moves...).Replace(script)
 	script = regexp.MustCompile(`sleep [0-9.]+`).ReplaceAllString(script, "sleep 0")
 	// BusyBox may have a stat of its own, which it takes before the PATH's.
-	script = strings.ReplaceAll(script, "(stat ", "("+b.root+"/bin/stat ")
+	return strings.ReplaceAll(script, "(stat ", "("+b.root+"/bin/stat ")
+}
+
+// runFile runs a script of the ConfigMap's as the container does, with the others
+// beside it. Those that the box has already are left alone.
+func (b box) runFile(shell []string, name string, env []string, args ...string) outcome {
+	b.t.Helper()
+	data, _ := plan{Options: Defaults()}.configData()
+	for key, script := range data {
+		if b.read("etc/dindctl/"+key) == "" {
+			b.write("etc/dindctl/"+key, b.move(script))
+		}
+	}
+	return b.run(shell, env, append([]string{filepath.Join(b.root, "etc/dindctl", name)}, args...)...)
+}
+
+// runText runs the text of a script.
+func (b box) runText(shell []string, script string, env []string) outcome {
+	b.t.Helper()
+	return b.run(shell, env, "-c", b.move(script))
+}
+
+func (b box) run(shell []string, env []string, args ...string) outcome {
+	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:len(shell):len(shell)], append([]string{"-c", script}, args...)...)...)
+	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:len(shell):len(shell)], args...)...)
 	cmd.Env = append(env, "PATH="+b.root+"/bin:"+os.Getenv("PATH"))
 	cmd.WaitDelay = time.Minute
 	var stdout, stderr strings.Builder
@@ -101,17 +125,79 @@ func (b box) run(shell []string, script string, env []string, args ...string) ou
 	}
 }
 
-// Kubernetes would change the scripts on their way to the shell.
-func TestScriptsSurviveKubernetes(t *testing.T) {
-	for name, script := range map[string]string{"start": startScript, "guard": guardScript, "await": awaitScript, "prune": pruneScript, "verify": verifyScript} {
-		if strings.Contains(script, "$$") {
-			t.Errorf("%s.sh: two dollar signs become one", name)
-		}
-		if found := regexp.MustCompile(`\$\([A-Za-z0-9_.-]+\)`).FindString(script); found != "" {
-			t.Errorf("%s.sh: %s is replaced if a variable has that name", name, found)
+// Kubernetes would change a script in a command on its way to the shell.
+func TestVerifyScriptSurvivesKubernetes(t *testing.T) {
+	if strings.Contains(verifyScript, "$$") {
+		t.Error("two dollar signs become one")
+	}
+	if found := regexp.MustCompile(`\$\([A-Za-z0-9_.-]+\)`).FindString(verifyScript); found != "" {
+		t.Errorf("%s is replaced if a variable has that name", found)
+	}
+}
+
+// What the ConfigMap has of a script does the same: no line that is left out is
+// part of a text.
+func TestWithoutComments(t *testing.T) {
+	if got, want := withoutComments("# one\n\na # two\n  # three\n\tb\n \n#\n"), "a # two\n\tb\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	data, _ := plan{Options: Defaults()}.configData()
+	for name, script := range data {
+		if strings.Contains(script, "<<") {
+			t.Errorf("%s has a here-document, of which lines may be missing", name)
 		}
 		if strings.Contains(script, "\t") {
-			t.Errorf("%s.sh: a tab makes the manifest unreadable, as YAML has no block with tabs", name)
+			t.Errorf("%s: a tab makes the manifest unreadable, as YAML has no block with tabs", name)
+		}
+	}
+}
+
+// No manifest has a script in a command: what a pod runs is mounted, and there.
+func TestScriptsAreMounted(t *testing.T) {
+	for _, in := range installations() {
+		manifests, err := mustBuild(t, in).YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := decode(t, manifests)
+		pods := []corev1.PodSpec{d.deployment.Spec.Template.Spec}
+		if d.cronJob != nil {
+			pods = append(pods, PruneJob(d.cronJob, PruneOverrides{}, "now").Spec.Template.Spec)
+		}
+		for _, pod := range pods {
+			container := pod.Containers[0]
+			commands := slices.Clone(container.Command)
+			if container.StartupProbe != nil {
+				commands = append(commands, container.StartupProbe.Exec.Command...)
+			}
+			for _, word := range commands {
+				name, isScript := strings.CutPrefix(word, scriptsPath+"/")
+				if isScript && d.config.Data[name] == "" || strings.Contains(word, "\n") {
+					t.Errorf("%s: %s runs %q", in.name, container.Name, word)
+				}
+			}
+			if len(commands) == 0 || !slices.ContainsFunc(container.VolumeMounts, func(m corev1.VolumeMount) bool {
+				return m.Name == ConfigVolumeName && m.MountPath == scriptsPath && m.SubPath == "" && m.ReadOnly
+			}) {
+				t.Errorf("%s: %s runs %q with %v", in.name, container.Name, commands, container.VolumeMounts)
+			}
+			if !slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool {
+				return v.Name == ConfigVolumeName && v.ConfigMap != nil && v.ConfigMap.Name == d.config.Name
+			}) {
+				t.Errorf("%s: %s has the volumes %v", in.name, container.Name, pod.Volumes)
+			}
+		}
+	}
+}
+
+// The pod rolls for what the daemon reads as it starts, and for nothing else.
+func TestConfigHash(t *testing.T) {
+	data, hash := plan{Options: Defaults()}.configData()
+	for key := range data {
+		changed := maps.Clone(data)
+		changed[key] += "x"
+		if rolls := configHash(changed) != hash; rolls != (key != pruneScriptName) {
+			t.Errorf("%s rolls the pod: %v", key, rolls)
 		}
 	}
 }
@@ -160,7 +246,8 @@ func TestStartScript(t *testing.T) {
 				// The guard sees its daemon end, or it would be started again.
 				b.write("proc/77/stat", "")
 				b.stub("guard", `rm -r "$BOX/proc/77"; exit 3`)
-				got := b.run(shell, startScript, []string{"BOX=" + b.root}, "dindctl", test.mtu, "85", `guard "$@"`, "--tls=false", "-D")
+				b.write("etc/dindctl/guard.sh", `guard "$@"`)
+				got := b.runFile(shell, "start.sh", []string{"BOX=" + b.root}, test.mtu, "85", "--tls=false", "-D")
 				guard := slices.Index(got.calls, "guard 85 77")
 				if guard < 0 || !strings.Contains(got.stderr, "the guard of the disk ended (3)") {
 					t.Fatalf("ran %q, told %q", got.calls, got.stderr)
@@ -305,7 +392,7 @@ func TestPruneScript(t *testing.T) {
 				if test.busy != "" {
 					b.write("busy", test.busy)
 				}
-				got := b.run(shell, pruneScript, append(test.env, "BOX="+b.root))
+				got := b.runFile(shell, "prune.sh", append(test.env, "BOX="+b.root))
 				if got.code != test.wantCode {
 					t.Errorf("exit code %d, want %d; stderr:\n%s", got.code, test.wantCode, got.stderr)
 				}
@@ -355,8 +442,8 @@ func TestAwaitScript(t *testing.T) {
 					b.write("var/run/docker.sock", "")
 				}
 				// Making a socket is no matter for a shell: a file stands in.
-				script := strings.Replace(awaitScript, "[ -S ", "[ -f ", 1)
-				got := b.run(shell, script, []string{"BOX=" + b.root}, "dindctl", "tcp://127.0.0.1:2375")
+				b.write("etc/dindctl/await.sh", b.move(strings.Replace(awaitScript, "[ -S ", "[ -f ", 1)))
+				got := b.runFile(shell, "await.sh", []string{"BOX=" + b.root}, "tcp://127.0.0.1:2375")
 				if got.code != test.wantCode {
 					t.Errorf("exit code %d, want %d: %s", got.code, test.wantCode, got.stderr)
 				}

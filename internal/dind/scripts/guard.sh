@@ -17,6 +17,7 @@
 #   dindctl/relief  R|time|images|bytes: what it removed the last time
 
 set -u
+. /etc/dindctl/images.sh
 high=$1
 daemon=$2
 root=/var/lib/docker

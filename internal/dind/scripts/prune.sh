@@ -5,10 +5,9 @@
 # termination message.
 #
 # POSIX sh only: Alpine's images bring BusyBox ash, Debian's bring dash.
-# Kubernetes replaces two dollar signs in a row, and a variable's name in
-# dollar and parentheses, before the shell reads this: use neither.
 
 set -u
+. /etc/dindctl/images.sh
 unused_for=${PRUNE_UNUSED_FOR:-}
 keep_storage=${PRUNE_KEEP_STORAGE:-}
 reclaimed=

@@ -1,20 +1,17 @@
 # Starts the Docker daemon with the MTU of the pod's own network, and beside it
 # the guard of its disk.
 # Arguments: MTU ("auto" or bytes), the guard's high-water mark (percent or
-# none) and script, then the daemon's flags.
+# none), then the daemon's flags.
 #
 # The daemon gives its bridge, and every network a build creates, 1500 bytes
 # unless told otherwise. Overlay networks leave a pod less (often 1450), and
 # packets that do not fit vanish: downloads inside builds hang for ever.
 #
 # POSIX sh only: Alpine's images bring BusyBox ash, Debian's bring dash.
-# Kubernetes replaces two dollar signs in a row, and a variable's name in
-# dollar and parentheses, before the shell reads this: use neither.
 
 mtu=$1
 high_water=$2
-guard=$3
-shift 3
+shift 2
 
 # find_interface sets interface to the one of the first default route; IPv4
 # first, as docker0 always speaks it. See proc_net(5) for the columns.
@@ -68,7 +65,7 @@ if command -v nice >/dev/null 2>&1; then
     idle="nice -n 19"
 fi
 while [ -d "/proc/$init" ]; do
-    $idle sh -c "$guard" dindctl "$high_water" "$init"
+    $idle sh /etc/dindctl/guard.sh "$high_water" "$init"
     echo "dindctl: the guard of the disk ended ($?); it starts again in a minute" >&2
     sleep 60
 done &
