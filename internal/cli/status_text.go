@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"time"
 
@@ -119,24 +118,10 @@ func diskLines(disk *lifecycle.Disk, now time.Time) []string {
 	if len(parts) > 0 {
 		lines = append(lines, strings.Join(parts, " · "))
 	}
-	if disk.FullInDays != nil {
-		lines = append(lines, fmt.Sprintf("full in about %s at this week's rate", days(*disk.FullInDays)))
-	}
-	if r := disk.LastRelief; r != nil {
-		lines = append(lines, fmt.Sprintf("too full %s: removed %d images, freed %s", terminal.Ago(now.Sub(r.Time)), r.Images, terminal.Bytes(r.FreedBytes)))
+	if gc := disk.LastImageGC; gc != nil {
+		lines = append(lines, fmt.Sprintf("image GC %s: removed %d images, freed %s", terminal.Ago(now.Sub(gc.Time)), gc.Images, terminal.Bytes(gc.FreedBytes)))
 	}
 	return lines
-}
-
-func days(n float64) string {
-	switch rounded := math.Round(n); rounded {
-	case 0:
-		return "half a day"
-	case 1:
-		return "a day"
-	default:
-		return fmt.Sprintf("%.0f days", rounded)
-	}
 }
 
 func pruneLines(prune *lifecycle.Prune, now time.Time) []string {

@@ -83,7 +83,7 @@ func (b box) move(script string) string {
 	script = strings.NewReplacer(moves...).Replace(script)
 	script = regexp.MustCompile(`sleep [0-9.]+`).ReplaceAllString(script, "sleep 0")
 	// BusyBox may have a stat of its own, which it takes before the PATH's.
-	return strings.ReplaceAll(script, "(stat ", "("+b.root+"/bin/stat ")
+	return regexp.MustCompile(`\((stat|date) `).ReplaceAllString(script, "("+b.root+"/bin/$1 ")
 }
 
 // runFile runs a script of the ConfigMap's as the container does, with the others

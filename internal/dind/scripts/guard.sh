@@ -13,7 +13,6 @@
 #
 # On the volume, so that a restart forgets nothing, it keeps
 #   dindctl/uses    E|time|image: when containers began and images came
-#   dindctl/usage   U|time|bytes: how much was in use, a line a day
 #   dindctl/relief  R|time|images|bytes: what it removed the last time
 
 set -u
@@ -70,23 +69,12 @@ note_uses() {
     done <"$work/events" >>"$state/uses"
 }
 
-# tidy keeps the last use of each image, of the last two months, and the last
-# two weeks of usage. It writes to the side first: the disk may be full.
+# tidy keeps the last use of each image, of the last two months. It writes to the
+# side first: the disk may be full.
 tidy() {
     awk -F '|' -v from="$(($1 - 5184000))" '$2 > from && $2 > last[$3] { last[$3] = $2 }
         END { for (ref in last) print "E|" last[ref] "|" ref }' "$state/uses" >"$state/new" && mv "$state/new" "$state/uses"
-    tail -n 14 "$state/usage" >"$state/new" && mv "$state/new" "$state/usage"
-}
-
-# sample notes once a day how much is in use.
-sample() {
-    last=0
-    if [ -s "$state/usage" ]; then
-        last=$(tail -n 1 "$state/usage" | cut -d '|' -f 2)
-    fi
-    [ $(($1 - last)) -ge 86400 ] && measure || return 0
-    echo "U|$1|$used" >>"$state/usage"
-    tidy "$1"
+    tidied=$(($1 / 86400))
 }
 
 # relieve removes images if the disk is too full.
@@ -119,8 +107,9 @@ relieve() {
 }
 
 told=
+tidied=
 mkdir -p "$state" "$work" || exit 1
-touch "$state/uses" "$state/usage" || exit 1
+touch "$state/uses" || exit 1
 since=$(date +%s)
 while [ -d "/proc/$daemon" ]; do
     sleep "$interval"
@@ -128,7 +117,8 @@ while [ -d "/proc/$daemon" ]; do
     if note_uses "$since" "$now"; then
         since=$now
     fi
-    sample "$now" 2>/dev/null
+    # Once a day.
+    [ $((now / 86400)) = "$tidied" ] || tidy "$now" 2>/dev/null
     if [ "$high" != none ]; then
         relieve
     fi
