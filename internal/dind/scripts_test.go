@@ -411,6 +411,18 @@ func TestPruneScript(t *testing.T) {
 				if !strings.Contains(got.stderr, test.wantError) {
 					t.Errorf("stderr %q does not say %q", got.stderr, test.wantError)
 				}
+				var commands []string
+				waited := false
+				for line := range strings.Lines(got.stdout) {
+					text, waiting := ReadPruneLine(strings.TrimSpace(line))
+					waited = waited || waiting
+					if strings.HasPrefix(text, "docker ") {
+						commands = append(commands, text)
+					}
+				}
+				if prunes := strings.Contains(strings.Join(calls, "\n"), " prune "); waited != (test.busy != "") || prunes != (len(commands) > 0) {
+					t.Errorf("the log is read as %q, waiting %v:\n%s", commands, waited, got.stdout)
+				}
 			})
 		}
 	}
