@@ -130,7 +130,7 @@ func TestVerifyScriptStops(t *testing.T) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			b := verifyBox(t, "echo amd64 amd64 29.7.2", "", "")
-			b.write("bin/docker", strings.Replace(b.read("bin/docker"), "printf 'old\\nsource", "kill -TERM $PPID; printf 'old\\nsource", 1))
+			b.write("bin/docker", strings.Replace(b.read("bin/docker"), "/tmp/records\n", "/tmp/records; kill -TERM $PPID\n", 1))
 			got := b.runText(shell, verifyScript, []string{"DOCKER_HOST=tcp://d.ci.svc:2375", "VERIFY_TOKEN=t0"})
 			if got.code != 143 || b.read("dev/termination-log") != "" {
 				t.Errorf("got %d, %q\n%s", got.code, b.read("dev/termination-log"), got.stderr)
