@@ -52,21 +52,16 @@ measure() {
 note_uses() {
     docker events --since "$1" --until "$2" --filter type=container --filter type=image \
         --format '{{.Action}}|{{.Time}}|{{.Actor.ID}}|{{.Actor.Attributes.image}}' >"$work/events" 2>/dev/null || return 1
-    while IFS='|' read -r action time id image; do
-        case $action in
-        create | start) ref=$image ;;
-        pull | load | import) ref=$id ;;
-        *) continue ;;
-        esac
-        ref=${ref#docker.io/}
-        ref=${ref#library/}
-        case $ref in
-        '' | '<no value>') continue ;;
-        sha256:*) ;;
-        *) case ${ref##*/} in *:*) ;; *) ref=$ref:latest ;; esac ;;
-        esac
-        echo "E|$time|$ref"
-    done <"$work/events" >>"$state/uses"
+    awk -F '|' '
+        { ref = "" }
+        $1 ~ /^(create|start)$/ && $4 != "<no value>" { ref = $4 }
+        $1 ~ /^(pull|load|import)$/ { ref = $3 }
+        ref != "" {
+            sub(/^docker[.]io\//, "", ref)
+            sub(/^library\//, "", ref)
+            if (ref !~ /^sha256:/ && ref !~ /:[^\/]*$/) ref = ref ":latest"
+            print "E|" $2 "|" ref
+        }' "$work/events" >>"$state/uses"
 }
 
 # tidy keeps the last use of each image, of the last two months. It writes to the
@@ -114,12 +109,8 @@ since=$(date +%s)
 while [ -d "/proc/$daemon" ]; do
     sleep "$interval"
     now=$(date +%s)
-    if note_uses "$since" "$now"; then
-        since=$now
-    fi
+    note_uses "$since" "$now" && since=$now
     # Once a day.
     [ $((now / 86400)) = "$tidied" ] || tidy "$now" 2>/dev/null
-    if [ "$high" != none ]; then
-        relieve
-    fi
+    [ "$high" = none ] || relieve
 done

@@ -13,35 +13,14 @@ mtu=$1
 high_water=$2
 shift 2
 
-# find_interface sets interface to the one of the first default route; IPv4
-# first, as docker0 always speaks it. See proc_net(5) for the columns.
-find_interface() {
-    interface=
-    if [ -r /proc/net/route ]; then
-        while read -r name destination _ _ _ _ _ mask _; do
-            if [ "$destination/$mask" = 00000000/00000000 ]; then
-                interface=$name
-                return
-            fi
-        done </proc/net/route
-    fi
-    if [ -r /proc/net/ipv6_route ]; then
-        # An "unreachable" default route through lo is always there.
-        while read -r destination length _ _ _ _ _ _ _ name; do
-            if [ "$destination/$length" = 00000000000000000000000000000000/00 ] && [ "$name" != lo ]; then
-                interface=$name
-                return
-            fi
-        done </proc/net/ipv6_route
-    fi
-}
-
 if [ "$mtu" = auto ]; then
-    mtu=
-    find_interface
-    if [ -n "$interface" ] && [ -r "/sys/class/net/$interface/mtu" ]; then
-        read -r mtu <"/sys/class/net/$interface/mtu"
-    fi
+    # The interface of the first default route, all zeros; IPv4 first, as docker0
+    # always speaks it. With IPv6 an "unreachable" one through lo is always there.
+    # The two files differ in their number of columns; see proc_net(5).
+    interface=$(cat /proc/net/route /proc/net/ipv6_route 2>/dev/null | awk '
+        NF == 11 && $2 $8 ~ /^0+$/ { print $1; exit }
+        NF == 10 && $1 $2 ~ /^0+$/ && $10 != "lo" { print $10; exit }')
+    mtu=$(cat "/sys/class/net/$interface/mtu" 2>/dev/null)
 fi
 
 case $mtu in
@@ -60,10 +39,7 @@ esac
 
 # The process that becomes the daemon's init, and reaps what the guard leaves.
 read -r init _ </proc/self/stat
-idle=
-if command -v nice >/dev/null 2>&1; then
-    idle="nice -n 19"
-fi
+idle=$(command -v nice) && idle='nice -n 19'
 while [ -d "/proc/$init" ]; do
     $idle sh /etc/dindctl/guard.sh "$high_water" "$init"
     echo "dindctl: the guard of the disk ended ($?); it starts again in a minute" >&2
