@@ -25,7 +25,10 @@ head -n 1 "$BOX/disk"
 sed -i 1d "$BOX/disk"
 [ -s "$BOX/disk" ] || rm -rf "$BOX/proc/1"
 `)
-	b.write("bin/date", "#!/bin/sh\necho 1795258800\n") // the daemon's time
+	b.write("bin/date", `#!/bin/sh
+if [ -n "${TMPFS:-}" ] && mkdir "$BOX/mounted" 2>/dev/null; then rm -rf "$BOX/tmp/dindctl-guard"; fi
+echo 1795258800
+`)
 }
 
 // disk are answers of stat: blocks of 1000 bytes of which so many percent are
@@ -76,6 +79,8 @@ func TestGuardScript(t *testing.T) {
 			wantCalls: []string{"docker image rm stuck:1", "docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|5000\n"},
 		{name: "another time to spare images", high: "85", disk: disk(85, 80), images: spared, env: []string{"DINDCTL_IMAGE_SPARE=60"},
 			wantCalls: []string{"docker image rm spared:1", cache + "1800s"}, keeps: "|1|5000\n"},
+		{name: "an entrypoint that mounts /tmp", high: "85", disk: disk(85, 80), images: oldest, env: []string{"TMPFS=1"},
+			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|5000\n"},
 		{name: "the inodes", high: "85", disk: "1000 100 90 1000 140\n" + disk(10), images: oldest,
 			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|0\n"},
 		{name: "a disk that cannot be measured", high: "85", disk: "oops\n", images: oldest},

@@ -103,11 +103,12 @@ relieve() {
 
 told=
 tidied=
-mkdir -p "$state" "$work" || exit 1
-touch "$state/uses" || exit 1
+mkdir -p "$state" && touch "$state/uses" || exit 1
 since=$(date +%s)
 while [ -d "/proc/$daemon" ]; do
     sleep "$interval"
+    # The official image's entrypoint mounts a tmpfs on /tmp after this began.
+    mkdir -p "$work"
     now=$(date +%s)
     note_uses "$since" "$now" && since=$now
     # Once a day.
