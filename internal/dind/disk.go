@@ -28,7 +28,7 @@ type ImageGC struct {
 // that GNU's stat and BusyBox's understand, and the note that guard.sh left.
 func FileSystemCommand() []string {
 	return []string{"sh", "-c", `stat -f -c '%S %b %f %c %d' "$1" || exit
-cat "$1/dindctl/relief" 2>/dev/null || true`, "sh", DataRoot}
+cat "$1/dindctl/image-gc" 2>/dev/null || true`, "sh", DataRoot}
 }
 
 // ParseFileSystem reads what FileSystemCommand prints.

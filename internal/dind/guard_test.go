@@ -59,7 +59,7 @@ func TestGuardScript(t *testing.T) {
 		images, uses string
 		env          []string
 		wantCalls    []string
-		says, keeps  string // in the log, in the file relief
+		says, keeps  string // in the log, in the file image-gc
 	}{
 		{name: "below the mark", high: "85", disk: disk(84), images: all},
 		{name: "no mark", high: "none", disk: "", images: all},
@@ -107,7 +107,7 @@ func TestGuardScript(t *testing.T) {
 				if log := got.stdout + got.stderr; !strings.Contains(log, test.says) || (test.says == "" && test.keeps == "" && strings.Contains(log, "removed")) {
 					t.Errorf("log:\n%s", log)
 				}
-				if kept := b.read("var/lib/docker/dindctl/relief"); (kept == "") != (test.keeps == "") || !strings.HasSuffix(kept, test.keeps) {
+				if kept := b.read("var/lib/docker/dindctl/image-gc"); (kept == "") != (test.keeps == "") || !strings.HasSuffix(kept, test.keeps) {
 					t.Errorf("kept %q, want %q", kept, test.keeps)
 				}
 			})

@@ -40,15 +40,24 @@ const (
 	pruneScriptName  = "prune.sh"
 )
 
-// scripts are those of the ConfigMap, by name.
-func scripts() map[string]string {
+// commented are the scripts of the ConfigMap, by name, with their comments.
+func commented() map[string]string {
 	return map[string]string{
-		startScriptName:  withoutComments(startScript),
-		awaitScriptName:  withoutComments(awaitScript),
-		guardScriptName:  withoutComments(guardScript),
-		imagesScriptName: withoutComments(imagesScript),
-		pruneScriptName:  withoutComments(pruneScript),
+		startScriptName:  startScript,
+		awaitScriptName:  awaitScript,
+		guardScriptName:  guardScript,
+		imagesScriptName: imagesScript,
+		pruneScriptName:  pruneScript,
 	}
+}
+
+// scripts are those of the ConfigMap, as they are there.
+func scripts() map[string]string {
+	all := commented()
+	for name, script := range all {
+		all[name] = withoutComments(script)
+	}
+	return all
 }
 
 // runScript is the command that runs one of the ConfigMap's scripts.

@@ -87,11 +87,15 @@ func (b box) move(script string) string {
 }
 
 // runFile runs a script of the ConfigMap's as the container does, with the others
-// beside it. Those that the box has already are left alone.
+// beside it. Those that the box has already are left alone. The shell sh, most
+// often one of the other two, runs them with their comments, to the same end.
 func (b box) runFile(shell []string, name string, env []string, args ...string) outcome {
 	b.t.Helper()
-	data, _ := plan{Options: Defaults()}.configData()
-	for key, script := range data {
+	files := scripts()
+	if filepath.Base(shell[0]) == "sh" {
+		files = commented()
+	}
+	for key, script := range files {
 		if b.read("etc/dindctl/"+key) == "" {
 			b.write("etc/dindctl/"+key, b.move(script))
 		}

@@ -109,5 +109,5 @@ func (o Options) checkHighWater(ps *Problems) {
 	}
 }
 
-// highWater is the mark as the guard's script takes it.
+// highWater is the mark as guard.sh takes it.
 func (p plan) highWater() string { return strings.TrimSuffix(p.HighWater, "%") }

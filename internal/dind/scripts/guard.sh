@@ -12,8 +12,8 @@
 # gone they count as cache, and cache that was used no more recently goes along.
 #
 # On the volume, so that a restart forgets nothing, it keeps
-#   dindctl/uses    E|time|image: when containers began and images came
-#   dindctl/relief  R|time|images|bytes: what it removed the last time
+#   dindctl/uses      E|time|image: when containers began and images came
+#   dindctl/image-gc  R|time|images|bytes: what it removed the last time
 
 set -u
 . /etc/dindctl/images.sh
@@ -72,8 +72,8 @@ tidy() {
     tidied=$(($1 / 86400))
 }
 
-# relieve removes images if the disk is too full.
-relieve() {
+# collect_images removes images if the disk is too full.
+collect_images() {
     measure && [ "$percent" -ge "$high" ] || { told=; return 0; }
     before=$used
     count=0
@@ -93,7 +93,7 @@ relieve() {
     if [ "$count" -gt 0 ]; then
         told=
         freed=$((before > used ? before - used : 0))
-        echo "R|$(date +%s)|$count|$freed" >"$state/relief"
+        echo "R|$(date +%s)|$count|$freed" >"$state/image-gc"
         say "removed $count images, the least recently used first, and freed $freed bytes"
     elif [ -z "$told" ]; then
         told=1
@@ -113,5 +113,5 @@ while [ -d "/proc/$daemon" ]; do
     note_uses "$since" "$now" && since=$now
     # Once a day.
     [ $((now / 86400)) = "$tidied" ] || tidy "$now" 2>/dev/null
-    [ "$high" = none ] || relieve
+    [ "$high" = none ] || collect_images
 done
