@@ -44,6 +44,7 @@ func newBox(t *testing.T) box {
 	b := box{t: t, root: t.TempDir()}
 	b.write("dev/termination-log", "")
 	b.write("tmp/keep", "")
+	b.write("bin/keep", "")
 	return b
 }
 
@@ -109,8 +110,16 @@ func (b box) runText(shell []string, script string, env []string) outcome {
 	return b.run(shell, env, "-c", b.move(script))
 }
 
+// run runs a shell; where it is BusyBox's, with BusyBox's programs, as Alpine does.
 func (b box) run(shell []string, env []string, args ...string) outcome {
 	b.t.Helper()
+	if len(shell) > 1 {
+		for _, applet := range []string{"awk", "cat", "cut", "grep", "mkdir", "sed", "sort", "tail", "tr", "xargs"} {
+			if err := os.Symlink(shell[0], filepath.Join(b.root, "bin", applet)); err != nil && !errors.Is(err, os.ErrExist) {
+				b.t.Fatal(err)
+			}
+		}
+	}
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:len(shell):len(shell)], args...)...)
