@@ -116,12 +116,13 @@ func checkNothingLeft(t *testing.T, i *installation) {
 	equal(t, "strategy", d.Spec.Strategy, appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType})
 	pod := d.Spec.Template.Spec
 	equal(t, "containers", entriesOf(pod), []string{
-		"container docker-dind", "env DOCKER_TLS_CERTDIR", "mount /etc/docker/daemon.json", "mount /var/lib/docker",
+		"container docker-dind", "env DOCKER_TLS_CERTDIR", "mount /etc/dindctl", "mount /etc/docker/daemon.json", "mount /var/lib/docker",
 		"port daemon-port 2375", "volume docker-dind-config-vol", "volume docker-dind-data-vol",
 	})
 	c := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
 	equal(t, "the prune containers", entriesOf(c.Spec.JobTemplate.Spec.Template.Spec), []string{
-		"container clear-cache", "env DOCKER_HOST", "env DOCKER_TLS_CERTDIR", "env HOME", "env PRUNE_UNUSED_FOR", "mount /tmp", "volume tmp",
+		"container clear-cache", "env DOCKER_HOST", "env DOCKER_TLS_CERTDIR", "env HOME", "env PRUNE_UNUSED_FOR", "mount /etc/dindctl", "mount /tmp",
+		"volume docker-dind-config-vol", "volume tmp",
 	})
 	s := got[*corev1.Service](t)(env.cluster.CoreV1().Services(i.namespace).Get(t.Context(), i.name, metav1.GetOptions{}))
 	if len(s.Spec.Ports) != 1 || s.Spec.Ports[0].Name != "daemon-port" || s.Spec.Ports[0].TargetPort.StrVal != "daemon-port" {

@@ -41,10 +41,9 @@ type status struct {
 		ImagesBytes       *int64   `json:"imagesBytes"`
 		BuildCacheBytes   *int64   `json:"buildCacheBytes"`
 		ReclaimableBytes  *int64   `json:"reclaimableBytes"`
-		FullInDays        *float64 `json:"fullInDays"`
-		LastRelief        *struct {
+		LastImageGC       *struct {
 			Images int64 `json:"images"`
-		} `json:"lastRelief"`
+		} `json:"lastImageGC"`
 	} `json:"disk"`
 	Prune *struct {
 		Schedule            string     `json:"schedule"`
@@ -68,7 +67,7 @@ const statusFields = `
 	name namespace healthy dockerHost tls objects problems
 	daemon daemon.version daemon.apiVersion daemon.storageDriver daemon.rootDir daemon.cgroupVersion
 	disk disk.capacityBytes disk.usedBytes disk.inodesUsedPercent disk.imagesBytes disk.buildCacheBytes disk.reclaimableBytes
-	disk.fullInDays disk.lastRelief
+	disk.lastImageGC
 	prune prune.schedule prune.lastRun prune.lastResult prune.lastReclaimedBytes
 	prune.lastDurationSeconds prune.lastFailure prune.nextRun`
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"time"
 
@@ -120,11 +119,8 @@ func diskLines(disk *lifecycle.Disk, now time.Time) []string {
 	if len(parts) > 0 {
 		lines = append(lines, strings.Join(parts, " · "))
 	}
-	if disk.FullInDays != nil {
-		lines = append(lines, fmt.Sprintf("full in about %s at this week's rate", human.Duration(time.Duration(math.Round(*disk.FullInDays*24))*time.Hour)))
-	}
-	if r := disk.LastRelief; r != nil {
-		lines = append(lines, fmt.Sprintf("too full %s: removed %d images, freed %s", human.Ago(now.Sub(r.Time)), r.Images, human.Size(r.FreedBytes)))
+	if gc := disk.LastImageGC; gc != nil {
+		lines = append(lines, fmt.Sprintf("image GC %s: removed %d images, freed %s", human.Ago(now.Sub(gc.Time)), gc.Images, human.Size(gc.FreedBytes)))
 	}
 	return lines
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
@@ -39,11 +40,8 @@ func TestDiskLines(t *testing.T) {
 		disk lifecycle.Disk
 		want string
 	}{
-		{"soon full", lifecycle.Disk{FullInDays: new(9.4)}, "full in about 9d at this week's rate"},
-		{"full tomorrow", lifecycle.Disk{FullInDays: new(1.2)}, "full in about 29h at this week's rate"},
-		{"full today", lifecycle.Disk{FullInDays: new(0.2)}, "full in about 5h at this week's rate"},
-		{"relieved", lifecycle.Disk{LastRelief: &lifecycle.Relief{Time: noon.Add(-5 * time.Hour), Images: 3, FreedBytes: 1 << 30}},
-			"too full 5h ago: removed 3 images, freed 1 GiB"},
+		{"image GC", lifecycle.Disk{LastImageGC: &dind.ImageGC{Time: noon.Add(-5 * time.Hour), Images: 3, FreedBytes: 1 << 30}},
+			"image GC 5h ago: removed 3 images, freed 1 GiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := strings.Join(diskLines(&test.disk, noon), "\n"); got != test.want {

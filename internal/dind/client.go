@@ -9,7 +9,7 @@ import (
 // clientUser is nobody; the client needs no right but to connect.
 const clientUser = 65534
 
-// client is a docker client that runs a script in a Job's pod and speaks to an
+// client is a docker client that runs a command in a Job's pod and speaks to an
 // installation the way a CI job does: by the variables that jobs are given.
 type client struct {
 	// namespace and name are the installation's.
@@ -21,12 +21,12 @@ type client struct {
 	knocks bool
 	// container is the container's name, image the daemon's own.
 	container, image string
-	script           string
+	command          []string
 	// env comes beside the variables of a job.
 	env []Variable
 }
 
-// pod has no right that its script does not need. Where it is placed, and with
+// pod has no right that its command does not need. Where it is placed, and with
 // what the image is pulled, is the caller's part.
 func (c client) pod() *applycore.PodSpecApplyConfiguration {
 	pod := applycore.PodSpec().
@@ -64,7 +64,7 @@ func (c client) run() *applycore.ContainerApplyConfiguration {
 	return applycore.Container().
 		WithName(c.container).
 		WithImage(c.image).
-		WithCommand("sh", "-c", c.script).
+		WithCommand(c.command...).
 		WithEnv(env...).
 		WithResources(applycore.ResourceRequirements().WithRequests(corev1.ResourceList{
 			corev1.ResourceCPU:    resource.MustParse("10m"),

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -70,15 +72,26 @@ func (p plan) insecureRegistries() []string {
 	return registries
 }
 
-// configHash changes when daemon.json does. It needs to differ, not to resist
-// an attacker, so a part of the sum will do.
-func configHash(config string) string {
-	sum := sha256.Sum256([]byte(config))
-	return hex.EncodeToString(sum[:8])
+// configData are the files of the ConfigMap, and their configHash.
+func (p plan) configData() (data map[string]string, hash string) {
+	data = scripts()
+	data[configKey] = p.daemonJSON()
+	return data, configHash(data)
 }
 
-func (p plan) config(daemonJSON string) *applycore.ConfigMapApplyConfiguration {
-	return applycore.ConfigMap(ConfigName(p.Name), p.Namespace).
-		WithLabels(p.labels()).
-		WithData(map[string]string{configKey: daemonJSON})
+// configHash changes when a file does that the daemon's pod reads as it starts,
+// which are all but the script of the clean-up. It needs to differ, not to resist
+// an attacker: whoever can change the ConfigMap can change the pod.
+func configHash(data map[string]string) string {
+	sum := sha256.New()
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		if key != pruneScriptName {
+			fmt.Fprintf(sum, "%s\n%s\n", key, data[key])
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
+
+func (p plan) config(data map[string]string) *applycore.ConfigMapApplyConfiguration {
+	return applycore.ConfigMap(ConfigName(p.Name), p.Namespace).WithLabels(p.labels()).WithData(data)
 }

@@ -60,9 +60,10 @@ func (p plan) cronJob() *applybatch.CronJobApplyConfiguration {
 func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 	unusedFor, _ := parseUnusedFor(p.PruneUnusedFor)
 	pod := client{
-		namespace: p.Namespace, name: p.Name, tls: p.TLS, container: PruneContainerName, image: p.Image, script: pruneScript,
-		env: []Variable{{unusedForEnv, unusedFor}},
+		namespace: p.Namespace, name: p.Name, tls: p.TLS, container: PruneContainerName, image: p.Image,
+		command: runScript(pruneScriptName), env: []Variable{{unusedForEnv, unusedFor}},
 	}.pod()
+	p.mountScripts(pod)
 	p.place(pod)
 	return pod
 }

@@ -48,12 +48,9 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 		// DOCKER_DIND_PORT included, into the daemon's environment.
 		WithEnableServiceLinks(false).
 		WithContainers(p.container()).
-		WithVolumes(
-			applycore.Volume().WithName(VolumeName).
-				WithPersistentVolumeClaim(applycore.PersistentVolumeClaimVolumeSource().WithClaimName(p.claimName)),
-			applycore.Volume().WithName(ConfigVolumeName).
-				WithConfigMap(applycore.ConfigMapVolumeSource().WithName(ConfigName(p.Name))),
-		)
+		WithVolumes(applycore.Volume().WithName(VolumeName).
+			WithPersistentVolumeClaim(applycore.PersistentVolumeClaimVolumeSource().WithClaimName(p.claimName)))
+	p.mountScripts(pod)
 	if p.TLS {
 		p.mountCertificates(pod)
 	}
@@ -92,7 +89,7 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 	container := applycore.Container().
 		WithName(ContainerName).
 		WithImage(p.Image).
-		WithCommand("sh", "-c", startScript, "dindctl", p.MTU, p.highWater(), guardScript).
+		WithCommand(runScript(startScriptName, p.MTU, p.highWater())...).
 		WithArgs(p.dockerdArgs()...).
 		WithEnv(p.env()...).
 		WithPorts(applycore.ContainerPort().
@@ -135,7 +132,7 @@ func (p plan) withProbes(container *applycore.ContainerApplyConfiguration) *appl
 		// Each try lasts 40 to 60 s, so 30 of them give the daemon at least 20
 		// minutes: with large graphs it needs some.
 		WithStartupProbe(applycore.Probe().
-			WithExec(applycore.ExecAction().WithCommand("sh", "-c", awaitScript, "dindctl", asked)).
+			WithExec(applycore.ExecAction().WithCommand(runScript(awaitScriptName, asked)...)).
 			WithPeriodSeconds(1).WithTimeoutSeconds(60).WithFailureThreshold(30)).
 		WithReadinessProbe(readiness.
 			WithPeriodSeconds(10).WithTimeoutSeconds(5).WithFailureThreshold(3))

@@ -4,8 +4,6 @@
 // the same options always give the same objects.
 package dind
 
-import "fmt"
-
 // The defaults of the options, as a user would type them.
 const (
 	DefaultName           = "docker-dind"
@@ -34,8 +32,8 @@ const (
 	LocalStorageClass  = "dindctl-local"
 	// DataRoot is where the daemon keeps images, containers and build cache.
 	DataRoot = "/var/lib/docker"
-	// ConfigHashAnnotation is on the pod template: a changed daemon.json
-	// changes it, and so rolls the pod.
+	// ConfigHashAnnotation is on the pod template: a changed daemon.json or
+	// script of the daemon's changes it, and so rolls the pod.
 	ConfigHashAnnotation = "dindctl/config-hash"
 	// RetriedAnnotation is set on a Deployment whose pod was refused, to have
 	// it tried again.
@@ -65,7 +63,7 @@ const maxNameLength = 52 - len("-clear-cache")
 // ClaimName is the name of the claim that holds the daemon's data.
 func ClaimName(name string) string { return name + "-data" }
 
-// ConfigName is the name of the ConfigMap with daemon.json.
+// ConfigName is the name of the ConfigMap with daemon.json and the scripts.
 func ConfigName(name string) string { return name + "-config" }
 
 // CronJobName is the name of the scheduled clean-up.
@@ -89,33 +87,4 @@ func Labels(name string) map[string]string {
 // Selector matches the daemon's pod and nothing else.
 func Selector(name string) map[string]string {
 	return map[string]string{AppLabel: name}
-}
-
-// Endpoint is the daemon's address for jobs in the cluster, the value of
-// DOCKER_HOST.
-func Endpoint(namespace, name string, tls bool) string {
-	return fmt.Sprintf("tcp://%s.%s.svc:%d", name, namespace, port(tls))
-}
-
-// Variable is one environment variable for CI jobs.
-type Variable struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-// Variables are what a CI job must set to reach the daemon, in the order they
-// are printed. DOCKER_TLS_CERTDIR is empty on purpose: without it a docker
-// image's entrypoint looks for certificates of its own and port 2376, and with
-// TLS the other two say where they are.
-func Variables(namespace, name string, tls bool) []Variable {
-	variables := []Variable{
-		{Name: "DOCKER_HOST", Value: Endpoint(namespace, name, tls)},
-		{Name: certDirVariable, Value: ""},
-	}
-	if tls {
-		variables = append(variables,
-			Variable{Name: "DOCKER_TLS_VERIFY", Value: "1"},
-			Variable{Name: "DOCKER_CERT_PATH", Value: ClientCertPath})
-	}
-	return variables
 }

@@ -165,3 +165,16 @@ func ParsePruneResult(terminationMessage string) (PruneResult, error) {
 	}
 	return PruneResult{ReclaimedBytes: sum}, nil
 }
+
+// ReadPruneLine returns what a line of prune.sh's log says: what it does or has
+// removed, or, if waiting, why it does nothing yet. It is empty for all other lines.
+func ReadPruneLine(line string) (text string, waiting bool) {
+	if strings.HasPrefix(line, "another prune is running") {
+		return line, true
+	}
+	command, begins := strings.CutPrefix(line, "+ ")
+	if begins || strings.HasPrefix(line, "removed ") {
+		return command, false
+	}
+	return "", false
+}

@@ -62,7 +62,7 @@ func VerifyJob(daemon *appsv1.Deployment, v Verification) (*batchv1.Job, error) 
 				WithSpec(client{
 					namespace: daemon.Namespace, name: daemon.Name,
 					tls: PodServesTLS(template), knocks: v.Refused,
-					container: VerifyComponent, image: daemonImage(template), script: verifyScript,
+					container: VerifyComponent, image: daemonImage(template), command: []string{"sh", "-c", verifyScript},
 					env: []Variable{{verifyTokenEnv, v.Token}, {verifyExpectEnv, expect}},
 				}.pod())))
 	encoded, err := json.Marshal(spec)

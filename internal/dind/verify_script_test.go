@@ -70,7 +70,7 @@ func TestVerifyScript(t *testing.T) {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				b := verifyBox(t, test.version, test.first, test.second)
-				got := b.run(shell, verifyScript, []string{"DOCKER_HOST=tcp://d.ci.svc:2375", "VERIFY_TOKEN=t0", "VERIFY_EXPECT=" + test.expect})
+				got := b.runText(shell, verifyScript, []string{"DOCKER_HOST=tcp://d.ci.svc:2375", "VERIFY_TOKEN=t0", "VERIFY_EXPECT=" + test.expect})
 				message := b.read("dev/termination-log")
 				if got.code != 0 || !strings.HasPrefix(message, test.message) || !strings.Contains(got.stdout, message) {
 					t.Errorf("got %d, message %q, want %q\n%s%s", got.code, message, test.message, got.stdout, got.stderr)
@@ -116,7 +116,7 @@ func TestVerifyScriptNameUnresolved(t *testing.T) {
 			b := verifyBox(t, "", "", "")
 			// The daemon is not asked, so the clock has to move here.
 			b.stub("getent", `read -r up _ <`+b.root+`/proc/uptime; echo "$((${up%.*} + 10)).50 7.0" >`+b.root+`/proc/uptime; exit 2`)
-			got := b.run(shell, verifyScript, []string{"DOCKER_HOST=tcp://d.ci.svc:2375", "VERIFY_TOKEN=t0"})
+			got := b.runText(shell, verifyScript, []string{"DOCKER_HOST=tcp://d.ci.svc:2375", "VERIFY_TOKEN=t0"})
 			if message := b.read("dev/termination-log"); message != "outcome=unresolved\n\nthe name d.ci.svc does not resolve\n" {
 				t.Errorf("got %d, %q\n%s", got.code, message, got.stderr)
 			}
@@ -130,8 +130,8 @@ func TestVerifyScriptStops(t *testing.T) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			b := verifyBox(t, "echo amd64 amd64 29.7.2", "", "")
-			b.write("bin/docker", strings.Replace(b.read("bin/docker"), "printf 'old\\nsource", "kill -TERM $PPID; printf 'old\\nsource", 1))
-			got := b.run(shell, verifyScript, []string{"DOCKER_HOST=tcp://d.ci.svc:2375", "VERIFY_TOKEN=t0"})
+			b.write("bin/docker", strings.Replace(b.read("bin/docker"), "/tmp/records\n", "/tmp/records; kill -TERM $PPID\n", 1))
+			got := b.runText(shell, verifyScript, []string{"DOCKER_HOST=tcp://d.ci.svc:2375", "VERIFY_TOKEN=t0"})
 			if got.code != 143 || b.read("dev/termination-log") != "" {
 				t.Errorf("got %d, %q\n%s", got.code, b.read("dev/termination-log"), got.stderr)
 			}
@@ -146,7 +146,7 @@ func TestVerifyScriptStops(t *testing.T) {
 func TestVerifyScriptNeedsAToken(t *testing.T) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
-			got := newBox(t).run(shell, verifyScript, nil)
+			got := newBox(t).runText(shell, verifyScript, nil)
 			if got.code != 1 || !strings.Contains(got.stderr, "VERIFY_TOKEN is not set") {
 				t.Errorf("got %d, %q", got.code, got.stderr)
 			}

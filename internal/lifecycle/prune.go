@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -129,13 +128,13 @@ func (i Instance) pruneTarget(ctx context.Context) (*batchv1.CronJob, *corev1.Po
 // pruneLine makes of a line of the clean-up's log what is to be seen of it.
 func (i Instance) pruneLine(update, log func(string)) func(string) {
 	return func(line string) {
-		switch {
+		switch text, waiting := dind.ReadPruneLine(line); {
 		case log != nil:
 			log(line)
-		case strings.HasPrefix(line, "another prune is running"):
-			progress.Inform(i.Observer, line)
-		case strings.HasPrefix(line, "+ ") || strings.HasPrefix(line, "removed "):
-			update(strings.TrimPrefix(line, "+ "))
+		case waiting:
+			progress.Inform(i.Observer, text)
+		case text != "":
+			update(text)
 		}
 	}
 }

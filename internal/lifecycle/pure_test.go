@@ -7,63 +7,40 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/dind"
 )
-
-func TestParseFileSystem(t *testing.T) {
-	tests := []struct {
-		name, out      string
-		capacity, used int64
-		inodes         float64 // -1 for unknown
-		want           string  // the error
-	}{
-		{"GNU stat", "4096 26214400 20971520 6553600 6225920\n", 100 << 30, 20 << 30, 5, ""},
-		{"spaces", "  4096  10 5   8 4 ", 40960, 20480, 50, ""},
-		{"no fixed number of inodes", "4096 10 5 0 0", 40960, 20480, -1, ""},
-		{"empty", "4096 10 10 8 8", 40960, 0, 0, ""},
-		{"full", "4096 10 0 8 0", 40960, 40960, 100, ""},
-		{"nothing", "", 0, 0, 0, `stat printed "" instead of five numbers`},
-		{"too few", "4096 10 5 8", 0, 0, 0, `stat printed "4096 10 5 8" instead of five numbers`},
-		{"words", "4096 10 5 8 many", 0, 0, 0, `stat printed "4096 10 5 8 many" instead of five numbers`},
-		{"an error", "stat: can't read file system information\n", 0, 0, 0, `stat printed "stat: can't read file system information" instead of five numbers`},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			found, err := parseFileSystem(test.out)
-			if text(err) != test.want {
-				t.Fatalf("got error %q, want %q", text(err), test.want)
-			}
-			if test.want != "" {
-				return
-			}
-			if found.capacityBytes != test.capacity || found.usedBytes != test.used {
-				t.Errorf("got %d of %d, want %d of %d", found.usedBytes, found.capacityBytes, test.used, test.capacity)
-			}
-			switch got := found.inodesUsedPercent; {
-			case got == nil && test.inodes >= 0:
-				t.Error("inodes are unknown")
-			case got != nil && *got != test.inodes:
-				t.Errorf("got %v%% of the inodes, want %v%%", *got, test.inodes)
-			}
-		})
-	}
-}
 
 func TestNewDisk(t *testing.T) {
 	percent := 5.0
-	volume := &fileSystem{capacityBytes: 10, usedBytes: 4, inodesUsedPercent: &percent}
+	volume := &dind.FileSystem{CapacityBytes: 10, UsedBytes: 4, InodesUsedPercent: &percent}
 	usage := &daemon.DiskUsage{ImagesBytes: 1, BuildCacheBytes: 2, ReclaimableBytes: 3}
-	if got := newDisk(nil, nil, noon); got != nil {
+	if got := newDisk(nil, nil); got != nil {
 		t.Errorf("of nothing: %+v", got)
 	}
-	if got := newDisk(volume, nil, noon); *got.CapacityBytes != 10 || *got.UsedBytes != 4 || *got.InodesUsedPercent != 5 ||
+	if got := newDisk(volume, nil); *got.CapacityBytes != 10 || *got.UsedBytes != 4 || *got.InodesUsedPercent != 5 ||
 		got.ImagesBytes != nil || got.BuildCacheBytes != nil || got.ReclaimableBytes != nil {
 		t.Errorf("of the volume: %+v", got)
 	}
-	if got := newDisk(nil, usage, noon); *got.ImagesBytes != 1 || *got.BuildCacheBytes != 2 || *got.ReclaimableBytes != 3 ||
+	if got := newDisk(nil, usage); *got.ImagesBytes != 1 || *got.BuildCacheBytes != 2 || *got.ReclaimableBytes != 3 ||
 		got.CapacityBytes != nil || got.UsedBytes != nil || got.InodesUsedPercent != nil {
 		t.Errorf("of the daemon: %+v", got)
+	}
+}
+
+func TestFailureOfAPrune(t *testing.T) {
+	ended := &batchv1.JobCondition{Message: "Job has reached the specified backoff limit", LastTransitionTime: metav1.Time{}}
+	for said, want := range map[string]string{
+		`{"error":"disk on fire"}`:   "disk on fire (Job has reached the specified backoff limit)",
+		`{"reclaimed":["1GB"]}`:      ended.Message,
+		"a log that ended somewhere": ended.Message,
+		"":                           ended.Message,
+	} {
+		if got := failureOf(ended, said); got != want {
+			t.Errorf("of %q: %q, want %q", said, got, want)
+		}
 	}
 }
 

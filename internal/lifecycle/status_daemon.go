@@ -37,7 +37,7 @@ func (i Instance) daemonState(ctx context.Context, running *corev1.Pod) (info *d
 	pod := running.Name
 	object := kube.Ref{Kind: "Pod", Namespace: i.Cluster.Namespace, Name: pod}.String()
 	var usage *daemon.DiskUsage
-	var volume *fileSystem
+	var volume *dind.FileSystem
 	var trouble, usageErr, volumeErr error
 	var group errgroup.Group
 	group.Go(func() error {
@@ -88,5 +88,5 @@ func (i Instance) daemonState(ctx context.Context, running *corev1.Pod) (info *d
 				fmt.Sprintf("kubectl exec -n %s %s -- df %s", i.Cluster.Namespace, pod, dind.DataRoot)),
 		})
 	}
-	return info, newDisk(volume, usage, i.Now()), problems
+	return info, newDisk(volume, usage), problems
 }

@@ -8,9 +8,7 @@ tries=0
 while [ "$tries" -lt 400 ]; do
     # The test of the socket is cheap and spares starting the client in vain:
     # the daemon opens the socket before its port.
-    if [ -S /var/run/docker.sock ] && docker -H "$1" version >/dev/null 2>&1; then
-        exit 0
-    fi
+    [ -S /var/run/docker.sock ] && docker -H "$1" version >/dev/null 2>&1 && exit 0
     tries=$((tries + 1))
     sleep 0.1
 done

@@ -12,11 +12,11 @@
 # gone they count as cache, and cache that was used no more recently goes along.
 #
 # On the volume, so that a restart forgets nothing, it keeps
-#   dindctl/uses    E|time|image: when containers began and images came
-#   dindctl/usage   U|time|bytes: how much was in use, a line a day
-#   dindctl/relief  R|time|images|bytes: what it removed the last time
+#   dindctl/uses      E|time|image: when containers began and images came
+#   dindctl/image-gc  R|time|images|bytes: what it removed the last time
 
 set -u
+. /etc/dindctl/images.sh
 high=$1
 daemon=$2
 root=/var/lib/docker
@@ -52,44 +52,28 @@ measure() {
 note_uses() {
     docker events --since "$1" --until "$2" --filter type=container --filter type=image \
         --format '{{.Action}}|{{.Time}}|{{.Actor.ID}}|{{.Actor.Attributes.image}}' >"$work/events" 2>/dev/null || return 1
-    while IFS='|' read -r action time id image; do
-        case $action in
-        create | start) ref=$image ;;
-        pull | load | import) ref=$id ;;
-        *) continue ;;
-        esac
-        ref=${ref#docker.io/}
-        ref=${ref#library/}
-        case $ref in
-        '' | '<no value>') continue ;;
-        sha256:*) ;;
-        *) case ${ref##*/} in *:*) ;; *) ref=$ref:latest ;; esac ;;
-        esac
-        echo "E|$time|$ref"
-    done <"$work/events" >>"$state/uses"
+    awk -F '|' '
+        { ref = "" }
+        $1 ~ /^(create|start)$/ && $4 != "<no value>" { ref = $4 }
+        $1 ~ /^(pull|load|import)$/ { ref = $3 }
+        ref != "" {
+            sub(/^docker[.]io\//, "", ref)
+            sub(/^library\//, "", ref)
+            if (ref !~ /^sha256:/ && ref !~ /:[^\/]*$/) ref = ref ":latest"
+            print "E|" $2 "|" ref
+        }' "$work/events" >>"$state/uses"
 }
 
-# tidy keeps the last use of each image, of the last two months, and the last
-# two weeks of usage. It writes to the side first: the disk may be full.
+# tidy keeps the last use of each image, of the last two months. It writes to the
+# side first: the disk may be full.
 tidy() {
     awk -F '|' -v from="$(($1 - 5184000))" '$2 > from && $2 > last[$3] { last[$3] = $2 }
         END { for (ref in last) print "E|" last[ref] "|" ref }' "$state/uses" >"$state/new" && mv "$state/new" "$state/uses"
-    tail -n 14 "$state/usage" >"$state/new" && mv "$state/new" "$state/usage"
+    tidied=$(($1 / 86400))
 }
 
-# sample notes once a day how much is in use.
-sample() {
-    last=0
-    if [ -s "$state/usage" ]; then
-        last=$(tail -n 1 "$state/usage" | cut -d '|' -f 2)
-    fi
-    [ $(($1 - last)) -ge 86400 ] && measure || return 0
-    echo "U|$1|$used" >>"$state/usage"
-    tidy "$1"
-}
-
-# relieve removes images if the disk is too full.
-relieve() {
+# collect_images removes images if the disk is too full.
+collect_images() {
     measure && [ "$percent" -ge "$high" ] || { told=; return 0; }
     before=$used
     count=0
@@ -109,7 +93,7 @@ relieve() {
     if [ "$count" -gt 0 ]; then
         told=
         freed=$((before > used ? before - used : 0))
-        echo "R|$(date +%s)|$count|$freed" >"$state/relief"
+        echo "R|$(date +%s)|$count|$freed" >"$state/image-gc"
         say "removed $count images, the least recently used first, and freed $freed bytes"
     elif [ -z "$told" ]; then
         told=1
@@ -118,17 +102,16 @@ relieve() {
 }
 
 told=
-mkdir -p "$state" "$work" || exit 1
-touch "$state/uses" "$state/usage" || exit 1
+tidied=
+mkdir -p "$state" && touch "$state/uses" || exit 1
 since=$(date +%s)
 while [ -d "/proc/$daemon" ]; do
     sleep "$interval"
+    # The official image's entrypoint mounts a tmpfs on /tmp after this began.
+    mkdir -p "$work"
     now=$(date +%s)
-    if note_uses "$since" "$now"; then
-        since=$now
-    fi
-    sample "$now" 2>/dev/null
-    if [ "$high" != none ]; then
-        relieve
-    fi
+    note_uses "$since" "$now" && since=$now
+    # Once a day.
+    [ $((now / 86400)) = "$tidied" ] || tidy "$now" 2>/dev/null
+    [ "$high" = none ] || collect_images
 done

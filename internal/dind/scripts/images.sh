@@ -1,9 +1,6 @@
-# What the clean-up and the guard of the disk know of images; both scripts have
-# these lines in front of them.
+# What the clean-up and the guard of the disk know of images; both source it.
 #
 # POSIX sh only: Alpine's images bring BusyBox ash, Debian's bring dash.
-# Kubernetes replaces two dollar signs in a row, and a variable's name in
-# dollar and parentheses, before the shell reads this: use neither.
 
 image_format='I|{{.Id}}|{{.Created}}|{{json .Metadata.LastTagTime}}|{{range .RepoTags}}{{.}},{{end}}|{{range .RootFS.Layers}}{{.}},{{end}}'
 

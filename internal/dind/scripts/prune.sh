@@ -5,10 +5,9 @@
 # termination message.
 #
 # POSIX sh only: Alpine's images bring BusyBox ash, Debian's bring dash.
-# Kubernetes replaces two dollar signs in a row, and a variable's name in
-# dollar and parentheses, before the shell reads this: use neither.
 
 set -u
+. /etc/dindctl/images.sh
 unused_for=${PRUNE_UNUSED_FOR:-}
 keep_storage=${PRUNE_KEEP_STORAGE:-}
 reclaimed=
@@ -39,12 +38,8 @@ prune() {
             fail "docker $* failed: $(tail -n 1 /tmp/err)"
         fi
         tries=$((tries + 1))
-        if [ "$tries" -eq 1 ]; then
-            echo "another prune is running; waiting for it"
-        fi
-        if [ "$tries" -ge 360 ]; then
-            fail "another prune has been running for half an hour"
-        fi
+        [ "$tries" -gt 1 ] || echo "another prune is running; waiting for it"
+        [ "$tries" -lt 360 ] || fail "another prune has been running for half an hour"
         sleep 5
     done
     cat /tmp/out
@@ -62,14 +57,11 @@ taken() {
     { docker system df --format '{{.Type}}|{{.Size}}' && docker buildx du; } 2>/dev/null </dev/null | awk -F '[|:][ \t]*' '
         function bytes(s) { match(s, /^[0-9.]+/); return substr(s, 1, RLENGTH) * unit[substr(s, RLENGTH + 1)] }
         BEGIN { unit["B"] = 1; unit["kB"] = 1e3; unit["MB"] = 1e6; unit["GB"] = 1e9; unit["TB"] = 1e12 }
-        $1 == "Images" { images = bytes($2) }
-        $1 == "Build Cache" || $1 == "Total" || $1 == "Private" { size[$1] = bytes($2) }
+        { size[$1] = bytes($2) }
+        # The first two are of buildx, which tells them apart if there are both.
         END {
-            cache = size["Build Cache"]
-            # The last two are of buildx, which tells them apart if there are both.
-            if ("Total" in size) cache = size["Total"]
-            if ("Private" in size) cache = size["Private"]
-            printf "%.0f", images + cache
+            cache = ("Private" in size) ? "Private" : ("Total" in size) ? "Total" : "Build Cache"
+            printf "%.0f", size["Images"] + size[cache]
         }'
 }
 
@@ -80,22 +72,16 @@ prune_images() {
     echo "+ docker image rm, those not used for $unused_for"
     oldest=$(awk "$time_awk"'BEGIN { printf "%.0f", seconds(ARGV[1]) }' "$unused_for")
     mkdir -p "$work"
-    before=$( taken )
+    before=$(taken)
     list_images "$work" /dev/null >"$work/list" || fail "the images cannot be listed"
     while IFS='|' read -r age id tags; do
-        if [ "$age" -ge "$oldest" ]; then
-            remove_image "$work" "$id" "$tags" || true
-        fi
+        [ "$age" -lt "$oldest" ] || remove_image "$work" "$id" "$tags" || true
     done <"$work/list"
-    after=$( taken )
-    if [ "$before" -gt "$after" ]; then
-        reclaimed="$reclaimed${reclaimed:+,}\"$((before - after))B\""
-    fi
+    after=$(taken)
+    [ "$before" -le "$after" ] || reclaimed="$reclaimed${reclaimed:+,}\"$((before - after))B\""
 }
 
-if [ -z "$unused_for" ]; then
-    fail "PRUNE_UNUSED_FOR is not set"
-fi
+[ -n "$unused_for" ] || fail "PRUNE_UNUSED_FOR is not set"
 if ! version=$(docker version --format '{{.Server.Version}}' 2>/tmp/err); then
     cat /tmp/err >&2
     fail "the Docker daemon at ${DOCKER_HOST:-its default address} does not answer ($(tail -n 1 /tmp/err)); is its pod ready?"
@@ -108,11 +94,8 @@ if [ "$unused_for" = 0 ] && [ -z "$keep_storage" ]; then
 else
     # For containers and networks the filter goes by when they were made, for
     # build cache by its last use.
-    if [ "$unused_for" = 0 ]; then
-        set --
-    else
-        set -- --filter "until=$unused_for"
-    fi
+    set --
+    [ "$unused_for" = 0 ] || set -- --filter "until=$unused_for"
     prune container prune -f "$@"
     prune network prune -f "$@"
     if [ "$unused_for" = 0 ]; then

@@ -1,50 +1,26 @@
 # Starts the Docker daemon with the MTU of the pod's own network, and beside it
 # the guard of its disk.
 # Arguments: MTU ("auto" or bytes), the guard's high-water mark (percent or
-# none) and script, then the daemon's flags.
+# none), then the daemon's flags.
 #
 # The daemon gives its bridge, and every network a build creates, 1500 bytes
 # unless told otherwise. Overlay networks leave a pod less (often 1450), and
 # packets that do not fit vanish: downloads inside builds hang for ever.
 #
 # POSIX sh only: Alpine's images bring BusyBox ash, Debian's bring dash.
-# Kubernetes replaces two dollar signs in a row, and a variable's name in
-# dollar and parentheses, before the shell reads this: use neither.
 
 mtu=$1
 high_water=$2
-guard=$3
-shift 3
-
-# find_interface sets interface to the one of the first default route; IPv4
-# first, as docker0 always speaks it. See proc_net(5) for the columns.
-find_interface() {
-    interface=
-    if [ -r /proc/net/route ]; then
-        while read -r name destination _ _ _ _ _ mask _; do
-            if [ "$destination/$mask" = 00000000/00000000 ]; then
-                interface=$name
-                return
-            fi
-        done </proc/net/route
-    fi
-    if [ -r /proc/net/ipv6_route ]; then
-        # An "unreachable" default route through lo is always there.
-        while read -r destination length _ _ _ _ _ _ _ name; do
-            if [ "$destination/$length" = 00000000000000000000000000000000/00 ] && [ "$name" != lo ]; then
-                interface=$name
-                return
-            fi
-        done </proc/net/ipv6_route
-    fi
-}
+shift 2
 
 if [ "$mtu" = auto ]; then
-    mtu=
-    find_interface
-    if [ -n "$interface" ] && [ -r "/sys/class/net/$interface/mtu" ]; then
-        read -r mtu <"/sys/class/net/$interface/mtu"
-    fi
+    # The interface of the first default route, all zeros; IPv4 first, as docker0
+    # always speaks it. With IPv6 an "unreachable" one through lo is always there.
+    # The two files differ in their number of columns; see proc_net(5).
+    interface=$(cat /proc/net/route /proc/net/ipv6_route 2>/dev/null | awk '
+        NF == 11 && $2 $8 ~ /^0+$/ { print $1; exit }
+        NF == 10 && $1 $2 ~ /^0+$/ && $10 != "lo" { print $10; exit }')
+    mtu=$(cat "/sys/class/net/$interface/mtu" 2>/dev/null)
 fi
 
 case $mtu in
@@ -63,12 +39,9 @@ esac
 
 # The process that becomes the daemon's init, and reaps what the guard leaves.
 read -r init _ </proc/self/stat
-idle=
-if command -v nice >/dev/null 2>&1; then
-    idle="nice -n 19"
-fi
+idle=$(command -v nice) && idle='nice -n 19'
 while [ -d "/proc/$init" ]; do
-    $idle sh -c "$guard" dindctl "$high_water" "$init"
+    $idle sh /etc/dindctl/guard.sh "$high_water" "$init"
     echo "dindctl: the guard of the disk ended ($?); it starts again in a minute" >&2
     sleep 60
 done &

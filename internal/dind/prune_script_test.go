@@ -1,0 +1,175 @@
+package dind
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// dockerStub answers like docker: the daemon's version, disk use, one total
+// for a prune, help. BUSY prunes find another one at work.
+const dockerStub = `
+case "$*" in
+version*) [ -z "${DOWN:-}" ] || { echo "Cannot connect to the Docker daemon" >&2; exit 1; }; echo 29.7.2 ;;
+"system df") [ -z "${NO_DF:-}" ] || exit 1; echo "TYPE TOTAL" ;;
+"system df --format"*) echo "Images|$(cat "$BOX/size" 2>/dev/null || echo 3)GB"; echo "Build Cache|7GB" ;;
+"buildx du") printf 'Shared:\t\t1GB\nPrivate:\t500MB\nTotal:\t1.5GB\n' ;;
+info*) echo "N|2026-11-21T12:00:00.5+01:00" ;;
+"ps "*) echo c1 ;;
+"inspect "*) echo "C|sha256:busy" ;;
+"image ls"*) printf 'sha256:busy\nsha256:old\n' ;;
+"image inspect"*)
+    for id; do
+        case $id in sha256:*) if [ -n "${AGAIN:-}" ] && [ "$#" -eq 5 ]; then echo "I|$id|tagged again"; else grep -F "I|$id|" "$BOX/images"; fi ;; esac
+    done ;;
+"image rm"*)
+    [ -z "${IN_USE:-}" ] || { echo "conflict: container is using it" >&2; exit 1; }
+    echo 1 >"$BOX/size" ;;
+"builder prune --help") echo "${BUILDER_HELP:-  --keep-storage bytes}" ;;
+builder*) printf 'ID\tRECLAIMABLE\nTotal:\t300MB\n' ;;
+network*) echo "Deleted Networks:" ;;
+*prune*)
+    busy=$(cat "$BOX/busy" 2>/dev/null || echo 0)
+    if [ "$busy" -gt 0 ]; then
+        echo $((busy - 1)) >"$BOX/busy"
+        echo "Error response from daemon: a prune operation is already running" >&2
+        exit 1
+    fi
+    [ -z "${BROKEN:-}" ] || { echo "deleted: sha256:1"; echo "Error response from daemon: disk on fire" >&2; exit 1; }
+    echo "Total reclaimed space: 1.2GB" ;;
+esac`
+
+// facts about images, as docker gives them in the stub: a moment for each of
+// made and tagged, tags, layers. It is 11:00 UTC on 21 November.
+func image(id, made, tagged, tags, layers string) string {
+	return "I|sha256:" + id + "|" + made + "|\"" + tagged + "\"|" + tags + "|" + layers + "\n"
+}
+
+const never = "0001-01-01T00:00:00Z"
+
+func TestPruneScript(t *testing.T) {
+	const (
+		version, df = "docker version --format {{.Server.Version}}", "docker system df"
+		until       = " --filter until=168h"
+		containers  = "docker container prune -f"
+		networks    = "docker network prune -f"
+		cache       = "docker builder prune -af"
+		flags       = "docker builder prune --help"
+		bytes       = `,"2000000000B"`
+	)
+	const fresh = "2026-11-21T10:00:00Z"
+	var (
+		old  = image("old", "2026-11-01T00:00:00Z", never, "old:1,", "a,")
+		busy = image("busy", "2026-01-01T00:00:00Z", never, "busy:1,", "b,")
+	)
+	for _, test := range []struct {
+		name      string
+		env       []string
+		images    string
+		busy      string
+		wantCode  int
+		wantCalls []string // but for those that only look at images
+		result    string
+		wantError string
+	}{
+		{name: "what is old enough", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + busy,
+			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", cache + until, df},
+			result:    `{"reclaimed":["1.2GB"` + bytes + `,"300MB"]}`},
+		{name: "all tags of an image", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-14T10:59:59Z", never, "old:1,registry:5000/old:2,", "a,"),
+			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1 registry:5000/old:2", cache + until, df}},
+		{name: "an image without a tag", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-01T00:00:00Z", never, "", "a,"),
+			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm sha256:old", cache + until, df}},
+		{name: "an image made within the time", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-14T12:00:00.5+01:00", never, "old:1,", "a,"),
+			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", cache + until, df}},
+		{name: "an image made just within the time", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-14T11:00:01Z", never, "old:1,", "a,"),
+			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}, result: `{"reclaimed":["1.2GB","300MB"]}`},
+		{name: "an old image that a build tagged again", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-01T00:00:00Z", fresh, "old:1,", "a,"),
+			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
+		{name: "the base of a fresh image", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + image("busy", fresh, never, "busy:1,", "a,b,"),
+			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
+		{name: "the base of an old image in use", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + image("busy", "2026-01-01T00:00:00Z", never, "busy:1,", "a,b,"),
+			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
+		{name: "no base, but a layer of the same beginning", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + image("busy", fresh, never, "busy:1,", "ab,c,"),
+			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", cache + until, df}},
+		{name: "an image of unknown age", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "<no value>", never, "old:1,", "a,"),
+			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
+		{name: "an image tagged while others went", env: []string{"PRUNE_UNUSED_FOR=168h", "AGAIN=1"}, images: old,
+			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
+		{name: "an image that a container got in between", env: []string{"PRUNE_UNUSED_FOR=168h", "IN_USE=1"}, images: old,
+			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", cache + until, df}},
+		{name: "minutes and seconds", env: []string{"PRUNE_UNUSED_FOR=1h0.5m30s"}, images: image("old", "2026-11-21T09:58:59Z", never, "old:1,", "a,"),
+			wantCalls: []string{version, df, containers + " --filter until=1h0.5m30s", networks + " --filter until=1h0.5m30s", "docker image rm old:1", cache + " --filter until=1h0.5m30s", df}},
+		{name: "everything unused", env: []string{"PRUNE_UNUSED_FOR=0"},
+			wantCalls: []string{version, df, "docker system prune -af", df}, result: `{"reclaimed":["1.2GB"]}`},
+		{name: "keeping some cache", env: []string{"PRUNE_UNUSED_FOR=168h", "PRUNE_KEEP_STORAGE=1000"}, images: old + busy,
+			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", flags, cache + " --keep-storage 1000", df},
+			result:    `{"reclaimed":["1.2GB"` + bytes + `,"300MB"]}`},
+		{name: "keeping some cache, new buildx", env: []string{"PRUNE_UNUSED_FOR=0", "PRUNE_KEEP_STORAGE=1000", "BUILDER_HELP=--max-used-space --reserved-space"},
+			wantCalls: []string{version, df, containers, networks, "docker image prune -af", flags, cache + " --reserved-space 1000", df},
+			result:    `{"reclaimed":["1.2GB","1.2GB","300MB"]}`},
+		{name: "after another prune", env: []string{"PRUNE_UNUSED_FOR=0"}, busy: "2",
+			wantCalls: []string{version, df, "docker system prune -af", "docker system prune -af", "docker system prune -af", df},
+			result:    `{"reclaimed":["1.2GB"]}`},
+		{name: "another prune for too long", env: []string{"PRUNE_UNUSED_FOR=0"}, busy: "400",
+			wantCode: 1, wantError: "half an hour", result: `{"error":"another prune has been running for half an hour"}`},
+		{name: "disk use unknown", env: []string{"PRUNE_UNUSED_FOR=0", "NO_DF=1"},
+			wantCalls: []string{version, df, "docker system prune -af", df}, result: `{"reclaimed":["1.2GB"]}`},
+		{name: "daemon unreachable", env: []string{"PRUNE_UNUSED_FOR=0", "DOWN=1", "DOCKER_HOST=tcp://gone:2375"},
+			wantCode: 1, wantCalls: []string{version}, wantError: "daemon at tcp://gone:2375 does not answer",
+			result: `{"error":"the Docker daemon at tcp://gone:2375 does not answer (Cannot connect to the Docker daemon); is its pod ready?"}`},
+		{name: "prune fails", env: []string{"PRUNE_UNUSED_FOR=0", "BROKEN=1"},
+			wantCode: 1, wantCalls: []string{version, df, "docker system prune -af"}, wantError: "disk on fire",
+			result: `{"error":"docker system prune -af failed: Error response from daemon: disk on fire"}`},
+		{name: "no age", wantCode: 1, wantCalls: []string{""}, wantError: "PRUNE_UNUSED_FOR is not set"},
+	} {
+		for name, shell := range shells(t) {
+			t.Run(test.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t)
+				b.stub("docker", dockerStub)
+				b.write("images", test.images)
+				if test.busy != "" {
+					b.write("busy", test.busy)
+				}
+				got := b.runFile(shell, "prune.sh", append(test.env, "BOX="+b.root))
+				if got.code != test.wantCode {
+					t.Errorf("exit code %d, want %d; stderr:\n%s", got.code, test.wantCode, got.stderr)
+				}
+				calls := slices.DeleteFunc(got.calls, looks)
+				if test.wantCalls != nil && strings.Join(calls, "\n") != strings.Join(test.wantCalls, "\n") {
+					t.Errorf("calls:\n%s\nwant:\n%s", strings.Join(calls, "\n"), strings.Join(test.wantCalls, "\n"))
+				}
+				message := strings.TrimSpace(b.read("dev/termination-log"))
+				if test.result != "" && message != test.result {
+					t.Errorf("termination message %s, want %s", message, test.result)
+				}
+				_, err := ParsePruneResult(message)
+				if failed := new(PruneFailedError); (err != nil) != (test.wantCode != 0) || (err != nil && !errors.As(err, &failed)) {
+					t.Errorf("the message is read as %v", err)
+				}
+				if !strings.Contains(got.stderr, test.wantError) {
+					t.Errorf("stderr %q does not say %q", got.stderr, test.wantError)
+				}
+				var commands []string
+				waited := false
+				for line := range strings.Lines(got.stdout) {
+					text, waiting := ReadPruneLine(strings.TrimSpace(line))
+					waited = waited || waiting
+					if strings.HasPrefix(text, "docker ") {
+						commands = append(commands, text)
+					}
+				}
+				if prunes := strings.Contains(strings.Join(calls, "\n"), " prune "); waited != (test.busy != "") || prunes != (len(commands) > 0) {
+					t.Errorf("the log is read as %q, waiting %v:\n%s", commands, waited, got.stdout)
+				}
+			})
+		}
+	}
+}
+
+// looks tells whether a call only looks at images.
+func looks(call string) bool {
+	return regexp.MustCompile(`^docker (info|ps|inspect|image ls|image inspect|buildx du|system df --format)\b`).MatchString(call)
+}
