@@ -84,7 +84,7 @@ func (e *TerminatingError) Error() string {
 // to the live ones. It returns a *TerminatingError for an object that is being
 // deleted and, without adopt, a *NotOwnedError that lists all objects that
 // dindctl does not manage. An object of another installation is never adopted.
-func NewPlan(c *kube.Cluster, wanted []Config, live kube.Inventory, adopt bool) (*Plan, error) {
+func NewPlan[O Config](c *kube.Cluster, wanted []O, live kube.Inventory, adopt bool) (*Plan, error) {
 	plan := &Plan{}
 	notOwned := &NotOwnedError{}
 	for _, want := range wanted {

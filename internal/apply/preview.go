@@ -73,13 +73,13 @@ func (p *Plan) Creations() []Applied {
 
 // PreviewAdoption returns what adopting would do to the objects that dindctl
 // does not manage. Objects that the API server refuses to preview have no fields.
-func PreviewAdoption(ctx context.Context, c *kube.Cluster, wanted []Config, live kube.Inventory) []Applied {
+func PreviewAdoption[O Config](ctx context.Context, c *kube.Cluster, wanted []O, live kube.Inventory) []Applied {
 	adoption := &Plan{}
 	for _, want := range wanted {
 		if object := live.Find(RefOf(want)); object == nil || kube.IsManaged(object) {
 			continue
 		}
-		plan, err := NewPlan(c, []Config{want}, live, true)
+		plan, err := NewPlan(c, []O{want}, live, true)
 		if err != nil {
 			continue // it is being deleted
 		}

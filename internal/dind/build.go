@@ -36,6 +36,8 @@ type plan struct {
 	claimName string
 	live      *corev1.PersistentVolumeClaim
 	class     *storagev1.StorageClass
+	// certificates are the contents of the Secrets of TLS.
+	certificates Certificates
 	// selector is the Deployment's, podLabels what its pods carry to match it,
 	// traffic what Service and NetworkPolicy go by.
 	selector  selector
@@ -47,9 +49,9 @@ type plan struct {
 // Problems, a *MisfitError, or nil. It changes neither options nor live objects.
 func Build(o Options, live Live) (Objects, error) {
 	if err := o.Validate(); err != nil {
-		return Objects{}, err
+		return nil, err
 	}
-	p := plan{Options: o, live: live.Claim, class: live.Class}
+	p := plan{Options: o, live: live.Claim, class: live.Class, certificates: live.Certificates}
 	var ps Problems
 	p.planStorage(&ps)
 	p.planSelector(&ps, live.Deployment)
@@ -59,38 +61,22 @@ func Build(o Options, live Live) (Objects, error) {
 		if live.Claim != nil || live.Deployment != nil || live.Service != nil {
 			err = &MisfitError{Problems: ps}
 		}
-		return Objects{}, err
+		return nil, err
 	}
-	config, hash := p.configData()
-	objects := Objects{
-		Config:     p.config(config),
-		Deployment: p.deployment(p.hashes(hash, live.Certificates)),
-		Service:    p.service(),
+	var objects Objects
+	for _, part := range parts() {
+		if part.wanted(o) {
+			objects = append(objects, part.build(p))
+		}
 	}
-	if o.ExistingClaim == "" {
-		objects.Claim = p.claim()
-	}
-	if o.LocalPath != "" {
-		objects.StorageClass = localStorageClass()
-		objects.Volume = p.volume()
-	}
-	if o.PruneSchedule != NoSchedule {
-		objects.CronJob = p.cronJob()
-	}
-	if !o.NoNetworkPolicy {
-		objects.NetworkPolicy = p.networkPolicy()
-	}
-	if o.TLS {
-		objects.Secrets = p.secrets(live.Certificates)
-	}
-	return objects, nil
+	return append(objects, p.clientCopies()...), nil
 }
 
-// hashes change when what the daemon reads only as it starts does.
-func (p plan) hashes(config string, c Certificates) map[string]string {
-	hashes := map[string]string{ConfigHashAnnotation: config}
+// hashes change when a file does that the daemon reads only at its start.
+func (p plan) hashes() map[string]string {
+	hashes := map[string]string{ConfigHashAnnotation: configHash(p.configData())}
 	if p.TLS {
-		hashes[CertificateHashAnnotation] = CertificateHash(c.Server)
+		hashes[CertificateHashAnnotation] = CertificateHash(p.certificates.Server)
 	}
 	return hashes
 }

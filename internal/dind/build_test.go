@@ -19,6 +19,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/yaml"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -93,7 +95,7 @@ func installations() []installation {
 				Resources:        requests("150Gi"),
 			}},
 			Deployment: &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{
-				MatchLabels: map[string]string{NameLabel: NameValue, InstanceLabel: DefaultName},
+				MatchLabels: map[string]string{NameLabel: NameValue, kube.InstanceLabel: DefaultName},
 			}}},
 		}},
 	}

@@ -72,11 +72,11 @@ func (p plan) insecureRegistries() []string {
 	return registries
 }
 
-// configData are the files of the ConfigMap, and their configHash.
-func (p plan) configData() (data map[string]string, hash string) {
-	data = scripts()
+// configData returns the files of the ConfigMap.
+func (p plan) configData() map[string]string {
+	data := scripts()
 	data[configKey] = p.daemonJSON()
-	return data, configHash(data)
+	return data
 }
 
 // configHash changes when a file does that the daemon's pod reads as it starts,
@@ -92,6 +92,6 @@ func configHash(data map[string]string) string {
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
-func (p plan) config(data map[string]string) *applycore.ConfigMapApplyConfiguration {
-	return applycore.ConfigMap(ConfigName(p.Name), p.Namespace).WithLabels(p.labels()).WithData(data)
+func (p plan) config() *applycore.ConfigMapApplyConfiguration {
+	return applycore.ConfigMap(ConfigName(p.Name), p.Namespace).WithLabels(p.labels()).WithData(p.configData())
 }

@@ -64,6 +64,6 @@ func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 		command: runScript(pruneScriptName), env: []Variable{{unusedForEnv, unusedFor}},
 	}.pod()
 	p.mountScripts(pod)
-	p.place(pod)
+	p.withScheduling(pod)
 	return pod
 }

@@ -24,7 +24,7 @@ const (
 
 // deployment runs the one daemon. Two on one data root corrupt it, so the old
 // pod is gone before the new one comes (Recreate).
-func (p plan) deployment(hashes map[string]string) *applyapps.DeploymentApplyConfiguration {
+func (p plan) deployment() *applyapps.DeploymentApplyConfiguration {
 	return applyapps.Deployment(p.Name, p.Namespace).
 		WithLabels(p.labels()).
 		WithSpec(applyapps.DeploymentSpec().
@@ -35,7 +35,7 @@ func (p plan) deployment(hashes map[string]string) *applyapps.DeploymentApplyCon
 			WithSelector(p.selector.apply()).
 			WithTemplate(applycore.PodTemplateSpec().
 				WithLabels(p.podLabels).
-				WithAnnotations(hashes).
+				WithAnnotations(p.hashes()).
 				WithSpec(p.pod())))
 }
 
@@ -58,12 +58,12 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 		key, value, _ := strings.Cut(pair, "=")
 		pod.WithNodeSelector(map[string]string{key: value})
 	}
-	p.place(pod)
+	p.withScheduling(pod)
 	return pod
 }
 
-// place is what the daemon's pod and the pods of the clean-up have in common.
-func (p plan) place(pod *applycore.PodSpecApplyConfiguration) {
+// withScheduling sets what the daemon's pod and the prune Jobs' pods have in common.
+func (p plan) withScheduling(pod *applycore.PodSpecApplyConfiguration) {
 	for _, name := range unique(p.ImagePullSecrets) {
 		pod.WithImagePullSecrets(applycore.LocalObjectReference().WithName(name))
 	}

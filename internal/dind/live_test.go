@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // liveClaim is a bound claim of 200Gi, changed as a test needs it.
@@ -158,8 +160,8 @@ func TestLiveSelector(t *testing.T) {
 	}{
 		{"ours", &metav1.LabelSelector{MatchLabels: map[string]string{"app": "docker-dind"}}, map[string]string{"app": "docker-dind"}, nil},
 		{"another app", &metav1.LabelSelector{MatchLabels: map[string]string{"app": "dind", "tier": "ci"}}, map[string]string{"app": "dind", "tier": "ci"}, nil},
-		{"labels of the clean-up too", &metav1.LabelSelector{MatchLabels: map[string]string{InstanceLabel: "docker-dind"}},
-			map[string]string{InstanceLabel: "docker-dind", ComponentLabel: "daemon"}, nil},
+		{"labels of the clean-up too", &metav1.LabelSelector{MatchLabels: map[string]string{kube.InstanceLabel: "docker-dind"}},
+			map[string]string{kube.InstanceLabel: "docker-dind", ComponentLabel: "daemon"}, nil},
 		{"expressions", &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
 			{Key: "app", Operator: metav1.LabelSelectorOpIn, Values: []string{"x", "y"}}, {Key: "ci", Operator: metav1.LabelSelectorOpExists}}},
 			map[string]string{"app": "x", ComponentLabel: "daemon"}, nil},

@@ -4,6 +4,8 @@
 // the same options always give the same objects.
 package dind
 
+import "github.com/dindctl/dindctl/internal/kube"
+
 // The defaults of the options, as a user would type them.
 const (
 	DefaultName           = "docker-dind"
@@ -22,7 +24,6 @@ const (
 // hand from one of them can be adopted in place: containers, volumes and ports
 // merge by name, and another name would mean a second container.
 const (
-	FieldManager       = "dindctl"
 	ContainerName      = "docker-dind"
 	VolumeName         = "docker-dind-data-vol"
 	ConfigVolumeName   = "docker-dind-config-vol"
@@ -45,12 +46,9 @@ const (
 const (
 	AppLabel        = "app"
 	NameLabel       = "app.kubernetes.io/name"
-	InstanceLabel   = "app.kubernetes.io/instance"
-	ManagedByLabel  = "app.kubernetes.io/managed-by"
 	VersionLabel    = "app.kubernetes.io/version"
 	ComponentLabel  = "app.kubernetes.io/component"
 	NameValue       = "docker-dind"
-	ManagedByValue  = "dindctl"
 	DaemonComponent = "daemon"
 	PruneComponent  = "clear-cache"
 	VerifyComponent = "verify"
@@ -77,10 +75,10 @@ func VolumeObjectName(namespace, name string) string { return namespace + "-" + 
 // excepted. The engine's version, which Build adds, is not among them.
 func Labels(name string) map[string]string {
 	return map[string]string{
-		AppLabel:       name,
-		NameLabel:      NameValue,
-		InstanceLabel:  name,
-		ManagedByLabel: ManagedByValue,
+		AppLabel:            name,
+		NameLabel:           NameValue,
+		kube.InstanceLabel:  name,
+		kube.ManagedByLabel: kube.ManagedByValue,
 	}
 }
 

@@ -4,43 +4,79 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"reflect"
-	"slices"
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	applyapps "k8s.io/client-go/applyconfigurations/apps/v1"
-	applybatch "k8s.io/client-go/applyconfigurations/batch/v1"
-	applycore "k8s.io/client-go/applyconfigurations/core/v1"
-	applynetworking "k8s.io/client-go/applyconfigurations/networking/v1"
-	applystorage "k8s.io/client-go/applyconfigurations/storage/v1"
 	"sigs.k8s.io/yaml"
 )
 
-// Objects are the objects of one installation; nil means not wanted.
-type Objects struct {
-	StorageClass *applystorage.StorageClassApplyConfiguration
-	Volume       *applycore.PersistentVolumeApplyConfiguration
-	Claim        *applycore.PersistentVolumeClaimApplyConfiguration
-	Config       *applycore.ConfigMapApplyConfiguration
-	// Secrets are those of TLS: server, client, and copies of the client's in
-	// other namespaces, in this order.
-	Secrets       []*applycore.SecretApplyConfiguration
-	Deployment    *applyapps.DeploymentApplyConfiguration
-	Service       *applycore.ServiceApplyConfiguration
-	CronJob       *applybatch.CronJobApplyConfiguration
-	NetworkPolicy *applynetworking.NetworkPolicyApplyConfiguration
+// Object is the apply configuration of one object.
+type Object interface {
+	GetKind() *string
+	GetNamespace() *string
+	GetName() *string
 }
 
-// inOrder lists the objects as they are best applied: what others refer to
-// first, and the policy before there is a daemon to reach.
-func (o Objects) inOrder() []any {
-	ordered := []any{o.StorageClass, o.Volume, o.Claim, o.Config}
-	for _, secret := range o.Secrets {
-		ordered = append(ordered, secret)
+// Objects are the objects of one installation, in the order in which they are best
+// applied: what others refer to first, and the policy before the daemon.
+type Objects []Object
+
+// Group is which installations have an object.
+type Group int
+
+// The groups of objects.
+const (
+	Core         Group = iota // every installation may have them
+	LocalStorage              // with LocalPath
+	TLSSecrets                // with TLS
+)
+
+// Part names an object that an installation may have.
+type Part struct {
+	Group
+	Kind, Name string
+}
+
+// Parts returns the objects that an installation may have, but for copies in other
+// namespaces, in the order of Objects.
+func Parts(namespace, name string) []Part {
+	var all []Part
+	for _, row := range parts() {
+		all = append(all, Part{row.group, row.kind, row.name(namespace, name)})
 	}
-	ordered = append(ordered, o.NetworkPolicy, o.Service, o.Deployment, o.CronJob)
-	return slices.DeleteFunc(ordered, func(object any) bool { return reflect.ValueOf(object).IsNil() })
+	return all
+}
+
+// part is one row of the table of objects.
+type part struct {
+	group  Group
+	kind   string
+	name   func(namespace, name string) string
+	wanted func(Options) bool
+	build  func(plan) Object
+}
+
+func parts() []part {
+	named := func(name func(string) string) func(string, string) string {
+		return func(_, instance string) string { return name(instance) }
+	}
+	own := func(_, instance string) string { return instance }
+	always := func(Options) bool { return true }
+	local := func(o Options) bool { return o.LocalPath != "" }
+	tls := func(o Options) bool { return o.TLS }
+	return []part{
+		{LocalStorage, "StorageClass", func(string, string) string { return LocalStorageClass }, local, func(plan) Object { return localStorageClass() }},
+		{LocalStorage, "PersistentVolume", VolumeObjectName, local, func(p plan) Object { return p.volume() }},
+		{Core, "PersistentVolumeClaim", named(ClaimName), func(o Options) bool { return o.ExistingClaim == "" }, func(p plan) Object { return p.claim() }},
+		{Core, "ConfigMap", named(ConfigName), always, func(p plan) Object { return p.config() }},
+		{TLSSecrets, "Secret", named(ServerSecretName), tls, func(p plan) Object { return p.serverSecret() }},
+		{TLSSecrets, "Secret", named(ClientSecretName), tls, func(p plan) Object { return p.clientSecret() }},
+		{Core, "NetworkPolicy", own, func(o Options) bool { return !o.NoNetworkPolicy }, func(p plan) Object { return p.networkPolicy() }},
+		{Core, "Service", own, always, func(p plan) Object { return p.service() }},
+		{Core, "Deployment", own, always, func(p plan) Object { return p.deployment() }},
+		{Core, "CronJob", named(CronJobName), func(o Options) bool { return o.PruneSchedule != NoSchedule }, func(p plan) Object { return p.cronJob() }},
+	}
 }
 
 // YAML renders the objects as documents that kubectl apply takes, in the order
@@ -48,7 +84,7 @@ func (o Objects) inOrder() []any {
 // and nothing else, so there is no status and no creationTimestamp.
 func (o Objects) YAML() ([]byte, error) {
 	var out bytes.Buffer
-	for _, object := range o.inOrder() {
+	for _, object := range o {
 		encoded, err := json.Marshal(object)
 		if err != nil {
 			return nil, fmt.Errorf("render %T: %w", object, err)
@@ -78,31 +114,51 @@ func escape(encoded []byte) []byte {
 	return out
 }
 
-// List is what several objects are as one JSON document, for kubectl apply.
+// List is several objects as one JSON document, as kubectl apply takes it.
 type List struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Items      []any  `json:"items"`
 }
 
-// List gives the objects as one document, in the order of YAML.
+// List returns the objects as one document.
 func (o Objects) List() List {
-	return List{APIVersion: "v1", Kind: "List", Items: o.inOrder()}
+	list := List{APIVersion: "v1", Kind: "List"}
+	for _, object := range o {
+		list.Items = append(list.Items, object)
+	}
+	return list
 }
 
-// Pod is the pod that the Deployment will make, for a dry run: whoever may
-// refuse it looks at this very pod.
+// Pod returns the pod that the Deployment will create, for a dry run.
 func (o Objects) Pod() (*corev1.Pod, error) {
-	encoded, err := json.Marshal(o.Deployment.Spec.Template)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the pod template: %w", err)
+	deployment := first[*applyapps.DeploymentApplyConfiguration](o)
+	pod := &corev1.Pod{}
+	if err := convert(deployment.Spec.Template, pod); err != nil {
+		return nil, err
 	}
-	var template corev1.PodTemplateSpec
-	if err := json.Unmarshal(encoded, &template); err != nil {
-		return nil, fmt.Errorf("decoding the pod template: %w", err)
-	}
-	pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
-	pod.GenerateName = *o.Deployment.Name + "-"
-	pod.Namespace = *o.Deployment.Namespace
+	pod.GenerateName, pod.Namespace = *deployment.Name+"-", *deployment.Namespace
 	return pod, nil
+}
+
+// first returns the first object of that type.
+func first[T Object](o Objects) (found T) {
+	for _, object := range o {
+		if object, is := object.(T); is {
+			return object
+		}
+	}
+	return found
+}
+
+// convert converts an apply configuration to an API object with the same fields.
+func convert(config, object any) error {
+	encoded, err := json.Marshal(config)
+	if err == nil {
+		err = json.Unmarshal(encoded, object)
+	}
+	if err != nil {
+		return fmt.Errorf("converting %T: %w", config, err)
+	}
+	return nil
 }

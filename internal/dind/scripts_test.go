@@ -154,7 +154,7 @@ func TestWithoutComments(t *testing.T) {
 	if got, want := withoutComments("# one\n\na # two\n  # three\n\tb\n \n#\n"), "a # two\n\tb\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	data, _ := plan{Options: Defaults()}.configData()
+	data := plan{Options: Defaults()}.configData()
 	for name, script := range data {
 		if strings.Contains(script, "<<") {
 			t.Errorf("%s has a here-document, of which lines may be missing", name)
@@ -205,7 +205,8 @@ func TestScriptsAreMounted(t *testing.T) {
 
 // The pod rolls for what the daemon reads as it starts, and for nothing else.
 func TestConfigHash(t *testing.T) {
-	data, hash := plan{Options: Defaults()}.configData()
+	data := plan{Options: Defaults()}.configData()
+	hash := configHash(data)
 	for key := range data {
 		changed := maps.Clone(data)
 		changed[key] += "x"

@@ -2,7 +2,10 @@ package dind
 
 import (
 	"encoding/json"
+
 	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -16,7 +19,7 @@ import (
 // would take it from each other with every install.
 func localStorageClass() *applystorage.StorageClassApplyConfiguration {
 	return applystorage.StorageClass(LocalStorageClass).
-		WithLabels(map[string]string{NameLabel: NameValue, ManagedByLabel: ManagedByValue}).
+		WithLabels(map[string]string{NameLabel: NameValue, kube.ManagedByLabel: kube.ManagedByValue}).
 		WithProvisioner("kubernetes.io/no-provisioner").
 		WithReclaimPolicy(corev1.PersistentVolumeReclaimRetain).
 		WithVolumeBindingMode(storagev1.VolumeBindingWaitForFirstConsumer)

@@ -3,13 +3,14 @@ package dind
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // The files of a directory of certificates, as docker's client and daemon both
@@ -44,9 +45,6 @@ const (
 	// that have a copy of it, with commas. It is there before the copies are,
 	// so that none is ever left behind unknown.
 	CopiesAnnotation = "dindctl/copied-to"
-	// HomeLabel is on those copies: the namespace of the installation that they
-	// are for, which may share its name with one of the copy's own namespace.
-	HomeLabel = "dindctl/namespace"
 )
 
 // Certificates are the contents of the two Secrets, by file name. The server's
@@ -121,22 +119,28 @@ func CopyNamespaces(o Options) []string {
 	return slices.DeleteFunc(unique(o.AllowNamespaces), func(namespace string) bool { return namespace == o.Namespace })
 }
 
-// secrets are the server's, the client's, and its copies for the other
-// namespaces that may reach the daemon.
-func (p plan) secrets(c Certificates) []*applycore.SecretApplyConfiguration {
-	server := applycore.Secret(ServerSecretName(p.Name), p.Namespace).WithLabels(p.labels()).WithData(c.Server)
-	client := applycore.Secret(ClientSecretName(p.Name), p.Namespace).WithLabels(p.labels()).WithData(c.Client)
-	all := []*applycore.SecretApplyConfiguration{server, client}
-	others := CopyNamespaces(p.Options)
-	for _, namespace := range others {
-		labels := maps.Clone(p.labels())
-		labels[HomeLabel] = p.Namespace
-		all = append(all, applycore.Secret(ClientSecretName(p.Name), namespace).WithLabels(labels).WithData(c.Client))
+func (p plan) serverSecret() *applycore.SecretApplyConfiguration {
+	return applycore.Secret(ServerSecretName(p.Name), p.Namespace).WithLabels(p.labels()).WithData(p.certificates.Server)
+}
+
+func (p plan) clientSecret() *applycore.SecretApplyConfiguration {
+	secret := applycore.Secret(ClientSecretName(p.Name), p.Namespace).WithLabels(p.labels()).WithData(p.certificates.Client)
+	if others := CopyNamespaces(p.Options); len(others) > 0 {
+		secret.WithAnnotations(map[string]string{CopiesAnnotation: strings.Join(others, ",")})
 	}
-	if len(others) > 0 {
-		client.WithAnnotations(map[string]string{CopiesAnnotation: strings.Join(others, ",")})
+	return secret
+}
+
+// clientCopies are the client's Secret in the other namespaces that may reach the
+// daemon.
+func (p plan) clientCopies() Objects {
+	var copies Objects
+	for _, namespace := range CopyNamespaces(p.Options) {
+		labels := p.labels()
+		labels[kube.HomeLabel] = p.Namespace
+		copies = append(copies, applycore.Secret(ClientSecretName(p.Name), namespace).WithLabels(labels).WithData(p.certificates.Client))
 	}
-	return all
+	return copies
 }
 
 // secretVolume is a directory of certificates; the authority's key is not among

@@ -5,9 +5,13 @@ import (
 	"slices"
 	"testing"
 
+	applycore "k8s.io/client-go/applyconfigurations/core/v1"
+
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // someCertificates are no certificates, but Build does not look into them.
@@ -120,15 +124,21 @@ func TestCopiesOfTheClientsSecret(t *testing.T) {
 		o.TLS, o.Namespace, o.AllowNamespaces = true, "ci", []string{"jobs", "ci", "more", "jobs"}
 	}), live: Live{Certificates: someCertificates()}})
 	var got []string
-	for _, secret := range objects.Secrets {
-		got = append(got, *secret.Namespace+"/"+*secret.Name+" "+secret.Labels[HomeLabel])
+	live := &corev1.Secret{}
+	for _, object := range objects {
+		secret, is := object.(*applycore.SecretApplyConfiguration)
+		if !is {
+			continue
+		}
+		if *secret.Name == ClientSecretName("docker-dind") && *secret.Namespace == "ci" {
+			live.Annotations = secret.Annotations
+		}
+		got = append(got, *secret.Namespace+"/"+*secret.Name+" "+secret.Labels[kube.HomeLabel])
 	}
 	want := []string{"ci/docker-dind-server-tls ", "ci/docker-dind-client-tls ", "jobs/docker-dind-client-tls ci", "more/docker-dind-client-tls ci"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	live := &corev1.Secret{}
-	live.Annotations = objects.Secrets[1].Annotations
 	if diff := cmp.Diff([]string{"jobs", "more"}, Copies(live)); diff != "" {
 		t.Errorf("the client's Secret does not say where its copies are:\n%s", diff)
 	}

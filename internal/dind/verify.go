@@ -1,7 +1,6 @@
 package dind
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -65,13 +64,9 @@ func VerifyJob(daemon *appsv1.Deployment, v Verification) (*batchv1.Job, error) 
 					container: VerifyComponent, image: daemonImage(template), command: []string{"sh", "-c", verifyScript},
 					env: []Variable{{verifyTokenEnv, v.Token}, {verifyExpectEnv, expect}},
 				}.pod())))
-	encoded, err := json.Marshal(spec)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the job: %w", err)
-	}
 	job := &batchv1.Job{}
-	if err := json.Unmarshal(encoded, job); err != nil {
-		return nil, fmt.Errorf("decoding the job: %w", err)
+	if err := convert(spec, job); err != nil {
+		return nil, err
 	}
 	pod := &job.Spec.Template.Spec
 	pod.ImagePullSecrets, pod.Tolerations, pod.PriorityClassName = template.ImagePullSecrets, template.Tolerations, template.PriorityClassName

@@ -1,10 +1,13 @@
 package dind
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
+
+	applyapps "k8s.io/client-go/applyconfigurations/apps/v1"
+	applybatch "k8s.io/client-go/applyconfigurations/batch/v1"
+	applynetworking "k8s.io/client-go/applyconfigurations/networking/v1"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -13,6 +16,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // liveDeployment is what Build's Deployment is once it is in the cluster.
@@ -22,12 +27,8 @@ func liveDeployment(t *testing.T, o Options) *appsv1.Deployment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoded, err := json.Marshal(objects.Deployment)
 	live := &appsv1.Deployment{}
-	if err == nil {
-		err = json.Unmarshal(encoded, live)
-	}
-	if err != nil {
+	if err := convert(first[*applyapps.DeploymentApplyConfiguration](objects), live); err != nil {
 		t.Fatal(err)
 	}
 	live.UID = "deployment"
@@ -50,9 +51,8 @@ func TestVerifyJobIsAsHardenedAsTheCleanUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoded, _ := json.Marshal(objects.CronJob.Spec.JobTemplate)
 	var prune batchv1.JobTemplateSpec
-	if err := json.Unmarshal(encoded, &prune); err != nil {
+	if err := convert(first[*applybatch.CronJobApplyConfiguration](objects).Spec.JobTemplate, &prune); err != nil {
 		t.Fatal(err)
 	}
 	want, got := prune.Spec.Template.Spec.DeepCopy(), job.Spec.Template.Spec.DeepCopy()
@@ -116,7 +116,7 @@ func TestVerifyJob(t *testing.T) {
 				t.Errorf("got %s in %s, owned by %v", job.Name, job.Namespace, job.OwnerReferences)
 			}
 			for _, labels := range []map[string]string{job.Labels, job.Spec.Template.Labels} {
-				if labels[InstanceLabel] != o.Name || labels[ManagedByLabel] != ManagedByValue || labels[AppLabel] != "" || labels[ComponentLabel] != VerifyComponent {
+				if labels[kube.InstanceLabel] != o.Name || labels[kube.ManagedByLabel] != kube.ManagedByValue || labels[AppLabel] != "" || labels[ComponentLabel] != VerifyComponent {
 					t.Errorf("labels %v: it must be found again, and the Service must not find it", labels)
 				}
 			}
@@ -189,10 +189,9 @@ func TestAdmits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoded, _ := json.Marshal(objects.NetworkPolicy)
 	policy := func(change func(*networkingv1.NetworkPolicy)) *networkingv1.NetworkPolicy {
 		live := &networkingv1.NetworkPolicy{}
-		if err := json.Unmarshal(encoded, live); err != nil {
+		if err := convert(first[*applynetworking.NetworkPolicyApplyConfiguration](objects), live); err != nil {
 			t.Fatal(err)
 		}
 		if change != nil {

@@ -180,7 +180,7 @@ func TestTwoInstallsMakeCertificates(t *testing.T) {
 			return false, nil, nil
 		}
 		raced = true
-		ours := map[string]string{dind.ManagedByLabel: dind.ManagedByValue, dind.InstanceLabel: "d"}
+		ours := map[string]string{kube.ManagedByLabel: kube.ManagedByValue, kube.InstanceLabel: "d"}
 		w.Add(&corev1.Secret{ObjectMeta: madeBy("d-server-tls", ours), Data: theirs.Server}, &corev1.Secret{ObjectMeta: madeBy("d-client-tls", ours), Data: theirs.Client})
 		return true, nil, apierrors.NewAlreadyExists(secrets.GroupResource(), "d-server-tls")
 	})
@@ -202,8 +202,8 @@ func madeBy(name string, labels map[string]string) metav1.ObjectMeta {
 func TestForeignSecretsAreLeftAlone(t *testing.T) {
 	for name, labels := range map[string]map[string]string{
 		"by hand":                            {},
-		"a copy for another's jobs":          {dind.ManagedByLabel: dind.ManagedByValue, dind.InstanceLabel: "d", dind.HomeLabel: "elsewhere"},
-		"of an installation of another name": {dind.ManagedByLabel: dind.ManagedByValue, dind.InstanceLabel: "e"},
+		"a copy for another's jobs":          {kube.ManagedByLabel: kube.ManagedByValue, kube.InstanceLabel: "d", kube.HomeLabel: "elsewhere"},
+		"of an installation of another name": {kube.ManagedByLabel: kube.ManagedByValue, kube.InstanceLabel: "e"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, &corev1.Secret{ObjectMeta: madeBy("d-client-tls", labels), Data: map[string][]byte{"key.pem": []byte("theirs")}})
@@ -309,7 +309,7 @@ func TestUninstallKeepsTheDeploymentWhileThereAreSecrets(t *testing.T) {
 
 func TestUninstallLeavesAnothersCopy(t *testing.T) {
 	w := installedWorld(t, secure)
-	change(t, w, secrets, "d-client-tls", func(s *corev1.Secret) { s.Labels[dind.HomeLabel] = "elsewhere" })
+	change(t, w, secrets, "d-client-tls", func(s *corev1.Secret) { s.Labels[kube.HomeLabel] = "elsewhere" })
 	planned, err := w.PlanRemoval(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)

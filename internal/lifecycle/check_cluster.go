@@ -64,7 +64,7 @@ func checkPermissions(ctx context.Context, in checkInput) []CheckResult {
 // checkAdmission previews, by a dry run, the pod that the Deployment will create: a
 // refusal would otherwise show only in the events of a ReplicaSet.
 func checkAdmission(ctx context.Context, in checkInput) []CheckResult {
-	if in.objects.Deployment == nil {
+	if in.objects == nil {
 		return nil
 	}
 	pod, err := in.objects.Pod()
@@ -97,10 +97,10 @@ func checkAdmission(ctx context.Context, in checkInput) []CheckResult {
 }
 
 func checkNames(_ context.Context, in checkInput) []CheckResult {
-	if in.objects.Deployment == nil {
+	if in.objects == nil {
 		return nil
 	}
-	_, err := apply.NewPlan(in.Cluster, configs(in.objects), in.found.objects, in.how.Adopt)
+	_, err := apply.NewPlan(in.Cluster, in.objects, in.found.objects, in.how.Adopt)
 	var notOwned *apply.NotOwnedError
 	if errors.As(err, &notOwned) {
 		return failed("Install under another name with --name, or adopt them with --adopt.",

@@ -27,60 +27,41 @@ func (f *installation) more(ctx context.Context, refs ...kube.Ref) error {
 	return err
 }
 
-// refs are the namespaced objects that every instance may have.
-func (i Instance) refs() []kube.Ref {
-	return []kube.Ref{
-		i.Cluster.Ref("PersistentVolumeClaim", dind.ClaimName(i.Name)),
-		i.Cluster.Ref("ConfigMap", dind.ConfigName(i.Name)),
-		i.Cluster.Ref("Deployment", i.Name),
-		i.Cluster.Ref("Service", i.Name),
-		i.Cluster.Ref("CronJob", dind.CronJobName(i.Name)),
-		i.Cluster.Ref("NetworkPolicy", i.Name),
-	}
-}
-
-func (i Instance) secretRefs() []kube.Ref {
-	return []kube.Ref{
-		i.Cluster.Ref("Secret", dind.ServerSecretName(i.Name)),
-		i.Cluster.Ref("Secret", dind.ClientSecretName(i.Name)),
-	}
-}
-
-func (i Instance) localStorageRefs() []kube.Ref {
-	return []kube.Ref{
-		i.Cluster.Ref("StorageClass", dind.LocalStorageClass),
-		i.Cluster.Ref("PersistentVolume", dind.VolumeObjectName(i.Cluster.Namespace, i.Name)),
-	}
-}
-
-// optionRefs are the objects that an installation with these options has.
-func (i Instance) optionRefs(options dind.Options) []kube.Ref {
-	refs := i.refs()
-	if options.ExistingClaim != "" {
-		refs[0].Name = options.ExistingClaim
-	}
-	if options.LocalPath != "" {
-		refs = append(refs, i.localStorageRefs()...)
-	}
-	if options.TLS {
-		refs = append(refs, i.secretRefs()...)
+// refs returns the references of the instance's objects of that group.
+func (i Instance) refs(group dind.Group) []kube.Ref {
+	var refs []kube.Ref
+	for _, part := range dind.Parts(i.Cluster.Namespace, i.Name) {
+		if part.Group == group {
+			refs = append(refs, i.Cluster.Ref(part.Kind, part.Name))
+		}
 	}
 	return refs
 }
 
 // readFor reads the objects that an installation with these options has.
 func (i Instance) readFor(ctx context.Context, options dind.Options) (installation, error) {
-	found, err := i.read(ctx, i.optionRefs(options)...)
-	if options.ExistingClaim != "" {
-		found.claimName = options.ExistingClaim
+	refs := i.refs(dind.Core)
+	if options.LocalPath != "" {
+		refs = append(refs, i.refs(dind.LocalStorage)...)
 	}
+	if options.TLS {
+		refs = append(refs, i.refs(dind.TLSSecrets)...)
+	}
+	claimName := dind.ClaimName(i.Name)
+	if options.ExistingClaim != "" {
+		own := i.Cluster.Ref("PersistentVolumeClaim", claimName)
+		claimName = options.ExistingClaim
+		refs[slices.Index(refs, own)].Name = claimName
+	}
+	found, err := i.read(ctx, refs...)
+	found.claimName = claimName
 	return found, err
 }
 
 // find reads the installation as it is: the objects by name, the claim that the
 // Deployment really mounts, and a local volume with its class.
 func (i Instance) find(ctx context.Context) (installation, error) {
-	found, err := i.read(ctx, i.refs()...)
+	found, err := i.read(ctx, i.refs(dind.Core)...)
 	if err != nil {
 		return found, err
 	}
@@ -90,7 +71,7 @@ func (i Instance) find(ctx context.Context) (installation, error) {
 		found.claimName = mounted
 		more = append(more, i.Cluster.Ref("PersistentVolumeClaim", mounted))
 	} else if claim := found.claim(); claim != nil && className(claim) == dind.LocalStorageClass {
-		more = i.localStorageRefs()
+		more = i.refs(dind.LocalStorage)
 	}
 	return found, found.more(ctx, more...)
 }
@@ -102,7 +83,7 @@ func (i Instance) findReady(ctx context.Context) (installation, *corev1.Pod, err
 	var pods []corev1.Pod
 	group, reading := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		found, err = i.read(reading, i.refs()...)
+		found, err = i.read(reading, i.refs(dind.Core)...)
 		return err
 	})
 	group.Go(func() (err error) {
@@ -125,7 +106,7 @@ func (i Instance) findReady(ctx context.Context) (installation, *corev1.Pod, err
 // findSecrets reads the Secrets of TLS. Without TLS, Secrets that may not be read
 // count as missing: a user without that right cannot have created them.
 func (f *installation) findSecrets(ctx context.Context) error {
-	err := f.more(ctx, f.i.secretRefs()...)
+	err := f.more(ctx, f.i.refs(dind.TLSSecrets)...)
 	if apierrors.IsForbidden(err) && !f.servesTLS() {
 		return nil
 	}

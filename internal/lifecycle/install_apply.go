@@ -54,15 +54,6 @@ func (i Instance) deleteUnwanted(ctx context.Context, items []kube.Item, outcome
 	return err
 }
 
-// configs returns the objects as apply takes them.
-func configs(o dind.Objects) []apply.Config {
-	var wanted []apply.Config
-	for _, object := range o.List().Items {
-		wanted = append(wanted, object.(apply.Config))
-	}
-	return wanted
-}
-
 // leftovers are objects of an earlier installation with other options.
 type leftovers struct{ copies, rest []kube.Item }
 
@@ -71,7 +62,7 @@ type leftovers struct{ copies, rest []kube.Item }
 func (p plan) unwanted() leftovers {
 	var left leftovers
 	for _, item := range p.found.objects {
-		wanted := slices.ContainsFunc(p.wanted, func(c apply.Config) bool { return apply.RefOf(c) == item.Ref })
+		wanted := slices.ContainsFunc(p.wanted, func(o dind.Object) bool { return apply.RefOf(o) == item.Ref })
 		switch {
 		case wanted || !kube.IsManaged(item.Object):
 		case item.Ref.Kind == "Secret" && item.Object.GetLabels()[kube.HomeLabel] != "":

@@ -19,7 +19,7 @@ import (
 // plan is what is known before the first change.
 type plan struct {
 	found  installation
-	wanted []apply.Config
+	wanted dind.Objects
 	*apply.Plan
 }
 
@@ -71,11 +71,9 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 	if err != nil {
 		return p, err
 	}
-	objects, err := dind.Build(options, live)
-	if err != nil {
+	if p.wanted, err = dind.Build(options, live); err != nil {
 		return p, err
 	}
-	p.wanted = configs(objects)
 	if p.Plan, err = apply.NewPlan(i.Cluster, p.wanted, p.found.objects, how.Adopt); err != nil {
 		var notOwned *apply.NotOwnedError
 		if errors.As(err, &notOwned) {
@@ -92,7 +90,7 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 	if p.Empty() || how.SkipPreflight {
 		return p, nil
 	}
-	return p, i.preflight(ctx, checkInput{Instance: i, options: options, how: how, objects: objects, found: p.found})
+	return p, i.preflight(ctx, checkInput{Instance: i, options: options, how: how, objects: p.wanted, found: p.found})
 }
 
 // live returns what has to be carried over from the cluster into the objects.

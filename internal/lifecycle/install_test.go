@@ -283,7 +283,7 @@ func TestInstallRemovesWhatIsUnwanted(t *testing.T) {
 // is not install's to delete.
 func TestInstallNeverRemovesStorage(t *testing.T) {
 	w := installedWorld(t, nil)
-	found, err := w.read(t.Context(), w.refs()...)
+	found, err := w.read(t.Context(), w.refs(dind.Core)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
@@ -82,7 +83,7 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 // the class of a local claim that is gone. A user who may not read them cannot
 // have created them.
 func (f *installation) findLocalStorage(ctx context.Context) error {
-	left, err := f.i.Cluster.Read(ctx, f.i.localStorageRefs()...)
+	left, err := f.i.Cluster.Read(ctx, f.i.refs(dind.LocalStorage)...)
 	if apierrors.IsForbidden(err) || len(left) == 0 || left[len(left)-1].Ref.Kind != "PersistentVolume" {
 		return nil
 	}

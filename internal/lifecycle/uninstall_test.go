@@ -17,6 +17,7 @@ import (
 
 	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 func local(o *dind.Options) { o.LocalPath, o.LocalNode = "/mnt/docker", "worker" }
@@ -215,7 +216,7 @@ func TestRemoveTakesLeftoverJobs(t *testing.T) {
 		return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: name, Labels: labels}}
 	}
 	w := installedWorld(t, nil)
-	for _, object := range []runtime.Object{job("left", dind.Labels("d")), job("other", dind.Labels("e")), job("foreign", map[string]string{dind.InstanceLabel: "d"})} {
+	for _, object := range []runtime.Object{job("left", dind.Labels("d")), job("other", dind.Labels("e")), job("foreign", map[string]string{kube.InstanceLabel: "d"})} {
 		if err := w.Tracker().Add(object); err != nil {
 			t.Fatal(err)
 		}

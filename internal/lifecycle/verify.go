@@ -77,7 +77,7 @@ func (i Instance) Verify(ctx context.Context, from string, log func(string)) (Ve
 // verifyInstalled is Verify for a daemon that has just answered.
 func (i Instance) verifyInstalled(ctx context.Context, outcome *Installation) error {
 	began := i.Now()
-	found, err := i.read(ctx, i.refs()...)
+	found, err := i.read(ctx, i.refs(dind.Core)...)
 	if err != nil {
 		return err
 	}
