@@ -305,27 +305,3 @@ func TestNewPlanRefuses(t *testing.T) {
 		})
 	}
 }
-
-func TestNamespaceMissing(t *testing.T) {
-	namespaces, pods := schema.GroupResource{Resource: "namespaces"}, schema.GroupResource{Resource: "pods"}
-	tests := []struct {
-		name string
-		err  error
-		want bool
-	}{
-		{"the namespace", apierrors.NewNotFound(namespaces, "ci"), true},
-		{"wrapped", &ApplyError{Ref: Ref{"Service", "ci", "d"}, Err: apierrors.NewNotFound(namespaces, "ci")}, true},
-		{"something in it", apierrors.NewNotFound(pods, "ci"), false},
-		{"no access to it", apierrors.NewForbidden(namespaces, "ci", errors.New("no")), false},
-		{"without details", &apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonNotFound, Code: 404}}, false},
-		{"no answer at all", errRefusedConnection, false},
-		{"nothing", nil, false},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if got := NamespaceMissing(test.err); got != test.want {
-				t.Errorf("got %v, want %v", got, test.want)
-			}
-		})
-	}
-}

@@ -110,20 +110,3 @@ func TestCopiesComeAfterTheOriginal(t *testing.T) {
 		t.Errorf("the copy was made without the original: %q", sent)
 	}
 }
-
-func TestSecretsOfSeveralNamespaces(t *testing.T) {
-	in := func(namespace string) *corev1.Secret {
-		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "keys", Namespace: namespace}}
-	}
-	c := newServer(in("a"), in("c"))
-	c.fake().PrependReactor("get", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
-		return action.GetNamespace() == "c", nil, errForbidden
-	})
-	found, unread := c.Secrets(t.Context(), "keys", []string{"a", "b", "c"})
-	if len(found) != 1 || found[0].Namespace != "a" {
-		t.Errorf("found %v", found)
-	}
-	if len(unread) != 1 || unread[0].Ref != (Ref{"Secret", "c", "keys"}) {
-		t.Errorf("unread %v", unread)
-	}
-}

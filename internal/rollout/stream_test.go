@@ -245,16 +245,6 @@ func TestStreamEndsUnheard(t *testing.T) {
 	}
 }
 
-func TestFollowStopsTheWatch(t *testing.T) {
-	w := watch.NewRaceFreeFake()
-	w.Add(podAt("a", "6"))
-	open := func(_ context.Context, options metav1.ListOptions) (watch.Interface, error) { return w, nil }
-	version, err := follow(t.Context(), open, metav1.ListOptions{ResourceVersion: "5"}, func(observation) bool { return false })
-	if err != nil || version != "6" || !w.IsStopped() {
-		t.Errorf("got version %s, %v; stopped: %v", version, err, w.IsStopped())
-	}
-}
-
 func TestUntil(t *testing.T) {
 	broken := errors.New("broken")
 	one := script{openings: []opening{shows(added("a", "5"))}}
@@ -310,34 +300,6 @@ func TestUntilFollowsMore(t *testing.T) {
 			t.Errorf("events were watched %d times", len(events.asked))
 		}
 	})
-}
-
-func TestPermanent(t *testing.T) {
-	pods := schema.GroupResource{Resource: "pods"}
-	tests := []struct {
-		name string
-		err  error
-		want bool
-	}{
-		{"forbidden", errForbidden, true},
-		{"unauthorized", apierrors.NewUnauthorized("who?"), true},
-		{"bad request", apierrors.NewBadRequest("what?"), true},
-		{"no such resource", apierrors.NewNotFound(pods, ""), true},
-		{"watching not supported", apierrors.NewMethodNotSupported(pods, "watch"), true},
-		{"gone", errGone, false},
-		{"busy", errBusy, false},
-		{"too many requests", apierrors.NewTooManyRequests("slow", 1), false},
-		{"internal error", apierrors.NewInternalError(errors.New("x")), false},
-		{"no answer", errors.New("connection refused"), false},
-		{"a proxy's answer", apierrors.NewGenericServerResponse(http.StatusBadGateway, "watch", pods, "", "", 0, true), false},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if got := permanent(test.err); got != test.want {
-				t.Errorf("got %v, want %v", got, test.want)
-			}
-		})
-	}
 }
 
 func text(err error) string {
