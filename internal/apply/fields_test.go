@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // ownedFields is what the API server records after applying base.
@@ -115,7 +117,7 @@ func TestChangedFields(t *testing.T) {
 			}
 			managed := []metav1.ManagedFieldsEntry{
 				{Manager: "kubectl-edit", Operation: metav1.ManagedFieldsOperationUpdate, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:paused":{}}}`)},
-				{Manager: FieldManager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(ownedFields)},
+				{Manager: kube.FieldManager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(ownedFields)},
 			}
 			got, err := changedFields(live, want, managed)
 			if err != nil {
