@@ -94,7 +94,7 @@ func TestWaitJob(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(View{}, test.there...)
+				s := newScene(State{}, test.there...)
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
 				began := time.Now()
@@ -104,7 +104,7 @@ func TestWaitJob(t *testing.T) {
 						test.meanwhile(s)
 					}()
 				}
-				got, err := s.cluster().WaitJob(ctx, run(""), func(Verdict) {})
+				got, err := WaitJob(ctx, s.cluster(), run(""), func(Status) {})
 				if took := time.Since(began); took.Round(time.Second) != test.took {
 					t.Errorf("took %s, want %s", took, test.took)
 				}
@@ -123,7 +123,7 @@ func TestWaitJobStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		if _, err := newScene(View{}, run("")).cluster().WaitJob(ctx, run(""), func(Verdict) {}); !errors.Is(err, context.Canceled) {
+		if _, err := WaitJob(ctx, newScene(State{}, run("")).cluster(), run(""), func(Status) {}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want that it was cancelled", err)
 		}
 	})
