@@ -95,6 +95,11 @@ func TestChangedFields(t *testing.T) {
 			want: []FieldChange{{"spec.template.spec.containers[name=d].env[name=NEW]", nil, map[string]any{"name": "NEW", "value": "1"}}},
 		},
 		{
+			name: "a part of the object no longer wanted",
+			edit: func(_, want map[string]any) { delete(want, "spec") },
+			want: []FieldChange{{"spec", decode(t, stored)["spec"], nil}},
+		},
+		{
 			name: "a list item that somebody removed",
 			edit: func(live, _ map[string]any) {
 				at(live, "spec", "template", "spec")["containers"] = []any{map[string]any{"name": "sidecar"}}

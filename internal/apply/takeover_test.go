@@ -36,8 +36,6 @@ func entries(list []metav1.ManagedFieldsEntry) map[string]any {
 	return found
 }
 
-func fieldsOf(t *testing.T, text string) map[string]any { return decode(t, text) }
-
 // Whoever applied, created or edited it before: dindctl owns the contents, and
 // nobody else does; what is no contents stays with its owner.
 func TestAdoptedFields(t *testing.T) {
@@ -129,7 +127,7 @@ func TestAdoptedFields(t *testing.T) {
 			}
 			want := map[string]any{}
 			for name, fields := range test.want {
-				want[name] = fieldsOf(t, fields)
+				want[name] = decode(t, fields)
 			}
 			got := entries(managed)
 			dropEmpty(got)
