@@ -15,81 +15,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	applycore "k8s.io/client-go/applyconfigurations/core/v1"
-	applystorage "k8s.io/client-go/applyconfigurations/storage/v1"
-	"k8s.io/client-go/kubernetes/fake"
 	ktesting "k8s.io/client-go/testing"
 
-	"github.com/dindctl/dindctl/internal/clustertest"
+	"github.com/dindctl/dindctl/internal/kube"
 )
-
-// newServer is a clientset that gives objects UIDs and versions as the API
-// server does: a new version only where applying changed something.
-func newServer(objects ...runtime.Object) *Cluster {
-	return &Cluster{Client: clustertest.NewClientset(objects...), Namespace: "ci"}
-}
-
-// appliedServer is a server that has what is wanted.
-func appliedServer(t *testing.T) *Cluster {
-	t.Helper()
-	c := newServer()
-	if _, err := plan(t, c, wanted(c, "a")).Apply(t.Context(), func(Applied) {}); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func (c *Cluster) fake() *fake.Clientset { return c.Client.(*fake.Clientset) }
-
-// sent lists the requests that change something.
-func (c *Cluster) sent() []string {
-	var sent []string
-	for _, action := range c.fake().Actions() {
-		if !slices.Contains([]string{"get", "list", "watch"}, action.GetVerb()) {
-			sent = append(sent, action.GetVerb()+" "+action.GetResource().Resource)
-		}
-	}
-	return sent
-}
-
-var ours = map[string]string{ManagedByLabel: ManagedBy}
-
-// wanted is one object in each place that matters; data is in the ConfigMap.
-func wanted(c *Cluster, data string) []Desired {
-	return []Desired{
-		c.ConfigMap(applycore.ConfigMap("config", "ci").WithLabels(ours).WithData(map[string]string{"key": data})),
-		c.Service(applycore.Service("service", "ci").WithLabels(ours)),
-		c.StorageClass(applystorage.StorageClass("class").WithLabels(ours).WithProvisioner("none")),
-		c.PersistentVolume(applycore.PersistentVolume("volume").WithLabels(ours)),
-	}
-}
-
-// planned reads what is there and plans for it.
-func plan(t *testing.T, c *Cluster, want []Desired) *Plan {
-	t.Helper()
-	found, err := c.Read(t.Context(), Names{StorageClass: "class", PersistentVolume: "volume", ConfigMap: "config", Service: "service"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := NewPlan(want, found.Find, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.fake().ClearActions()
-	return p
-}
-
-func outcomes(applied []Applied) []string {
-	var list []string
-	for _, a := range applied {
-		line := a.Ref.String() + " " + string(a.Change)
-		for _, field := range a.Fields {
-			line += " " + field.Path
-		}
-		list = append(list, line)
-	}
-	return list
-}
 
 func TestApply(t *testing.T) {
 	c := newServer()
@@ -103,7 +32,7 @@ func TestApply(t *testing.T) {
 		{"nothing there", "a", "4 of 4 objects to create",
 			[]string{"configmap/config created", "service/service created", "storageclass/class created", "persistentvolume/volume created"},
 			[]string{"patch persistentvolumes", "patch storageclasses", "patch configmaps", "patch services"}},
-		{"all there", "a", "everything is in place",
+		{"all there", "a", "everything is up to date",
 			[]string{"configmap/config unchanged", "service/service unchanged", "storageclass/class unchanged", "persistentvolume/volume unchanged"}, nil},
 		{"one differs", "b", "0 of 4 objects to create, 1 to change",
 			[]string{"configmap/config configured data.key", "service/service unchanged", "storageclass/class unchanged", "persistentvolume/volume unchanged"},
@@ -111,12 +40,12 @@ func TestApply(t *testing.T) {
 	}
 	for _, step := range steps {
 		t.Run(step.name, func(t *testing.T) {
-			p := plan(t, c, wanted(c, step.data))
+			p := plan(t, c, wanted(step.data))
 			if got := p.Summary(); got != step.summary {
 				t.Errorf("summary %q, want %q", got, step.summary)
 			}
 			var mu sync.Mutex
-			told := map[Ref]Change{}
+			told := map[kube.Ref]Change{}
 			applied, err := p.Apply(t.Context(), func(a Applied) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -159,7 +88,7 @@ func TestApplySendsAsServerSideApply(t *testing.T) {
 // An object that another one replaced in between was created, not configured.
 func TestApplyTellsANewObject(t *testing.T) {
 	c := appliedServer(t)
-	p := plan(t, c, wanted(c, "b"))
+	p := plan(t, c, wanted("b"))
 	if err := c.Client.CoreV1().ConfigMaps("ci").Delete(t.Context(), "config", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +104,7 @@ func TestApplyTellsANewObject(t *testing.T) {
 // The server has the last word on whether anything changed.
 func TestApplyThatChangesNothing(t *testing.T) {
 	c := appliedServer(t)
-	p := plan(t, c, wanted(c, "b"))
+	p := plan(t, c, wanted("b"))
 	c.fake().PrependReactor("patch", "configmaps", func(action ktesting.Action) (bool, runtime.Object, error) {
 		same, err := c.fake().Tracker().Get(action.GetResource(), "ci", "config")
 		return true, same, err
@@ -214,13 +143,13 @@ func TestApplyGoesOnAfterARefusal(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := newServer()
 			if test.before != "" {
-				if _, err := plan(t, c, wanted(c, test.before)).Apply(t.Context(), func(Applied) {}); err != nil {
+				if _, err := plan(t, c, wanted(test.before)).Apply(t.Context(), func(Applied) {}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			p := plan(t, c, wanted(c, "b"))
+			p := plan(t, c, wanted("b"))
 			for resource, err := range test.refuse {
-				c.fake().PrependReactor("patch", resource, func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, err })
+				c.refuse("patch", resource, err)
 			}
 			applied, err := p.Apply(t.Context(), func(Applied) {})
 			if diff := cmp.Diff(test.want, outcomes(applied)); diff != "" {
@@ -232,7 +161,7 @@ func TestApplyGoesOnAfterARefusal(t *testing.T) {
 			}
 			var refs []string
 			for _, err := range joined.Unwrap() {
-				failure, is := errors.AsType[*ApplyError](err)
+				failure, is := errors.AsType[*kube.ApplyError](err)
 				if !is {
 					t.Fatalf("got %T", err)
 				}
@@ -252,7 +181,7 @@ func TestApplyGoesOnAfterARefusal(t *testing.T) {
 
 func TestApplyTriesAgain(t *testing.T) {
 	c := newServer()
-	p := plan(t, c, wanted(c, "a")[:1])
+	p := plan(t, c, wanted("a")[:1])
 	failures := 1
 	c.fake().PrependReactor("patch", "*", func(ktesting.Action) (bool, runtime.Object, error) {
 		failures--
@@ -268,64 +197,9 @@ func TestApplyStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	c := newServer()
-	p := plan(t, c, wanted(c, "a")[:1])
-	c.fake().PrependReactor("patch", "*", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, ctx.Err() })
+	p := plan(t, c, wanted("a")[:1])
+	c.refuse("patch", "*", ctx.Err())
 	if _, err := p.Apply(ctx, func(Applied) {}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestNewPlanRefuses(t *testing.T) {
-	foreign := func(labels map[string]string) *corev1.ConfigMap {
-		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "config", Namespace: "ci", Labels: labels}}
-	}
-	going := foreign(ours)
-	going.DeletionTimestamp, going.Finalizers = new(metav1.Now()), []string{"a", "b"}
-	tests := []struct {
-		name string
-		live map[string]metav1.Object
-		want string
-	}{
-		{"somebody else's", map[string]metav1.Object{
-			"ConfigMap": foreign(map[string]string{ManagedByLabel: "Helm"}),
-			"Service":   &corev1.Service{},
-		}, "configmap/config, service/service: not made by dindctl"},
-		{"being deleted", map[string]metav1.Object{"ConfigMap": going}, "configmap/config is being deleted (waits for a, b)"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			c := newServer()
-			p, err := NewPlan(wanted(c, "a"), func(ref Ref) metav1.Object { return test.live[ref.Kind] }, false)
-			if p != nil || text(err) != test.want {
-				t.Errorf("got %v, %v, want %q", p, err, test.want)
-			}
-			if sent := c.fake().Actions(); len(sent) > 0 {
-				t.Errorf("sent %v", sent)
-			}
-		})
-	}
-}
-
-func TestNamespaceMissing(t *testing.T) {
-	namespaces, pods := schema.GroupResource{Resource: "namespaces"}, schema.GroupResource{Resource: "pods"}
-	tests := []struct {
-		name string
-		err  error
-		want bool
-	}{
-		{"the namespace", apierrors.NewNotFound(namespaces, "ci"), true},
-		{"wrapped", &ApplyError{Ref: Ref{"Service", "ci", "d"}, Err: apierrors.NewNotFound(namespaces, "ci")}, true},
-		{"something in it", apierrors.NewNotFound(pods, "ci"), false},
-		{"no access to it", apierrors.NewForbidden(namespaces, "ci", errors.New("no")), false},
-		{"without details", &apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonNotFound, Code: 404}}, false},
-		{"no answer at all", errRefusedConnection, false},
-		{"nothing", nil, false},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if got := NamespaceMissing(test.err); got != test.want {
-				t.Errorf("got %v, want %v", got, test.want)
-			}
-		})
 	}
 }

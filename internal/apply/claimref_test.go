@@ -25,7 +25,7 @@ func TestReleasedVolumeIsUnbound(t *testing.T) {
 				Spec:       corev1.PersistentVolumeSpec{ClaimRef: &corev1.ObjectReference{Name: "claim", UID: "old"}},
 				Status:     corev1.PersistentVolumeStatus{Phase: test.phase},
 			})
-			want := []Desired{c.PersistentVolume(applycore.PersistentVolume("volume").WithLabels(ours).WithLabels(map[string]string{"new": "x"}))}
+			want := []Config{applycore.PersistentVolume("volume").WithLabels(ours).WithLabels(map[string]string{"new": "x"})}
 			p := plan(t, c, want)
 			applied, err := p.Apply(t.Context(), func(Applied) {})
 			if err != nil {

@@ -2,6 +2,8 @@ package apply
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,12 +28,12 @@ func changedBetween(before, after metav1.Object) ([]FieldChange, error) {
 
 func differences(before, after map[string]any) []FieldChange {
 	var changes []FieldChange
-	for _, part := range sortedKeys(merged(before, after)) {
+	for _, part := range slices.Sorted(maps.Keys(merged(before, after))) {
 		switch part {
 		case "apiVersion", "kind", "status":
 		case "metadata":
 			for _, key := range []string{"annotations", "labels"} {
-				differ(&changes, "metadata."+key, child(before[part], key), child(after[part], key))
+				differ(&changes, "metadata."+key, fieldsOf(before[part])[key], fieldsOf(after[part])[key])
 			}
 		default:
 			differ(&changes, part, before[part], after[part])
@@ -48,7 +50,7 @@ func differ(changes *[]FieldChange, path string, before, after any) {
 	newMap, areMaps := after.(map[string]any)
 	// Labels and the like are worth a line each, even where all of them are new.
 	if isMap && areMaps || strings.HasPrefix(path, "metadata.") && (isMap || areMaps) {
-		for _, key := range sortedKeys(merged(oldMap, newMap)) {
+		for _, key := range slices.Sorted(maps.Keys(merged(oldMap, newMap))) {
 			if bookkeeping(path, key) {
 				continue
 			}
@@ -93,9 +95,8 @@ func mergeKeys(path string, lists ...[]any) []string {
 	case "ports":
 		for _, list := range lists {
 			for _, item := range list {
-				port, _ := item.(map[string]any)
 				switch {
-				case port["containerPort"] != nil:
+				case fieldsOf(item)["containerPort"] != nil:
 					return []string{"containerPort", "protocol"}
 				case strings.HasPrefix(path, "spec.ports"): // a Service's
 					return []string{"port", "protocol"}
@@ -108,21 +109,16 @@ func mergeKeys(path string, lists ...[]any) []string {
 
 // keyOf is the value of an item's key; the API's default where it has none.
 func keyOf(item any, key string) any {
-	fields, _ := item.(map[string]any)
-	if key == "protocol" && empty(fields[key]) {
+	value := fieldsOf(item)[key]
+	if key == "protocol" && empty(value) {
 		return "TCP"
 	}
-	return fields[key]
+	return value
 }
 
 func sameItem(item any, keys []string) func(any) bool {
 	return func(other any) bool {
-		for _, key := range keys {
-			if !same(keyOf(item, key), keyOf(other, key)) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(keys, func(key string) bool { return !same(keyOf(item, key), keyOf(other, key)) })
 	}
 }
 
@@ -135,12 +131,9 @@ func itemPath(path string, item any, keys []string) string {
 }
 
 func merged(a, b map[string]any) map[string]any {
-	all := make(map[string]any, len(a)+len(b))
-	for _, m := range []map[string]any{a, b} {
-		for key, value := range m {
-			all[key] = value
-		}
-	}
+	all := map[string]any{}
+	maps.Copy(all, a)
+	maps.Copy(all, b)
 	return all
 }
 
@@ -154,12 +147,12 @@ func unmanaged(live, want map[string]any) []string {
 }
 
 func collect(found *[]string, path string, live, want any) {
-	liveMap, _ := live.(map[string]any)
+	liveMap := fieldsOf(live)
 	wantMap, wanted := want.(map[string]any)
 	if !wanted {
 		return
 	}
-	for _, key := range sortedKeys(liveMap) {
+	for _, key := range slices.Sorted(maps.Keys(liveMap)) {
 		here := path + "." + key
 		liveList, isList := liveMap[key].([]any)
 		wantList, _ := wantMap[key].([]any)

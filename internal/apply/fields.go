@@ -2,149 +2,143 @@ package apply
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"reflect"
-	"sort"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/dindctl/dindctl/internal/kube"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/structured-merge-diff/v6/value"
 )
 
 // changedFields compares what is wanted with what is there, as server-side
-// apply would: every wanted field must be owned by FieldManager and have the
-// wanted value, and FieldManager must own nothing that is no longer wanted. An
-// empty result means that applying want would change nothing.
+// apply would: FieldManager must own every wanted field, with the wanted value,
+// and no other field. An empty result means that applying want would change
+// nothing.
 //
-// It reads the ownership set that the server keeps in managedFields, which
-// already says which lists are merged by which keys and which are atomic, so
-// no schema is needed. See the format at
-// https://github.com/kubernetes-sigs/structured-merge-diff/blob/master/fieldpath/serialize-pe.go
+// It reads the set of owned fields that the server keeps in managedFields. The
+// set already says which lists are merged by which keys and which are atomic, so
+// no schema is needed.
 func changedFields(live, want map[string]any, managed []metav1.ManagedFieldsEntry) ([]FieldChange, error) {
-	owned := map[string]any{}
+	owned := &fieldpath.Set{}
 	for _, entry := range managed {
-		if entry.Manager != kube.FieldManager || entry.Operation != metav1.ManagedFieldsOperationApply ||
-			entry.Subresource != "" || entry.FieldsV1 == nil {
+		if !isOurs(entry) || entry.FieldsV1 == nil {
 			continue
 		}
-		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &owned); err != nil {
+		if err := owned.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())); err != nil {
 			return nil, fmt.Errorf("reading which fields dindctl owns: %w", err)
 		}
 	}
+	// No manager owns the type and the identity.
+	wanted := without(want, "apiVersion", "kind")
+	wanted["metadata"] = without(fieldsOf(want["metadata"]), "name", "namespace")
 	var changes []FieldChange
-	for _, part := range sortedKeys(want) {
-		// Type and identity are how the object was found; no manager owns them.
-		if part == "apiVersion" || part == "kind" {
-			continue
-		}
-		wanted := want[part]
-		if part == "metadata" {
-			wanted = without(wanted, "name", "namespace")
-		}
-		compare(&changes, part, child(owned, "f:"+part), live[part], wanted)
-	}
+	compareFields(&changes, "", owned, live, wanted)
 	return changes, nil
 }
 
-// compare walks the wanted value along the set of owned fields.
-func compare(changes *[]FieldChange, path string, owned, live, want any) {
-	fields, isOwned := owned.(map[string]any)
-	inside := isOwned && !isLeaf(fields)
+// compareFields compares the parts of a map or a list, whose items are owned one
+// by one: selected by keys, or in a set of values.
+func compareFields(changes *[]FieldChange, path string, owned *fieldpath.Set, live, want any) {
+	add := func(label string, from, to any) {
+		*changes = append(*changes, FieldChange{Path: strings.TrimPrefix(path+label, "."), From: from, To: to})
+	}
 	switch want := want.(type) {
 	case map[string]any:
-		if inside || (!isOwned && len(want) > 0) {
-			liveMap, _ := live.(map[string]any)
-			for _, key := range sortedKeys(want) {
-				compare(changes, path+"."+key, child(fields, "f:"+key), liveMap[key], want[key])
+		liveFields := fieldsOf(live)
+		for _, name := range slices.Sorted(maps.Keys(want)) {
+			compareField(changes, path, owned, fieldpath.FieldNameElement(name), liveFields[name], want[name])
+		}
+		for element := range elements(owned) {
+			if name := element.FieldName; name != nil && want[*name] == nil {
+				add(label(element), liveFields[*name], nil)
 			}
-			for _, key := range sortedKeys(fields) {
-				name, isField := strings.CutPrefix(key, "f:")
-				if _, wanted := want[name]; isField && !wanted {
-					*changes = append(*changes, FieldChange{Path: path + "." + name, From: liveMap[name]})
-				}
-			}
-			return
 		}
 	case []any:
-		if inside {
-			compareList(changes, path, fields, live, want)
-			return
-		}
-	}
-	if !isOwned {
-		*changes = append(*changes, FieldChange{Path: path, From: live, To: want})
-		return
-	}
-	if !same(live, want) {
-		*changes = append(*changes, FieldChange{Path: path, From: live, To: want})
-	}
-}
-
-// compareList compares a list whose items are owned one by one: merged by the
-// keys that the set names ("k:…"), or a set of values ("v:…").
-func compareList(changes *[]FieldChange, path string, fields map[string]any, live any, want []any) {
-	liveItems, _ := live.([]any)
-	claimed := make([]bool, len(want))
-	for _, key := range sortedKeys(fields) {
-		var match func(any) bool
-		var label string
-		switch {
-		case strings.HasPrefix(key, "k:"):
-			var selector map[string]any
-			if json.Unmarshal([]byte(key[2:]), &selector) != nil {
+		liveItems, _ := live.([]any)
+		claimed := make([]bool, len(want))
+		for element := range elements(owned) {
+			liveItem := find(liveItems, selectedBy(element))
+			i := slices.IndexFunc(want, selectedBy(element))
+			if i < 0 {
+				add(label(element), liveItem, nil)
 				continue
 			}
-			match = func(item any) bool { return hasKeys(item, selector) }
-			label = "[" + keyLabel(selector) + "]"
-		case strings.HasPrefix(key, "v:"):
-			var value any
-			if json.Unmarshal([]byte(key[2:]), &value) != nil {
-				continue
-			}
-			match = func(item any) bool { return same(item, value) }
-			label = fmt.Sprintf("[%v]", value)
-		default:
-			continue
+			claimed[i] = true
+			compareField(changes, path, owned, element, liveItem, want[i])
 		}
-		liveItem := find(liveItems, match)
-		found := -1
 		for i, item := range want {
-			if match(item) {
-				found = i
-				claimed[i] = true
-				break
+			if !claimed[i] {
+				add("["+itemLabel(item, i)+"]", nil, item)
 			}
 		}
-		if found < 0 {
-			*changes = append(*changes, FieldChange{Path: path + label, From: liveItem})
-			continue
-		}
-		compare(changes, path+label, fields[key], liveItem, want[found])
+	default:
+		add("", live, want)
 	}
-	for i, item := range want {
-		if !claimed[i] {
-			*changes = append(*changes, FieldChange{Path: fmt.Sprintf("%s[%s]", path, itemLabel(item, i)), To: item})
+}
+
+// compareField compares one part of a map or a list: inside, unless it is owned
+// or wanted as a whole.
+func compareField(changes *[]FieldChange, path string, owned *fieldpath.Set, element fieldpath.PathElement, live, want any) {
+	path = strings.TrimPrefix(path+label(element), ".")
+	inside, hasInside := owned.Children.Get(element)
+	whole := owned.Members.Has(element)
+	switch {
+	case hasInside, !whole && len(fieldsOf(want)) > 0:
+		compareFields(changes, path, cmp.Or(inside, &fieldpath.Set{}), live, want)
+	case !whole || !same(live, want):
+		*changes = append(*changes, FieldChange{Path: path, From: live, To: want})
+	}
+}
+
+// elements yields the top level of a set of fields.
+func elements(set *fieldpath.Set) iter.Seq[fieldpath.PathElement] {
+	return func(yield func(fieldpath.PathElement) bool) {
+		for element := range set.Members.All() {
+			if !yield(element) {
+				return
+			}
+		}
+		for element := range set.Children.All() {
+			if !set.Members.Has(element) && !yield(element) {
+				return
+			}
 		}
 	}
 }
 
-// isLeaf tells whether an ownership entry owns its value whole: "{}" or one
-// that holds nothing but the mark of the item itself (".").
-func isLeaf(fields map[string]any) bool {
-	for key := range fields {
-		if key != "." {
-			return false
-		}
+// label returns an element in kubectl's notation: ".image", "[name=docker]".
+func label(element fieldpath.PathElement) string {
+	if element.FieldName != nil {
+		return "." + *element.FieldName
 	}
-	return true
+	return strings.NewReplacer(`"`, "", "[=", "[").Replace(element.String())
+}
+
+// selectedBy returns a test for the items of a list.
+func selectedBy(element fieldpath.PathElement) func(item any) bool {
+	return func(item any) bool {
+		switch {
+		case element.Value != nil:
+			return same(item, (*element.Value).Unstructured())
+		case element.Key != nil:
+			return !slices.ContainsFunc(*element.Key, func(key value.Field) bool {
+				return !same(fieldsOf(item)[key.Name], key.Value.Unstructured())
+			})
+		}
+		return false
+	}
 }
 
 // same compares values as the API server stores them: what is empty is not
 // stored at all, and numbers have one type.
 func same(a, b any) bool {
-	if empty(a) && empty(b) {
+	if empty(a) && empty(b) || reflect.DeepEqual(a, b) {
 		return true
 	}
 	left, errLeft := json.Marshal(a)
@@ -163,19 +157,6 @@ func empty(v any) bool {
 	return r.IsZero()
 }
 
-func hasKeys(item any, selector map[string]any) bool {
-	fields, ok := item.(map[string]any)
-	if !ok {
-		return false
-	}
-	for key, value := range selector {
-		if !same(fields[key], value) {
-			return false
-		}
-	}
-	return true
-}
-
 func find(items []any, match func(any) bool) any {
 	for _, item := range items {
 		if match(item) {
@@ -185,14 +166,6 @@ func find(items []any, match func(any) bool) any {
 	return nil
 }
 
-func keyLabel(selector map[string]any) string {
-	parts := make([]string, 0, len(selector))
-	for _, key := range sortedKeys(selector) {
-		parts = append(parts, fmt.Sprintf("%s=%v", key, selector[key]))
-	}
-	return strings.Join(parts, ",")
-}
-
 func itemLabel(item any, index int) string {
 	if fields, ok := item.(map[string]any); ok && fields["name"] != nil {
 		return fmt.Sprintf("name=%v", fields["name"])
@@ -200,35 +173,14 @@ func itemLabel(item any, index int) string {
 	return fmt.Sprint(index)
 }
 
-// child looks up a key, keeping "not owned" (nil) apart from "owned whole" ({}).
-func child(v any, key string) any {
+// fieldsOf returns the fields of a value that is a map, nil for any other.
+func fieldsOf(v any) map[string]any {
 	fields, _ := v.(map[string]any)
-	if value, ok := fields[key]; ok {
-		return value
-	}
-	return nil
+	return fields
 }
 
-func without(v any, keys ...string) any {
-	fields, ok := v.(map[string]any)
-	if !ok {
-		return v
-	}
-	rest := make(map[string]any, len(fields))
-	for key, value := range fields {
-		rest[key] = value
-	}
-	for _, key := range keys {
-		delete(rest, key)
-	}
+func without(fields map[string]any, keys ...string) map[string]any {
+	rest := maps.Clone(fields)
+	maps.DeleteFunc(rest, func(key string, _ any) bool { return slices.Contains(keys, key) })
 	return rest
-}
-
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // ownedFields is what the API server records after applying base.
@@ -93,6 +95,11 @@ func TestChangedFields(t *testing.T) {
 			want: []FieldChange{{"spec.template.spec.containers[name=d].env[name=NEW]", nil, map[string]any{"name": "NEW", "value": "1"}}},
 		},
 		{
+			name: "a part of the object no longer wanted",
+			edit: func(_, want map[string]any) { delete(want, "spec") },
+			want: []FieldChange{{"spec", decode(t, stored)["spec"], nil}},
+		},
+		{
 			name: "a list item that somebody removed",
 			edit: func(live, _ map[string]any) {
 				at(live, "spec", "template", "spec")["containers"] = []any{map[string]any{"name": "sidecar"}}
@@ -115,7 +122,7 @@ func TestChangedFields(t *testing.T) {
 			}
 			managed := []metav1.ManagedFieldsEntry{
 				{Manager: "kubectl-edit", Operation: metav1.ManagedFieldsOperationUpdate, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:paused":{}}}`)},
-				{Manager: FieldManager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(ownedFields)},
+				{Manager: kube.FieldManager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(ownedFields)},
 			}
 			got, err := changedFields(live, want, managed)
 			if err != nil {

@@ -6,26 +6,24 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	applyapps "k8s.io/client-go/applyconfigurations/apps/v1"
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 	applystorage "k8s.io/client-go/applyconfigurations/storage/v1"
-	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // backwards is an object of each phase, the last phase first.
-func backwards(c *Cluster) []Desired {
-	return []Desired{
-		c.Deployment(applyapps.Deployment("daemon", "ci").WithLabels(ours)),
-		c.PersistentVolumeClaim(applycore.PersistentVolumeClaim("data", "ci").WithLabels(ours)),
-		c.ConfigMap(applycore.ConfigMap("config", "ci").WithLabels(ours)),
-		c.StorageClass(applystorage.StorageClass("class").WithLabels(ours).WithProvisioner("none")),
-		c.PersistentVolume(applycore.PersistentVolume("volume").WithLabels(ours)),
+func backwards() []Config {
+	return []Config{
+		applyapps.Deployment("daemon", "ci").WithLabels(ours),
+		applycore.PersistentVolumeClaim("data", "ci").WithLabels(ours),
+		applycore.ConfigMap("config", "ci").WithLabels(ours),
+		applystorage.StorageClass("class").WithLabels(ours).WithProvisioner("none"),
+		applycore.PersistentVolume("volume").WithLabels(ours),
 	}
 }
 
@@ -49,9 +47,9 @@ func TestApplyPhases(t *testing.T) {
 		t.Run("refused: "+test.refused, func(t *testing.T) {
 			c := newServer()
 			if test.refused != "" {
-				c.fake().PrependReactor("patch", test.refused, func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, errForbidden })
+				c.refuse("patch", test.refused, errForbidden)
 			}
-			p, err := NewPlan(backwards(c), func(Ref) metav1.Object { return nil }, false)
+			p, err := NewPlan(c.Cluster, backwards(), nil, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,9 +89,9 @@ func TestApplyPhases(t *testing.T) {
 // may still be another installation's.
 func TestNewPlanGuardsInstances(t *testing.T) {
 	labels := func(instance string) map[string]string {
-		all := map[string]string{ManagedByLabel: ManagedBy}
+		all := map[string]string{kube.ManagedByLabel: kube.ManagedByValue}
 		if instance != "" {
-			all[InstanceLabel] = instance
+			all[kube.InstanceLabel] = instance
 		}
 		return all
 	}
@@ -107,10 +105,10 @@ func TestNewPlanGuardsInstances(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := newServer()
-			want := c.PersistentVolume(applycore.PersistentVolume("volume").WithLabels(labels(test.want)))
+			want := applycore.PersistentVolume("volume").WithLabels(labels(test.want))
 			live := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "volume", Labels: labels(test.live)}}
 			// Not even --adopt takes it from the other one.
-			p, err := NewPlan([]Desired{want}, func(Ref) metav1.Object { return live }, true)
+			p, err := NewPlan(c.Cluster, []Config{want}, inventory(live), true)
 			if text(err) != test.err || (p == nil) != (test.err != "") {
 				t.Errorf("got %v, %q, want %q", p, text(err), test.err)
 			}
@@ -121,45 +119,86 @@ func TestNewPlanGuardsInstances(t *testing.T) {
 	}
 }
 
-func TestAnnotate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := healthy().Deployment
-		d.Annotations = map[string]string{"kept": "yes", "key": "old"}
-		c := newServer(d)
-		failures := 1
-		c.fake().PrependReactor("patch", "deployments", func(ktesting.Action) (bool, runtime.Object, error) {
-			failures--
-			return failures >= 0, nil, errBusy
+func TestNewPlanRefuses(t *testing.T) {
+	foreign := func(labels map[string]string) *corev1.ConfigMap {
+		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "config", Namespace: "ci", Labels: labels}}
+	}
+	going := foreign(ours)
+	going.DeletionTimestamp, going.Finalizers = new(metav1.Now()), []string{"a", "b"}
+	tests := []struct {
+		name string
+		live kube.Inventory
+		want string
+	}{
+		{"somebody else's", inventory(
+			foreign(map[string]string{kube.ManagedByLabel: "Helm"}),
+			&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "service", Namespace: "ci"}},
+		), "configmap/config, service/service: not made by dindctl"},
+		{"being deleted", inventory(going), "configmap/config is being deleted (waits for a, b)"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := newServer()
+			p, err := NewPlan(c.Cluster, wanted("a"), test.live, false)
+			if p != nil || text(err) != test.want {
+				t.Errorf("got %v, %v, want %q", p, err, test.want)
+			}
+			if sent := c.fake().Actions(); len(sent) > 0 {
+				t.Errorf("sent %v", sent)
+			}
 		})
-		if err := c.Annotate(t.Context(), "d", "key", `a "value"`); err != nil {
-			t.Fatal(err)
-		}
-		var patches []ktesting.PatchActionImpl
-		for _, action := range c.fake().Actions() {
-			patches = append(patches, action.(ktesting.PatchActionImpl))
-		}
-		if len(patches) != 2 {
-			t.Fatalf("sent %v", patches)
-		}
-		patch := patches[1]
-		const want = `{"metadata":{"annotations":{"key":"a \"value\""}}}`
-		if string(patch.GetPatch()) != want || patch.GetPatchType() != types.MergePatchType ||
-			patch.PatchOptions.FieldManager != "dindctl" || patch.GetNamespace() != "ci" || patch.GetName() != "d" {
-			t.Errorf("sent %s to %s/%s as %s, %+v", patch.GetPatch(), patch.GetNamespace(), patch.GetName(), patch.GetPatchType(), patch.PatchOptions)
-		}
-		after, err := c.Client.AppsV1().Deployments("ci").Get(t.Context(), "d", metav1.GetOptions{})
-		if err != nil || after.Annotations["kept"] != "yes" || after.Annotations["key"] != `a "value"` {
-			t.Errorf("got %v, %v", after.Annotations, err)
-		}
-	})
+	}
 }
 
-func TestAnnotateFails(t *testing.T) {
-	c := newServer(healthy().Deployment)
-	c.fake().PrependReactor("patch", "deployments", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, errForbidden })
-	err := c.Annotate(t.Context(), "d", "key", "value")
-	failure, is := errors.AsType[*ApplyError](err)
-	if !is || failure.Ref != (Ref{"Deployment", "ci", "d"}) || !errors.Is(err, errForbidden) {
-		t.Errorf("got %v", err)
+func TestTouches(t *testing.T) {
+	c := appliedServer(t)
+	up, changed := plan(t, c, wanted("a")), plan(t, c, wanted("b"))
+	missing, err := NewPlan(c.Cluster, wanted("a"), nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "config", Namespace: "ci"}}
+	adoption, err := NewPlan(c.Cluster, wanted("a")[:1], inventory(other), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name string
+		plan *Plan
+		path string
+		want bool
+	}{
+		{"up to date", up, "", false},
+		{"the field", changed, "data.key", true},
+		{"what holds the field", changed, "data", true},
+		{"another field", changed, "spec", false},
+		{"a missing object has no fields", missing, "data", false},
+		{"adopting may change any", adoption, "spec", true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.plan.Touches(test.path); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestCreations(t *testing.T) {
+	c := newServer()
+	live := inventory(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "service", Namespace: "ci", Labels: ours}})
+	p, err := NewPlan(c.Cluster, wanted("a"), live, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"configmap/config created", "storageclass/class created", "persistentvolume/volume created"}
+	if got := outcomes(p.Creations()); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if requests := c.fake().Actions(); len(requests) > 0 {
+		t.Errorf("sent %v", requests)
+	}
+	if got := plan(t, appliedServer(t), wanted("b")).Creations(); got != nil {
+		t.Errorf("got %v, though all objects exist", got)
 	}
 }

@@ -125,7 +125,7 @@ func (s step) replacement() ([]byte, error) {
 		operations = append(operations, map[string]any{"op": "add", "path": path, "value": value})
 	}
 	for _, part := range []string{"labels", "annotations"} {
-		values := merged(mapOf(child(live["metadata"], part)), mapOf(child(want["metadata"], part)))
+		values := merged(fieldsOf(fieldsOf(live["metadata"])[part]), fieldsOf(fieldsOf(want["metadata"])[part]))
 		for _, mark := range toolMarks(part) {
 			delete(values, mark)
 		}
@@ -144,9 +144,4 @@ func (s step) replacement() ([]byte, error) {
 		return nil, fmt.Errorf("encoding a patch: %w", err)
 	}
 	return patch, nil
-}
-
-func mapOf(v any) map[string]any {
-	fields, _ := v.(map[string]any)
-	return fields
 }

@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 func secretIn(namespace, content string) *applycore.SecretApplyConfiguration {
@@ -21,9 +23,9 @@ func secretIn(namespace, content string) *applycore.SecretApplyConfiguration {
 }
 
 // applyOne plans and applies one object.
-func applyOne(t *testing.T, c *Cluster, want Desired, live metav1.Object) ([]Applied, error) {
+func applyOne(t *testing.T, c server, want Config, live ...metav1.Object) ([]Applied, error) {
 	t.Helper()
-	plan, err := NewPlan([]Desired{want}, func(Ref) metav1.Object { return live }, false)
+	plan, err := NewPlan(c.Cluster, []Config{want}, inventory(live...), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +35,7 @@ func applyOne(t *testing.T, c *Cluster, want Desired, live metav1.Object) ([]App
 func TestASecretHasOneAuthor(t *testing.T) {
 	t.Run("there is none", func(t *testing.T) {
 		c := newServer()
-		applied, err := applyOne(t, c, c.Secret(secretIn("ci", "a")), nil)
+		applied, err := applyOne(t, c, secretIn("ci", "a"))
 		if err != nil || applied[0].Change != Created {
 			t.Errorf("got %+v, %v", applied, err)
 		}
@@ -43,7 +45,7 @@ func TestASecretHasOneAuthor(t *testing.T) {
 	})
 	t.Run("somebody else was quicker", func(t *testing.T) {
 		c := newServer(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "keys", Namespace: "ci"}})
-		_, err := applyOne(t, c, c.Secret(secretIn("ci", "a")), nil)
+		_, err := applyOne(t, c, secretIn("ci", "a"))
 		if !Raced(err) || slices.Contains(c.sent(), "patch secrets") {
 			t.Errorf("got %v, sent %q", err, c.sent())
 		}
@@ -56,7 +58,7 @@ func TestASecretHasOneAuthor(t *testing.T) {
 			patch = action.(ktesting.PatchActionImpl).GetPatch()
 			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "secrets"}, "keys", errors.New("modified"))
 		})
-		_, err := applyOne(t, c, c.Secret(secretIn("ci", "a")), live)
+		_, err := applyOne(t, c, secretIn("ci", "a"), live)
 		if !Raced(err) {
 			t.Errorf("got %v", err)
 		}
@@ -67,7 +69,7 @@ func TestASecretHasOneAuthor(t *testing.T) {
 	})
 	t.Run("a copy elsewhere is just applied", func(t *testing.T) {
 		c := newServer()
-		if _, err := applyOne(t, c, c.Secret(secretIn("jobs", "a")), nil); err != nil {
+		if _, err := applyOne(t, c, secretIn("jobs", "a")); err != nil {
 			t.Error(err)
 		}
 		if diff := cmp.Diff([]string{"patch secrets"}, c.sent()); diff != "" {
@@ -84,9 +86,9 @@ func TestRacedIsAboutSecrets(t *testing.T) {
 	}{
 		{nil, false},
 		{conflict, false},
-		{&ApplyError{Ref{"Deployment", "ci", "d"}, conflict}, false},
-		{&ApplyError{Ref{"Secret", "ci", "d"}, errForbidden}, false},
-		{&ApplyError{Ref{"Secret", "ci", "d"}, conflict}, true},
+		{&kube.ApplyError{Ref: kube.Ref{Kind: "Deployment", Namespace: "ci", Name: "d"}, Err: conflict}, false},
+		{&kube.ApplyError{Ref: kube.Ref{Kind: "Secret", Namespace: "ci", Name: "d"}, Err: errForbidden}, false},
+		{&kube.ApplyError{Ref: kube.Ref{Kind: "Secret", Namespace: "ci", Name: "d"}, Err: conflict}, true},
 	} {
 		if got := Raced(test.err); got != test.want {
 			t.Errorf("Raced(%v) = %v", test.err, got)
@@ -98,32 +100,15 @@ func TestRacedIsAboutSecrets(t *testing.T) {
 // first.
 func TestCopiesComeAfterTheOriginal(t *testing.T) {
 	c := newServer()
-	plan, err := NewPlan([]Desired{c.Secret(secretIn("jobs", "a")), c.Secret(secretIn("ci", "a"))}, func(Ref) metav1.Object { return nil }, false)
+	plan, err := NewPlan(c.Cluster, []Config{secretIn("jobs", "a"), secretIn("ci", "a")}, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.fake().PrependReactor("create", "secrets", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, errForbidden })
+	c.refuse("create", "secrets", errForbidden)
 	if _, err := plan.Apply(t.Context(), func(Applied) {}); err == nil {
 		t.Fatal("no error")
 	}
 	if sent := c.sent(); slices.Contains(sent, "patch secrets") {
 		t.Errorf("the copy was made without the original: %q", sent)
-	}
-}
-
-func TestSecretsOfSeveralNamespaces(t *testing.T) {
-	in := func(namespace string) *corev1.Secret {
-		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "keys", Namespace: namespace}}
-	}
-	c := newServer(in("a"), in("c"))
-	c.fake().PrependReactor("get", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
-		return action.GetNamespace() == "c", nil, errForbidden
-	})
-	found, unread := c.Secrets(t.Context(), "keys", []string{"a", "b", "c"})
-	if len(found) != 1 || found[0].Namespace != "a" {
-		t.Errorf("found %v", found)
-	}
-	if len(unread) != 1 || unread[0].Ref != (Ref{"Secret", "c", "keys"}) {
-		t.Errorf("unread %v", unread)
 	}
 }

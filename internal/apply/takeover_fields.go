@@ -107,7 +107,7 @@ func takenFields(live metav1.Object, replaceable bool) (version string, taken ma
 	taken = map[string]any{}
 	if replaceable {
 		for _, part := range contents() {
-			if fields := child(all, "f:"+part); fields != nil {
+			if fields := all["f:"+part]; fields != nil {
 				taken["f:"+part] = withoutAllocated(kinds[0].Kind, fields)
 			}
 		}
@@ -124,7 +124,7 @@ func withoutAllocated(kind string, fields any) any {
 	if kind != "Service" {
 		return fields
 	}
-	return without(fields, "f:clusterIP", "f:clusterIPs", "f:ipFamilies", "f:ipFamilyPolicy", "f:healthCheckNodePort")
+	return without(fieldsOf(fields), "f:clusterIP", "f:clusterIPs", "f:ipFamilies", "f:ipFamilyPolicy", "f:healthCheckNodePort")
 }
 
 // marksOn are the marks of tools that the object bears.
@@ -165,7 +165,7 @@ func released(entry metav1.ManagedFieldsEntry) ([]byte, error) {
 				for _, key := range toolMarks(part) {
 					delete(marks, "f:"+key)
 				}
-				if isLeaf(marks) {
+				if len(without(marks, ".")) == 0 {
 					delete(metadata, "f:"+part)
 				}
 			}

@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -26,6 +27,9 @@ var claims = corev1.SchemeGroupVersion.WithResource("persistentvolumeclaims")
 func claimOf(uid types.UID) *corev1.PersistentVolumeClaim {
 	return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "d-data", Namespace: "ci", UID: uid, ResourceVersion: "1"}}
 }
+
+// mine is the claim as something to delete.
+func mine() []Item { return []Item{{Ref{"PersistentVolumeClaim", "ci", "d-data"}, claimOf("mine")}} }
 
 // lingering keeps a claim that is deleted, marked, as finalizers do.
 func lingering(client *fake.Clientset) {
@@ -91,16 +95,15 @@ func TestDelete(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
 				began := time.Now()
-				items := []Item{{claimRef(claimOf("")), claimOf("mine")}}
-				var done []Ref
-				err := (&Cluster{Client: client, Namespace: "ci"}).Delete(ctx, items, func(ref Ref) { done = append(done, ref) })
+				var done []int
+				err := (&Cluster{Client: client, Namespace: "ci"}).Delete(ctx, mine(), func(n int) { done = append(done, n) })
 				if text(err) != test.want || !errors.Is(err, test.is) {
 					t.Errorf("got %q, want %q", text(err), test.want)
 				}
 				if took := time.Since(began); took != test.took {
 					t.Errorf("took %s, want %s", took, test.took)
 				}
-				if (err == nil) != (len(done) == 1) {
+				if (err == nil) != slices.Equal(done, []int{0}) {
 					t.Errorf("told of %v", done)
 				}
 				if failure, is := errors.AsType[*DeleteError](err); err != nil && (!is || !slices.Equal(failure.Waiting, test.waiting)) {
@@ -127,7 +130,7 @@ func TestDeleteDoesNotHurry(t *testing.T) {
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		_ = (&Cluster{Client: client, Namespace: "ci"}).Delete(ctx, []Item{{claimRef(claimOf("")), claimOf("mine")}}, func(Ref) {})
+		_ = (&Cluster{Client: client, Namespace: "ci"}).Delete(ctx, mine(), func(int) {})
 		if watches > 100 {
 			t.Errorf("%d watches in 10 s", watches)
 		}
@@ -138,21 +141,25 @@ func TestDeleteDoesNotHurry(t *testing.T) {
 // in the foreground.
 func TestDeleteRequests(t *testing.T) {
 	foreground := map[string]bool{"deployments": true, "cronjobs": true, "jobs": true}
-	objects := append(everything()[:8:8], run(""))
+	objects := everything()
+	objects = objects[:len(objects)-1]
 	client := fake.NewClientset(objects...)
 	c := &Cluster{Client: client, Namespace: "ci"}
 	var items []Item
-	for _, object := range objects {
-		accessor(object).SetUID(types.UID("uid of " + accessor(object).GetName()))
-		kind := typeOf(object)
-		items = append(items, Item{Ref{kind, accessor(object).GetNamespace(), accessor(object).GetName()}, accessor(object)})
+	for _, ref := range everyRef() {
+		for _, object := range objects {
+			if accessor(object).GetName() == ref.Name {
+				accessor(object).SetUID(types.UID("uid of " + ref.Name))
+				items = append(items, Item{ref, accessor(object)})
+			}
+		}
 	}
 	var mu sync.Mutex
-	var done []string
-	if err := c.Delete(t.Context(), items, func(ref Ref) {
+	var done []int
+	if err := c.Delete(t.Context(), items, func(n int) {
 		mu.Lock()
 		defer mu.Unlock()
-		done = append(done, ref.Kind)
+		done = append(done, n)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -175,41 +182,33 @@ func TestDeleteRequests(t *testing.T) {
 			t.Errorf("%s: preconditions %v", resource, options.Preconditions)
 		}
 	}
-	if deletions != len(objects) || len(done) != len(objects) {
-		t.Errorf("%d of %d deleted, told of %q", deletions, len(objects), done)
+	if slices.Sort(done); deletions != len(objects) || !slices.Equal(done, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+		t.Errorf("%d of %d deleted, told of %v", deletions, len(objects), done)
 	}
-}
-
-func typeOf(object runtime.Object) string {
-	resource := resourceOf(object)
-	for _, kind := range []string{"StorageClass", "PersistentVolume", "PersistentVolumeClaim", "ConfigMap", "Deployment", "Service", "CronJob", "NetworkPolicy", "Job", "Secret"} {
-		if strings.ToLower(kind)+"s" == resource {
-			return kind
-		}
-	}
-	return ""
 }
 
 func TestDeleteSeveral(t *testing.T) {
 	client := fake.NewClientset(everything()...)
-	client.PrependReactor("delete", "services", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, errForbidden })
+	for _, resource := range []string{"services", "cronjobs"} {
+		client.PrependReactor("delete", resource, func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, errForbidden })
+	}
 	var mu sync.Mutex
-	var done []string
+	var done []int
 	err := (&Cluster{Client: client, Namespace: "ci"}).Delete(t.Context(), []Item{
 		{Ref{"Service", "ci", "service"}, &corev1.Service{}},
-		{Ref{"Endpoints", "ci", "d"}, &corev1.Service{}},
+		{Ref{"CronJob", "ci", "cron"}, &batchv1.CronJob{}},
 		{Ref{"ConfigMap", "ci", "config"}, &corev1.ConfigMap{}},
-	}, func(ref Ref) {
+	}, func(n int) {
 		mu.Lock()
 		defer mu.Unlock()
-		done = append(done, ref.String())
+		done = append(done, n)
 	})
-	const want = "deleting service/service: pods is forbidden: no\ndeleting endpoints/d: no client for kind Endpoints"
+	const want = "deleting service/service: pods is forbidden: no\ndeleting cronjob/cron: pods is forbidden: no"
 	if text(err) != want {
 		t.Errorf("got  %q\nwant %q", text(err), want)
 	}
-	if !slices.Equal(done, []string{"configmap/config"}) {
-		t.Errorf("told of %q", done)
+	if !slices.Equal(done, []int{2}) {
+		t.Errorf("told of %v", done)
 	}
 }
 
@@ -219,9 +218,17 @@ func TestDeleteStops(t *testing.T) {
 		lingering(client)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		err := (&Cluster{Client: client, Namespace: "ci"}).Delete(ctx, []Item{{claimRef(claimOf("")), claimOf("mine")}}, func(Ref) {})
+		err := (&Cluster{Client: client, Namespace: "ci"}).Delete(ctx, mine(), func(int) {})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func accessor(object runtime.Object) metav1.Object {
+	found, err := meta.Accessor(object)
+	if err != nil {
+		panic(err)
+	}
+	return found
 }

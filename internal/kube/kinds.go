@@ -34,7 +34,8 @@ type Kind struct {
 // lastPhase is the highest Phase in the table.
 const lastPhase = 2
 
-// kinds is the table. Inventories list objects in its order.
+// kinds is the table, in the order in which objects are best applied. Inventories
+// list objects in this order.
 func kinds() []Kind {
 	return []Kind{
 		{Name: "StorageClass", client: func(c kubernetes.Interface, _ string) Client {
@@ -52,20 +53,20 @@ func kinds() []Kind {
 		{Name: "Secret", Namespaced: true, Phase: 1, Replaceable: true, Exclusive: true, client: func(c kubernetes.Interface, namespace string) Client {
 			return typed(c.CoreV1().Secrets(namespace))
 		}},
-		{Name: "Deployment", Namespaced: true, Phase: lastPhase, Replaceable: true, OwnsPods: true, client: func(c kubernetes.Interface, namespace string) Client {
-			return typed(c.AppsV1().Deployments(namespace))
+		{Name: "NetworkPolicy", Namespaced: true, Phase: 1, Replaceable: true, client: func(c kubernetes.Interface, namespace string) Client {
+			return typed(c.NetworkingV1().NetworkPolicies(namespace))
 		}},
 		{Name: "Service", Namespaced: true, Phase: 1, Replaceable: true, client: func(c kubernetes.Interface, namespace string) Client {
 			return typed(c.CoreV1().Services(namespace))
+		}},
+		{Name: "Deployment", Namespaced: true, Phase: lastPhase, Replaceable: true, OwnsPods: true, client: func(c kubernetes.Interface, namespace string) Client {
+			return typed(c.AppsV1().Deployments(namespace))
 		}},
 		{Name: "CronJob", Namespaced: true, Phase: 1, Replaceable: true, OwnsPods: true, client: func(c kubernetes.Interface, namespace string) Client {
 			return typed(c.BatchV1().CronJobs(namespace))
 		}},
 		{Name: "Job", Namespaced: true, Phase: 1, OwnsPods: true, client: func(c kubernetes.Interface, namespace string) Client {
 			return typed(c.BatchV1().Jobs(namespace))
-		}},
-		{Name: "NetworkPolicy", Namespaced: true, Phase: 1, Replaceable: true, client: func(c kubernetes.Interface, namespace string) Client {
-			return typed(c.NetworkingV1().NetworkPolicies(namespace))
 		}},
 	}
 }

@@ -46,7 +46,7 @@ func TestRetriedOverHTTP2(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, err := read(t.Context(), client.CoreV1().ConfigMaps("ci"), "c")
+			found, err := get(t.Context(), client.CoreV1().ConfigMaps("ci"), "c")
 			if err != nil || found.Name != "c" || requests.Load() != 2 {
 				t.Errorf("got %v, %v after %d requests", found, err, requests.Load())
 			}

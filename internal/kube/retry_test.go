@@ -20,6 +20,9 @@ import (
 )
 
 var (
+	errBusy              = apierrors.NewServiceUnavailable("busy")
+	errGone              = apierrors.NewResourceExpired("too old resource version")
+	errForbidden         = apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("no"))
 	errRefusedConnection = &url.Error{Op: "Get", URL: "https://10.0.0.1", Err: &net.OpError{
 		Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED),
 	}}
@@ -29,7 +32,7 @@ var (
 	}}
 )
 
-func TestRetried(t *testing.T) {
+func TestRetry(t *testing.T) {
 	slow := apierrors.NewTooManyRequests("slow", 2)
 	tests := []struct {
 		name     string
@@ -55,7 +58,7 @@ func TestRetried(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), test.timeout)
 				defer cancel()
 				attempts, began := 0, time.Now()
-				got, err := retried(ctx, func(context.Context) (int, error) {
+				got, err := Retry(ctx, func(context.Context) (int, error) {
 					attempts++
 					return attempts, test.answers[min(attempts, len(test.answers))-1]
 				})
@@ -119,4 +122,11 @@ func TestTransientAndUnreachable(t *testing.T) {
 			}
 		})
 	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // slice is an EndpointSlice of the Service with one endpoint.
@@ -54,7 +56,9 @@ func newSliceServer(there ...*discoveryv1.EndpointSlice) *sliceServer {
 	return s
 }
 
-func (s *sliceServer) cluster() *Cluster { return &Cluster{Client: s.client, Namespace: "ci"} }
+func (s *sliceServer) cluster() *kube.Cluster {
+	return &kube.Cluster{Client: s.client, Namespace: "ci"}
+}
 
 // selectors are those of the requests about EndpointSlices.
 func (s *sliceServer) selectors() (all []string) {
@@ -71,7 +75,7 @@ func (s *sliceServer) selectors() (all []string) {
 
 func TestWaitEndpoint(t *testing.T) {
 	const listed, watched = "list kubernetes.io/service-name=d", "watch kubernetes.io/service-name=d 5"
-	const never = "service/d is not ready after 30s: The Service does not lead to the pod new: jobs cannot reach the daemon by its name."
+	const never = "service/d is not ready after 30s: The Service does not route to the pod new: jobs cannot reach the daemon by its name."
 	tests := []struct {
 		name      string
 		there     []*discoveryv1.EndpointSlice
@@ -116,7 +120,7 @@ func TestWaitEndpoint(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
 				began := time.Now()
-				err := s.cluster().WaitEndpoint(ctx, "d", pod("new", 0))
+				err := WaitEndpoint(ctx, s.cluster(), "d", pod("new", 0))
 				if took := time.Since(began); took != test.took {
 					t.Errorf("took %s, want %s", took, test.took)
 				}
@@ -124,7 +128,7 @@ func TestWaitEndpoint(t *testing.T) {
 					t.Errorf("got  %q\nwant %q", text(err), test.want)
 				}
 				if failure, is := errors.AsType[*NotReadyError](err); err != nil && (!is || failure.Cause == nil ||
-					failure.Cause.Reason != "NoEndpoint" || failure.Cause.Object != Ref{"Service", "ci", "d"} ||
+					failure.Cause.Reason != "NoEndpoint" || failure.Cause.Object != (kube.Ref{Kind: "Service", Namespace: "ci", Name: "d"}) ||
 					failure.Cause.Hint == "" || failure.After != test.took) {
 					t.Errorf("got %+v", err)
 				}
@@ -150,7 +154,7 @@ func TestWaitEndpointListsAgain(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		began := time.Now()
-		if err := s.cluster().WaitEndpoint(ctx, "d", pod("new", 0)); err != nil || time.Since(began) > 4*time.Second {
+		if err := WaitEndpoint(ctx, s.cluster(), "d", pod("new", 0)); err != nil || time.Since(began) > 4*time.Second {
 			t.Errorf("got %v after %s", err, time.Since(began))
 		}
 	})
@@ -161,7 +165,7 @@ func TestWaitEndpointStops(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
-			err := newSliceServer().cluster().WaitEndpoint(ctx, "d", pod("new", 0))
+			err := WaitEndpoint(ctx, newSliceServer().cluster(), "d", pod("new", 0))
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v, want that it was cancelled", err)
 			}
@@ -181,7 +185,7 @@ func TestWaitEndpointStops(t *testing.T) {
 				refuse(s.client)
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
-				err := s.cluster().WaitEndpoint(ctx, "d", pod("new", 0))
+				err := WaitEndpoint(ctx, s.cluster(), "d", pod("new", 0))
 				failure, is := errors.AsType[*WatchError](err)
 				if !is || failure.Resource != "endpointslices" || !errors.Is(err, errForbidden) || ctx.Err() != nil {
 					t.Errorf("got %v", err)
@@ -191,7 +195,7 @@ func TestWaitEndpointStops(t *testing.T) {
 	}
 }
 
-func TestLeadsTo(t *testing.T) {
+func TestRoutesTo(t *testing.T) {
 	aimless := slice("a", "new", nil)
 	aimless.Endpoints[0].TargetRef = nil
 	second := slice("a", "other", new(true))
@@ -213,7 +217,7 @@ func TestLeadsTo(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := LeadsTo(test.slices, pod("new", 0)); got != test.want {
+			if got := RoutesTo(test.slices, pod("new", 0)); got != test.want {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
@@ -222,12 +226,12 @@ func TestLeadsTo(t *testing.T) {
 
 func TestEndpoints(t *testing.T) {
 	s := newSliceServer(slice("a", "new", nil), slice("b", "other", nil))
-	found, err := s.cluster().Endpoints(t.Context(), "d")
+	found, err := Endpoints(t.Context(), s.cluster(), "d")
 	if err != nil || len(found) != 2 || !slices.Equal(s.selectors(), []string{"list kubernetes.io/service-name=d"}) {
 		t.Errorf("got %d slices, %v after %q", len(found), err, s.selectors())
 	}
 	s.client.PrependReactor("list", "*", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, errForbidden })
-	if found, err := s.cluster().Endpoints(t.Context(), "d"); found != nil || !errors.Is(err, errForbidden) {
+	if found, err := Endpoints(t.Context(), s.cluster(), "d"); found != nil || !errors.Is(err, errForbidden) {
 		t.Errorf("refused: got %v, %v", found, err)
 	}
 }

@@ -11,39 +11,41 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 	ktesting "k8s.io/client-go/testing"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // eventServer answers with one event for each UID that is asked for, and
 // notes what was asked.
-func eventServer(asked *[]string) *Cluster {
+func eventServer(asked *[]string) *kube.Cluster {
 	client := &fake.Clientset{}
 	client.AddReactor("list", "events", func(action ktesting.Action) (bool, runtime.Object, error) {
 		selector := action.(ktesting.ListActionImpl).ListOptions.FieldSelector
 		*asked = append(*asked, selector)
 		return true, &corev1.EventList{Items: []corev1.Event{{ObjectMeta: metav1.ObjectMeta{Name: selector}}}}, nil
 	})
-	return &Cluster{Client: client, Namespace: "ci"}
+	return &kube.Cluster{Client: client, Namespace: "ci"}
 }
 
-func TestEventsOf(t *testing.T) {
+func TestEvents(t *testing.T) {
 	tests := []struct {
 		name   string
-		damage func(*View)
+		damage func(*State)
 		want   []string
 	}{
-		{"of the pod", func(*View) {}, []string{"involvedObject.uid=new"}},
-		{"of the claim too, while it is not bound", func(v *View) { v.Claim.Status.Phase = corev1.ClaimPending },
+		{"of the pod", func(*State) {}, []string{"involvedObject.uid=new"}},
+		{"of the claim too, while it is not bound", func(v *State) { v.Claim.Status.Phase = corev1.ClaimPending },
 			[]string{"involvedObject.uid=claim", "involvedObject.uid=new"}},
-		{"of the newest pod alone", func(v *View) { v.Pods = append(v.Pods, pod("old", 100)) }, []string{"involvedObject.uid=new"}},
-		{"of the claim alone", func(v *View) { v.Claim.Status.Phase, v.Pods = corev1.ClaimLost, nil }, []string{"involvedObject.uid=claim"}},
-		{"of nothing", func(v *View) { *v = View{} }, nil},
+		{"of the newest pod alone", func(v *State) { v.Pods = append(v.Pods, pod("old", 100)) }, []string{"involvedObject.uid=new"}},
+		{"of the claim alone", func(v *State) { v.Claim.Status.Phase, v.Pods = corev1.ClaimLost, nil }, []string{"involvedObject.uid=claim"}},
+		{"of nothing", func(v *State) { *v = State{} }, nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			v := healthy()
 			test.damage(&v)
 			var asked []string
-			events, err := eventServer(&asked).EventsOf(t.Context(), v)
+			events, err := Events(t.Context(), eventServer(&asked), v)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,17 +61,17 @@ func TestEventsOf(t *testing.T) {
 	}
 }
 
-func TestEventsOfFails(t *testing.T) {
+func TestEventsFails(t *testing.T) {
 	client := &fake.Clientset{}
 	client.AddReactor("list", "events", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, errForbidden })
-	events, err := (&Cluster{Client: client, Namespace: "ci"}).EventsOf(t.Context(), healthy())
+	events, err := Events(t.Context(), &kube.Cluster{Client: client, Namespace: "ci"}, healthy())
 	if events != nil || !errors.Is(err, errForbidden) || text(err) != "reading event/*: pods is forbidden: no" {
 		t.Errorf("got %v, %v", events, err)
 	}
 }
 
 func TestEventSources(t *testing.T) {
-	sources := (&Cluster{Client: &fake.Clientset{}, Namespace: "ci"}).eventSources([]types.UID{"a", "b"})
+	sources := eventSources(&kube.Cluster{Client: &fake.Clientset{}, Namespace: "ci"}, []types.UID{"a", "b"})
 	for i, want := range []string{"involvedObject.uid=a", "involvedObject.uid=b"} {
 		if got := sources[i]; got.name != "events" || got.options.FieldSelector != want || got.open == nil {
 			t.Errorf("got %+v, want %s", got, want)

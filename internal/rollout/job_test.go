@@ -9,12 +9,8 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes/fake"
-	ktesting "k8s.io/client-go/testing"
 )
 
 // run is the Job in a state; "" while it runs.
@@ -98,7 +94,7 @@ func TestWaitJob(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(View{}, test.there...)
+				s := newScene(State{}, test.there...)
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
 				began := time.Now()
@@ -108,7 +104,7 @@ func TestWaitJob(t *testing.T) {
 						test.meanwhile(s)
 					}()
 				}
-				got, err := s.cluster().WaitJob(ctx, run(""), func(Verdict) {})
+				got, err := WaitJob(ctx, s.cluster(), run(""), func(Status) {})
 				if took := time.Since(began); took.Round(time.Second) != test.took {
 					t.Errorf("took %s, want %s", took, test.took)
 				}
@@ -127,84 +123,8 @@ func TestWaitJobStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		if _, err := newScene(View{}, run("")).cluster().WaitJob(ctx, run(""), func(Verdict) {}); !errors.Is(err, context.Canceled) {
+		if _, err := WaitJob(ctx, newScene(State{}, run("")).cluster(), run(""), func(Status) {}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want that it was cancelled", err)
 		}
 	})
-}
-
-func TestCreateJob(t *testing.T) {
-	c := &Cluster{Client: fake.NewClientset(), Namespace: "ci"}
-	created, err := c.CreateJob(t.Context(), run(""))
-	if err != nil || created.Name != "prune" {
-		t.Fatalf("got %v, %v", created, err)
-	}
-	action := c.Client.(*fake.Clientset).Actions()[0].(ktesting.CreateActionImpl)
-	if action.CreateOptions.FieldManager != "dindctl" || action.GetNamespace() != "ci" {
-		t.Errorf("created by %q in %q", action.CreateOptions.FieldManager, action.GetNamespace())
-	}
-	_, err = c.CreateJob(t.Context(), run(""))
-	if failure, is := errors.AsType[*ApplyError](err); !is || !apierrors.IsAlreadyExists(err) || failure.Ref.String() != "job/prune" {
-		t.Errorf("a name twice: got %v", err)
-	}
-}
-
-// The answer that was lost told of a Job: it is not made twice.
-func TestCreateJobAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client := fake.NewClientset()
-		attempts := 0
-		client.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
-			if attempts++; attempts > 1 {
-				return false, nil, nil
-			}
-			made := action.(ktesting.CreateAction).GetObject()
-			return true, nil, errors.Join(client.Tracker().Create(action.GetResource(), made, "ci"), errRefusedConnection)
-		})
-		c := &Cluster{Client: client, Namespace: "ci"}
-		created, err := c.CreateJob(t.Context(), run(""))
-		if err != nil || created.Name != "prune" || attempts != 2 {
-			t.Errorf("got %v, %v after %d attempts", created, err, attempts)
-		}
-	})
-}
-
-func TestRuns(t *testing.T) {
-	job := func(name string, cron types.UID, age int) *batchv1.Job {
-		j := run("")
-		j.Name, j.UID = name, types.UID(name)
-		j.CreationTimestamp = metav1.NewTime(time.Unix(1000-int64(age), 0))
-		j.Labels = map[string]string{"instance": "d"}
-		if cron != "" {
-			j.OwnerReferences = []metav1.OwnerReference{{Kind: "CronJob", UID: cron, Controller: new(true)}}
-		}
-		return j
-	}
-	ended := func(job types.UID, message string) corev1.Pod {
-		p := jobPod(string(job)+"-pod", corev1.PodSucceeded, 0)
-		p.OwnerReferences[0].UID = job
-		p.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
-			Terminated: &corev1.ContainerStateTerminated{Message: message},
-		}}}
-		return *p
-	}
-	other := job("labelled-otherwise", "cron", 0)
-	other.Labels = nil
-	c := &Cluster{Namespace: "ci", Client: fake.NewClientset(
-		job("old", "cron", 300), job("new", "cron", 10), job("foreign", "cron-2", 1), job("free", "", 1), other,
-	)}
-	running := jobPod("new-pod-2", corev1.PodRunning, 0)
-	running.OwnerReferences[0].UID = "new"
-	pods := []corev1.Pod{*running, ended("new", "freed 2"), ended("foreign", "x"), {}}
-	runs, err := c.Runs(t.Context(), "cron", map[string]string{"instance": "d"}, pods)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, r := range runs {
-		got = append(got, r.Job.Name+": "+r.Message)
-	}
-	if len(got) != 2 || got[0] != "new: freed 2" || got[1] != "old: " {
-		t.Errorf("got %q", got)
-	}
 }

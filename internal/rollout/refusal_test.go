@@ -95,7 +95,7 @@ func TestRefusalIsFinal(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			cause := Judge(View{Deployment: refusedAt(test.now, corev1.ConditionTrue), EarlierRefusal: test.earlier}).Cause
+			cause := Compute(State{Deployment: refusedAt(test.now, corev1.ConditionTrue), EarlierRefusal: test.earlier}).Cause
 			if cause == nil || cause.Reason != "QuotaExceeded" || cause.Final != test.final {
 				t.Errorf("got %+v, want that it is final: %v", cause, test.final)
 			}

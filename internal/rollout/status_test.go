@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -12,9 +11,9 @@ import (
 )
 
 // healthy is a rollout that is complete; the tests damage it.
-func healthy() View {
+func healthy() State {
 	one := int32(1)
-	return View{
+	return State{
 		Generation: 2,
 		Claim: &corev1.PersistentVolumeClaim{
 			ObjectMeta: metav1.ObjectMeta{Name: "d-data", Namespace: "ci", UID: "claim"},
@@ -64,53 +63,53 @@ func event(uid types.UID, reason, message string) *corev1.Event {
 	}
 }
 
-func TestJudgeReady(t *testing.T) {
+func TestComputeReady(t *testing.T) {
 	tests := []struct {
 		name   string
-		damage func(*View)
+		damage func(*State)
 		ready  bool
 		now    string
 	}{
-		{"complete", func(*View) {}, true, "pod new is ready"},
-		{"without a claim to wait for", func(v *View) { v.Claim = nil }, true, "pod new is ready"},
-		{"nothing seen yet", func(v *View) { *v = View{} }, false, "waiting for the deployment controller"},
-		{"an older generation seen", func(v *View) { v.Generation = 3 }, false, "waiting for the deployment controller"},
-		{"the controller has not looked", func(v *View) { v.Deployment.Status.ObservedGeneration = 1 }, false, "waiting for the deployment controller"},
-		{"not available", func(v *View) { v.Deployment.Status.AvailableReplicas = 0 }, false, "daemon starting"},
-		{"an old replica left", func(v *View) { v.Deployment.Status.Replicas = 2 }, false, "daemon starting"},
-		{"scaled to zero", func(v *View) {
+		{"complete", func(*State) {}, true, "pod new is ready"},
+		{"without a claim to wait for", func(v *State) { v.Claim = nil }, true, "pod new is ready"},
+		{"nothing seen yet", func(v *State) { *v = State{} }, false, "waiting for the deployment controller"},
+		{"an older generation seen", func(v *State) { v.Generation = 3 }, false, "waiting for the deployment controller"},
+		{"the controller has not looked", func(v *State) { v.Deployment.Status.ObservedGeneration = 1 }, false, "waiting for the deployment controller"},
+		{"not available", func(v *State) { v.Deployment.Status.AvailableReplicas = 0 }, false, "daemon starting"},
+		{"an old replica left", func(v *State) { v.Deployment.Status.Replicas = 2 }, false, "daemon starting"},
+		{"scaled to zero", func(v *State) {
 			zero := int32(0)
 			v.Deployment.Spec.Replicas, v.Deployment.Status, v.Pods = &zero, appsv1.DeploymentStatus{ObservedGeneration: 2}, nil
 		}, false, "waiting for the pod to be created"},
-		{"pod not ready", func(v *View) { v.Pods[0].Status.Conditions[0].Status = corev1.ConditionFalse }, false, "daemon starting"},
-		{"pod on its way out", func(v *View) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, "waiting for the previous pod new to stop"},
-		{"ended on its way out", func(v *View) {
+		{"pod not ready", func(v *State) { v.Pods[0].Status.Conditions[0].Status = corev1.ConditionFalse }, false, "daemon starting"},
+		{"pod on its way out", func(v *State) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, "waiting for the previous pod new to stop"},
+		{"ended on its way out", func(v *State) {
 			v.Pods[0].DeletionTimestamp = &metav1.Time{}
 			v.Pods[0].Status.ContainerStatuses[0] = corev1.ContainerStatus{
 				RestartCount: 5, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}},
 			}
 		}, false, "waiting for the previous pod new to stop"},
-		{"running again after the node's restart", func(v *View) {
+		{"running again after the node's restart", func(v *State) {
 			v.Deployment.Status.AvailableReplicas = 0
 			s := &v.Pods[0].Status.ContainerStatuses[0]
 			s.Ready, s.RestartCount = false, 5
 			s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 255}
 		}, false, "daemon starting"},
-		{"claim pending", func(v *View) {
+		{"claim pending", func(v *State) {
 			class := "standard"
 			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, &class
 		}, false, "claim d-data waits for a volume"},
-		{"somebody else's pod with the label", func(v *View) { v.Pods[0].OwnerReferences = nil }, false, "waiting for the pod to be created"},
-		{"a failing pod of the template before", func(v *View) {
+		{"somebody else's pod with the label", func(v *State) { v.Pods[0].OwnerReferences = nil }, false, "waiting for the pod to be created"},
+		{"a failing pod of the template before", func(v *State) {
 			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}
 			v.Deployment.Status.UpdatedReplicas, v.Deployment.Status.AvailableReplicas = 0, 0
 		}, false, "starting the container on node node"},
-		{"pulling, after a mount that failed at first", func(v *View) {
+		{"pulling, after a mount that failed at first", func(v *State) {
 			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}
 			v.Deployment.Status.AvailableReplicas = 0
 			v.Events = []*corev1.Event{event("new", "FailedMount", "x"), event("new", "FailedCreatePodSandBox", "x"), event("new", "Pulling", "")}
 		}, false, "pulling docker:29"},
-		{"pulling", func(v *View) {
+		{"pulling", func(v *State) {
 			unready(v.Pods[0])
 			v.Deployment.Status.AvailableReplicas = 0
 			v.Events = []*corev1.Event{event("new", "Pulling", "")}
@@ -120,7 +119,7 @@ func TestJudgeReady(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			v := healthy()
 			test.damage(&v)
-			got := Judge(v)
+			got := Compute(v)
 			if got.Ready != test.ready || got.Now != test.now {
 				t.Errorf("ready %v, now %q; want %v, %q", got.Ready, got.Now, test.ready, test.now)
 			}
@@ -136,11 +135,11 @@ func TestEarlierTrouble(t *testing.T) {
 	v := healthy()
 	v.Deployment.Status.AvailableReplicas = 0
 	unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError", Message: `secret "s" not found`}
-	if cause := Judge(v).Cause; cause == nil || !cause.Final {
+	if cause := Compute(v).Cause; cause == nil || !cause.Final {
 		t.Errorf("of a new pod: %+v", cause)
 	}
 	v.EarlierTrouble = v.Pods[0].UID
-	if cause := Judge(v).Cause; cause == nil || cause.Final {
+	if cause := Compute(v).Cause; cause == nil || cause.Final {
 		t.Errorf("of one that lacked it before: %+v", cause)
 	}
 }
@@ -150,7 +149,7 @@ func TestCurrentPod(t *testing.T) {
 	leaving.DeletionTimestamp = &metav1.Time{}
 	failed.Status.Phase = corev1.PodFailed
 	older, newer := pod("older", 9), pod("newer", 5)
-	v := View{Pods: []*corev1.Pod{leaving, failed, older, newer}}
+	v := State{Pods: []*corev1.Pod{leaving, failed, older, newer}}
 	for _, want := range []*corev1.Pod{newer, older, failed, leaving} {
 		if got := v.CurrentPod(); got != want {
 			t.Fatalf("current pod is %s, want %s", got.Name, want.Name)
@@ -167,138 +166,25 @@ func TestCurrentPod(t *testing.T) {
 	}
 }
 
-func TestCauses(t *testing.T) {
-	class := "nosuch"
-	waitingFor := func(reason, message string) func(*View) {
-		return func(v *View) {
-			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: reason, Message: message}
-		}
-	}
-	refused := func(message string) func(*View) {
-		return func(v *View) {
-			v.Pods = nil
-			v.Deployment.Status.Conditions = []appsv1.DeploymentCondition{{
-				Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: message,
-			}}
-		}
-	}
-	crashes := func(n int32, reason string) func(*View) {
-		return func(v *View) {
-			s := unready(v.Pods[0])
-			s.RestartCount = n - 1
-			s.State.Waiting = &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}
-			s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: reason, StartedAt: metav1.NewTime(time.Unix(0, 0)), FinishedAt: metav1.NewTime(time.Unix(2, 0))}
-		}
-	}
-	tests := []struct {
-		name    string
-		damage  func(*View)
-		reason  string
-		message string // a part of it
-		final   bool
-	}{
-		{"claim lost", func(v *View) { v.Claim.Status.Phase = corev1.ClaimLost }, "ClaimLost", "lost its volume", true},
-		{"pod security", refused(`pods "d-x" is forbidden: violates PodSecurity "baseline:latest": privileged`), "PodSecurity", "violates PodSecurity", true},
-		{"quota", refused(`pods "d-x" is forbidden: exceeded quota: q, requested: pods=1`), "QuotaExceeded", "exceeded quota", true},
-		{"limit range", refused(`pods "d-x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi`), "LimitRange", "per Container", true},
-		{"some webhook", refused(`admission webhook "x" denied the request`), "AdmissionDenied", "denied the request", true},
-		{"no default class", func(v *View) { v.Claim.Status.Phase = corev1.ClaimPending }, "NoDefaultStorageClass", "no default", false},
-		{"unknown class", func(v *View) {
-			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, &class
-			v.Events = []*corev1.Event{event("claim", "ProvisioningFailed", `storageclass.storage.k8s.io "nosuch" not found`)}
-		}, "StorageClassMissing", `"nosuch" does not exist`, false},
-		{"provisioning", func(v *View) {
-			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, &class
-			v.Events = []*corev1.Event{event("claim", "ProvisioningFailed", "backend out of space")}
-		}, "ProvisioningFailed", "backend out of space", false},
-		{"unschedulable", func(v *View) {
-			unready(v.Pods[0])
-			v.Pods[0].Spec.NodeName = ""
-			v.Pods[0].Status.Conditions = []corev1.PodCondition{{
-				Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/1 nodes are available",
-			}}
-		}, "Unschedulable", "0/1 nodes are available", false},
-		{"evicted", func(v *View) {
-			v.Pods[0].Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "low on memory"}
-		}, "Evicted", "low on memory", false},
-		{"mount", func(v *View) {
-			unready(v.Pods[0])
-			v.Events = []*corev1.Event{event("new", "FailedMount", `path "/x" does not exist`)}
-		}, "FailedMount", `path "/x" does not exist`, false},
-		{"configuration removed", func(v *View) {
-			unready(v.Pods[0])
-			v.Events = []*corev1.Event{event("new", "FailedMount", `MountVolume.SetUp failed for volume "c" : configmap "d-config" not found`)}
-		}, "FailedMount", `waits for something that does not exist: MountVolume.SetUp failed for volume "c" : configmap "d-config" not found`, false},
-		{"a mount that failed before the image was pulled", func(v *View) {
-			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "not found"}
-			v.Events = []*corev1.Event{event("new", "FailedMount", "the claim is not there yet"), event("new", "Pulling", "")}
-		}, "ErrImagePull", "cannot be pulled: not found", false},
-		{"an earlier pod's mount event", func(v *View) {
-			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}
-			v.Events = []*corev1.Event{event("older", "FailedMount", "x")}
-		}, "InvalidImageName", "not an image name", true},
-		{"attach", func(v *View) {
-			unready(v.Pods[0])
-			v.Events = []*corev1.Event{event("new", "FailedAttachVolume", "Multi-Attach error")}
-		}, "FailedAttachVolume", "Multi-Attach", false},
-		{"image missing", waitingFor("ErrImagePull", "not found"), "ErrImagePull", "docker:29 cannot be pulled: not found", false},
-		{"image back-off tells the registry's answer", func(v *View) {
-			waitingFor("ImagePullBackOff", "Back-off pulling image")(v)
-			v.Events = []*corev1.Event{event("new", "Failed", "Failed to pull image: 404")}
-		}, "ImagePullBackOff", "Failed to pull image: 404", false},
-		{"image never pulled", waitingFor("ErrImageNeverPull", ""), "ErrImageNeverPull", "not allowed", true},
-		{"configuration", waitingFor("CreateContainerConfigError", `secret "s" not found`), "CreateContainerConfigError", `secret "s" not found`, true},
-		{"creation", waitingFor("CreateContainerError", "boom"), "CreateContainerError", "boom", false},
-		{"one crash", crashes(1, "Error"), "CrashLoopBackOff", "exit code 1 (once)", false},
-		{"three crashes", crashes(3, "Error"), "CrashLoopBackOff", "exit code 1 (3 times)", true},
-		{"three ends in a long life", func(v *View) {
-			crashes(3, "Error")(v)
-			v.Pods[0].Status.ContainerStatuses[0].LastTerminationState.Terminated.FinishedAt = metav1.NewTime(time.Unix(7200, 0))
-		}, "CrashLoopBackOff", "exit code 1 (3 times)", false},
-		{"out of memory", crashes(1, "OOMKilled"), "OOMKilled", "memory limit", false},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			v := healthy()
-			v.Deployment.Status.AvailableReplicas = 0
-			test.damage(&v)
-			verdict := Judge(v)
-			if verdict.Ready {
-				t.Fatal("ready")
-			}
-			cause := verdict.Cause
-			if cause == nil {
-				t.Fatal("no cause")
-			}
-			if cause.Reason != test.reason || cause.Final != test.final || !strings.Contains(cause.Message, test.message) {
-				t.Errorf("cause %q (final %v): %s\nwant %q (final %v): …%s…", cause.Reason, cause.Final, cause.Message, test.reason, test.final, test.message)
-			}
-			if cause.Hint == "" || cause.Object == (Ref{}) {
-				t.Errorf("a cause without a hint or an object: %+v", cause)
-			}
-		})
-	}
-}
-
 // How far the pod itself is, whatever the Deployment's controller knows of it.
 func TestHowFarThePodIs(t *testing.T) {
 	for _, test := range []struct {
 		name               string
-		damage             func(*View)
+		damage             func(*State)
 		running, answering bool
 	}{
-		{"ready, and not counted yet", func(v *View) { v.Deployment.Status.AvailableReplicas = 0 }, true, true},
-		{"not ready", func(v *View) { v.Pods[0].Status.Conditions = nil }, true, false},
-		{"no container runs", func(v *View) { unready(v.Pods[0]) }, false, false},
-		{"on its way out", func(v *View) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, false},
-		{"of an older template", func(v *View) { v.Deployment.Status.ObservedGeneration = 1 }, false, false},
-		{"of the template before Recreate ended it", func(v *View) { v.Deployment.Status.UpdatedReplicas = 0 }, false, false},
-		{"none", func(v *View) { v.Pods = nil }, false, false},
+		{"ready, and not counted yet", func(v *State) { v.Deployment.Status.AvailableReplicas = 0 }, true, true},
+		{"not ready", func(v *State) { v.Pods[0].Status.Conditions = nil }, true, false},
+		{"no container runs", func(v *State) { unready(v.Pods[0]) }, false, false},
+		{"on its way out", func(v *State) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, false},
+		{"of an older template", func(v *State) { v.Deployment.Status.ObservedGeneration = 1 }, false, false},
+		{"of the template before Recreate ended it", func(v *State) { v.Deployment.Status.UpdatedReplicas = 0 }, false, false},
+		{"none", func(v *State) { v.Pods = nil }, false, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v := healthy()
 			test.damage(&v)
-			if got := Judge(v); got.Running != test.running || got.Answering != test.answering {
+			if got := Compute(v); got.Running != test.running || got.Answering != test.answering {
 				t.Errorf("running: %v, answering: %v", got.Running, got.Answering)
 			}
 		})

@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -243,106 +242,4 @@ func TestStreamEndsUnheard(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestFollowStopsTheWatch(t *testing.T) {
-	w := watch.NewRaceFreeFake()
-	w.Add(podAt("a", "6"))
-	open := func(_ context.Context, options metav1.ListOptions) (watch.Interface, error) { return w, nil }
-	version, err := follow(t.Context(), open, metav1.ListOptions{ResourceVersion: "5"}, func(observation) bool { return false })
-	if err != nil || version != "6" || !w.IsStopped() {
-		t.Errorf("got version %s, %v; stopped: %v", version, err, w.IsStopped())
-	}
-}
-
-func TestUntil(t *testing.T) {
-	broken := errors.New("broken")
-	one := script{openings: []opening{shows(added("a", "5"))}}
-	tests := []struct {
-		name   string
-		script script
-		handle func(observation) ([]source, bool, error)
-		want   string // the error
-		is     error
-	}{
-		{"done", one, func(observation) ([]source, bool, error) { return nil, true, nil }, "", nil},
-		{"the handler fails", one, func(observation) ([]source, bool, error) { return nil, false, broken }, "broken", broken},
-		{"time is up", one, func(observation) ([]source, bool, error) { return nil, false, nil }, "context deadline exceeded", context.DeadlineExceeded},
-		{"refused for good", script{openings: []opening{refused(errForbidden)}}, func(o observation) ([]source, bool, error) {
-			t.Errorf("handed over %v", o)
-			return nil, false, nil
-		}, `watching pods: pods is forbidden: no`, errForbidden},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				defer cancel()
-				quiet := script{openings: []opening{shows()}} // must be ended too
-				err := until(ctx, []source{test.script.source("pods", ""), quiet.source("quiet", "")}, test.handle)
-				if got := text(err); got != test.want || !errors.Is(err, test.is) {
-					t.Errorf("got %q, want %q", got, test.want)
-				}
-				if refusal, is := errors.AsType[*WatchError](err); is && refusal.Resource != "pods" {
-					t.Errorf("got resource %q", refusal.Resource)
-				}
-			})
-		})
-	}
-}
-
-func TestUntilFollowsMore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		pods := script{openings: []opening{shows(added("a", "5"))}}
-		events := script{openings: []opening{shows(added("event-1", "5"), added("event-2", "6"))}}
-		var got []string
-		err := until(t.Context(), []source{pods.source("pods", "")}, func(o observation) (more []source, done bool, err error) {
-			got = append(got, o.source+" "+spell(o))
-			if o.source == "pods" {
-				more = []source{events.source("events", "")}
-			}
-			return more, len(got) == 3, nil
-		})
-		if want := []string{"pods a", "events event-1", "events event-2"}; err != nil || !slices.Equal(got, want) {
-			t.Errorf("got %q (%v), want %q", got, err, want)
-		}
-		if len(events.asked) != 1 {
-			t.Errorf("events were watched %d times", len(events.asked))
-		}
-	})
-}
-
-func TestPermanent(t *testing.T) {
-	pods := schema.GroupResource{Resource: "pods"}
-	tests := []struct {
-		name string
-		err  error
-		want bool
-	}{
-		{"forbidden", errForbidden, true},
-		{"unauthorized", apierrors.NewUnauthorized("who?"), true},
-		{"bad request", apierrors.NewBadRequest("what?"), true},
-		{"no such resource", apierrors.NewNotFound(pods, ""), true},
-		{"watching not supported", apierrors.NewMethodNotSupported(pods, "watch"), true},
-		{"gone", errGone, false},
-		{"busy", errBusy, false},
-		{"too many requests", apierrors.NewTooManyRequests("slow", 1), false},
-		{"internal error", apierrors.NewInternalError(errors.New("x")), false},
-		{"no answer", errors.New("connection refused"), false},
-		{"a proxy's answer", apierrors.NewGenericServerResponse(http.StatusBadGateway, "watch", pods, "", "", 0, true), false},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if got := permanent(test.err); got != test.want {
-				t.Errorf("got %v, want %v", got, test.want)
-			}
-		})
-	}
-}
-
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }

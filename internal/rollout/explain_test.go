@@ -1,0 +1,126 @@
+package rollout
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
+)
+
+func TestCauses(t *testing.T) {
+	class := "nosuch"
+	waitingFor := func(reason, message string) func(*State) {
+		return func(v *State) {
+			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: reason, Message: message}
+		}
+	}
+	refused := func(message string) func(*State) {
+		return func(v *State) {
+			v.Pods = nil
+			v.Deployment.Status.Conditions = []appsv1.DeploymentCondition{{
+				Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: message,
+			}}
+		}
+	}
+	crashes := func(n int32, reason string) func(*State) {
+		return func(v *State) {
+			s := unready(v.Pods[0])
+			s.RestartCount = n - 1
+			s.State.Waiting = &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}
+			s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: reason, StartedAt: metav1.NewTime(time.Unix(0, 0)), FinishedAt: metav1.NewTime(time.Unix(2, 0))}
+		}
+	}
+	tests := []struct {
+		name    string
+		damage  func(*State)
+		reason  string
+		message string // a part of it
+		final   bool
+	}{
+		{"claim lost", func(v *State) { v.Claim.Status.Phase = corev1.ClaimLost }, "ClaimLost", "lost its volume", true},
+		{"pod security", refused(`pods "d-x" is forbidden: violates PodSecurity "baseline:latest": privileged`), "PodSecurity", "violates PodSecurity", true},
+		{"quota", refused(`pods "d-x" is forbidden: exceeded quota: q, requested: pods=1`), "QuotaExceeded", "exceeded quota", true},
+		{"limit range", refused(`pods "d-x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi`), "LimitRange", "per Container", true},
+		{"some webhook", refused(`admission webhook "x" denied the request`), "AdmissionDenied", "denied the request", true},
+		{"no default class", func(v *State) { v.Claim.Status.Phase = corev1.ClaimPending }, "NoDefaultStorageClass", "no default", false},
+		{"unknown class", func(v *State) {
+			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, &class
+			v.Events = []*corev1.Event{event("claim", "ProvisioningFailed", `storageclass.storage.k8s.io "nosuch" not found`)}
+		}, "StorageClassMissing", `"nosuch" does not exist`, false},
+		{"provisioning", func(v *State) {
+			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, &class
+			v.Events = []*corev1.Event{event("claim", "ProvisioningFailed", "backend out of space")}
+		}, "ProvisioningFailed", "backend out of space", false},
+		{"unschedulable", func(v *State) {
+			unready(v.Pods[0])
+			v.Pods[0].Spec.NodeName = ""
+			v.Pods[0].Status.Conditions = []corev1.PodCondition{{
+				Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/1 nodes are available",
+			}}
+		}, "Unschedulable", "0/1 nodes are available", false},
+		{"evicted", func(v *State) {
+			v.Pods[0].Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "low on memory"}
+		}, "Evicted", "low on memory", false},
+		{"mount", func(v *State) {
+			unready(v.Pods[0])
+			v.Events = []*corev1.Event{event("new", "FailedMount", `path "/x" does not exist`)}
+		}, "FailedMount", `path "/x" does not exist`, false},
+		{"configuration removed", func(v *State) {
+			unready(v.Pods[0])
+			v.Events = []*corev1.Event{event("new", "FailedMount", `MountVolume.SetUp failed for volume "c" : configmap "d-config" not found`)}
+		}, "FailedMount", `waits for something that does not exist: MountVolume.SetUp failed for volume "c" : configmap "d-config" not found`, false},
+		{"a mount that failed before the image was pulled", func(v *State) {
+			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "not found"}
+			v.Events = []*corev1.Event{event("new", "FailedMount", "the claim is not there yet"), event("new", "Pulling", "")}
+		}, "ErrImagePull", "cannot be pulled: not found", false},
+		{"an earlier pod's mount event", func(v *State) {
+			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}
+			v.Events = []*corev1.Event{event("older", "FailedMount", "x")}
+		}, "InvalidImageName", "not an image name", true},
+		{"attach", func(v *State) {
+			unready(v.Pods[0])
+			v.Events = []*corev1.Event{event("new", "FailedAttachVolume", "Multi-Attach error")}
+		}, "FailedAttachVolume", "Multi-Attach", false},
+		{"image missing", waitingFor("ErrImagePull", "not found"), "ErrImagePull", "docker:29 cannot be pulled: not found", false},
+		{"image back-off tells the registry's answer", func(v *State) {
+			waitingFor("ImagePullBackOff", "Back-off pulling image")(v)
+			v.Events = []*corev1.Event{event("new", "Failed", "Failed to pull image: 404")}
+		}, "ImagePullBackOff", "Failed to pull image: 404", false},
+		{"image never pulled", waitingFor("ErrImageNeverPull", ""), "ErrImageNeverPull", "not allowed", true},
+		{"configuration", waitingFor("CreateContainerConfigError", `secret "s" not found`), "CreateContainerConfigError", `secret "s" not found`, true},
+		{"creation", waitingFor("CreateContainerError", "boom"), "CreateContainerError", "boom", false},
+		{"one crash", crashes(1, "Error"), "CrashLoopBackOff", "exit code 1 (once)", false},
+		{"three crashes", crashes(3, "Error"), "CrashLoopBackOff", "exit code 1 (3 times)", true},
+		{"three ends in a long life", func(v *State) {
+			crashes(3, "Error")(v)
+			v.Pods[0].Status.ContainerStatuses[0].LastTerminationState.Terminated.FinishedAt = metav1.NewTime(time.Unix(7200, 0))
+		}, "CrashLoopBackOff", "exit code 1 (3 times)", false},
+		{"out of memory", crashes(1, "OOMKilled"), "OOMKilled", "memory limit", false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			v := healthy()
+			v.Deployment.Status.AvailableReplicas = 0
+			test.damage(&v)
+			verdict := Compute(v)
+			if verdict.Ready {
+				t.Fatal("ready")
+			}
+			cause := verdict.Cause
+			if cause == nil {
+				t.Fatal("no cause")
+			}
+			if cause.Reason != test.reason || cause.Final != test.final || !strings.Contains(cause.Message, test.message) {
+				t.Errorf("cause %q (final %v): %s\nwant %q (final %v): …%s…", cause.Reason, cause.Final, cause.Message, test.reason, test.final, test.message)
+			}
+			if cause.Hint == "" || cause.Object == (kube.Ref{}) {
+				t.Errorf("a cause without a hint or an object: %+v", cause)
+			}
+		})
+	}
+}
