@@ -2,104 +2,90 @@ package lifecycle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	storagev1 "k8s.io/api/storage/v1"
 
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
 // objectProblems returns the problems that the objects show.
-func objectProblems(found installation, rolloutStatus rollout.Status) []Problem {
+func objectProblems(found installation, status rollout.Status) []Problem {
 	var problems []Problem
-	missing := func(kind string) {
-		problems = append(problems, Problem{
-			Object: kind, Reason: "Missing", Severity: SeverityError,
-			Message: "The " + kind + " does not exist.", Hint: "`dindctl install` creates it again.",
-		})
+	required := []string{"Deployment", "ConfigMap", "Service", "PersistentVolumeClaim"}
+	for _, kind := range required {
+		if !slices.ContainsFunc(found.objects, func(item kube.Item) bool { return item.Ref.Kind == kind }) {
+			problems = append(problems, Problem{
+				Object: kind, Reason: "Missing", Severity: SeverityError,
+				Message: "The " + kind + " does not exist.", Hint: "`dindctl install` creates it again.",
+			})
+		}
 	}
-	if found.deployment() == nil {
-		missing("Deployment")
-	}
-	if found.configMap() == nil {
-		missing("ConfigMap")
-	}
-	if found.service() == nil {
-		missing("Service")
-	}
-	if found.claim() == nil {
-		missing("PersistentVolumeClaim")
-	}
-	if found.deployment() == nil || rolloutStatus.Ready {
+	deployment := found.deployment()
+	if deployment == nil || status.Ready {
 		return problems
 	}
 	problem := Problem{
-		Object: "deployment/" + found.deployment().Name, Reason: "NotReady", Severity: SeverityError,
-		Message: "The pod is not ready: " + rolloutStatus.Now + ".",
-		Hint:    "It may just be starting: `dindctl status --watch` follows it.",
+		Object: "deployment/" + deployment.Name, Reason: "NotReady", Severity: SeverityError,
+		Message: "The pod is not ready: " + status.Now + ".",
+		Hint:    "It may just be starting: follow it with `dindctl status --watch`.",
 	}
-	if replicas := found.deployment().Spec.Replicas; replicas != nil && *replicas == 0 {
+	if replicas := deployment.Spec.Replicas; replicas != nil && *replicas == 0 {
 		problem.Reason, problem.Message = "ScaledToZero", "The Deployment is scaled to zero: no daemon runs."
 		problem.Hint = "`dindctl install` scales it back to one."
 	}
-	if cause := rolloutStatus.Cause; cause != nil {
+	if cause := status.Cause; cause != nil {
 		problem.Object, problem.Reason, problem.Message, problem.Hint = cause.Object.String(), cause.Reason, cause.Message, cause.Hint
 	}
 	return append(problems, problem)
 }
 
-// objectStates returns the states of the objects in the order in which they are shown.
-func objectStates(found installation, rolloutStatus rollout.Status) []ObjectState {
+// objectStates returns the states of the objects.
+func objectStates(found installation, status rollout.Status) []ObjectState {
 	var states []ObjectState
-	add := func(kind, name, state string, ready bool, detail ...string) {
-		states = append(states, ObjectState{kind, name, state, ready, strings.Join(detail, ", ")})
-	}
-	if c := found.claim(); c != nil {
-		size := c.Status.Capacity[corev1.ResourceStorage]
-		detail := []string{className(c)}
-		if !size.IsZero() {
-			detail = append([]string{size.String()}, detail...)
+	for _, item := range found.objects {
+		state := ObjectState{Kind: item.Ref.Kind, Name: item.Ref.Name, State: "Present", Ready: true}
+		switch object := item.Object.(type) {
+		case *storagev1.StorageClass:
+			continue // all local volumes share it
+		case *corev1.PersistentVolumeClaim:
+			state.State, state.Ready = string(object.Status.Phase), object.Status.Phase == corev1.ClaimBound
+			state.Detail = className(object)
+			if size := object.Status.Capacity[corev1.ResourceStorage]; !size.IsZero() {
+				state.Detail = size.String() + ", " + state.Detail
+			}
+		case *corev1.PersistentVolume:
+			state.State, state.Ready = string(object.Status.Phase), object.Status.Phase == corev1.VolumeBound
+			if object.Spec.Local != nil {
+				state.Detail = object.Spec.Local.Path
+			}
+		case *appsv1.Deployment:
+			state.State, state.Ready, state.Detail = "NotReady", status.Ready, status.Now
+			if status.Ready {
+				state.State, state.Detail = "Ready", fmt.Sprintf("pod %s on node %s", status.Pod.Name, status.Pod.Spec.NodeName)
+			}
+		case *corev1.Service:
+			var ports []string
+			for _, port := range object.Spec.Ports {
+				ports = append(ports, fmt.Sprintf("%d/%s", port.Port, port.Protocol))
+			}
+			state.State, state.Detail = string(object.Spec.Type), strings.Join(ports, " ")
+		case *batchv1.CronJob:
+			state.State, state.Detail = "Scheduled", object.Spec.Schedule
+			if object.Spec.Suspend != nil && *object.Spec.Suspend {
+				state.State, state.Ready = "Suspended", false
+			}
+		case *networkingv1.NetworkPolicy:
+			// The API does not show whether a network plugin enforces policies.
+			state.State, state.Detail = "Created", "enforcement depends on the network plugin"
 		}
-		add("PersistentVolumeClaim", c.Name, string(c.Status.Phase), c.Status.Phase == corev1.ClaimBound, detail...)
-	}
-	if v := found.persistentVolume(); v != nil {
-		add("PersistentVolume", v.Name, string(v.Status.Phase), v.Status.Phase == corev1.VolumeBound, localPath(v))
-	}
-	if d := found.deployment(); d != nil {
-		state, detail := "NotReady", rolloutStatus.Now
-		if rolloutStatus.Ready {
-			state = "Ready"
-			detail = fmt.Sprintf("pod %s on node %s", rolloutStatus.Pod.Name, rolloutStatus.Pod.Spec.NodeName)
-		}
-		add("Deployment", d.Name, state, rolloutStatus.Ready, detail)
-	}
-	if s := found.service(); s != nil {
-		var ports []string
-		for _, port := range s.Spec.Ports {
-			ports = append(ports, fmt.Sprintf("%d/%s", port.Port, port.Protocol))
-		}
-		add("Service", s.Name, string(s.Spec.Type), true, strings.Join(ports, " "))
-	}
-	if c := found.configMap(); c != nil {
-		add("ConfigMap", c.Name, "Present", true)
-	}
-	if c := found.cronJob(); c != nil {
-		state := "Scheduled"
-		if c.Spec.Suspend != nil && *c.Spec.Suspend {
-			state = "Suspended"
-		}
-		add("CronJob", c.Name, state, state == "Scheduled", c.Spec.Schedule)
-	}
-	if n := found.networkPolicy(); n != nil {
-		// The API does not show whether a network plugin enforces policies.
-		add("NetworkPolicy", n.Name, "Created", true, "enforcement depends on the network plugin")
+		states = append(states, state)
 	}
 	return states
-}
-
-func localPath(volume *corev1.PersistentVolume) string {
-	if volume.Spec.Local == nil {
-		return ""
-	}
-	return volume.Spec.Local.Path
 }
