@@ -52,8 +52,8 @@ func TestShellLines(t *testing.T) {
 }
 
 // Every command in a console block of the README succeeds. The commands run in
-// order, in a shell with the program on its path. Only the namespace is
-// replaced, so that no existing `ci` is touched.
+// order, in a shell with the program on its path. Only the namespaces are
+// replaced, so that no existing `ci` or `gitlab-jobs` is touched.
 func TestReadmeCommands(t *testing.T) {
 	root, err := filepath.Abs("..")
 	must(t, err)
@@ -65,11 +65,13 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	bin := t.TempDir()
 	must(t, os.Symlink(env.program, filepath.Join(bin, "dindctl")))
-	namespace := newNamespace(t)
+	namespace, jobs := newNamespace(t), newNamespace(t)
+	createNamespace(t, jobs)
+	namespaces := strings.NewReplacer("-n ci", "-n "+namespace, "gitlab-jobs", jobs)
 	scratch := t.TempDir()
 
 	for _, command := range commands {
-		run := exec.Command("bash", "-euo", "pipefail", "-c", strings.ReplaceAll(command, "-n ci", "-n "+namespace))
+		run := exec.Command("bash", "-euo", "pipefail", "-c", namespaces.Replace(command))
 		run.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBECONFIG="+env.kubeconfig, "KUBECONFIG_E2E="+env.kubeconfig)
 		run.Dir = scratch
 		if strings.HasPrefix(command, "make ") {
