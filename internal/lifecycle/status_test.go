@@ -52,11 +52,11 @@ func TestStatusHealthy(t *testing.T) {
 		Name: "d", Namespace: "ci", Healthy: true, DockerHost: "tcp://d.ci.svc:2375",
 		Objects: []ObjectState{
 			{"PersistentVolumeClaim", "d-data", "Bound", true, "100Gi, standard"},
-			{"Deployment", "d", "Ready", true, "pod d-abc-1 on node node-1"},
-			{"Service", "d", "ClusterIP", true, "2375/TCP"},
 			{"ConfigMap", "d-config", "Present", true, ""},
-			{"CronJob", "d-clear-cache", "Scheduled", true, "0 0 * * 0"},
 			{"NetworkPolicy", "d", "Created", true, "enforcement depends on the network plugin"},
+			{"Service", "d", "ClusterIP", true, "2375/TCP"},
+			{"Deployment", "d", "Ready", true, "pod d-abc-1 on node node-1"},
+			{"CronJob", "d-clear-cache", "Scheduled", true, "0 0 * * 0"},
 		},
 		Daemon: &daemon.Info{Version: "29.7.2", APIVersion: "1.52", StorageDriver: "overlay2", RootDir: dind.DataRoot, CgroupVersion: "2"},
 		Disk: &Disk{
@@ -224,7 +224,7 @@ func TestStatusPartlyKnown(t *testing.T) {
 			t.Fatalf("got %+v, %v", status.Prune, err)
 		}
 	})
-	t.Run("no clean-up", func(t *testing.T) {
+	t.Run("no prune", func(t *testing.T) {
 		w := installedWorld(t, func(o *dind.Options) { o.PruneSchedule = "none" })
 		w.withExec(t, clustertest.Prints(clustertest.Df))
 		status, err := w.Status(t.Context())
@@ -241,8 +241,8 @@ func TestStatusPartlyKnown(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []ObjectState{
-			{"PersistentVolumeClaim", "d-data", "Bound", true, "dindctl-local"},
 			{"PersistentVolume", "ci-d-data", "", false, "/mnt/docker"},
+			{"PersistentVolumeClaim", "d-data", "Bound", true, "dindctl-local"},
 		}
 		if diff := cmp.Diff(want, status.Objects[:2]); diff != "" {
 			t.Error(diff)
