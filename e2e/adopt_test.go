@@ -93,11 +93,15 @@ func checkRefusal(t *testing.T, i *installation, g guide) {
 	failure := decode[map[string]struct {
 		Reason  string
 		Objects []struct {
-			Name   string
+			Kind   string
 			Fields []map[string]any
 		}
 	}](t, r)["error"]
-	if failure.Reason != "NotOwned" || len(failure.Objects) != 4 || len(failure.Objects[1].Fields) < 10 {
+	fields := map[string]int{}
+	for _, object := range failure.Objects {
+		fields[object.Kind] = len(object.Fields)
+	}
+	if failure.Reason != "NotOwned" || len(fields) != 4 || fields["Deployment"] < 10 {
 		t.Errorf("the document does not list the changes:\n%s", r.stdout)
 	}
 	equal(t, "objects after a refusal", i.objects(t), before)
