@@ -38,7 +38,7 @@ var requirements = []requirement{
 	{program: "mmdebstrap", pkg: "mmdebstrap"},
 	{found: hasFile("/usr/share/keyrings/debian-archive-keyring.gpg"), pkg: "debian-archive-keyring"},
 	{found: hasFile("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"), pkg: "ca-certificates"},
-	// runc is the one program here that needs a C compiler.
+	// For runc, the only program that needs a C compiler.
 	{program: "gcc", pkg: "gcc"},
 	{found: hasFile("/usr/include/stdlib.h"), pkg: "libc6-dev"},
 	{program: "pkg-config", pkg: "pkg-config"},

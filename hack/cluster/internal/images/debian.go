@@ -17,8 +17,8 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
-// packages is what the official image offers beside the engine, as far as
-// anything here uses it.
+// packages are those of the root file system: what the official image has beside
+// the engine and is used here, and what the engines need.
 var packages = []string{
 	"tini", "libseccomp2", "libsystemd0", "iptables", "nftables", "iproute2",
 	"openssl", "ca-certificates", "git", "openssh-client", "wget", "procps", "xz-utils", "pigz",

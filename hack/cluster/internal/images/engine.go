@@ -16,11 +16,10 @@ type engineProgram struct {
 	build.Binary
 }
 
-// enginePrograms are the daemon, in the order in which they share the most
-// compiled packages. runc without seccomp fails each RUN step; linked
-// statically it does not depend on the C library of the image. The daemon uses
-// neither containerd's interface for kubelet, nor these snapshotters, nor the
-// containerd that is built into dockerd: without them there is less to compile.
+// enginePrograms returns the programs of the daemon. runc without seccomp fails
+// each RUN step; linked statically it does not depend on the C library of the
+// image. The daemon does not use containerd's interface for kubelet, these
+// snapshotters, or the containerd inside dockerd: without them, less is compiled.
 func enginePrograms() []engineProgram {
 	const docker = "-s -w -X github.com/moby/moby/v2/dockerversion.Version=" + versions.Engine
 	const containerd = "-s -w -X github.com/containerd/containerd/v2/version.Version=" + versions.EngineContainerd
@@ -40,8 +39,8 @@ func enginePrograms() []engineProgram {
 	}
 }
 
-// clientPrograms are the client of that engine. They are in the same module as
-// the cluster's programs, and share compiled packages with these.
+// clientPrograms returns the programs of the client. They are in one module with
+// the cluster's programs, and share compiled packages with them.
 func clientPrograms(checkout string) []engineProgram {
 	source, parts := filepath.Join(checkout, "hack", "cluster", "programs"), []string{"go.mod", "go.sum"}
 	return []engineProgram{

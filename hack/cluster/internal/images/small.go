@@ -62,7 +62,7 @@ func (b *Builder) busyboxLayer(ctx context.Context) (Descriptor, error) {
 				layer.link("bin/"+applet, "/bin/busybox")
 			}
 		}
-		layer.link("usr/bin/env", "/bin/busybox") // where scripts look for it
+		layer.link("usr/bin/env", "/bin/busybox") // where scripts expect it
 		return nil
 	})
 }

@@ -1,6 +1,5 @@
-// Package images builds the container images of the embedded cluster from
-// Debian packages and Go modules, and keeps them as content-addressed blobs
-// from which the registry serves them as they are.
+// Package images builds the container images of the embedded cluster from Debian
+// packages and Go modules, and keeps them as blobs that the registry serves.
 package images
 
 import (
@@ -18,8 +17,8 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 )
 
-// Layers are not compressed: they travel over one machine's own network, where
-// packing and unpacking would take longer than the copy.
+// Layers are not compressed: they stay on this machine, where compressing would
+// take longer than copying.
 const (
 	configType = "application/vnd.oci.image.config.v1+json"
 	layerType  = "application/vnd.oci.image.layer.v1.tar"
