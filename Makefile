@@ -71,10 +71,14 @@ cluster-down: ## stop and remove that cluster; the caches stay
 
 .PHONY: demo
 demo: ## see it work: start a cluster, install, build twice, show the status, uninstall
-	@echo 'Compiling dindctl and its demo: the first time usually 90 s.'
-	@$(MAKE) --no-print-directory --silent build
-	@go build -trimpath -buildvcs=false -o bin/demo ./hack/demo
+	@cd hack/cluster && go run . step --title 'compile dindctl and its demo' --usually 90s -- \
+		$(MAKE) --no-print-directory -C ../.. build bin/demo GOFLAGS='$(GOFLAGS) -v'
 	@$(with-cluster) --images demo bin/demo
+
+# With the flags of build, so that it compiles what both have only once.
+.PHONY: bin/demo
+bin/demo:
+	go build -trimpath -buildvcs=false -o bin/demo ./hack/demo
 
 .PHONY: e2e
 e2e: build ## run the tests on a real cluster

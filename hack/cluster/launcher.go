@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dindctl/dindctl/hack/cluster/internal/build"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/process"
@@ -55,6 +56,16 @@ func (l *launcher) locked(ctx context.Context, work func(context.Context) error)
 		case <-tick.C:
 		}
 	}
+}
+
+// step runs a build of this repository and reports it as a step.
+func (l *launcher) step(ctx context.Context, title string, usually time.Duration, arguments []string) error {
+	if len(arguments) == 0 {
+		return errUsage
+	}
+	return l.board.Step(title, usually, func(detail func(string)) error {
+		return build.Run(exec.CommandContext(ctx, arguments[0], arguments[1:]...), l.paths.Log("step"), build.Progress(detail))
+	})
 }
 
 // exec replaces this process with a program in the node's namespaces, for

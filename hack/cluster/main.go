@@ -9,6 +9,8 @@
 //	go run . status                    show what is running; fails unless the cluster is healthy
 //	go run . kubeconfig [--user NAME]  print the path for admin, developer (group developers) or restricted
 //	go run . exec -- PROGRAM ...       run a program inside the node
+//	go run . step --title TEXT --usually TIME -- PROGRAM ...
+//	                                   run a build on this machine, reported as the steps of up are
 //
 // SET is "all", the default, or "demo": only the images that `make demo` uses.
 // Images that are missing are added to a running cluster; none is removed from it.
@@ -46,7 +48,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: go run . up [--images SET] | down [--keep-data] | build [--images SET] | status | kubeconfig [--user NAME] | exec -- PROGRAM ...")
+var errUsage = errors.New("usage: go run . up [--images SET] | down [--keep-data] | build [--images SET] | status | kubeconfig [--user NAME] | exec -- PROGRAM ... | step --title TEXT --usually TIME -- PROGRAM ...")
 
 func run(ctx context.Context, arguments []string) error {
 	if len(arguments) == 0 {
@@ -63,11 +65,13 @@ func run(ctx context.Context, arguments []string) error {
 	keepData := flags.Bool("keep-data", false, "")
 	set := images.All
 	flags.Func("images", "", func(name string) (err error) { set, err = images.ParseSet(name); return err })
+	title := flags.String("title", "", "")
+	usually := flags.Duration("usually", 0, "")
 	user := flags.String("user", "admin", "")
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return fmt.Errorf("%w\n%w", err, errUsage)
 	}
-	if arguments[0] != "exec" && flags.NArg() > 0 {
+	if arguments[0] != "exec" && arguments[0] != "step" && flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q\n%w", flags.Arg(0), errUsage)
 	}
 	switch arguments[0] {
@@ -91,6 +95,8 @@ func run(ctx context.Context, arguments []string) error {
 		return nil
 	case "exec":
 		return l.exec(flags.Args())
+	case "step":
+		return l.step(ctx, *title, *usually, flags.Args())
 	}
 	return fmt.Errorf("no command %q\n%w", arguments[0], errUsage)
 }

@@ -131,7 +131,7 @@ func (b Binary) Make(ctx context.Context, bin, log string, board *steps.Board) (
 	defer os.RemoveAll(workshop)
 
 	err = board.Step(fmt.Sprintf("compile %s %s", b.Title, b.Version), b.Usually, func(detail func(string)) error {
-		return Run(b.command(ctx, workshop), log, progress(detail))
+		return Run(b.command(ctx, workshop), log, Progress(detail))
 	})
 	if err != nil {
 		return "", fmt.Errorf("building %s: %w", b.Name, err)

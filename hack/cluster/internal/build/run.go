@@ -73,16 +73,16 @@ func printable(text string) string {
 	}, text)
 }
 
-// progress returns a function that reads the output of `go build -v`, in which
-// each line is a download or a package that is compiled, and reports it.
-func progress(detail func(string)) func(string) {
+// Progress returns a function that reads the lines of `go build -v` and reports
+// the package that is downloaded or compiled.
+func Progress(detail func(string)) func(string) {
 	compiled := 0
 	return func(line string) {
 		if download, is := strings.CutPrefix(line, "go: downloading "); is {
 			detail("downloading " + download)
 			return
 		}
-		if strings.HasPrefix(line, "go: ") {
+		if strings.ContainsRune(line, ' ') { // not the path of a package
 			return
 		}
 		compiled++

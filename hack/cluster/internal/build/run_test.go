@@ -23,8 +23,8 @@ func TestRunLines(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	var got []string
-	report := progress(func(detail string) { got = append(got, detail) })
-	for _, line := range []string{"go: downloading k8s.io/api v0.36.3", "go: finding something", "k8s.io/api/core/v1", "k8s.io/client-go/rest"} {
+	report := Progress(func(detail string) { got = append(got, detail) })
+	for _, line := range []string{"go: downloading k8s.io/api v0.36.3", "go: finding something", "go build -v ./x", "k8s.io/api/core/v1", "k8s.io/client-go/rest"} {
 		report(line)
 	}
 	want := []string{"downloading k8s.io/api v0.36.3", "package 1, k8s.io/api/core/v1", "package 2, k8s.io/client-go/rest"}

@@ -92,7 +92,7 @@ func TestLine(t *testing.T) {
 }
 
 func TestRough(t *testing.T) {
-	for d, want := range map[time.Duration]string{15 * time.Second: "15 s", 80 * time.Second: "80 s", 100 * time.Second: "2 min", 9 * time.Minute: "9 min"} {
+	for d, want := range map[time.Duration]string{15 * time.Second: "15 s", 90 * time.Second: "90 s", 100 * time.Second: "2 min", 9 * time.Minute: "9 min"} {
 		if got := rough(d); got != want {
 			t.Errorf("rough(%s) = %q, want %q", d, got, want)
 		}

@@ -34,7 +34,7 @@ func exact(d time.Duration) string {
 
 // rough returns how long a step usually takes: 9 min.
 func rough(d time.Duration) string {
-	if d < 90*time.Second {
+	if d <= 90*time.Second {
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	}
 	return fmt.Sprintf("%d min", int(d.Round(time.Minute).Minutes()))
