@@ -48,11 +48,19 @@ func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs,
 		l.board.Say("The next one takes seconds. The logs are in %s.", l.paths.In("logs"))
 	}
 	builder := &images.Builder{Paths: l.paths, Checkout: checkout, Board: l.board, Set: set}
-	programs := none
+	programs, err := l.prepare(ctx, builder)
+	if err != nil {
+		return none, nil, err
+	}
+	return programs, builder, builder.Build(ctx)
+}
+
+// prepare builds what takes long, side by side. The programs of the checkout are
+// compiled one after the other, because they share compiled packages.
+func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (programs control.Programs, err error) {
 	side, ctx := errgroup.WithContext(ctx)
-	// One after the other: the second finds compiled what it shares with the first.
 	side.Go(func() (err error) {
-		if programs, err = l.programs(ctx, filepath.Join(checkout, "hack", "cluster")); err != nil {
+		if programs, err = l.programs(ctx, filepath.Join(builder.Checkout, "hack", "cluster")); err != nil {
 			return err
 		}
 		return builder.CompileClient(ctx)
@@ -64,10 +72,8 @@ func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs,
 		side.Go(func() error { return builder.CompileEngine(ctx) })
 		return builder.FromDebian(ctx)
 	})
-	if err := side.Wait(); err != nil {
-		return none, nil, err
-	}
-	return programs, builder, builder.Build(ctx)
+	err = side.Wait()
+	return programs, err
 }
 
 func (l *launcher) programs(ctx context.Context, source string) (control.Programs, error) {
