@@ -47,12 +47,13 @@ func (s *starter) start(component control.Component) (bool, error) {
 }
 
 // settle waits until the cluster is healthy.
-func (s *starter) settle(ctx context.Context, since time.Time) error {
+func (s *starter) settle(ctx context.Context, since time.Time, detail func(string)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("gave up after %s; see the logs in %s", patience, s.paths.In("logs")))
 	defer cancel()
 	apply := control.Check{Name: "the cluster's own objects", Run: func(ctx context.Context) error { return control.Apply(ctx, s.paths) }}
 	checks := append([]control.Check{control.ServerCheck(s.paths), apply}, control.Checks(s.paths, since)...)
 	for _, check := range checks {
+		detail("waiting for: " + check.Name)
 		if err := check.Wait(ctx, s.alive); err != nil {
 			return err
 		}

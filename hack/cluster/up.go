@@ -24,6 +24,18 @@ func (l *launcher) up(ctx context.Context, set images.Set) error {
 	if err != nil {
 		return err
 	}
+	err = l.board.Step("start what is not running of the cluster", 15*time.Second, func(detail func(string)) error {
+		return l.start(ctx, programs, detail)
+	})
+	if err != nil {
+		return err
+	}
+	return builder.Collect()
+}
+
+// start starts the components that are not running, and waits until the cluster
+// is healthy.
+func (l *launcher) start(ctx context.Context, programs control.Programs, detail func(string)) error {
 	groups, err := cgroup.Detect()
 	if err != nil {
 		return err
@@ -50,6 +62,7 @@ func (l *launcher) up(ctx context.Context, set images.Set) error {
 			influences = append(influences, string(served))
 		}
 		run.specs[component.Name] = process.Spec(influences...)
+		detail(component.Name)
 		started, err := run.start(component)
 		if err != nil {
 			return err
@@ -58,10 +71,7 @@ func (l *launcher) up(ctx context.Context, set images.Set) error {
 			since = time.Now()
 		}
 	}
-	if err := run.settle(ctx, since); err != nil {
-		return err
-	}
-	return builder.Collect()
+	return run.settle(ctx, since, detail)
 }
 
 // place creates the node that programs are started in, unless there is one. What

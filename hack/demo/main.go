@@ -77,7 +77,7 @@ func run(ctx context.Context) error {
 
 // show runs the steps of the demo.
 func (d demo) show(ctx context.Context) error {
-	title(1, "Install: one command creates a Docker daemon with a persistent cache. Usually 10 s.")
+	title(1, "Install: one command creates a Docker daemon with a persistent cache. Usually 15 s.")
 	install := []string{"install", "--create-namespace", "-n", namespace, "--storage-size", "5Gi"}
 	if d.mirror != "" {
 		install = append(install, "--registry-mirror", "http://"+d.mirror)
@@ -99,7 +99,7 @@ func (d demo) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	title(3, "Build again: another job finds the layers of the first in the cache. Usually 3 s.")
+	title(3, "Build again: another job finds the layers of the first in the cache. Usually 5 s.")
 	second, err := d.job(ctx, "job-2", variables)
 	if err != nil {
 		return err
@@ -114,11 +114,11 @@ func (d demo) show(ctx context.Context) error {
 	if err := d.dindctl(ctx, "status", "-n", namespace); err != nil {
 		return err
 	}
-	title(5, "Uninstall: the cache stays, for the next installation. Usually 5 s.")
+	title(5, "Uninstall: the cache stays, for the next installation. Usually 2 s.")
 	if err := d.dindctl(ctx, "uninstall", "-n", namespace); err != nil {
 		return err
 	}
-	title(6, "Uninstall with its data: only this deletes the cache. Usually 5 s.")
+	title(6, "Uninstall with its data: only this deletes the cache. Usually 2 s.")
 	return d.dindctl(ctx, "uninstall", "-n", namespace, "--delete-data", "--yes")
 }
 
