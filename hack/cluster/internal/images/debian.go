@@ -53,7 +53,7 @@ func (b *Builder) rootLayer(ctx context.Context) (Descriptor, error) {
 	title := "install the root file system of the Docker image from Debian packages"
 	influences := append(append([]string{versions.DebianSuite, runtime.GOARCH, group}, packages...), unwanted...)
 	return b.layer(recipeName("root", versions.DebianSuite, influences...), title, 80*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
-		archive := filepath.Join(workshop, "archive")
+		archive := filepath.Join(workshop, "archive.tar")
 		err := b.mmdebstrap(ctx, "root", detail, archive, "--variant=essential", "--include="+strings.Join(packages, ","),
 			`--customize-hook=echo `+group+` >> "$1/etc/group"`)
 		if err != nil {
@@ -73,7 +73,7 @@ func debianEngineRecipe() string {
 func (b *Builder) debianEngineLayer(ctx context.Context) (Descriptor, error) {
 	title := "get the image's second engine: Debian's Docker Engine " + versions.DebianEngine
 	return b.layer(debianEngineRecipe(), title, 45*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
-		archive := filepath.Join(workshop, "archive")
+		archive := filepath.Join(workshop, "archive.tar")
 		if err := b.mmdebstrap(ctx, "debian", detail, archive, "--variant=extract", "--include="+strings.Join(debianEngine, ",")); err != nil {
 			return err
 		}
