@@ -86,7 +86,7 @@ func (l *launcher) programs(ctx context.Context, source string) (control.Program
 		binary build.Binary
 	}{
 		{&built.Kube, build.Binary{
-			Name: "kube", Title: "Kubernetes", Usually: 10 * time.Minute, Version: versions.Kubernetes,
+			Name: "kube", Title: "Kubernetes", Usually: 13 * time.Minute, Version: versions.Kubernetes,
 			Package: "./kube", Source: modules, Parts: []string{"kube", "go.mod", "go.sum"},
 			// Clients can't parse the version that a plain build reports.
 			Ldflags: fmt.Sprintf("-s -w -X %sgitVersion=%s -X %sgitMajor=%s -X %sgitMinor=%s",

@@ -26,7 +26,8 @@ type Binary struct {
 	Name string
 	// Title is what a step that builds it is called.
 	Title string `json:"-"`
-	// Usually is how long the first build takes on two processors.
+	// Usually is how long the first build takes on two processors, beside the
+	// builds that run at the same time.
 	Usually time.Duration `json:"-"`
 	Version string
 	// Package is an import path. Without Source it is built from the module
