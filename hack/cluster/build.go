@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/build"
 	"github.com/dindctl/dindctl/hack/cluster/internal/control"
@@ -18,72 +21,98 @@ import (
 )
 
 // What a first build leaves in the caches, Go's own included, and what a
-// cluster needs to live.
+// cluster needs to run.
 const (
 	buildSpace = 6_000_000_000
 	runSpace   = 1_000_000_000
 )
 
-// build makes every program and image that is missing.
-func (l *launcher) build(ctx context.Context) (control.Programs, *images.Builder, error) {
+// build builds each program and each image of the set that is missing. What
+// does not depend on each other is built side by side.
+func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs, *images.Builder, error) {
+	none := control.Programs{}
 	checkout, err := paths.Checkout()
 	if err != nil {
-		return control.Programs{}, nil, err
+		return none, nil, err
 	}
 	space := uint64(runSpace)
-	if _, err := imageset.Current(l.paths.Images); err != nil {
+	_, missing := imageset.Current(l.paths.Images)
+	if missing != nil {
 		space = buildSpace
 	}
-	if err := host.Demands(l.paths.Cache, space); err != nil {
-		return control.Programs{}, nil, err
+	if err := errors.Join(host.Demands(l.paths.Cache, space), build.Sweep(l.paths.Bin)); err != nil {
+		return none, nil, err
 	}
-	if err := host.Install(ctx, l.paths.Log("apt"), l.say); err != nil {
-		return control.Programs{}, nil, err
+	if missing != nil {
+		l.board.Say("The first start compiles a Kubernetes cluster and a Docker Engine from source: usually 20 min on 2 processors.")
+		l.board.Say("The next one takes seconds. The logs are in %s.", l.paths.In("logs"))
 	}
-	if err := build.Sweep(l.paths.Bin); err != nil {
-		return control.Programs{}, nil, err
-	}
-	programs, err := l.programs(ctx, filepath.Join(checkout, "hack", "cluster"))
+	builder := &images.Builder{Paths: l.paths, Checkout: checkout, Board: l.board, Set: set}
+	programs, err := l.prepare(ctx, builder)
 	if err != nil {
-		return control.Programs{}, nil, err
+		return none, nil, err
 	}
-	builder := &images.Builder{Paths: l.paths, Checkout: checkout, Say: l.say}
 	return programs, builder, builder.Build(ctx)
+}
+
+// prepare builds what takes long, side by side. The programs of the checkout are
+// compiled one after the other, because they share compiled packages.
+func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (programs control.Programs, err error) {
+	side, ctx := errgroup.WithContext(ctx)
+	side.Go(func() (err error) {
+		if programs, err = l.programs(ctx, filepath.Join(builder.Checkout, "hack", "cluster")); err != nil {
+			return err
+		}
+		return builder.CompileClient(ctx)
+	})
+	side.Go(func() error {
+		if err := host.Install(ctx, l.paths.Log("apt"), l.board); err != nil {
+			return err
+		}
+		side.Go(func() error { return builder.CompileEngine(ctx) })
+		return builder.FromDebian(ctx)
+	})
+	err = side.Wait()
+	return programs, err
 }
 
 func (l *launcher) programs(ctx context.Context, source string) (control.Programs, error) {
 	semver := strings.SplitN(strings.TrimPrefix(versions.Kubernetes, "v"), ".", 3)
 	const version = "k8s.io/component-base/version."
-	var made control.Programs
+	modules := filepath.Join(source, "programs")
+	var built control.Programs
 	for _, program := range []struct {
 		path   *string
 		binary build.Binary
 	}{
-		{&made.Kube, build.Binary{
-			Name: "kube", Version: versions.Kubernetes, Package: ".", Source: filepath.Join(source, "kube"),
-			// Clients can't parse the version a plain build reports.
+		{&built.Kube, build.Binary{
+			Name: "kube", Title: "Kubernetes", Usually: 13 * time.Minute, Version: versions.Kubernetes,
+			Package: "./kube", Source: modules, Parts: []string{"kube", "go.mod", "go.sum"},
+			// Clients can't parse the version that a plain build reports.
 			Ldflags: fmt.Sprintf("-s -w -X %sgitVersion=%s -X %sgitMajor=%s -X %sgitMinor=%s",
 				version, versions.Kubernetes, version, semver[0], version, semver[1]),
 		}},
-		{&made.CoreDNS, build.Binary{
-			Name: "coredns", Version: versions.CoreDNS, Package: ".", Source: filepath.Join(source, "dns"), Ldflags: "-s -w",
+		{&built.CoreDNS, build.Binary{
+			Name: "coredns", Title: "CoreDNS, the cluster's name server,", Usually: 30 * time.Second, Version: versions.CoreDNS,
+			Package: "./coredns", Source: modules, Parts: []string{"coredns", "go.mod", "go.sum"}, Ldflags: "-s -w",
 		}},
-		{&made.Registry, build.Binary{
-			Name: "registry", Version: versions.Registry, Package: "./registry", Source: source, Ldflags: "-s -w",
+		{&built.Registry, build.Binary{
+			Name: "registry", Title: "the cluster's registry", Usually: 10 * time.Second, Version: versions.Registry,
+			Package: "./registry", Source: source, Ldflags: "-s -w",
 			// The launcher changes more often, and is no reason to restart it.
 			Parts: []string{"registry", "internal/imageset", "go.mod", "go.sum"},
 		}},
 	} {
-		path, err := program.binary.Make(ctx, l.paths.Bin, l.paths.Log("build-"+program.binary.Name), l.say)
+		path, err := program.binary.Make(ctx, l.paths.Bin, l.paths.Log("build-"+program.binary.Name), l.board)
 		if err != nil {
 			return control.Programs{}, err
 		}
 		*program.path = path
 	}
-	return made, nil
+	return built, nil
 }
 
-// links gives the multi-call binary its components' names.
+// links links each component's name to the binary that has all of them.
 func (l *launcher) links(kube string) error {
 	directory := l.paths.In("links")
 	if err := os.MkdirAll(directory, 0o755); err != nil {

@@ -12,15 +12,15 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
 )
 
-// stopOrder ends what starts pods before the pods, and the store last. The
-// holder of the mounts goes with the last of its processes.
+// stopOrder stops what starts pods before the pods, and the store last. The
+// process that holds the mounts is the last one.
 var stopOrder = []string{
 	"kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager",
 	"coredns", "kube-apiserver", "containerd", "registry", "etcd", node.Holder,
 }
 
-// grace is how long a component may take to end by itself. The API server
-// would wait a minute for its watchers; what it has confirmed is in etcd.
+// grace returns how long a component may take to stop. The API server would wait
+// a minute for its watches; what it has confirmed is in etcd.
 func grace(component string) time.Duration {
 	switch component {
 	case "etcd", "containerd":
@@ -44,10 +44,10 @@ func (l *launcher) down(keepData bool) error {
 	}
 	node.Clean(l.paths)
 	if keepData {
-		l.say("stopped; its data stays in %s", l.paths.State)
+		l.board.Say("stopped; its data stays in %s", l.paths.State)
 		return nil
 	}
-	// The logs stay: they are what one wants to read after the end.
+	// The logs stay: they are needed after a failure.
 	entries, err := os.ReadDir(l.paths.State)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -57,20 +57,19 @@ func (l *launcher) down(keepData bool) error {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(l.paths.State, entry.Name())))
 		}
 	}
-	l.say("stopped; its logs stay in %s", l.paths.In("logs"))
+	l.board.Say("stopped; its logs stay in %s", l.paths.In("logs"))
 	return err
 }
 
-// clear ends every process and takes away what they lived in, whatever state
-// all that is in. Mounts need no care: they end with their namespace.
+// clear stops each process and removes its control groups and the network,
+// whatever state they are in. The mounts end with their namespace.
 func (l *launcher) clear(groups cgroup.Layout) error {
 	for _, name := range stopOrder {
 		if err := l.records.Stop(name, grace(name)); err != nil {
 			return err
 		}
 	}
-	// What remains are pods and their shims. With nobody left to start them
-	// again, killing is all it takes.
+	// Pods and their shims remain, and nothing that would restart them.
 	if err := groups.Kill(20 * time.Second); err != nil {
 		return err
 	}

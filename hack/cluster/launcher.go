@@ -9,22 +9,24 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dindctl/dindctl/hack/cluster/internal/build"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/process"
+	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
 )
 
-// launcher is what every command works with.
+// launcher is what each command works with.
 type launcher struct {
 	paths   paths.Paths
 	records process.Records
-	say     func(string, ...any)
+	board   *steps.Board
 }
 
 func records(p paths.Paths) process.Records { return process.Records(p.In("run")) }
 
-// locked lets one command at a time change the cluster. The lock ends with its
-// process, however that ends.
+// locked lets one command at a time change the cluster. The lock ends when the
+// process exits.
 func (l *launcher) locked(ctx context.Context, work func(context.Context) error) error {
 	if err := os.MkdirAll(l.paths.Cache, 0o755); err != nil {
 		return fmt.Errorf("creating the cache directory: %w", err)
@@ -45,7 +47,7 @@ func (l *launcher) locked(ctx context.Context, work func(context.Context) error)
 			return fmt.Errorf("locking %s: %w", file.Name(), err)
 		}
 		if !said {
-			l.say("waiting for another command on this cluster to finish")
+			l.board.Say("waiting for another command on this cluster to finish")
 			said = true
 		}
 		select {
@@ -56,8 +58,18 @@ func (l *launcher) locked(ctx context.Context, work func(context.Context) error)
 	}
 }
 
-// exec runs a program where the node's mounts and addresses are, for example
-// ctr or nft, and hands the terminal to it.
+// step runs a build of this repository and reports it as a step.
+func (l *launcher) step(ctx context.Context, title string, usually time.Duration, arguments []string) error {
+	if len(arguments) == 0 {
+		return errUsage
+	}
+	return l.board.Step(title, usually, func(detail func(string)) error {
+		return build.Run(exec.CommandContext(ctx, arguments[0], arguments[1:]...), l.paths.Log("step"), build.Progress(detail))
+	})
+}
+
+// exec replaces this process with a program in the node's namespaces, for
+// example ctr or nft.
 func (l *launcher) exec(arguments []string) error {
 	if len(arguments) == 0 {
 		return errUsage

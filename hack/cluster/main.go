@@ -1,18 +1,23 @@
-// Command cluster runs a real one-node Kubernetes on this machine, out of Go
-// modules and Debian packages alone, with a registry that holds the Docker
-// images which dindctl's tests need. It lives in a network and a mount
-// namespace of its own: nothing of it shows outside but one veth pair.
+// Command cluster runs a real Kubernetes cluster of one node on this machine. It
+// is built from Go modules and Debian packages only, and has a registry with the
+// Docker images that dindctl's demo and tests need. It runs in its own network
+// and mount namespace: the machine sees only one veth pair.
 //
-//	go run . up                        start what is not running; prints the admin kubeconfig's path
-//	go run . down [--keep-data]        stop all of it and leave nothing behind
-//	go run . build                     only build programs and images
-//	go run . status                    what is running; fails unless all is well
-//	go run . kubeconfig [--user NAME]  the path for admin, developer (group developers) or restricted
-//	go run . exec -- PROGRAM ...       run something inside of the node
+//	go run . up [--images SET]         start what is not running and print the path of the admin's kubeconfig
+//	go run . down [--keep-data]        stop and remove the cluster; the caches stay
+//	go run . build [--images SET]      only build programs and images
+//	go run . status                    show what is running; fails unless the cluster is healthy
+//	go run . kubeconfig [--user NAME]  print the path for admin, developer (group developers) or restricted
+//	go run . exec -- PROGRAM ...       run a program inside the node
+//	go run . step --title TEXT --usually TIME -- PROGRAM ...
+//	                                   run a build on this machine, reported as the steps of up are
 //
-// Everything it keeps is under $DINDCTL_CACHE, by default ~/.cache/dindctl:
-// bin, images, and cluster. The last holds kubeconfigs, logs, audit.log,
-// registry (the registry's host:port) and registry-requests.log.
+// SET is "all", the default, or "demo": only the images that `make demo` uses.
+// Images that are missing are added to a running cluster; none is removed from it.
+//
+// All files are under $DINDCTL_CACHE, by default ~/.cache/dindctl: bin, images
+// and cluster. cluster has the kubeconfigs, logs, audit.log, registry (the
+// registry's host:port) and registry-requests.log.
 package main
 
 import (
@@ -27,8 +32,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dindctl/dindctl/hack/cluster/internal/images"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/pki"
+	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
 )
 
 func main() {
@@ -41,7 +48,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: go run . up | down [--keep-data] | build | status | kubeconfig [--user NAME] | exec -- PROGRAM ...")
+var errUsage = errors.New("usage: go run . up [--images SET] | down [--keep-data] | build [--images SET] | status | kubeconfig [--user NAME] | exec -- PROGRAM ... | step --title TEXT --usually TIME -- PROGRAM ...")
 
 func run(ctx context.Context, arguments []string) error {
 	if len(arguments) == 0 {
@@ -51,21 +58,25 @@ func run(ctx context.Context, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	l := &launcher{paths: p, records: records(p), say: say}
+	l := &launcher{paths: p, records: records(p), board: steps.New(os.Stderr)}
 
 	flags := flag.NewFlagSet(arguments[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	keepData := flags.Bool("keep-data", false, "")
+	set := images.All
+	flags.Func("images", "", func(name string) (err error) { set, err = images.ParseSet(name); return err })
+	title := flags.String("title", "", "")
+	usually := flags.Duration("usually", 0, "")
 	user := flags.String("user", "admin", "")
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return fmt.Errorf("%w\n%w", err, errUsage)
 	}
-	if arguments[0] != "exec" && flags.NArg() > 0 {
+	if arguments[0] != "exec" && arguments[0] != "step" && flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q\n%w", flags.Arg(0), errUsage)
 	}
 	switch arguments[0] {
 	case "up":
-		if err := l.locked(ctx, l.up); err != nil {
+		if err := l.locked(ctx, func(ctx context.Context) error { return l.up(ctx, set) }); err != nil {
 			return err
 		}
 		fmt.Println("kubeconfig:", p.Kubeconfig("admin"))
@@ -73,7 +84,7 @@ func run(ctx context.Context, arguments []string) error {
 	case "down":
 		return l.locked(ctx, func(context.Context) error { return l.down(*keepData) })
 	case "build":
-		return l.locked(ctx, func(ctx context.Context) error { _, _, err := l.build(ctx); return err })
+		return l.locked(ctx, func(ctx context.Context) error { _, _, err := l.build(ctx, set); return err })
 	case "status":
 		return l.status(ctx, os.Stdout)
 	case "kubeconfig":
@@ -84,8 +95,8 @@ func run(ctx context.Context, arguments []string) error {
 		return nil
 	case "exec":
 		return l.exec(flags.Args())
+	case "step":
+		return l.step(ctx, *title, *usually, flags.Args())
 	}
 	return fmt.Errorf("no command %q\n%w", arguments[0], errUsage)
 }
-
-func say(format string, values ...any) { fmt.Fprintf(os.Stderr, format+"\n", values...) }

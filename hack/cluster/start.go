@@ -13,13 +13,12 @@ import (
 const (
 	// patience is for a slow disk; a healthy start takes seconds.
 	patience = 3 * time.Minute
-	// revivals is how often kubelet may end at its start. It gives up at once
-	// while containerd still looks through what its last life left, and relies
-	// on being started again.
+	// revivals is how often kubelet is restarted. It exits while containerd still
+	// loads what it had stored before, and relies on being restarted.
 	revivals = 30
 )
 
-// starter brings the components up and watches over them until all is well.
+// starter starts the components and restarts them until the cluster is healthy.
 type starter struct {
 	*launcher
 	groups     cgroup.Layout
@@ -30,31 +29,31 @@ type starter struct {
 	lastLife time.Time // when kubelet was last started again
 }
 
-// start brings a component to the state it should be in, and says whether it
-// had to do anything for that.
+// start starts a component that does not run, or runs with another
+// configuration, and reports whether it did.
 func (s *starter) start(component control.Component) (bool, error) {
 	record, spec := s.records.Load(component.Name), s.specs[component.Name]
 	if record.Alive() {
 		if record.Spec == spec {
 			return false, nil
 		}
-		s.say("restarting %s: its configuration changed", component.Name)
+		s.board.Say("restarting %s: its configuration changed", component.Name)
 		if err := s.records.Stop(component.Name, grace(component.Name)); err != nil {
 			return false, err
 		}
 	}
-	s.say("starting %s", component.Name)
 	argv := node.Enter(s.records, component.Program, component.Arguments...)
 	return true, s.records.Start(component.Name, spec, argv, s.paths.Log(component.Name), s.groups.Enter)
 }
 
-// settle waits until the cluster is fit for use.
-func (s *starter) settle(ctx context.Context, since time.Time) error {
+// settle waits until the cluster is healthy.
+func (s *starter) settle(ctx context.Context, since time.Time, detail func(string)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("gave up after %s; see the logs in %s", patience, s.paths.In("logs")))
 	defer cancel()
 	apply := control.Check{Name: "the cluster's own objects", Run: func(ctx context.Context) error { return control.Apply(ctx, s.paths) }}
 	checks := append([]control.Check{control.ServerCheck(s.paths), apply}, control.Checks(s.paths, since)...)
 	for _, check := range checks {
+		detail("waiting for: " + check.Name)
 		if err := check.Wait(ctx, s.alive); err != nil {
 			return err
 		}
@@ -62,7 +61,7 @@ func (s *starter) settle(ctx context.Context, since time.Time) error {
 	return s.alive()
 }
 
-// alive fails when a component has died for good.
+// alive returns an error if a component has exited and is not restarted.
 func (s *starter) alive() error {
 	for _, component := range s.components {
 		err := s.died(component.Name)

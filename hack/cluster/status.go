@@ -11,7 +11,7 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/control"
 )
 
-// status lists processes, then what they achieve together.
+// status lists the processes, then the checks of the cluster.
 func (l *launcher) status(ctx context.Context, out io.Writer) error {
 	healthy := true
 	for _, name := range slices.Backward(stopOrder) {
@@ -36,7 +36,7 @@ func (l *launcher) status(ctx context.Context, out io.Writer) error {
 		fmt.Fprintf(out, "%-26s no: %v\n", check.Name, err)
 	}
 	if !healthy {
-		return errors.New("not healthy: `go run . up` starts what is missing")
+		return errors.New("not healthy: start what is missing with `go run . up`")
 	}
 	fmt.Fprintf(out, "%-26s %s\n", "kubeconfig", l.paths.Kubeconfig("admin"))
 	fmt.Fprintf(out, "%-26s %s\n", "registry", control.Registry)

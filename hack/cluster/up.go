@@ -10,17 +10,32 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/build"
 	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
 	"github.com/dindctl/dindctl/hack/cluster/internal/control"
+	"github.com/dindctl/dindctl/hack/cluster/internal/images"
 	"github.com/dindctl/dindctl/hack/cluster/internal/imageset"
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
 	"github.com/dindctl/dindctl/hack/cluster/internal/process"
 )
 
-func (l *launcher) up(ctx context.Context) error {
-	programs, builder, err := l.build(ctx)
+// up starts what is not running. Images of the set that a running cluster lacks
+// are added to it.
+func (l *launcher) up(ctx context.Context, set images.Set) error {
+	programs, builder, err := l.build(ctx, set)
 	if err != nil {
 		return err
 	}
+	err = l.board.Step("start what is not running of the cluster", 15*time.Second, func(detail func(string)) error {
+		return l.start(ctx, programs, detail)
+	})
+	if err != nil {
+		return err
+	}
+	return builder.Collect()
+}
+
+// start starts the components that are not running, and waits until the cluster
+// is healthy.
+func (l *launcher) start(ctx context.Context, programs control.Programs, detail func(string)) error {
 	groups, err := cgroup.Detect()
 	if err != nil {
 		return err
@@ -47,6 +62,7 @@ func (l *launcher) up(ctx context.Context) error {
 			influences = append(influences, string(served))
 		}
 		run.specs[component.Name] = process.Spec(influences...)
+		detail(component.Name)
 		started, err := run.start(component)
 		if err != nil {
 			return err
@@ -55,23 +71,21 @@ func (l *launcher) up(ctx context.Context) error {
 			since = time.Now()
 		}
 	}
-	if err := run.settle(ctx, since); err != nil {
-		return err
-	}
-	return builder.Collect()
+	return run.settle(ctx, since, detail)
 }
 
-// place makes sure there is a node to start programs in. What an unclean end
-// left is cleared away like a machine's memory at a reboot; its disk stays.
+// place creates the node that programs are started in, unless there is one. What
+// is left of a cluster that was killed is removed, as a reboot removes what is in
+// memory; the data of the cluster stays.
 func (l *launcher) place(ctx context.Context, groups cgroup.Layout) error {
 	if l.records.Load(node.Holder).Alive() && node.Ready(l.paths) && network.Exists() {
 		return nil
 	}
 	if network.Exists() || len(groups.Leftovers()) > 0 {
-		l.say("found a cluster that did not end cleanly: clearing it away, its data stays")
+		l.board.Say("removing what is left of a cluster that was killed; its data stays")
 	}
 	if err := l.clear(groups); err != nil {
-		return fmt.Errorf("clearing away an earlier cluster: %w", err)
+		return fmt.Errorf("removing an earlier cluster: %w", err)
 	}
 	if err := os.MkdirAll(l.paths.In("run"), 0o755); err != nil {
 		return err
@@ -93,12 +107,12 @@ func (l *launcher) place(ctx context.Context, groups cgroup.Layout) error {
 	return check.Wait(ctx, func() error { return l.died(node.Holder) })
 }
 
-// died explains the end of a component with its last words.
+// died returns an error with the end of its log if a component does not run.
 func (l *launcher) died(name string) error {
 	if l.records.Load(name).Alive() {
 		return nil
 	}
 	log := l.paths.Log(name)
-	return fmt.Errorf("%s died at its start; the end of %s:\n%s\nrun `go run . up` again once the cause is gone, or `go run . down` to start from nothing",
+	return fmt.Errorf("%s exited at its start; the end of %s:\n%s\nremove the cause and run `go run . up` again, or start from nothing with `go run . down`",
 		name, log, build.Tail(log, 20))
 }

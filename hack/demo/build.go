@@ -16,17 +16,17 @@ const (
 	buildEnded  = "::build-ended"
 )
 
-// build is what the log of a job tells.
+// build is what the log of a job says about its build.
 type build struct {
 	took   time.Duration
 	cached int // steps that came from the cache
 }
 
-// cachedLine is how a build with --progress=plain says so: "#7 CACHED".
+// cachedLine is the line of --progress=plain for a cached step: "#7 CACHED".
 var cachedLine = regexp.MustCompile(`^#\d+ CACHED$`)
 
-// readBuild reads a log whose lines begin with their times, and shows those of
-// the build.
+// readBuild reads a log whose lines begin with their times, and shows the lines
+// of the build.
 func readBuild(log io.Reader, show func(line string)) (build, error) {
 	var b build
 	var begun, done time.Time

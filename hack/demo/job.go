@@ -15,9 +15,8 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// script is what the jobs do: an image of five steps, one of them slow. The
-// nodes' proxies follow a new Service within a second or so: a job that comes
-// within that second tries again.
+// script is what the jobs do: build an image in five steps, one of them slow. It
+// waits for the daemon, because a new Service may not be reachable for a second.
 const script = `
 tries=0
 until docker version >/dev/null 2>&1 || [ $tries -ge 50 ]; do
@@ -38,8 +37,8 @@ docker build --progress=plain --tag registry.example.com/app:demo . 2>&1
 echo ` + buildEnded + `
 `
 
-// job runs the script in a pod like those of a CI runner, unprivileged and new
-// each time, and prints what the build says.
+// job runs the script in a new, unprivileged pod, as a CI runner does, and prints
+// the log of the build.
 func (d demo) job(ctx context.Context, name string, variables []corev1.EnvVar) (build, error) {
 	pods := d.client.CoreV1().Pods(namespace)
 	pod, err := pods.Create(ctx, jobPod(name, variables), metav1.CreateOptions{})
@@ -50,7 +49,7 @@ func (d demo) job(ctx context.Context, name string, variables []corev1.EnvVar) (
 	if _, err := d.until(ctx, pod, started); err != nil {
 		return build{}, fmt.Errorf("starting pod %s: %w", name, err)
 	}
-	// The times in the log are those at which the build wrote the lines.
+	// Each line of the log begins with the time at which it was written.
 	log, err := pods.GetLogs(name, &corev1.PodLogOptions{Follow: true, Timestamps: true}).Stream(ctx)
 	if err != nil {
 		return build{}, err
@@ -81,7 +80,7 @@ func jobPod(name string, variables []corev1.EnvVar) *corev1.Pod {
 			Containers: []corev1.Container{{
 				Name:  "build",
 				Image: dind.DefaultImage,
-				// Not through the image's entrypoint, which would start a daemon.
+				// Without the image's entrypoint, which would start a daemon.
 				Command: []string{"sh", "-euc", script},
 				Env:     variables,
 			}},
@@ -95,7 +94,7 @@ func ended(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// until waits for a state of the pod.
+// until waits until the pod is in that state.
 func (d demo) until(ctx context.Context, pod *corev1.Pod, state func(*corev1.Pod) bool) (*corev1.Pod, error) {
 	one := fields.OneTermEqualSelector("metadata.name", pod.Name).String()
 	watcher := cache.NewFilteredListWatchFromClient(d.client.CoreV1().RESTClient(), "pods", namespace,

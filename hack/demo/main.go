@@ -1,4 +1,4 @@
-// Command demo shows what dindctl is for, on a real cluster and with the built
+// Command demo shows what dindctl does, on a real cluster and with the built
 // program: install, two CI jobs that build the same image, status, uninstall.
 // `make demo` starts the cluster it needs.
 package main
@@ -17,10 +17,10 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// namespace is the demo's own; what is in it is gone when the demo ends.
+// namespace is created for the demo and deleted when it ends.
 const namespace = "dindctl-demo"
 
-// demo is where the demo takes place.
+// demo is the program that is shown and the cluster it is shown on.
 type demo struct {
 	program    string // the built dindctl
 	kubeconfig string
@@ -46,7 +46,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&d.mirror, "mirror", os.Getenv("DINDCTL_E2E_REGISTRY"), "host:port of a mirror of Docker Hub")
 	flag.Parse()
 	if d.program == "" || d.kubeconfig == "" {
-		return errors.New("name the program and the cluster with -dindctl and -kubeconfig, or run `make demo`, which does")
+		return errors.New("set the program and the cluster with -dindctl and -kubeconfig, or run `make demo`, which sets both")
 	}
 	// Only the embedded cluster has that mirror.
 	d.embedded = d.mirror != ""
@@ -63,7 +63,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	err = d.show(ctx)
-	// Also after Ctrl-C, so not within the context that it has ended.
+	// Also after Ctrl-C, which has cancelled ctx.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 	defer cancel()
 	if removed := d.removeNamespace(ending); removed != nil {
@@ -75,9 +75,9 @@ func run(ctx context.Context) error {
 	return err
 }
 
-// show is the story, in the order in which it is told.
+// show runs the steps of the demo.
 func (d demo) show(ctx context.Context) error {
-	title("One command puts a Docker daemon with a persistent cache into the cluster")
+	title(1, "Install: one command creates a Docker daemon with a persistent cache. Usually 15 s.")
 	install := []string{"install", "--create-namespace", "-n", namespace, "--storage-size", "5Gi"}
 	if d.mirror != "" {
 		install = append(install, "--registry-mirror", "http://"+d.mirror)
@@ -94,12 +94,12 @@ func (d demo) show(ctx context.Context) error {
 		return err
 	}
 
-	title("A CI job, a pod that has those variables and a docker client, builds an image")
+	title(2, "Build: a CI job, a pod with those variables and a docker client, builds an image. Usually 10 s.")
 	first, err := d.job(ctx, "job-1", variables)
 	if err != nil {
 		return err
 	}
-	title("The next job is another pod, and finds the layers of the first")
+	title(3, "Build again: another job finds the layers of the first in the cache. Usually 5 s.")
 	second, err := d.job(ctx, "job-2", variables)
 	if err != nil {
 		return err
@@ -107,23 +107,23 @@ func (d demo) show(ctx context.Context) error {
 	fmt.Printf("\nThe first build took %s, the second %s with %d of its steps CACHED.\n",
 		seconds(first.took), seconds(second.took), second.cached)
 	if second.cached == 0 {
-		return errors.New("the second build took nothing from the cache")
+		return errors.New("no step of the second build came from the cache")
 	}
 
-	title("How is the daemon?")
+	title(4, "Status: the daemon, its disk and its last prune. Usually 1 s.")
 	if err := d.dindctl(ctx, "status", "-n", namespace); err != nil {
 		return err
 	}
-	title("Uninstalling keeps the cache, for the next installation")
+	title(5, "Uninstall: the cache stays, for the next installation. Usually 2 s.")
 	if err := d.dindctl(ctx, "uninstall", "-n", namespace); err != nil {
 		return err
 	}
-	title("Only this deletes it")
+	title(6, "Uninstall with its data: only this deletes the cache. Usually 2 s.")
 	return d.dindctl(ctx, "uninstall", "-n", namespace, "--delete-data", "--yes")
 }
 
 func (d demo) farewell() {
-	fmt.Printf("\nNothing of the demo is left, namespace %s is gone.\n", namespace)
+	fmt.Printf("\nThe demo has removed everything it created, with the namespace %s.\n", namespace)
 	if d.embedded {
 		fmt.Printf("The cluster still runs: try it with KUBECONFIG=%s, stop it with `make cluster-down`.\n", d.kubeconfig)
 	}

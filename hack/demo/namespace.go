@@ -12,18 +12,18 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// markLabel tells a namespace that an earlier demo left from one that only has
-// the same name, in a cluster that is not ours to clean.
+// markLabel marks the namespaces that a demo created. In a cluster that is not the
+// embedded one, no other namespace is deleted.
 const markLabel = "dindctl/demo"
 
-// mark labels the namespace, which install has made.
+// mark labels the namespace, which install has created.
 func (d demo) mark(ctx context.Context) error {
 	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:"true"}}}`, markLabel)
 	_, err := d.client.CoreV1().Namespaces().Patch(ctx, namespace, types.MergePatchType, patch, metav1.PatchOptions{})
 	return err
 }
 
-// clear removes what a demo left that could not end properly.
+// clear removes what an interrupted demo left.
 func (d demo) clear(ctx context.Context) error {
 	found, err := d.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -33,7 +33,7 @@ func (d demo) clear(ctx context.Context) error {
 		return fmt.Errorf("asking the cluster: %w", err)
 	}
 	if found.Labels[markLabel] == "" && !d.embedded {
-		return fmt.Errorf("there is a namespace %s that this demo did not make: remove it first", namespace)
+		return fmt.Errorf("there is a namespace %s that no demo created: delete it first", namespace)
 	}
 	fmt.Println("removing what an earlier demo left")
 	return d.removeNamespace(ctx)
@@ -42,7 +42,7 @@ func (d demo) clear(ctx context.Context) error {
 // removeNamespace deletes the namespace and waits until it is gone.
 func (d demo) removeNamespace(ctx context.Context) error {
 	namespaces := d.client.CoreV1().Namespaces()
-	// Jobs that were interrupted need no time to say goodbye.
+	// Interrupted jobs need no time to stop.
 	_ = d.client.CoreV1().Pods(namespace).DeleteCollection(ctx,
 		metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}, metav1.ListOptions{LabelSelector: "app!=docker-dind"})
 	if err := namespaces.Delete(ctx, namespace, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {

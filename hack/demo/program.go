@@ -15,13 +15,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// dindctl runs the program as somebody at this terminal would.
+// dindctl runs the program on this terminal.
 func (d demo) dindctl(ctx context.Context, arguments ...string) error {
 	return d.start(ctx, os.Stdout, arguments)
 }
 
-// dindctlOutput also gives what the program printed. Its progress is on
-// standard error and so still sees the terminal.
+// dindctlOutput also returns what the program printed. Progress goes to standard
+// error, which is still the terminal.
 func (d demo) dindctlOutput(ctx context.Context, arguments ...string) (string, error) {
 	var printed bytes.Buffer
 	err := d.start(ctx, io.MultiWriter(os.Stdout, &printed), arguments)
@@ -44,7 +44,7 @@ func (d demo) start(ctx context.Context, out io.Writer, arguments []string) erro
 	return nil
 }
 
-// parseVariables reads the block that install prints for .gitlab-ci.yml.
+// parseVariables parses the variables that install prints for .gitlab-ci.yml.
 func parseVariables(printed string) ([]corev1.EnvVar, error) {
 	var block struct {
 		Variables map[string]string `json:"variables"`
@@ -62,7 +62,10 @@ func parseVariables(printed string) ([]corev1.EnvVar, error) {
 	return variables, nil
 }
 
-// title begins a chapter.
-func title(text string) { fmt.Printf("\n── %s\n\n", text) }
+// steps is how many steps the demo has.
+const steps = 6
+
+// title announces a step.
+func title(step int, text string) { fmt.Printf("\n── %d of %d ── %s\n\n", step, steps, text) }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

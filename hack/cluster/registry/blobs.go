@@ -15,7 +15,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// blobs serves what was built, which it never changes, and what was pushed.
+// blobs serves the built blobs, which it never changes, and those that were pushed.
 type blobs struct {
 	built, pushed string
 }
@@ -50,7 +50,7 @@ func (b blobs) Get(_ context.Context, _ string, h v1.Hash) (io.ReadCloser, error
 	return os.Open(path)
 }
 
-// Put keeps a blob only if it is what its name says.
+// Put keeps a blob only if it has the digest that it is pushed under.
 func (b blobs) Put(_ context.Context, _ string, h v1.Hash, content io.ReadCloser) error {
 	defer content.Close()
 	file, err := os.CreateTemp(b.pushed, ".upload-*")

@@ -1,6 +1,5 @@
-// Command registry serves the images that the launcher built, and takes
-// pushes, on the node's address. It is the only registry that anything in the
-// cluster can reach.
+// Command registry serves the built images and accepts pushes, on the node's
+// address. It is the only registry that the cluster can reach.
 package main
 
 import (
@@ -55,7 +54,7 @@ func serve(listen, images, data, requests string) error {
 	return nil
 }
 
-// recorder writes a line a request: tests see by it whether a mirror was used.
+// recorder logs each request: tests check by it whether a mirror was used.
 type recorder struct {
 	log  *log.Logger
 	next http.Handler
@@ -77,7 +76,7 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// ReadFrom lets the kernel copy layers from their files to the connection.
+// ReadFrom makes the kernel copy layers from their files to the connection.
 func (w *statusWriter) ReadFrom(source io.Reader) (int64, error) {
 	return io.Copy(w.ResponseWriter, source)
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/imageset"
 )
 
-// loadImages tells the registry, which keeps manifests in memory, about every
-// image the launcher built.
+// loadImages adds each built image to the registry, which keeps manifests in
+// memory.
 func loadImages(handler http.Handler, directory string) error {
 	built, err := imageset.Current(directory)
 	if err != nil {
@@ -49,7 +49,7 @@ func put(handler http.Handler, path, mediaType string, manifest []byte) error {
 	return nil
 }
 
-// pushes remembers pushed manifests over a restart of the cluster.
+// pushes stores pushed manifests, so that they survive a restart of the cluster.
 type pushes struct {
 	directory string
 	next      http.Handler
@@ -102,7 +102,7 @@ func (p *pushes) replay() error {
 		}
 		var pushed push
 		if err := json.Unmarshal(data, &pushed); err != nil {
-			return os.Remove(path) // cut off by an unclean end
+			return os.Remove(path) // incomplete: the registry was killed
 		}
 		return put(p.next, pushed.Path, pushed.MediaType, pushed.Manifest)
 	})

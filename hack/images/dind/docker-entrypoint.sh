@@ -1,7 +1,7 @@
 #!/bin/sh
-# The client half of the official image's contract: flags and subcommands of
-# docker go to docker, everything else runs as it is, and without a socket the
-# daemon is expected in a container named docker.
+# Does for the client what the entrypoint of the official image does: flags and
+# subcommands of docker go to docker, everything else runs as it is, and without
+# a socket the daemon is expected in a container named docker.
 set -eu
 
 has_client_certificates() {

@@ -1,19 +1,19 @@
 #!/bin/sh
-# Starts the Docker daemon under the contract of the official docker:dind image:
+# Starts the Docker daemon as the official docker:dind image does:
 #
-#   no arguments, or only flags   dockerd with listeners chosen here, then the flags
-#   dockerd ...                   exactly that, no listener added
-#   anything else                 handed to docker-entrypoint.sh
+#   no arguments, or only flags   dockerd with the listeners below, then the flags
+#   dockerd ...                   exactly that, without added listeners
+#   anything else                 docker-entrypoint.sh
 #
 # DOCKER_TLS_CERTDIR   empty: plain TCP on 2375; a directory: mutual TLS on 2376
-#                      with the certificates in it, made here where missing
+#                      with the certificates in it; missing ones are created
 # DOCKER_TLS_SAN       more names for the server's certificate: DNS:a,IP:b
 # DOCKER_IPTABLES_LEGACY   not empty: use the legacy iptables
 set -eu
 
-days=825 # the longest that common clients accept
+days=825 # the longest validity that common clients accept
 
-# sign KIND NAMES: a key and a certificate of the authority in $certs/ca.
+# sign KIND NAMES creates a key, and a certificate from the CA in $certs/ca.
 sign() {
 	kind=$1 names=$2
 	usage=serverAuth subject='docker:dind server'
@@ -35,7 +35,7 @@ sign() {
 	openssl verify -CAfile "$certs/$kind/ca.pem" "$certs/$kind/cert.pem"
 }
 
-# server_names: whatever a client may call this daemon.
+# server_names prints the names by which a client may reach this daemon.
 server_names() {
 	names="DNS:localhost,DNS:docker,DNS:$(hostname),IP:127.0.0.1,IP:::1"
 	for address in $(ip -o address show scope global | awk '{ sub("/.*", "", $4); print $4 }'); do
@@ -44,7 +44,7 @@ server_names() {
 	echo "$names${DOCKER_TLS_SAN:+,$DOCKER_TLS_SAN}"
 }
 
-# valid CERTIFICATE: there, and for another month at least.
+# valid CERTIFICATE reports whether it exists and is valid for another 30 days.
 valid() {
 	[ -s "$1" ] && openssl x509 -in "$1" -noout -checkend 2592000 > /dev/null
 }
@@ -52,7 +52,7 @@ valid() {
 certificates() {
 	if [ ! -s "$certs/ca/key.pem" ] && [ -s "$certs/server/ca.pem" ] &&
 		[ -s "$certs/server/cert.pem" ] && [ -s "$certs/server/key.pem" ]; then
-		# Brought along by somebody who keeps the authority's key elsewhere.
+		# Mounted by an installer that keeps the key of its CA elsewhere.
 		openssl verify -CAfile "$certs/server/ca.pem" "$certs/server/cert.pem"
 		return
 	fi
@@ -65,23 +65,24 @@ certificates() {
 			-subj '/CN=docker:dind CA' -addext 'keyUsage=critical,keyCertSign,cRLSign' -out "$certs/ca/cert.pem"
 		rm -f "$certs/client/cert.pem"
 	fi
-	# A restart may have brought new addresses, so the server's is made anew.
+	# The addresses may be different after a restart, so the server's certificate
+	# is created again.
 	sign server "$(server_names)"
 	valid "$certs/client/cert.pem" || sign client ''
 	umask 022
-	# A client in another container of the pod may run as any user.
+	# A client in another container of the pod may run as another user.
 	chmod 755 "$certs/client"
 	chmod 644 "$certs/client/"*
 }
 
-# choose_iptables: the kernel may lack one of the two implementations.
+# choose_iptables selects an iptables that works: the kernel may lack one of the two.
 choose_iptables() {
 	legacy=/usr/local/lib/iptables-legacy
 	if [ -z "${DOCKER_IPTABLES_LEGACY:-}" ] && iptables -w 5 -n -L > /dev/null 2>&1; then
 		return
 	fi
 	if [ -z "${DOCKER_IPTABLES_LEGACY:-}" ] && ! iptables-legacy -w 5 -n -L > /dev/null 2>&1; then
-		return # neither works: let dockerd say why
+		return # neither works: dockerd reports why
 	fi
 	mkdir -p "$legacy"
 	for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
@@ -91,9 +92,9 @@ choose_iptables() {
 	export PATH="$legacy:$PATH"
 }
 
-# nest_cgroups: on cgroup v2 only a group without processes of its own can have
-# limited children. Only the root of a private cgroup namespace is ours to
-# rearrange; the machine's own root, which has no cgroup.type, is not.
+# nest_cgroups moves the processes of the container to a child group: on cgroup v2
+# only a group without processes can limit its children. It changes only the root
+# of a private cgroup namespace, never the machine's root, which has no cgroup.type.
 nest_cgroups() {
 	root=/sys/fs/cgroup
 	[ -f "$root/cgroup.controllers" ] && [ -f "$root/cgroup.type" ] || return 0
@@ -123,7 +124,7 @@ if [ "$1" != dockerd ]; then
 	exec docker-entrypoint.sh "$@"
 fi
 
-# Left by a container that did not end cleanly; dockerd would refuse to start.
+# Left by a container that was killed; dockerd would not start.
 find /run /var/run -iname 'docker*.pid' -delete 2>/dev/null || true
 choose_iptables
 nest_cgroups

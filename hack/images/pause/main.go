@@ -1,5 +1,5 @@
-// Command pause is the first process of every pod in the embedded cluster: it
-// keeps the pod's namespaces, reaps what is left to it, and ends when told to.
+// Command pause is the first process of each pod in the embedded cluster: it holds
+// the pod's namespaces, reaps orphaned processes, and exits on SIGINT or SIGTERM.
 package main
 
 import (
@@ -19,8 +19,7 @@ func main() {
 	}
 }
 
-// reap collects every child that has ended; signals coalesce, so one may stand
-// for many.
+// reap reaps each child that has exited: one signal may stand for many.
 func reap() {
 	for {
 		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)

@@ -23,13 +23,13 @@ const (
 	margins   = 4.5 * vg.Centimeter // title, axis and legend
 	padding   = 0.3 * vg.Centimeter
 
-	// variant is the font that texts are measured with. Where it is missing,
-	// fonts of the same widths stand in for it.
+	// variant is the font that texts are measured with. A viewer without it uses
+	// fonts of the same widths.
 	variant = "Sans"
 	fonts   = "Liberation Sans,Arial,Helvetica,sans-serif"
 )
 
-// palette has a colour for each engine, that those who see few can tell apart.
+// palette has a colour for each engine, distinguishable for colour-blind readers.
 func palette(n int) color.Color {
 	colours := []color.Color{
 		color.RGBA{R: 0x00, G: 0x72, B: 0xb2, A: 0xff}, color.RGBA{R: 0xe6, G: 0x9f, B: 0x00, A: 0xff},
@@ -38,8 +38,8 @@ func palette(n int) color.Color {
 	return colours[n%len(colours)]
 }
 
-// draw gives the chart as SVG: a group of bars for each way to a built image, a
-// bar of it for each engine, in the order of the figures from above.
+// draw returns the chart as SVG: a group of bars for each way to build an image,
+// with a bar for each engine, from top to bottom in the order of the figures.
 func draw(b builds) ([]byte, error) {
 	ways := b.Engines[0].Ways
 	p := plot.New()
@@ -80,7 +80,7 @@ func draw(b builds) ([]byte, error) {
 	return bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:"+fonts+";")), err
 }
 
-// ticks are five to ten round numbers, as people write them.
+// ticks returns five to ten round numbers.
 func ticks(_, most float64) []plot.Tick {
 	step := math.Pow(10, math.Floor(math.Log10(most)))
 	for _, part := range []float64{0.1, 0.2, 0.5} {
@@ -97,7 +97,7 @@ func ticks(_, most float64) []plot.Tick {
 	return marks
 }
 
-// addBars adds an engine's bars, each with its number behind it.
+// addBars adds the bars of an engine, each followed by its number.
 func addBars(p *plot.Plot, e engine, n, of int) error {
 	values := make(plotter.Values, len(e.Ways))
 	labels := plotter.XYLabels{XYs: make(plotter.XYs, len(e.Ways)), Labels: make([]string, len(e.Ways))}

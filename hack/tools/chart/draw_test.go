@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden file")
 
-// The same figures give the same picture, byte by byte, and it says all of them.
+// The same figures result in the same picture, byte for byte, with all of them.
 func TestChart(t *testing.T) {
 	const golden = "testdata/builds.svg"
 	made := filepath.Join(t.TempDir(), "builds.svg")
@@ -51,7 +51,7 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// textsOf gives the texts of an SVG file, which has to be well-formed.
+// textsOf returns the texts of an SVG file, which must be well-formed.
 func textsOf(t *testing.T, file string) (texts []string) {
 	t.Helper()
 	encoded, err := os.ReadFile(file)

@@ -1,8 +1,8 @@
-// Command chart draws the figures about builds in a benchmark's JSON file:
+// Command chart draws the build figures in a benchmark's JSON file:
 //
 //	chart bench.json builds.svg
 //
-// The same figures always give the same file.
+// The same figures always result in the same file.
 package main
 
 import (
@@ -43,7 +43,7 @@ func run(args []string) error {
 	return os.WriteFile(args[1], drawn, 0o644)
 }
 
-// builds is what is drawn of the report's section about builds.
+// builds has the figures that are drawn, from the report's section about builds.
 type builds struct {
 	DependencyMegabytes int      `json:"dependencyMegabytes"`
 	Engines             []engine `json:"engines"`

@@ -1,6 +1,6 @@
-// Command client prints the path of a kubectl or a helm for hack/bench: the
-// machine's own where its version fits, else one built from its module and kept
-// in dindctl's cache, never in the checkout.
+// Command client prints the path of a kubectl or helm for hack/bench: the one on
+// the machine if its version fits, or one that it builds from its module and keeps
+// in dindctl's cache.
 //
 //	go run ./client kubectl|helm
 package main
@@ -46,8 +46,8 @@ func find(ctx context.Context, arguments []string) (string, error) {
 	return program.build(ctx)
 }
 
-// build makes the program unless the cache has it. The program keeps its plain
-// name, which a client of Kubernetes sends along as its user agent.
+// build builds the program unless the cache has it. The file keeps the plain name
+// of the program, which clients of Kubernetes send as their user agent.
 func (p program) build(ctx context.Context) (string, error) {
 	bin, err := cacheBin()
 	if err != nil {
@@ -75,13 +75,13 @@ func (p program) build(ctx context.Context) (string, error) {
 		if _, there := os.Stat(path); there != nil {
 			return "", err
 		}
-		// Another build of the same was faster.
+		// Another process has built it in the meantime.
 	}
 	return path, nil
 }
 
-// run keeps the chatter of a build to itself unless it fails. Niceness leaves
-// the processor to whatever runs beside it, as `make test` intends.
+// run prints the output of a build only if it fails. It lowers the priority of
+// the build, beside which `make test` runs tests.
 func run(ctx context.Context, recipe *exec.Cmd) error {
 	command := exec.CommandContext(ctx, "nice", append([]string{"-n", "10"}, recipe.Args...)...)
 	command.Dir, command.Env = recipe.Dir, recipe.Env
@@ -96,13 +96,13 @@ func run(ctx context.Context, recipe *exec.Cmd) error {
 	return nil
 }
 
-// cacheBin is the directory that hack/cluster, too, keeps its programs in.
+// cacheBin returns the directory in which hack/cluster, too, keeps its programs.
 func cacheBin() (string, error) {
 	cache := os.Getenv("DINDCTL_CACHE")
 	if cache == "" {
 		base, err := os.UserCacheDir()
 		if err != nil {
-			return "", fmt.Errorf("no place for the cache, set DINDCTL_CACHE: %w", err)
+			return "", fmt.Errorf("no directory for the cache, set DINDCTL_CACHE: %w", err)
 		}
 		cache = filepath.Join(base, "dindctl")
 	}

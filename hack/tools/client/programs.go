@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// The pinned versions. Kubectl's is that of the embedded cluster, and the
-// module in ../kubectl requires the same; a test holds the two together.
+// The pinned versions. A test checks that the embedded cluster and the module in
+// ../kubectl have the same version as kubectl here.
 const (
 	kubectlVersion = "v1.36.3"
 	helmVersion    = "v4.3.1"
 )
 
-// program is a client, how to tell whether a machine's own will do, and how to
-// make one.
+// program is a client, how to check the version on the machine, and how to build
+// it.
 type program struct {
 	name       string
 	version    string
@@ -48,8 +48,8 @@ var programs = map[string]program{
 	},
 }
 
-// goCommand builds without cgo: no C compiler is needed, and the packages that
-// hack/cluster has compiled already are taken from Go's own cache.
+// goCommand builds without cgo, so that it needs no C compiler and uses packages
+// that hack/cluster has compiled from Go's cache.
 func goCommand(workingDirectory, output string, arguments ...string) *exec.Cmd {
 	command := exec.Command("go", arguments...)
 	command.Dir = workingDirectory
@@ -57,9 +57,9 @@ func goCommand(workingDirectory, output string, arguments ...string) *exec.Cmd {
 	return command
 }
 
-// kubectlFits accepts one minor version up or down from the server's, as the
-// Kubernetes project does, and released versions only: the dispatcher that some
-// distributions install in kubectl's place sends requests of its own.
+// kubectlFits accepts released versions that differ from the server's by at most
+// one minor version, as Kubernetes supports. The dispatcher that some distributions
+// install as kubectl is not released: it sends additional requests.
 func kubectlFits(output string) bool {
 	line, _, _ := strings.Cut(output, "\n")
 	own, found := strings.CutPrefix(line, "Client Version: ")
@@ -68,7 +68,7 @@ func kubectlFits(output string) bool {
 	return found && err == nil && minor >= server-1 && minor <= server+1
 }
 
-// minorOf gives the 36 of v1.36.3, with or without build metadata behind a plus.
+// minorOf returns the 36 of v1.36.3, with or without build metadata after a plus.
 func minorOf(version string) (int, error) {
 	release, _, _ := strings.Cut(version, "+")
 	parts := strings.Split(release, ".")

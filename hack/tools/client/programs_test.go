@@ -24,7 +24,7 @@ func TestKubectlFits(t *testing.T) {
 	}
 }
 
-// A version printed that is not the one built would make every comparison lie.
+// If a program reported another version than was built, comparisons would be wrong.
 func TestPinsAgree(t *testing.T) {
 	for file, want := range map[string]string{
 		"../kubectl/go.mod":                           "k8s.io/kubectl " + strings.Replace(kubectlVersion, "v1.", "v0.", 1),

@@ -1,11 +1,11 @@
-// Command failures reads what `go test -json` prints, shows it as `go test -v`
-// would, and says at the end once more what a reader of a long log looks for
-// first: the figures that tests have noted with T.Attr, and which tests failed,
-// with what they said.
+// Command failures reads the output of `go test -json` and prints it as `go test
+// -v` does. At the end it repeats what a reader of a long log looks for first: the
+// figures that tests have recorded with T.Attr, and the tests that failed, with
+// their output.
 //
 //	go test -json ./... | failures
 //
-// Whether the tests passed is go test's exit code to tell, not this program's.
+// Its exit code does not depend on the tests: go test's does.
 package main
 
 import (

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// event is one of test2json's.
+// event is an event of test2json.
 type event struct {
 	Action, Package, Test, Output, Key, Value string
 }
 
-// failure is a test that failed, and all it said.
+// failure is a test that failed, and its output.
 type failure struct {
 	event
 	said []string
@@ -32,7 +32,7 @@ func show(in io.Reader, out io.Writer) error {
 		if line != "" {
 			var e event
 			if json.Unmarshal([]byte(line), &e) != nil || e.Action == "" {
-				e = event{Output: line} // go's own words
+				e = event{Output: line} // a line of go itself
 			}
 			if _, err := io.WriteString(out, e.Output); err != nil {
 				return err
@@ -85,7 +85,7 @@ func summarize(out io.Writer, figures []event, failed []failure) error {
 	return err
 }
 
-// hasFailed tells whether a test within this one has failed: that one is told.
+// hasFailed reports whether a subtest has failed: then that one is repeated.
 func hasFailed(failed []failure, one failure) bool {
 	within := one.Test + "/"
 	if one.Test == "" {
@@ -97,18 +97,18 @@ func hasFailed(failed []failure, one failure) bool {
 }
 
 var (
-	// logged is the first line of what a test says.
+	// logged matches the first line of what a test logs.
 	logged = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
-	// command is one that says which program was run, which is no complaint.
+	// command matches a line that names the program that was run, not an error.
 	command = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: \$ `)
 )
 
-// edge is how many lines of one test's complaints are repeated at either end: what
-// went wrong comes first, or after what was noted on the way.
+// edge is how many lines of a test's errors are repeated from the start and from
+// the end: the cause is usually in one of the two.
 const edge = 4
 
-// complaints are the lines that a test has said of what is wrong, as far as that
-// can be told from what it says only on its way.
+// complaints returns the lines of a test's output that are errors, as far as they
+// can be distinguished from the others.
 func complaints(said []string) []string {
 	var lines []string
 	var quiet bool
@@ -119,7 +119,7 @@ func complaints(said []string) []string {
 		case strings.HasPrefix(line, "panic:"), strings.HasPrefix(line, "FAIL"):
 			quiet = false
 		case !strings.HasPrefix(line, "     "):
-			quiet = true // go's own framing
+			quiet = true // a line that frames the output
 		}
 		if line = strings.TrimSpace(line); !quiet && line != "" {
 			lines = append(lines, line)

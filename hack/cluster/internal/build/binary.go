@@ -1,5 +1,5 @@
-// Package build makes the cluster's programs and keeps them under a name that
-// tells what they were made of.
+// Package build builds the cluster's programs and keeps each of them under a
+// name that identifies what it was built from.
 package build
 
 import (
@@ -16,11 +16,19 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
+
+	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
 )
 
-// Binary is a program and everything that influences how it turns out.
+// Binary is a program and everything that determines how it is built.
 type Binary struct {
-	Name    string
+	Name string
+	// Title is what a step that builds it is called.
+	Title string `json:"-"`
+	// Usually is how long the first build takes on two processors, beside the
+	// builds that run at the same time.
+	Usually time.Duration `json:"-"`
 	Version string
 	// Package is an import path. Without Source it is built from the module
 	// proxy at Version; with Source, from that directory.
@@ -31,13 +39,14 @@ type Binary struct {
 	// Module is the version to ask the proxy for, where it is not Version.
 	Module string
 	// Source is the directory of a module or of one file's package in the
-	// checkout. Its content counts, its place does not; with Parts, only
-	// that of these files and directories in it.
+	// checkout. The name of the built program depends on the content of the
+	// directory, not on its place; with Parts, on these files and directories
+	// in it only.
 	Source string `json:"-"`
 	Parts  []string
 }
 
-// Path is where the built program lives below bin.
+// Path returns where the built program is kept in bin.
 func (b Binary) Path(bin string) (string, error) {
 	hash, err := b.hash()
 	if err != nil {
@@ -91,11 +100,11 @@ func hashSources(sum io.Writer, directory, part string) error {
 	})
 }
 
-// workshopPrefix marks the directories in which builds are under way.
+// workshopPrefix marks the directories in which builds run.
 const workshopPrefix = ".building-"
 
-// Sweep makes the directory ready for builds, without what interrupted ones
-// left in it. The caller sees to it that none is under way.
+// Sweep creates the directory for builds and removes what interrupted builds
+// left in it. It must not run while a build runs.
 func Sweep(bin string) error {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
@@ -107,8 +116,8 @@ func Sweep(bin string) error {
 	return err
 }
 
-// Make builds the program unless it is there, and returns its path.
-func (b Binary) Make(ctx context.Context, bin, log string, say func(string, ...any)) (string, error) {
+// Make builds the program unless bin has it, and returns its path.
+func (b Binary) Make(ctx context.Context, bin, log string, board *steps.Board) (string, error) {
 	path, err := b.Path(bin)
 	if err != nil {
 		return "", err
@@ -122,14 +131,16 @@ func (b Binary) Make(ctx context.Context, bin, log string, say func(string, ...a
 	}
 	defer os.RemoveAll(workshop)
 
-	say("building %s %s (log: %s)", b.Name, b.Version, log)
-	if err := Run(b.command(ctx, workshop), log); err != nil {
+	err = board.Step(fmt.Sprintf("compile %s %s", b.Title, b.Version), b.Usually, func(detail func(string)) error {
+		return Run(b.command(ctx, workshop), log, Progress(detail))
+	})
+	if err != nil {
 		return "", fmt.Errorf("building %s: %w", b.Name, err)
 	}
 	return path, os.Rename(filepath.Join(workshop, b.output()), path)
 }
 
-// output is the name the go command gives the program.
+// output returns the name that the go command gives the program.
 func (b Binary) output() string {
 	if b.Source != "" {
 		return b.Name
@@ -144,7 +155,7 @@ func (b Binary) command(ctx context.Context, workshop string) *exec.Cmd {
 	} else {
 		arguments = append(arguments, "install")
 	}
-	arguments = append(arguments, "-trimpath", "-buildvcs=false", "-ldflags", b.Ldflags)
+	arguments = append(arguments, "-v", "-trimpath", "-buildvcs=false", "-ldflags", b.Ldflags)
 	if b.Tags != "" {
 		arguments = append(arguments, "-tags", b.Tags)
 	}

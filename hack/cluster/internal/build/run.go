@@ -1,19 +1,23 @@
 package build
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
-// Run executes a step of a build with its output in a log file. A failure
-// brings the log's last lines along: whoever reads it need not go and look.
-func Run(command *exec.Cmd, log string) error {
+// Run runs one command of a build, with its output in a log file, and calls
+// line with each line of it. The error of a command that fails has the last
+// lines of the log.
+func Run(command *exec.Cmd, log string, line func(string)) error {
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		return err
 	}
@@ -23,8 +27,9 @@ func Run(command *exec.Cmd, log string) error {
 	}
 	defer file.Close()
 	fmt.Fprintln(file, "+", strings.Join(command.Args, " "))
-	command.Stdout, command.Stderr = file, file
-	// An interrupt ends the whole build, not only the first process of it.
+	output := io.MultiWriter(file, &lines{each: line})
+	command.Stdout, command.Stderr = output, output
+	// An interrupt ends the whole build, not only its first process.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
 	command.WaitDelay = 10 * time.Second
@@ -39,7 +44,53 @@ func Run(command *exec.Cmd, log string) error {
 	return nil
 }
 
-// Tail is the last lines of a log, indented for a message.
+// lines calls a function with each line that is written to it and not empty.
+type lines struct {
+	each func(string)
+	rest []byte
+}
+
+func (l *lines) Write(data []byte) (int, error) {
+	l.rest = append(l.rest, data...)
+	for {
+		line, rest, found := bytes.Cut(l.rest, []byte("\n"))
+		if !found {
+			return len(data), nil
+		}
+		l.rest = rest
+		if text := strings.TrimSpace(printable(string(line))); text != "" {
+			l.each(text)
+		}
+	}
+}
+
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, text)
+}
+
+// Progress returns a function that reads the lines of `go build -v` and reports
+// the package that is downloaded or compiled.
+func Progress(detail func(string)) func(string) {
+	compiled := 0
+	return func(line string) {
+		if download, is := strings.CutPrefix(line, "go: downloading "); is {
+			detail("downloading " + download)
+			return
+		}
+		if strings.ContainsRune(line, ' ') { // not the path of a package
+			return
+		}
+		compiled++
+		detail(fmt.Sprintf("package %d, %s", compiled, line))
+	}
+}
+
+// Tail returns the last lines of a log, indented for a message.
 func Tail(path string, lines int) string {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package cgroup keeps everything the cluster starts in control groups of its
-// own: pods under one that kubelet manages, the node's programs in another.
-// So whatever an unclean end leaves behind can be found without guessing.
+// Package cgroup keeps everything that the cluster starts in its own control
+// groups: pods below one that kubelet manages, the node's programs in another.
+// What is left of a cluster that was killed can be found there.
 package cgroup
 
 import (
@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// Name is the group below which everything lives, in every hierarchy.
+// Name is the group that contains all others, in each hierarchy.
 const Name = "dindctl"
 
-// Layout is what this machine has mounted.
+// Layout is the control group hierarchies that this machine has mounted.
 type Layout struct {
 	Unified     bool     // one version 2 hierarchy, and nothing else
 	Hierarchies []string // mount points
@@ -60,8 +60,8 @@ func parse(mounts []string) (Layout, error) {
 	return layout, nil
 }
 
-// Create makes the group in every hierarchy. On version 2 every controller is
-// handed down, since kubelet refuses to start without some of them.
+// Create creates the group in each hierarchy. On version 2 all controllers are
+// enabled in it, because kubelet does not start without some of them.
 func (l Layout) Create() error {
 	for _, hierarchy := range l.Hierarchies {
 		for _, group := range []string{Name, filepath.Join(Name, "node")} {
@@ -83,25 +83,25 @@ func (l Layout) Create() error {
 	}
 	for _, group := range []string{root, filepath.Join(root, Name)} {
 		for controller := range strings.FieldsSeq(string(controllers)) {
-			// One at a time: a controller that can't be delegated here must
-			// not keep the others back. kubelet names those that it misses.
+			// One at a time: one that cannot be enabled here must not prevent
+			// the others. kubelet names those that it misses.
 			_ = os.WriteFile(filepath.Join(group, "cgroup.subtree_control"), []byte("+"+controller), 0o644)
 		}
 	}
 	return nil
 }
 
-// inheritCPUSet fills in what version 1 leaves empty in a new group, and
-// without which no process can enter it.
+// inheritCPUSet sets what version 1 leaves empty in a new group. Without it, no
+// process can enter the group.
 func inheritCPUSet(group string) error {
 	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
 		own, err := os.ReadFile(filepath.Join(group, name))
 		if err != nil || strings.TrimSpace(string(own)) != "" {
-			continue // not this hierarchy, or nothing to do
+			continue // not this hierarchy, or already set
 		}
 		parent, err := os.ReadFile(filepath.Join(filepath.Dir(group), name))
 		if err != nil || strings.TrimSpace(string(parent)) == "" {
-			continue // version 2 inherits by itself
+			continue // version 2 inherits it
 		}
 		if err := os.WriteFile(filepath.Join(group, name), parent, 0o644); err != nil {
 			return err
@@ -110,8 +110,8 @@ func inheritCPUSet(group string) error {
 	return nil
 }
 
-// tracking is the hierarchy that says which processes are the node's.
-// Memory and CPU accounting of the launcher's own group stay as they are.
+// tracking returns the hierarchy that records which processes are the node's. The
+// others keep accounting for them in the group of the launcher.
 func (l Layout) tracking() string {
 	for _, hierarchy := range l.Hierarchies {
 		if filepath.Base(hierarchy) == "freezer" {
@@ -121,7 +121,7 @@ func (l Layout) tracking() string {
 	return l.Hierarchies[0]
 }
 
-// Enter puts a process of the node into its group; its children follow.
+// Enter moves a process of the node to its group, which its children inherit.
 func (l Layout) Enter(pid int) error {
 	file := filepath.Join(l.tracking(), Name, "node", "cgroup.procs")
 	if err := os.WriteFile(file, fmt.Append(nil, pid), 0o644); err != nil {

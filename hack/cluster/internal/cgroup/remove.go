@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Leftovers are the processes in the cluster's groups.
+// Leftovers returns the processes in the cluster's groups.
 func (l Layout) Leftovers() []int {
 	var pids []int
 	for _, group := range l.groups() {
@@ -22,7 +22,7 @@ func (l Layout) Leftovers() []int {
 			continue
 		}
 		for field := range strings.FieldsSeq(string(data)) {
-			// 0 stands for a process outside of our PID namespace.
+			// 0 is a process outside this PID namespace.
 			if pid, err := strconv.Atoi(field); err == nil && pid > 0 && !slices.Contains(pids, pid) {
 				pids = append(pids, pid)
 			}
@@ -31,8 +31,8 @@ func (l Layout) Leftovers() []int {
 	return pids
 }
 
-// Kill ends every process in the cluster's groups. Only what the cluster
-// started can be there, containers and their shims included.
+// Kill kills each process in the cluster's groups. They have only what the
+// cluster started, containers and their shims included.
 func (l Layout) Kill(patience time.Duration) error {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -54,8 +54,8 @@ func (l Layout) Kill(patience time.Duration) error {
 	}
 }
 
-// Remove takes the groups away, innermost first. The kernel needs a moment
-// to let go of a group whose last process has just died.
+// Remove removes the groups, innermost first. The kernel may keep a group busy for
+// a moment after its last process has exited.
 func (l Layout) Remove(patience time.Duration) error {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -81,13 +81,13 @@ func (l Layout) Remove(patience time.Duration) error {
 	}
 }
 
-// groups lists the cluster's groups in all hierarchies, parents first.
+// groups returns the cluster's groups in all hierarchies, parents first.
 func (l Layout) groups() []string {
 	var groups []string
 	for _, hierarchy := range l.Hierarchies {
 		_ = filepath.WalkDir(filepath.Join(hierarchy, Name), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
-				return nil // it went away while we looked
+				return nil // removed in the meantime
 			}
 			if entry.IsDir() {
 				groups = append(groups, path)

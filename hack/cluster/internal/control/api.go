@@ -17,8 +17,8 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 )
 
-// api is the little that the launcher asks of the API server. A client library
-// would cost more to build than all the rest of the launcher.
+// api is a minimal client of the API server. A client library would take longer
+// to compile than the whole launcher.
 type api struct {
 	client *http.Client
 	token  string
@@ -37,7 +37,7 @@ func newAPI(p paths.Paths) (*api, error) {
 	}
 	return &api{token: token, client: &http.Client{
 		Timeout: 5 * time.Second,
-		// No proxy: whatever the environment says, the server is on this machine.
+		// No proxy, whatever the environment says: the server is on this machine.
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}},
 	}}, nil
 }
@@ -59,7 +59,7 @@ func (a *api) get(ctx context.Context, path string, into any) error {
 	return a.do(ctx, http.MethodGet, path, nil, into)
 }
 
-// apply makes an object be as given, whether it exists or not.
+// apply creates an object, or changes it to what is given.
 func (a *api) apply(ctx context.Context, path string, object any) error {
 	body, err := json.Marshal(object)
 	if err != nil {

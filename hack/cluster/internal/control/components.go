@@ -7,21 +7,21 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 )
 
-// Programs are the paths of what the launcher built.
+// Programs are the paths of the built programs.
 type Programs struct {
 	Kube, CoreDNS, Registry string
 }
 
-// Component is one program of the node.
+// Component is a program of the node.
 type Component struct {
 	Name      string
 	Program   string
 	Arguments []string
-	Config    string // the file whose change means a restart, if there is one
+	Config    string // its configuration file, if it has one: a change restarts it
 }
 
-// Components are all programs in the order of their start. Each of them waits
-// for those that it needs, so nothing has to be healthy before the next starts.
+// Components returns all programs in the order in which they start. Each waits for
+// those that it needs, so none has to be healthy before the next one starts.
 func Components(p paths.Paths, programs Programs) []Component {
 	kubernetes := func(name, config string, arguments ...string) Component {
 		return Component{Name: name, Program: filepath.Join(p.In("links"), name), Arguments: arguments, Config: config}

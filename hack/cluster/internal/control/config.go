@@ -1,5 +1,5 @@
-// Package control knows the cluster's components: their configuration, their
-// command lines, and when each of them is healthy.
+// Package control has the configuration and the command line of each component of
+// the cluster, and the checks of its health.
 package control
 
 import (
@@ -28,7 +28,7 @@ const (
 	serviceAddress = "10.96.0.1"
 )
 
-// places are where the configuration files go, below the state directory.
+// places are the paths of the configuration files in the state directory.
 var places = map[string]string{
 	"audit-policy.yaml": "config/audit-policy.yaml",
 	"kubelet.yaml":      "config/kubelet.yaml",
@@ -39,8 +39,8 @@ var places = map[string]string{
 	"resolv.conf":       "config/resolv.conf",
 }
 
-// Configure writes every file the components read, and returns the content of
-// the configuration by file name: a component whose file changed is restarted.
+// Configure writes each file that the components read, and returns the content of
+// the configuration files by name: a component whose file changed is restarted.
 func Configure(p paths.Paths) (map[string]string, error) {
 	if err := pki.Ensure(p.In("pki"), network.NodeAddress, serviceAddress, NodeName); err != nil {
 		return nil, fmt.Errorf("making certificates: %w", err)
@@ -94,7 +94,7 @@ func render(p paths.Paths) (map[string]string, error) {
 	return contents, nil
 }
 
-// cniPlugins is where the plugins are: Debian's place, or everybody else's.
+// cniPlugins returns the directory of the plugins: Debian's, or the usual one.
 func cniPlugins() string {
 	for _, directory := range []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"} {
 		if _, err := os.Stat(filepath.Join(directory, "bridge")); err == nil {

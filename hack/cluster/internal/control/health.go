@@ -12,13 +12,13 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 )
 
-// Check is one thing that has to be true of a healthy cluster.
+// Check is a condition of a healthy cluster.
 type Check struct {
 	Name string
 	Run  func(context.Context) error
 }
 
-// ServerCheck is the one on which all others and Apply depend.
+// ServerCheck returns the check that all others and Apply depend on.
 func ServerCheck(p paths.Paths) Check {
 	return Check{"API server ready", func(ctx context.Context) error {
 		server, err := newAPI(p)
@@ -32,8 +32,8 @@ func ServerCheck(p paths.Paths) Check {
 	}}
 }
 
-// Checks are all of them. Since is when the node was last started: what its
-// previous life reported about itself says nothing.
+// Checks returns all checks. Since is when the node was last started: what it
+// reported before does not count.
 func Checks(p paths.Paths, since time.Time) []Check {
 	return []Check{
 		ServerCheck(p),
@@ -54,7 +54,7 @@ func registryAnswers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Where nothing of ours listens, some networks' proxies answer anyway.
+	// A proxy of the machine's network may answer in its place.
 	if response.Header.Get("Docker-Distribution-Api-Version") == "" {
 		err = fmt.Errorf("something else answers at %s: %s", Registry, response.Status)
 	}

@@ -10,9 +10,8 @@ import (
 
 type object = map[string]any
 
-// Apply creates the objects every cluster here has: the default StorageClass,
-// whose claims bind once a pod wants them, as on most real clusters, and what
-// CoreDNS may read.
+// Apply creates the default StorageClass, whose claims bind when a pod uses them,
+// as on most clusters, and the permissions of CoreDNS.
 func Apply(ctx context.Context, p paths.Paths) error {
 	server, err := newAPI(p)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package host checks the machine and installs what the cluster needs of it.
+// Package host checks the machine and installs the packages that the cluster needs.
 package host
 
 import (
@@ -11,11 +11,11 @@ import (
 	"syscall"
 )
 
-// Demands finds everything wrong with the machine at once. Needed is how many
-// bytes the cache's file system has to have free.
+// Demands returns an error with everything that the machine lacks. Needed is how
+// many bytes the file system of the cache must have free.
 func Demands(cache string, needed uint64) error {
 	if runtime.GOOS != "linux" {
-		return fmt.Errorf("the embedded cluster runs on Linux only, this is %s: use a Linux machine, or a VM", runtime.GOOS)
+		return fmt.Errorf("the embedded cluster runs on Linux only, this is %s: use a Linux machine or a VM", runtime.GOOS)
 	}
 	var problems []error
 	if os.Geteuid() != 0 {

@@ -9,12 +9,14 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/build"
+	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
 )
 
 // requirement is something the cluster uses and the package that has it. Only
-// what is missing is installed: a machine may well have its own containerd.
+// missing packages are installed: a machine may have its own containerd.
 type requirement struct {
 	found   func() bool
 	program string
@@ -36,16 +38,15 @@ var requirements = []requirement{
 	{program: "mmdebstrap", pkg: "mmdebstrap"},
 	{found: hasFile("/usr/share/keyrings/debian-archive-keyring.gpg"), pkg: "debian-archive-keyring"},
 	{found: hasFile("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"), pkg: "ca-certificates"},
-	// runc is the one program here that needs a C compiler.
+	// For runc, the only program that needs a C compiler.
 	{program: "gcc", pkg: "gcc"},
 	{found: hasFile("/usr/include/stdlib.h"), pkg: "libc6-dev"},
 	{program: "pkg-config", pkg: "pkg-config"},
 	{found: hasFile("/usr/include/seccomp.h"), pkg: "libseccomp-dev"},
 }
 
-// Install brings in the missing packages, without starting any of the services
-// in them.
-func Install(ctx context.Context, log string, say func(string, ...any)) error {
+// Install installs the missing packages and starts none of their services.
+func Install(ctx context.Context, log string, board *steps.Board) error {
 	missing := missingPackages()
 	if len(missing) == 0 {
 		return nil
@@ -54,22 +55,27 @@ func Install(ctx context.Context, log string, say func(string, ...any)) error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return fmt.Errorf("missing, and there is no apt-get to install them with: %s (Debian's package names)", list)
 	}
-	say("installing %s (log: %s)", list, log)
+	return board.Step("install Debian packages: "+list, 15*time.Second, func(detail func(string)) error {
+		return install(ctx, log, missing, detail)
+	})
+}
+
+func install(ctx context.Context, log string, missing []string, detail func(string)) error {
 	restore, err := forbidServices()
 	if err != nil {
 		return err
 	}
 	defer restore()
 	install := append([]string{"install", "-y", "--no-install-recommends"}, missing...)
-	if aptGet(ctx, log, install...) == nil {
+	if aptGet(ctx, log, detail, install...) == nil {
 		return nil
 	}
 	// The lists are missing or too old.
-	if err := aptGet(ctx, log, "update"); err != nil {
+	if err := aptGet(ctx, log, detail, "update"); err != nil {
 		return fmt.Errorf("updating the package lists: %w", err)
 	}
-	if err := aptGet(ctx, log, install...); err != nil {
-		return fmt.Errorf("installing %s: %w", list, err)
+	if err := aptGet(ctx, log, detail, install...); err != nil {
+		return fmt.Errorf("installing %s: %w", strings.Join(missing, " "), err)
 	}
 	return nil
 }
@@ -88,14 +94,14 @@ func missingPackages() []string {
 	return missing
 }
 
-func aptGet(ctx context.Context, log string, arguments ...string) error {
+func aptGet(ctx context.Context, log string, detail func(string), arguments ...string) error {
 	command := exec.CommandContext(ctx, "apt-get", append([]string{"-o", "DPkg::Lock::Timeout=120"}, arguments...)...)
 	command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
-	return build.Run(command, log)
+	return build.Run(command, log, detail)
 }
 
-// forbidServices answers no to every package that asks whether it may start
-// its daemon, and leaves an administrator's own answer alone.
+// forbidServices makes Debian's packages start no daemon when they are
+// installed. It does not change a policy that the administrator has set.
 func forbidServices() (restore func(), err error) {
 	const policy = "/usr/sbin/policy-rc.d"
 	file, err := os.OpenFile(policy, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)

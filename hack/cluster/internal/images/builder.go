@@ -12,21 +12,49 @@ import (
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/imageset"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
+	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
-// Builder makes all images, one after another: the machines this runs on have
-// few cores, and others may be at work on them.
+// Set names the images that a cluster is used with.
+type Set string
+
+const (
+	Demo Set = "demo" // the current engine only
+	All  Set = "all"  // both engines
+)
+
+// ParseSet returns the set with that name.
+func ParseSet(name string) (Set, error) {
+	switch set := Set(name); set {
+	case Demo, All:
+		return set, nil
+	}
+	return "", fmt.Errorf("no set of images %q: there are %s and %s", name, Demo, All)
+}
+
+// Builder builds images, one after another.
 type Builder struct {
 	Paths    paths.Paths
 	Checkout string
-	Say      func(string, ...any)
+	Board    *steps.Board
+	Set      Set
 
 	recipes []string
 	digests map[string]bool
 }
 
-// Build makes what is missing and records the complete set.
+// FromDebian builds the layers that come from Debian and are in each set.
+func (b *Builder) FromDebian(ctx context.Context) error {
+	if _, err := b.rootLayer(ctx); err != nil {
+		return err
+	}
+	_, err := b.busyboxLayer(ctx)
+	return err
+}
+
+// Build builds the images of the set that are missing and records which images
+// there are. An image that was built for another set is kept.
 func (b *Builder) Build(ctx context.Context) error {
 	directory := b.Paths.Images
 	if err := os.MkdirAll(filepath.Join(directory, "blobs", "sha256"), 0o755); err != nil {
@@ -48,8 +76,8 @@ func (b *Builder) Build(ctx context.Context) error {
 	return paths.WriteFile(imageset.File(directory), data, 0o644)
 }
 
-// Collect removes what the images just built do not use. It comes after the
-// registry serves them: a running one may still hand out their predecessors.
+// Collect removes what the recorded images do not use. It is called once the
+// registry serves them: before, it may still serve their predecessors.
 func (b *Builder) Collect() error {
 	return collect(b.Paths.Images, b.recipes, b.digests)
 }
@@ -75,10 +103,10 @@ func (b *Builder) busybox(ctx context.Context) ([]imageset.Image, error) {
 	return []imageset.Image{image}, err
 }
 
-// dind makes both engines' images from one root file system, which therefore
-// is stored, pulled and unpacked once.
+// dind builds the images of the engines from one root file system, which
+// therefore is stored, pulled and unpacked once.
 func (b *Builder) dind(ctx context.Context) ([]imageset.Image, error) {
-	root, debianEngine, err := b.debianLayers(ctx)
+	root, err := b.rootLayer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -94,11 +122,25 @@ func (b *Builder) dind(ctx context.Context) ([]imageset.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !b.wantsDebianEngine() {
+		return []imageset.Image{current}, nil
+	}
+	debianEngine, err := b.debianEngineLayer(ctx)
+	if err != nil {
+		return nil, err
+	}
 	debian, err := b.image([]string{versions.DebianDindImage}, dindConfig(versions.DebianEngine), root, debianEngine, scripts)
 	return []imageset.Image{current, debian}, err
 }
 
-// dindConfig is the official image's contract.
+// wantsDebianEngine reports whether the image of Debian's engine is in the set,
+// or costs nothing because it was built for another set.
+func (b *Builder) wantsDebianEngine() bool {
+	_, built := remembered(b.Paths.Images, debianEngineRecipe())
+	return built || b.Set == All
+}
+
+// dindConfig returns what the official image promises.
 func dindConfig(version string) config {
 	return config{
 		Env: []string{
@@ -123,8 +165,8 @@ type config struct {
 	ExposedPorts map[string]struct{} `json:",omitempty"`
 }
 
-// image writes configuration and manifest. Both depend on the layers alone,
-// so an unchanged image keeps its digest.
+// image writes configuration and manifest. Both depend on the layers only, so
+// an unchanged image keeps its digest.
 func (b *Builder) image(references []string, run config, layers ...Descriptor) (imageset.Image, error) {
 	type object = map[string]any
 	diffIDs, history := []string{}, []object{}
@@ -152,33 +194,30 @@ func (b *Builder) image(references []string, run config, layers ...Descriptor) (
 	return imageset.Image{References: references, Manifest: manifest.Digest}, nil
 }
 
-// layers runs a recipe unless it was run before. It writes its layers, as
-// many as it makes, as files into a directory of its own.
-func (b *Builder) layers(recipe string, make func(workshop string) ([]string, error)) ([]Descriptor, error) {
+// layer runs a recipe, as a step, unless the layer that it makes is there. The
+// recipe writes to the layer, and may keep files in the workshop until it ends.
+func (b *Builder) layer(recipe, title string, usually time.Duration, write func(layer *tarball, workshop string, detail func(string)) error) (Descriptor, error) {
 	b.recipes = append(b.recipes, recipe)
-	if layers, ok := remembered(b.Paths.Images, recipe); ok {
-		return layers, nil
+	if layer, ok := remembered(b.Paths.Images, recipe); ok {
+		return layer, nil
 	}
 	workshop, err := os.MkdirTemp(b.Paths.Images, ".building-")
 	if err != nil {
-		return nil, err
+		return Descriptor{}, err
 	}
 	defer os.RemoveAll(workshop)
-	b.Say("building image layer %s", recipe)
-	files, err := make(workshop)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", recipe, err)
-	}
-	var layers []Descriptor
-	for _, file := range files {
-		layer, err := addFile(b.Paths.Images, file, layerType)
-		if err != nil {
-			return nil, err
+	var layer Descriptor
+	err = b.Board.Step(title, usually, func(detail func(string)) error {
+		path := filepath.Join(workshop, "layer")
+		file := newTarball(path)
+		if err := errors.Join(write(file, workshop, detail), file.close()); err != nil {
+			return err
 		}
-		layers = append(layers, layer)
+		layer, err = addFile(b.Paths.Images, path, layerType)
+		return err
+	})
+	if err != nil {
+		return Descriptor{}, fmt.Errorf("%s: %w", recipe, err)
 	}
-	if len(layers) == 0 {
-		return nil, errors.New(recipe + " made no layer")
-	}
-	return layers, remember(b.Paths.Images, recipe, layers)
+	return layer, remember(b.Paths.Images, recipe, layer)
 }

@@ -11,20 +11,24 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/build"
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
-// packages is what the official image offers beside the engine, as far as
-// anything here uses it.
+// packages are those of the root file system: what the official image has beside
+// the engine and is used here, and what the engines need.
 var packages = []string{
-	"docker.io", "docker-cli", "docker-buildx", "iptables", "nftables", "iproute2",
+	"tini", "libseccomp2", "libsystemd0", "iptables", "nftables", "iproute2",
 	"openssl", "ca-certificates", "git", "openssh-client", "wget", "procps", "xz-utils", "pigz",
 }
 
-// engineFiles are the programs in which the two images differ; all the rest
-// is the root file system they share.
+// debianEngine are the packages of Debian's Docker Engine.
+var debianEngine = []string{"docker.io", "docker-cli", "docker-buildx"}
+
+// engineFiles are the programs that are taken from them. What else they need is
+// in the root file system.
 var engineFiles = []string{
 	"usr/sbin/dockerd", "usr/bin/docker-proxy", "usr/sbin/docker-proxy",
 	"usr/bin/containerd", "usr/bin/containerd-shim", "usr/bin/containerd-shim-runc-v1",
@@ -33,9 +37,9 @@ var engineFiles = []string{
 	"usr/bin/docker", "usr/libexec/docker/cli-plugins/docker-buildx",
 }
 
-// unwanted are trees of which nothing but the directory itself is kept: what a
-// container gets from its runtime, and what nobody reads in one. Git's perl
-// parts are for mail and subversion.
+// unwanted are the directories that are left empty: a container gets their
+// content from its runtime, or never reads it. Git needs perl only for mail and
+// Subversion.
 var unwanted = []string{
 	"dev", "proc", "sys", "run", "tmp", "boot",
 	"usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/lintian",
@@ -43,56 +47,71 @@ var unwanted = []string{
 	"var/lib/apt", "var/cache", "var/log",
 }
 
-// debianLayers makes the root file system and Debian's own engine in one go.
-func (b *Builder) debianLayers(ctx context.Context) (root, engine Descriptor, err error) {
-	influences := append([]string{versions.DebianSuite, runtime.GOARCH, "1"}, packages...)
-	influences = append(append(influences, engineFiles...), unwanted...)
-	recipe := recipeName("debian", versions.DebianEngine, influences...)
-	layers, err := b.layers(recipe, func(workshop string) ([]string, error) {
-		archive := filepath.Join(workshop, "root.tar")
-		command := exec.CommandContext(ctx, "nice", "-n", "10", "mmdebstrap",
-			"--variant=essential", "--include="+strings.Join(packages, ","), versions.DebianSuite, archive)
-		if err := build.Run(command, b.Paths.Log("build-debian")); err != nil {
-			return nil, err
+// rootLayer builds the root file system that the images of both engines share.
+func (b *Builder) rootLayer(ctx context.Context) (Descriptor, error) {
+	const group = "docker:x:2375:" // the owner of the daemon's socket, as in the official image
+	title := "install the root file system of the Docker image from Debian packages"
+	influences := append(append([]string{versions.DebianSuite, runtime.GOARCH, group}, packages...), unwanted...)
+	return b.layer(recipeName("root", versions.DebianSuite, influences...), title, 80*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
+		archive := filepath.Join(workshop, "archive.tar")
+		err := b.mmdebstrap(ctx, "root", detail, archive, "--variant=essential", "--include="+strings.Join(packages, ","),
+			`--customize-hook=echo `+group+` >> "$1/etc/group"`)
+		if err != nil {
+			return err
 		}
-		files := []string{filepath.Join(workshop, "root"), filepath.Join(workshop, "engine")}
-		return files, divide(archive, files[0], files[1])
+		return filter(archive, layer, func(name string) bool { return !drop(name) })
 	})
-	if err != nil {
-		return Descriptor{}, Descriptor{}, err
-	}
-	return layers[0], layers[1], nil
 }
 
-func divide(archive, rootPath, enginePath string) error {
+func debianEngineRecipe() string {
+	return recipeName("debian", versions.DebianEngine,
+		append(append([]string{versions.DebianSuite, runtime.GOARCH, "2"}, debianEngine...), engineFiles...)...)
+}
+
+// debianEngineLayer takes the programs of Debian's engine from its packages,
+// which are not installed.
+func (b *Builder) debianEngineLayer(ctx context.Context) (Descriptor, error) {
+	title := "get the image's second engine: Debian's Docker Engine " + versions.DebianEngine
+	return b.layer(debianEngineRecipe(), title, 45*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
+		archive := filepath.Join(workshop, "archive.tar")
+		if err := b.mmdebstrap(ctx, "debian", detail, archive, "--variant=extract", "--include="+strings.Join(debianEngine, ",")); err != nil {
+			return err
+		}
+		return filter(archive, layer, func(name string) bool { return slices.Contains(engineFiles, name) })
+	})
+}
+
+// mmdebstrap writes packages of Debian to an archive.
+func (b *Builder) mmdebstrap(ctx context.Context, log string, detail func(string), archive string, arguments ...string) error {
+	arguments = append([]string{"-n", "10", "mmdebstrap"}, arguments...)
+	command := exec.CommandContext(ctx, "nice", append(arguments, versions.DebianSuite, archive)...)
+	return build.Run(command, b.Paths.Log("build-"+log), detail)
+}
+
+// filter copies the chosen files of an archive to a layer.
+func filter(archive string, layer *tarball, chosen func(name string) bool) error {
 	file, err := os.Open(archive)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	root, engine := newTarball(rootPath), newTarball(enginePath)
 	reader := tar.NewReader(file)
 	for {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
-			return errors.Join(root.close(), engine.close())
+			return nil
 		}
 		if err != nil {
-			return errors.Join(err, root.close(), engine.close())
+			return err
 		}
-		name := clean(header.Name)
-		switch {
-		case name == "" || drop(name):
-		case slices.Contains(engineFiles, name):
-			engine.entry(header, reader)
-		default:
-			root.entry(header, reader)
+		if name := clean(header.Name); name != "" && chosen(name) {
+			layer.entry(header, reader)
 		}
 	}
 }
 
-// drop says whether a path belongs to an unwanted tree. Perl's library is in a
-// directory named after the architecture; perl-base, beside it, is essential.
+// drop reports whether a path is in an unwanted directory. Perl's library is in
+// a directory named after the architecture; perl-base, beside it, is essential.
 func drop(name string) bool {
 	for _, tree := range unwanted {
 		if strings.HasPrefix(name, tree+"/") {

@@ -2,55 +2,95 @@ package images
 
 import (
 	"context"
-	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/build"
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
-// enginePrograms are the current engine and its client, and where they go. runc without seccomp fails every RUN
-// step, and linked statically it does not care for the image's C library.
-func enginePrograms(checkout string) map[string]build.Binary {
-	client := filepath.Join(checkout, "hack", "cluster", "client")
-	const version = "github.com/moby/moby/v2/dockerversion.Version=" + versions.Engine
-	const containerd = "github.com/containerd/containerd/v2/version.Version=" + versions.EngineContainerd
-	return map[string]build.Binary{
-		"usr/local/bin/dockerd":                 {Name: "dockerd", Version: versions.Engine, Module: versions.Moby, Package: "github.com/moby/moby/v2/cmd/dockerd", Ldflags: "-s -w -X " + version},
-		"usr/local/bin/docker-proxy":            {Name: "docker-proxy", Version: versions.Engine, Module: versions.Moby, Package: "github.com/moby/moby/v2/cmd/docker-proxy", Ldflags: "-s -w -X " + version},
-		"usr/local/bin/containerd":              {Name: "containerd", Version: versions.EngineContainerd, Package: "github.com/containerd/containerd/v2/cmd/containerd", Ldflags: "-s -w -X " + containerd},
-		"usr/local/bin/containerd-shim-runc-v2": {Name: "containerd-shim-runc-v2", Version: versions.EngineContainerd, Package: "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2", Ldflags: "-s -w -X " + containerd},
-		"usr/local/bin/runc": {Name: "runc", Version: versions.EngineRunc, Package: "github.com/opencontainers/runc", CGO: true, Tags: "seccomp netgo osusergo",
-			Ldflags: "-s -w -extldflags -static -X main.version=" + strings.TrimPrefix(versions.EngineRunc, "v")},
-		"usr/local/bin/docker": {Name: "docker", Version: versions.Engine, Package: "github.com/docker/cli/cmd/docker", Source: client,
-			Ldflags: "-s -w -X github.com/docker/cli/cli/version.Version=" + versions.Engine},
-		"usr/local/libexec/docker/cli-plugins/docker-buildx": {Name: "docker-buildx", Version: versions.EngineBuildx, Package: "github.com/docker/buildx/cmd/buildx", Source: client,
-			Ldflags: "-s -w -X github.com/docker/buildx/version.Version=" + versions.EngineBuildx},
+// engineProgram is a program of the current engine and its place in the image.
+type engineProgram struct {
+	target string
+	build.Binary
+}
+
+// enginePrograms returns the programs of the daemon. runc without seccomp fails
+// each RUN step; linked statically it does not depend on the C library of the
+// image. The daemon does not use containerd's interface for kubelet, these
+// snapshotters, or the containerd inside dockerd: without them, less is compiled.
+func enginePrograms() []engineProgram {
+	const docker = "-s -w -X github.com/moby/moby/v2/dockerversion.Version=" + versions.Engine
+	const containerd = "-s -w -X github.com/containerd/containerd/v2/version.Version=" + versions.EngineContainerd
+	return []engineProgram{
+		{"usr/local/bin/runc", build.Binary{Name: "runc", Title: "runc, which starts containers,", Usually: 60 * time.Second,
+			Version: versions.EngineRunc, Package: "github.com/opencontainers/runc", CGO: true, Tags: "seccomp netgo osusergo",
+			Ldflags: "-s -w -extldflags -static -X main.version=" + strings.TrimPrefix(versions.EngineRunc, "v")}},
+		{"usr/local/bin/dockerd", build.Binary{Name: "dockerd", Title: "dockerd, the Docker daemon,", Usually: 6 * time.Minute,
+			Version: versions.Engine, Module: versions.Moby, Package: "github.com/moby/moby/v2/cmd/dockerd", Tags: "no_embedded_containerd", Ldflags: docker}},
+		{"usr/local/bin/docker-proxy", build.Binary{Name: "docker-proxy", Title: "docker-proxy, which publishes ports,", Usually: 5 * time.Second,
+			Version: versions.Engine, Module: versions.Moby, Package: "github.com/moby/moby/v2/cmd/docker-proxy", Ldflags: docker}},
+		{"usr/local/bin/containerd", build.Binary{Name: "containerd", Title: "containerd, which runs the daemon's containers,", Usually: 2 * time.Minute,
+			Version: versions.EngineContainerd, Package: "github.com/containerd/containerd/v2/cmd/containerd",
+			Tags: "no_cri no_btrfs no_devmapper no_zfs", Ldflags: containerd}},
+		{"usr/local/bin/containerd-shim-runc-v2", build.Binary{Name: "containerd-shim-runc-v2", Title: "containerd's shim", Usually: 15 * time.Second,
+			Version: versions.EngineContainerd, Package: "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2", Ldflags: containerd}},
 	}
 }
 
+// clientPrograms returns the programs of the client. They are in one module with
+// the cluster's programs, and share compiled packages with them.
+func clientPrograms(checkout string) []engineProgram {
+	source, parts := filepath.Join(checkout, "hack", "cluster", "programs"), []string{"go.mod", "go.sum"}
+	return []engineProgram{
+		{"usr/local/bin/docker", build.Binary{Name: "docker", Title: "docker, the client,", Usually: 20 * time.Second,
+			Version: versions.Engine, Package: "github.com/docker/cli/cmd/docker", Source: source, Parts: parts,
+			Ldflags: "-s -w -X github.com/docker/cli/cli/version.Version=" + versions.Engine}},
+		{"usr/local/libexec/docker/cli-plugins/docker-buildx", build.Binary{Name: "docker-buildx", Title: "docker-buildx, the client's builder,", Usually: 90 * time.Second,
+			Version: versions.EngineBuildx, Package: "github.com/docker/buildx/cmd/buildx", Source: source, Parts: parts,
+			Ldflags: "-s -w -X github.com/docker/buildx/version.Version=" + versions.EngineBuildx}},
+	}
+}
+
+// CompileEngine compiles the programs of the current engine that are missing.
+func (b *Builder) CompileEngine(ctx context.Context) error { return b.compile(ctx, enginePrograms()) }
+
+// CompileClient compiles the programs of its client that are missing.
+func (b *Builder) CompileClient(ctx context.Context) error {
+	return b.compile(ctx, clientPrograms(b.Checkout))
+}
+
+func (b *Builder) compile(ctx context.Context, programs []engineProgram) error {
+	for _, program := range programs {
+		if _, err := b.make(ctx, program.Binary); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Builder) make(ctx context.Context, program build.Binary) (string, error) {
+	return program.Make(ctx, b.Paths.Bin, b.Paths.Log("build-"+program.Name), b.Board)
+}
+
 func (b *Builder) engineLayer(ctx context.Context) (Descriptor, error) {
-	programs := enginePrograms(b.Checkout)
-	targets := slices.Sorted(maps.Keys(programs))
+	programs := append(enginePrograms(), clientPrograms(b.Checkout)...)
 	built := map[string]string{}
 	var influences []string
-	for _, target := range targets {
-		program := programs[target]
-		path, err := program.Make(ctx, b.Paths.Bin, b.Paths.Log("build-"+program.Name), b.Say)
+	for _, program := range programs {
+		path, err := b.make(ctx, program.Binary)
 		if err != nil {
 			return Descriptor{}, err
 		}
-		built[target] = path
-		influences = append(influences, target, filepath.Base(path))
+		built[program.target] = path
+		influences = append(influences, program.target, filepath.Base(path))
 	}
-	return first(b.layers(recipeName("engine", versions.Engine, influences...), func(workshop string) ([]string, error) {
-		path := filepath.Join(workshop, "layer")
-		layer := newTarball(path)
-		for _, target := range targets {
-			layer.add(target, built[target], 0o755)
+	title := "write the layer of Docker Engine " + versions.Engine
+	return b.layer(recipeName("engine", versions.Engine, influences...), title, 2*time.Second, func(layer *tarball, _ string, _ func(string)) error {
+		for _, program := range programs {
+			layer.add(program.target, built[program.target], 0o755)
 		}
-		return []string{path}, layer.close()
-	}))
+		return nil
+	})
 }

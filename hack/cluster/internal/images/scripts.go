@@ -3,11 +3,12 @@ package images
 import (
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
-// scripts are the entry points, found in hack/images/dind.
+// scripts are the entrypoints, in hack/images/dind.
 var scripts = []string{"dockerd-entrypoint.sh", "docker-entrypoint.sh"}
 
 func (b *Builder) scriptsLayer() (Descriptor, error) {
@@ -20,14 +21,13 @@ func (b *Builder) scriptsLayer() (Descriptor, error) {
 		}
 		influences = append(influences, string(content))
 	}
-	return first(b.layers(recipeName("scripts", versions.Engine, influences...), func(workshop string) ([]string, error) {
-		path := filepath.Join(workshop, "layer")
-		layer := newTarball(path)
+	return b.layer(recipeName("scripts", versions.Engine, append(influences, "2")...), "write the layer with the image's entrypoints", time.Second, func(layer *tarball, _ string, _ func(string)) error {
 		for _, script := range scripts {
 			layer.add("usr/local/bin/"+script, filepath.Join(directory, script), 0o755)
 		}
+		layer.link("usr/bin/docker-init", "tini-static")
 		layer.directory("certs", 0o1777)
 		layer.directory("certs/client", 0o1777)
-		return []string{path}, layer.close()
-	}))
+		return nil
+	})
 }

@@ -11,47 +11,43 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/build"
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
-// pauseLayer is the sandbox of every pod: a program that only waits.
+// pauseLayer builds the sandbox of each pod: a program that only waits.
 func (b *Builder) pauseLayer(ctx context.Context) (Descriptor, error) {
 	pause := build.Binary{
-		Name: "pause", Version: versions.Pause, Ldflags: "-s -w",
+		Name: "pause", Title: "pause, the first process of each pod,", Usually: 5 * time.Second, Version: versions.Pause, Ldflags: "-s -w",
 		Package: "main.go", Source: filepath.Join(b.Checkout, "hack", "images", "pause"),
 	}
-	program, err := pause.Make(ctx, b.Paths.Bin, b.Paths.Log("build-pause"), b.Say)
+	program, err := b.make(ctx, pause)
 	if err != nil {
 		return Descriptor{}, err
 	}
-	return first(b.layers(recipeName("pause", versions.Pause, filepath.Base(program)), func(workshop string) ([]string, error) {
-		path := filepath.Join(workshop, "pause")
-		layer := newTarball(path)
+	return b.layer(recipeName("pause", versions.Pause, filepath.Base(program)), "write the layer of the pause image", time.Second, func(layer *tarball, _ string, _ func(string)) error {
 		layer.add("pause", program, 0o755)
-		return []string{path}, layer.close()
-	}))
+		return nil
+	})
 }
 
-// busyboxLayer is Debian's static busybox with a link for each applet.
+// busyboxLayer builds a layer with Debian's static busybox and a link for each applet.
 func (b *Builder) busyboxLayer(ctx context.Context) (Descriptor, error) {
-	return first(b.layers(recipeName("busybox", versions.Busybox, versions.DebianSuite, runtime.GOARCH, "1"), func(workshop string) ([]string, error) {
+	return b.layer(recipeName("busybox", versions.Busybox, versions.DebianSuite, runtime.GOARCH, "1"), "get busybox from Debian", 15*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
 		archive := filepath.Join(workshop, "packages.tar")
-		command := exec.CommandContext(ctx, "nice", "-n", "10", "mmdebstrap", "--variant=extract", "--include=busybox-static", versions.DebianSuite, archive)
-		if err := build.Run(command, b.Paths.Log("build-busybox")); err != nil {
-			return nil, err
+		if err := b.mmdebstrap(ctx, "busybox", detail, archive, "--variant=extract", "--include=busybox-static"); err != nil {
+			return err
 		}
 		program := filepath.Join(workshop, "busybox")
 		if err := extract(archive, "usr/bin/busybox", program); err != nil {
-			return nil, err
+			return err
 		}
 		applets, err := exec.CommandContext(ctx, program, "--list").Output()
 		if err != nil {
-			return nil, fmt.Errorf("asking busybox for its applets: %w", err)
+			return fmt.Errorf("asking busybox for its applets: %w", err)
 		}
-		path := filepath.Join(workshop, "layer")
-		layer := newTarball(path)
 		for _, name := range []string{"bin", "dev", "etc", "home", "proc", "sbin", "sys", "usr", "usr/bin", "usr/sbin", "var"} {
 			layer.directory(name, 0o755)
 		}
@@ -66,12 +62,12 @@ func (b *Builder) busyboxLayer(ctx context.Context) (Descriptor, error) {
 				layer.link("bin/"+applet, "/bin/busybox")
 			}
 		}
-		layer.link("usr/bin/env", "/bin/busybox") // where scripts look for it
-		return []string{path}, layer.close()
-	}))
+		layer.link("usr/bin/env", "/bin/busybox") // where scripts expect it
+		return nil
+	})
 }
 
-// extract takes one file out of an archive.
+// extract copies one file out of an archive.
 func extract(archive, name, target string) error {
 	file, err := os.Open(archive)
 	if err != nil {
@@ -100,10 +96,3 @@ func extract(archive, name, target string) error {
 }
 
 func clean(name string) string { return strings.Trim(strings.TrimPrefix(name, "./"), "/") }
-
-func first(layers []Descriptor, err error) (Descriptor, error) {
-	if err != nil {
-		return Descriptor{}, err
-	}
-	return layers[0], nil
-}

@@ -1,6 +1,5 @@
-// Package images builds the container images of the embedded cluster from
-// Debian packages and Go modules, and keeps them as content-addressed blobs
-// from which the registry serves them as they are.
+// Package images builds the container images of the embedded cluster from Debian
+// packages and Go modules, and keeps them as blobs that the registry serves.
 package images
 
 import (
@@ -18,14 +17,14 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 )
 
-// Layers are not compressed: they travel over one machine's own network, where
-// packing and unpacking would take longer than the copy.
+// Layers are not compressed: they stay on this machine, where compressing would
+// take longer than copying.
 const (
 	configType = "application/vnd.oci.image.config.v1+json"
 	layerType  = "application/vnd.oci.image.layer.v1.tar"
 )
 
-// Descriptor points at a blob, in the words of the OCI specification.
+// Descriptor refers to a blob, as the OCI specification defines it.
 type Descriptor struct {
 	MediaType string `json:"mediaType"`
 	Digest    string `json:"digest"`
@@ -58,27 +57,22 @@ func addJSON(directory, mediaType string, value any) (Descriptor, error) {
 	return descriptor, paths.WriteFile(imageset.Blob(directory, descriptor.Digest), data, 0o644)
 }
 
-// remembered returns what a recipe made before, if all of it is still there.
-func remembered(directory, recipe string) ([]Descriptor, bool) {
+// remembered returns the layer that a recipe made before, if it is still there.
+func remembered(directory, recipe string) (Descriptor, bool) {
 	data, err := os.ReadFile(recipeFile(directory, recipe))
 	if err != nil {
-		return nil, false
+		return Descriptor{}, false
 	}
-	var layers []Descriptor
-	if json.Unmarshal(data, &layers) != nil {
-		return nil, false
+	var layer Descriptor
+	if json.Unmarshal(data, &layer) != nil {
+		return Descriptor{}, false
 	}
-	for _, layer := range layers {
-		info, err := os.Stat(imageset.Blob(directory, layer.Digest))
-		if err != nil || info.Size() != layer.Size {
-			return nil, false
-		}
-	}
-	return layers, true
+	info, err := os.Stat(imageset.Blob(directory, layer.Digest))
+	return layer, err == nil && info.Size() == layer.Size
 }
 
-func remember(directory, recipe string, layers []Descriptor) error {
-	data, err := json.Marshal(layers)
+func remember(directory, recipe string, layer Descriptor) error {
+	data, err := json.Marshal(layer)
 	if err != nil {
 		return err
 	}
@@ -89,14 +83,15 @@ func recipeFile(directory, recipe string) string {
 	return filepath.Join(directory, "layers", recipe+".json")
 }
 
-// recipeName is a layer's name, version and a hash of all that shapes it.
+// recipeName returns a layer's name, its version, and a hash of everything that
+// determines its content.
 func recipeName(name, version string, influences ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(influences, "\x00")))
 	return fmt.Sprintf("%s-%s-%s", name, version, hex.EncodeToString(sum[:])[:12])
 }
 
-// collect removes blobs and recipes that no current image uses, the leftovers
-// of earlier versions and of interrupted builds.
+// collect removes the blobs and recipes that no image uses: those of earlier
+// versions and of interrupted builds.
 func collect(directory string, recipes []string, digests map[string]bool) error {
 	keep := map[string]bool{}
 	for _, recipe := range recipes {

@@ -9,10 +9,10 @@ func TestRemembered(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole, missing := recipeName("a", "1", "x"), recipeName("b", "1", "x")
-	if err := remember(directory, whole, []Descriptor{blob}); err != nil {
+	if err := remember(directory, whole, blob); err != nil {
 		t.Fatal(err)
 	}
-	if err := remember(directory, missing, []Descriptor{{layerType, "sha256:00", 1}}); err != nil {
+	if err := remember(directory, missing, Descriptor{layerType, "sha256:00", 1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := remembered(directory, whole); !ok {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// tarball is a layer being written. The first error sticks and is returned by
-// close, so that recipes read as lists.
+// tarball is a layer that is being written. After an error it writes nothing, and
+// close returns the error.
 type tarball struct {
 	file   *os.File
 	writer *tar.Writer
@@ -31,7 +31,7 @@ func (t *tarball) close() error {
 	return errors.Join(t.err, t.writer.Close(), t.file.Close())
 }
 
-// entry writes one header, and its content if it has one.
+// entry writes a header, and its content if there is any.
 func (t *tarball) entry(header *tar.Header, content io.Reader) {
 	if t.err != nil {
 		return
@@ -49,7 +49,7 @@ func (t *tarball) link(name, target string) {
 	t.entry(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777, ModTime: epoch}, nil)
 }
 
-// add copies a file of this machine into the layer.
+// add copies a file of this machine to the layer.
 func (t *tarball) add(name, source string, mode int64) {
 	if t.err != nil {
 		return
@@ -77,5 +77,5 @@ func (t *tarball) text(name, content string) {
 	}
 }
 
-// epoch is every written file's time: the same input makes the same layer.
+// epoch is the time of each written file: the same input gives the same layer.
 var epoch = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)

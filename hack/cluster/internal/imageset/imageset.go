@@ -1,5 +1,5 @@
-// Package imageset is what the launcher, which builds images, and the registry,
-// which serves them, agree on.
+// Package imageset records the built images: the launcher writes the record, and
+// the registry reads it.
 package imageset
 
 import (
@@ -18,10 +18,10 @@ type Image struct {
 	Manifest   string // digest
 }
 
-// File lists the images of the latest complete build.
+// File returns the path of the record of built images.
 func File(directory string) string { return filepath.Join(directory, "current.json") }
 
-// Current reads what the latest complete build made.
+// Current returns the images of the latest complete build.
 func Current(directory string) ([]Image, error) {
 	data, err := os.ReadFile(File(directory))
 	if err != nil {
@@ -31,13 +31,13 @@ func Current(directory string) ([]Image, error) {
 	return images, json.Unmarshal(data, &images)
 }
 
-// Blob is the file with the content of that digest.
+// Blob returns the path of the file with that digest.
 func Blob(directory, digest string) string {
 	return filepath.Join(directory, "blobs", "sha256", strings.TrimPrefix(digest, "sha256:"))
 }
 
-// Split turns a reference into what a registry calls it: the host is gone,
-// and an official image is in library.
+// Split returns the name of an image in its registry: without the host, and with
+// an official image in library.
 func Split(reference string) (repository, tag string) {
 	repository, tag = reference, "latest"
 	if colon := strings.LastIndexByte(reference, ':'); colon > strings.LastIndexByte(reference, '/') {

@@ -1,5 +1,5 @@
-// Package network gives the node a network namespace of its own, joined to
-// the machine by one veth pair. Nothing else of the machine's network changes.
+// Package network creates the node's network namespace, which one veth pair
+// connects to the machine. Nothing else of the machine's network changes.
 package network
 
 import (
@@ -28,17 +28,17 @@ const (
 	PodMTU      = 1450
 )
 
-// File is what a process enters the namespace by.
+// File is the path by which a process enters the namespace.
 const File = "/run/netns/" + Namespace
 
-// Exists says whether the namespace and its link are in place.
+// Exists reports whether the namespace and its link exist.
 func Exists() bool {
 	_, namespace := os.Stat(File)
 	_, err := net.InterfaceByName(hostSide)
 	return namespace == nil && err == nil
 }
 
-// Up makes the namespace, unless it is there.
+// Up creates the namespace unless it exists.
 func Up() error {
 	if Exists() {
 		return nil
@@ -66,8 +66,8 @@ func Up() error {
 	)
 }
 
-// fence keeps every packet on this machine: an image that is not in the
-// cluster's registry must fail at once, not depend on the weather outside.
+// fence keeps every packet on this machine: a pull of an image that the cluster's
+// registry does not have must fail at once, whatever the network outside does.
 const fence = `table ip dindctl_fence {
 	chain output {
 		type filter hook output priority 10; policy accept;
@@ -80,7 +80,7 @@ const fence = `table ip dindctl_fence {
 }
 `
 
-// unused refuses to go on where the link's addresses belong to someone else.
+// unused returns an error if the link's addresses are in use on the machine.
 func unused() error {
 	interfaces, err := net.Interfaces()
 	if err != nil {
@@ -101,8 +101,8 @@ func unused() error {
 	return nil
 }
 
-// Down removes the namespace with everything in it. The veth pair goes with
-// it, or by name where only that is left.
+// Down removes the namespace with everything in it, and the veth pair if only that
+// is left.
 func Down() error {
 	if _, err := os.Stat(File); err == nil {
 		if err := run("ip netns delete " + Namespace); err != nil {
@@ -114,8 +114,8 @@ func Down() error {
 			return err
 		}
 	}
-	// ip mounts the directory onto itself for its first namespace, and leaves
-	// that behind after the last one.
+	// ip mounts the directory onto itself for its first namespace, and keeps the
+	// mount after the last one.
 	directory := filepath.Dir(File)
 	if names, err := os.ReadDir(directory); err == nil && len(names) == 0 {
 		_ = syscall.Unmount(directory, 0)

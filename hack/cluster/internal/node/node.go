@@ -1,6 +1,6 @@
-// Package node makes the place where the cluster's programs run: the network
-// namespace, and a mount namespace whose mounts end with its last process, so
-// that no mount of kubelet or containerd is ever seen outside or left behind.
+// Package node creates the namespaces that the cluster's programs run in. The
+// mounts of kubelet and containerd are not visible outside their mount namespace,
+// and end with its last process.
 package node
 
 import (
@@ -19,12 +19,12 @@ import (
 // is recorded.
 const Holder = "node"
 
-// ContainerdSocket exists only inside of the node's mount namespace.
+// ContainerdSocket exists only in the node's mount namespace.
 const ContainerdSocket = "/run/containerd/containerd.sock"
 
-// mounts are the fixed paths of kubelet, containerd, the CNI plugins and the
-// host-path provisioner, and where each one's content lives: in the cluster's
-// state, or in memory ("") where it must not survive the node.
+// mounts returns the fixed paths of kubelet, containerd, the CNI plugins and the
+// host-path provisioner, and what is mounted on each: a directory of the cluster's
+// state, or a tmpfs ("") whose content must not survive the node.
 func mounts(p paths.Paths) [][2]string {
 	return [][2]string{
 		{"/var/lib/kubelet", p.In("kubelet")},
@@ -37,7 +37,7 @@ func mounts(p paths.Paths) [][2]string {
 	}
 }
 
-// Start makes the mount namespace and the process that keeps it.
+// Start starts the process that holds the mount namespace.
 func Start(p paths.Paths, records process.Records, enter func(int) error) error {
 	script, err := prepare(p)
 	if err != nil {
@@ -45,7 +45,7 @@ func Start(p paths.Paths, records process.Records, enter func(int) error) error 
 	}
 	argv := []string{
 		"nsenter", "--net=" + network.File,
-		// Mounts made on the machine later on show up inside, not the reverse.
+		// Later mounts of the machine appear inside, not the reverse.
 		"unshare", "--mount", "--propagation", "slave",
 		"sh", "-ec", script,
 	}
@@ -56,14 +56,14 @@ func Start(p paths.Paths, records process.Records, enter func(int) error) error 
 	return records.Start(Holder, process.Spec(argv...), argv, p.Log(Holder), enter)
 }
 
-// Ready says whether the mounts are in place.
+// Ready reports whether the mounts are complete.
 func Ready(p paths.Paths) bool {
 	_, err := os.Stat(p.In("run", "node.ready"))
 	return err == nil
 }
 
-// prepare creates what the mounts need and returns the script that makes them.
-// Mount points that were not there are noted: Clean takes them away again.
+// prepare creates what the mounts need and returns the script that mounts them. It
+// records the mount points that it creates, for Clean.
 func prepare(p paths.Paths) (string, error) {
 	script := []string{"mount --make-rshared /"}
 	var created []string
@@ -87,8 +87,6 @@ func prepare(p paths.Paths) (string, error) {
 	if err := note(p, created); err != nil {
 		return "", err
 	}
-	// What was mounted before the namespace became shared is shared now, but
-	// the new mounts inherit that from their parent only as they are made.
 	script = append(script, "touch "+quote(p.In("run", "node.ready")), "exec sleep infinity")
 	return strings.Join(script, "\n"), nil
 }
@@ -104,8 +102,8 @@ func note(p paths.Paths, created []string) error {
 	return file.Close()
 }
 
-// Clean removes the mount points that the cluster created. One that somebody
-// uses by now is not empty, and stays.
+// Clean removes the mount points that the cluster created, except those that are
+// not empty.
 func Clean(p paths.Paths) {
 	data, err := os.ReadFile(p.In("mount-points"))
 	if err != nil {
@@ -117,7 +115,7 @@ func Clean(p paths.Paths) {
 	_ = os.Remove(p.In("mount-points"))
 }
 
-// Enter is how to run a program inside of the node.
+// Enter returns the command line that runs a program in the node.
 func Enter(records process.Records, program string, arguments ...string) []string {
 	holder := records.Load(Holder).PID
 	return append([]string{

@@ -1,5 +1,5 @@
-// Package paths says where the cluster keeps its files: all of them outside
-// the checkout, so that a clean working copy costs no rebuild.
+// Package paths has the places of the cluster's files. All are outside the
+// checkout, so that a new checkout rebuilds nothing.
 package paths
 
 import (
@@ -11,13 +11,14 @@ import (
 
 // Paths are the directories of one user's cluster.
 type Paths struct {
-	Cache  string // everything below
+	Cache  string // contains the others
 	Bin    string // built programs, named by version and recipe
-	Images string // image blobs and what they are called
-	State  string // the cluster's life: data, logs, process records
+	Images string // image blobs and the record of the images
+	State  string // data, logs and process records of the cluster
 }
 
-// FromEnvironment follows DINDCTL_CACHE, then XDG_CACHE_HOME, then ~/.cache.
+// FromEnvironment returns the paths in DINDCTL_CACHE, or in dindctl below
+// XDG_CACHE_HOME or ~/.cache.
 func FromEnvironment(getenv func(string) string) (Paths, error) {
 	cache := getenv("DINDCTL_CACHE")
 	if cache == "" {
@@ -25,7 +26,7 @@ func FromEnvironment(getenv func(string) string) (Paths, error) {
 		if base == "" {
 			home := getenv("HOME")
 			if home == "" {
-				return Paths{}, errors.New("no place for the cache: set DINDCTL_CACHE to a directory with 6 GB free")
+				return Paths{}, errors.New("no directory for the cache: set DINDCTL_CACHE to a directory with 6 GB free")
 			}
 			base = filepath.Join(home, ".cache")
 		}
@@ -43,19 +44,18 @@ func FromEnvironment(getenv func(string) string) (Paths, error) {
 	}, nil
 }
 
-// In is a path inside the cluster's state.
+// In returns a path in the cluster's state.
 func (p Paths) In(elements ...string) string {
 	return filepath.Join(append([]string{p.State}, elements...)...)
 }
 
-// Log is the file a component or a build writes to.
+// Log returns the path of the log of a component or a build.
 func (p Paths) Log(name string) string { return p.In("logs", name+".log") }
 
-// Kubeconfig is the file with which a user of the cluster connects.
+// Kubeconfig returns the path of a user's kubeconfig.
 func (p Paths) Kubeconfig(user string) string { return p.In("kubeconfigs", user+".yaml") }
 
-// WriteFile replaces a file in one step, so that an interrupted write is
-// never taken for a good one.
+// WriteFile replaces a file in one step: an interrupted write leaves the old one.
 func WriteFile(path string, data []byte, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -72,8 +72,7 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 	return os.Rename(temporary.Name(), path)
 }
 
-// Checkout finds the repository that holds hack/images, from the directory
-// the launcher was started in upwards.
+// Checkout returns the root of the repository that contains the current directory.
 func Checkout() (string, error) {
 	directory, err := os.Getwd()
 	if err != nil {

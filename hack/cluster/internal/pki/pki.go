@@ -1,6 +1,5 @@
-// Package pki makes the cluster's certificates, keys, tokens and kubeconfigs.
-// All of it is made once and kept: a restart changes no credential that
-// somebody holds.
+// Package pki creates the cluster's certificates, keys, tokens and kubeconfigs,
+// once: a restart changes no credential.
 package pki
 
 import (
@@ -21,7 +20,7 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 )
 
-// Names of the files below the directory that Ensure fills.
+// Names of the files in the directory that Ensure fills.
 const (
 	CA             = "ca"
 	APIServer      = "apiserver"
@@ -30,8 +29,8 @@ const (
 	ServiceAccount = "service-account"
 )
 
-// Ensure makes what is missing. complete is written last, so that an
-// interrupted run starts over instead of mixing two authorities.
+// Ensure creates what is missing. The file complete is written last: after an
+// interrupted run everything is created again, and two CAs are never mixed.
 func Ensure(directory, nodeAddress, serviceAddress, nodeName string) error {
 	complete := filepath.Join(directory, "complete")
 	if _, err := os.Stat(complete); err == nil {

@@ -12,23 +12,22 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 )
 
-// User is somebody the API server knows by a token.
+// User is a user whom the API server authenticates by a token.
 type User struct {
 	Name   string // in the cluster, for RBAC
 	File   string // of the kubeconfig
 	Groups []string
 }
 
-// people are the users that tests act as: one who may do everything, one who
-// may do nothing, and one to whom a test binds the rights it needs.
+// people are the users of the tests: one may do everything, one nothing, and one
+// what a test permits.
 var people = []User{
 	{Name: "admin", File: "admin", Groups: []string{"system:masters"}},
 	{Name: "restricted", File: "restricted"},
 	{Name: "developer", File: "developer", Groups: []string{"developers"}},
 }
 
-// machinery are the components; their rights come from the API server's
-// built-in roles for these names.
+// machinery are the components. The API server has built-in roles for these names.
 func machinery(nodeName string) []User {
 	return []User{
 		{Name: "system:kube-controller-manager", File: "kube-controller-manager"},
@@ -39,10 +38,10 @@ func machinery(nodeName string) []User {
 	}
 }
 
-// DNSUser is who CoreDNS acts as; the launcher binds its role.
+// DNSUser is the user of CoreDNS; Apply in package control binds its role.
 const DNSUser = "dindctl:coredns"
 
-// PeopleNames lists for whom a user can ask a kubeconfig.
+// PeopleNames returns the names that `kubeconfig --user` accepts.
 func PeopleNames() []string {
 	var names []string
 	for _, person := range people {
@@ -51,8 +50,8 @@ func PeopleNames() []string {
 	return names
 }
 
-// EnsureUsers writes the token file and a kubeconfig for each user, unless
-// they are there.
+// EnsureUsers writes the token file and a kubeconfig for each user, unless they
+// exist.
 func EnsureUsers(p paths.Paths, pkiDirectory, server, nodeName string) error {
 	tokens := filepath.Join(pkiDirectory, "tokens.csv")
 	if _, err := os.Stat(tokens); err == nil {
@@ -85,7 +84,7 @@ func tokenLine(token string, user User) string {
 	return line + `,"` + strings.Join(user.Groups, ",") + `"`
 }
 
-// kubeconfig is JSON, which every reader of kubeconfigs takes for YAML.
+// kubeconfig returns a kubeconfig in JSON, which is valid YAML.
 func kubeconfig(server string, certificate []byte, user, token string) []byte {
 	type object map[string]any
 	data, err := json.MarshalIndent(object{

@@ -1,5 +1,5 @@
-// Package process starts the cluster's programs detached from the launcher
-// and ends them by what was recorded at their start, never by name.
+// Package process starts the cluster's programs, which outlive the launcher, and
+// stops them by what it recorded at their start, never by name.
 package process
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 )
 
-// Record identifies a process beyond doubt: its number alone may belong to
-// another one by now, and its start time alone repeats after a reboot.
+// Record identifies a process. Its PID alone may be another process's by now, and
+// its start time alone may repeat after a reboot.
 type Record struct {
 	PID   int
 	Start uint64 // field 22 of /proc/PID/stat
@@ -21,7 +21,7 @@ type Record struct {
 	Spec  string // a hash of how it was started; a different one means restart
 }
 
-// Alive says whether exactly the recorded process still runs.
+// Alive reports whether the recorded process still runs.
 func (r Record) Alive() bool {
 	if r.PID <= 0 || r.Boot != bootID() {
 		return false
@@ -42,11 +42,11 @@ func parseRecord(text string) (Record, error) {
 	return r, nil
 }
 
-// Records is the directory that holds one record a component.
+// Records is the directory with one record for each component.
 type Records string
 
-// Load returns the record of a component; a missing or unreadable one is the
-// zero Record, which is not alive.
+// Load returns the record of a component, or, if there is none that can be read,
+// the zero Record, which is not alive.
 func (d Records) Load(name string) Record {
 	data, err := os.ReadFile(d.file(name))
 	if err != nil {
@@ -65,8 +65,8 @@ func (d Records) save(name string, record Record) error {
 
 func (d Records) file(name string) string { return filepath.Join(string(d), name+".pid") }
 
-// startTime reads when a process started, in clock ticks since boot. A zombie
-// has ended: it only waits to be reaped.
+// startTime returns when a process started, in clock ticks since boot. A zombie
+// counts as a process that has exited.
 func startTime(pid int) (uint64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -75,8 +75,8 @@ func startTime(pid int) (uint64, error) {
 	return parseStat(string(data))
 }
 
-// parseStat counts its fields from the last parenthesis, because a program's
-// name may hold spaces and parentheses itself.
+// parseStat counts the fields from the last parenthesis, because the name of a
+// program may have spaces and parentheses.
 func parseStat(stat string) (uint64, error) {
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 20 {

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Start runs a command detached, with its output in a log file, and records
-// it. The previous log is kept beside the new one. Enter is called with the
-// new process' number before it is recorded: it puts it into its control group.
+// Start starts a command that outlives this process, with its output in a log
+// file, and records it. The previous log is kept beside the new one. Enter moves
+// the new process to its control group.
 func (d Records) Start(name, spec string, argv []string, log string, enter func(pid int) error) error {
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		return err
@@ -36,8 +36,7 @@ func (d Records) Start(name, spec string, argv []string, log string, enter func(
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", name, err)
 	}
-	// Reaps it if it ends while the launcher lives; startTime sees through
-	// the zombies that nobody reaps later.
+	// Reaps it if it exits before the launcher does.
 	go func() { _ = command.Wait() }()
 
 	pid := command.Process.Pid
@@ -55,7 +54,7 @@ func (d Records) Start(name, spec string, argv []string, log string, enter func(
 	return nil
 }
 
-// Stop ends a component: politely first, then for certain.
+// Stop stops a component with SIGTERM and, if that is not enough, with SIGKILL.
 func (d Records) Stop(name string, patience time.Duration) error {
 	record := d.Load(name)
 	if record.Alive() {
@@ -63,7 +62,7 @@ func (d Records) Stop(name string, patience time.Duration) error {
 		if !record.gone(patience) {
 			_ = syscall.Kill(record.PID, syscall.SIGKILL)
 			if !record.gone(10 * time.Second) {
-				return fmt.Errorf("%s (process %d) survives SIGKILL: it hangs in the kernel, see dmesg", name, record.PID)
+				return fmt.Errorf("%s (process %d) did not exit after SIGKILL: the kernel blocks it, see dmesg", name, record.PID)
 			}
 		}
 	}
@@ -88,7 +87,7 @@ func (r Record) gone(patience time.Duration) bool {
 	return true
 }
 
-// Spec condenses how a component is started.
+// Spec returns a hash of how a component is started.
 func Spec(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:])[:16]

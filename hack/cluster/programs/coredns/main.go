@@ -1,6 +1,5 @@
 // Command coredns is CoreDNS with the plugins that the embedded cluster uses.
-// The full set pulls in the clouds' client libraries, which take minutes to
-// build and answer nothing here.
+// The others need client libraries of the clouds, which take minutes to compile.
 package main
 
 import (

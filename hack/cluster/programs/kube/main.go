@@ -1,6 +1,6 @@
-// Command kube is the control plane and the node of the embedded cluster in
-// one binary: the name it is started under picks the component. One link step
-// instead of five keeps the first build short and the cache small.
+// Command kube has all Kubernetes components of the embedded cluster. The name it
+// is started under selects the component. Linking one binary instead of five keeps
+// the first build short and the cache small.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 	name := filepath.Base(os.Args[0])
 	command, known := components[name]
 	if !known {
-		fmt.Fprintf(os.Stderr, "%s: start this binary under a component's name, for example kube-apiserver\n", name)
+		fmt.Fprintf(os.Stderr, "%s: start this binary under the name of a component, for example kube-apiserver\n", name)
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(command()))
