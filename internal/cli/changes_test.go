@@ -54,7 +54,7 @@ func TestInstallDryRun(t *testing.T) {
 	if code != 0 || !strings.Contains(stdout, `"dryRun": "server"`) || strings.Count(stdout, `"created"`) != 6 {
 		t.Errorf("code %d, %q", code, stdout)
 	}
-	for mode, hint := range map[string]string{"client": "`dindctl manifests` prints the objects without a cluster.", "maybe": "is a switch"} {
+	for mode, hint := range map[string]string{"client": "`dindctl manifests` prints the objects without a cluster.", "maybe": "must be true or false"} {
 		code, stdout, stderr := w.run(t, "install", "--dry-run="+mode, "--mtu", "x")
 		if code != 2 || stdout != "" || !strings.Contains(stderr, `--dry-run "`+mode+`": `) || !strings.Contains(stderr, hint) || !strings.Contains(stderr, "--mtu") {
 			t.Errorf("code %d, %q", code, stderr)

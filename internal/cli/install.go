@@ -22,7 +22,7 @@ func (p *program) installCommand() *cli.Command {
 		Flags: append(objectFlags(), inGroup("Installing",
 			switchFlag("create-namespace", "create the namespace if it does not exist"),
 			switchFlag("skip-preflight", "skip the checks of `dindctl check`"),
-			switchFlag("adopt", "adopt existing objects with the same names that dindctl did not create; claims keep their data"),
+			switchFlag("adopt", "adopt objects with the same names that dindctl did not create; claims keep their data"),
 			switchFlag("allow-data-root-change", "allow an engine downgrade or driver change that abandons the cache"),
 			switchFlag("when-idle", "before restarting the pod, wait until no build or container is running in it"),
 			switchFlag("rotate-certs", "with --tls: issue new certificates; running jobs continue with the previous ones"),

@@ -20,8 +20,8 @@ import (
 const (
 	block    = "variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n"
 	remark   = "Jobs that set these variables share the daemon's cache.\n" + servicesHint + "\n"
-	answered = "Daemon: answers as Docker Engine 29.7.2, storage driver overlay2\n"
-	leads    = "Service: leads to the pod\n"
+	answered = "Daemon: Docker Engine 29.7.2 is responding, storage driver overlay2\n"
+	leads    = "Service: routes to the pod\n"
 	ready    = "Pod: pod docker-dind-abc-1 is ready\n"
 )
 
@@ -31,11 +31,11 @@ func TestInstall(t *testing.T) {
 		name, args, stderr string
 	}{
 		{"from nothing", "install", place + "6 of 6 objects to create\nObjects: 6 created\n" + ready + answered + leads + remark},
-		{"again", "install", place + "everything is in place\nObjects: 6 unchanged\n" + ready + answered + leads + remark},
+		{"again", "install", place + "everything is up to date\nObjects: 6 unchanged\n" + ready + answered + leads + remark},
 		{"with other options", "install --prune-unused-for 24h", place + "0 of 6 objects to create, 1 to change\n" +
 			"cronjob/docker-dind-clear-cache spec.jobTemplate.spec.template.spec.containers[name=clear-cache].env[name=PRUNE_UNUSED_FOR].value: changed\nObjects: 1 configured, 5 unchanged\n" + ready + answered + leads + remark},
 		{"quietly", "-q install --prune-unused-for 24h", ""},
-		{"without waiting", "install --no-wait --prune-unused-for 24h", place + "everything is in place\nObjects: 6 unchanged\n" + remark},
+		{"without waiting", "install --no-wait --prune-unused-for 24h", place + "everything is up to date\nObjects: 6 unchanged\n" + remark},
 	}
 	w := newWorld(t, clustertest.DefaultClass())
 	for _, step := range steps {
@@ -55,7 +55,7 @@ func TestInstall(t *testing.T) {
 func TestInstallVerbosely(t *testing.T) {
 	_, _, stderr := newWorld(t, clustertest.DefaultClass()).run(t, "install", "-v")
 	for _, line := range []string{
-		"Cluster: reading what is in context test, namespace ci\n", "Objects: service/docker-dind created\n", "Daemon: asking the daemon through a port-forward\n",
+		"Cluster: reading context test, namespace ci\n", "Objects: service/docker-dind created\n", "Daemon: asking the daemon through a port-forward\n",
 	} {
 		if !strings.Contains(stderr, line) {
 			t.Errorf("got %s, want %q in it", stderr, line)
@@ -86,18 +86,18 @@ func TestInstallRefused(t *testing.T) {
 		stderr string // its end
 	}{
 		{"somebody else's objects", []runtime.Object{&corev1.Service{ObjectMeta: foreign}}, "install", 1,
-			"error: these objects exist and were not made by dindctl; nothing was changed: service/docker-dind\nwith --adopt:\n~ service/docker-dind (adopted)\n" +
+			"error: these objects exist and were not created by dindctl; nothing was changed: service/docker-dind\nwith --adopt:\n~ service/docker-dind (adopted)\n" +
 				"    metadata.labels.app: added docker-dind\n    metadata.labels.app.kubernetes.io/instance: added docker-dind\n" +
 				"    metadata.labels.app.kubernetes.io/managed-by: added dindctl\n    metadata.labels.app.kubernetes.io/name: added docker-dind\n" +
 				"    metadata.labels.app.kubernetes.io/version: added 29.7.2\n" +
 				"    spec.ports[port=2375,protocol=TCP]: added {\"name\":\"daemon-port\",\"port\":2375,\"protocol\":\"TCP\",\"targetPort\":\"daemon-port\"}\n" +
 				"    spec.selector: added {\"app\":\"docker-dind\"}\n    spec.type: added ClusterIP\n" +
-				"next: --adopt takes them over in place, and the claim keeps its data; --name installs under another name\n"},
+				"next: --adopt adopts them in place, and the claim keeps its data; --name installs under another name\n"},
 		{"no claim", nil, "install --existing-claim old", 1,
-			"error: there is no claim old in namespace ci\nnext: `kubectl get pvc` lists the claims; --existing-claim takes one of them\n"},
+			"error: there is no claim old in namespace ci\nnext: `kubectl get pvc` lists the claims that --existing-claim can use\n"},
 		{"no storage class", nil, "install --storage-class fast", 3,
 			"error: the preflight checks failed; nothing was changed\n  storage class: there is no class \"fast\"\n    Name one of these with --storage-class: standard.\n" +
-				"next: `dindctl check` shows all checks; --skip-preflight goes on without them\n"},
+				"next: `dindctl check` shows all checks; --skip-preflight skips them\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestInstallEnds(t *testing.T) {
 			began := time.Now()
 			code, stdout, stderr := stuck(t).runUnder(t.Context(), "dindctl", "install", "--timeout", "90s")
 			want := "error: deployment/docker-dind is not ready after 1m30s: waiting for the deployment controller\n" +
-				"next: `dindctl status` shows how it goes on; a longer --timeout waits longer\n"
+				"next: follow with `dindctl status --watch`, or increase --timeout\n"
 			if code != 3 || stdout != "" || !strings.HasSuffix(stderr, want) || time.Since(began) != 90*time.Second {
 				t.Errorf("got %d after %s: %q, %q", code, time.Since(began), stdout, stderr)
 			}
@@ -160,7 +160,7 @@ func TestInstallEnds(t *testing.T) {
 			began := time.Now()
 			code, stdout, stderr := stuck(t).runUnder(ctx, "dindctl", "install")
 			if code != 130 || stdout != "" || time.Since(began) != 7*time.Second ||
-				!strings.HasSuffix(stderr, "Pod: stopped\nerror: interrupted\nnext: the same command continues from here\n") {
+				!strings.HasSuffix(stderr, "Pod: stopped\nerror: interrupted\nnext: run the same command again to continue\n") {
 				t.Errorf("got %d after %s: %q, %q", code, time.Since(began), stdout, stderr)
 			}
 		})

@@ -87,7 +87,7 @@ func wrongly(random *rand.Rand, app *cli.App, command *cli.Command) ingredient {
 	case 1: // an option of another command
 		other := app.Commands[random.IntN(len(app.Commands))]
 		name := someFlag(random, other, func(flag cli.Flag) bool { return len(flag.Names()[0]) > 1 })
-		if find(command.Flags, strings.TrimLeft(name, "-")) == nil {
+		if flagNamed(command.Flags, strings.TrimLeft(name, "-")) == nil {
 			return ingredient{[]string{name + "=1"}, name}
 		}
 		return ingredient{[]string{"--zz-" + name[2:]}, "--zz-" + name[2:]}

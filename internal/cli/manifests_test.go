@@ -66,7 +66,7 @@ func TestManifestsAsJSON(t *testing.T) {
 // Errors that only show when the objects are built are the command line's, too.
 func TestManifestsOfWhatCannotBe(t *testing.T) {
 	code, stdout, stderr := newWorld(t).run(t, "manifests", "--existing-claim", "old")
-	if code != 2 || stdout != "" || !strings.HasPrefix(stderr, "error: the command line is wrong\n  --cache-limit ") {
+	if code != 2 || stdout != "" || !strings.HasPrefix(stderr, "error: invalid command line\n  --cache-limit ") {
 		t.Errorf("got %d, %q, %q", code, stdout, stderr)
 	}
 }

@@ -34,7 +34,7 @@ func TestMisfit(t *testing.T) {
 		if output == "json" {
 			printed = stdout
 		}
-		golden(t, "misfit-"+output, printed)
+		golden(t, "incompatible-"+output, printed)
 		for _, action := range w.Actions() {
 			if verb := action.GetVerb(); verb == "patch" || verb == "delete" {
 				t.Errorf("sent %v", action)

@@ -13,7 +13,7 @@ import (
 
 // --all is asked about while something runs, and only then.
 func TestPruneAllWhileBusy(t *testing.T) {
-	const runs = "2 builds and 1 container running: --all removes the cache that they may still need, and images that no container has yet (--when-idle waits for them)"
+	const runs = "2 builds and 1 container running: --all removes cache that they may still need and images that no container uses yet (use --when-idle to wait)"
 	busy := daemon.Activity{Builds: 2, Containers: 1}
 	tests := []struct {
 		name, args string
@@ -27,15 +27,15 @@ func TestPruneAllWhileBusy(t *testing.T) {
 		{"nobody to ask", "prune-now -q --all", busy, "", 2,
 			"error: " + runs + ": there is no terminal to ask for confirmation: add --yes to go on without being asked\n", false},
 		{"confirmed beforehand", "prune-now -q --all --yes", busy, "", 0, "", true},
-		{"confirmed", "prune-now -q --all", busy, "y\n", 0, runs + ". Go on? [y/N] ", true},
-		{"not wanted", "prune-now -q --all", busy, "no\n", 1, runs + ". Go on? [y/N] error: not confirmed: nothing was changed\n", false},
+		{"confirmed", "prune-now -q --all", busy, "y\n", 0, runs + ". Continue? [y/N] ", true},
+		{"not wanted", "prune-now -q --all", busy, "no\n", 1, runs + ". Continue? [y/N] error: aborted; nothing was changed\n", false},
 		{"not all", "prune-now -q", busy, "", 0, "", true},
 		{"waited for in vain", "prune-now -q --all --when-idle --timeout 3s", busy, "", 3,
 			"error: pod/docker-dind-abc-1 is not idle after 3s: 2 builds and 1 container; nothing was changed\n" +
-				"next: a longer --timeout waits longer; without --when-idle it is not waited for, and what runs is broken\n", false},
+				"next: increase --timeout to wait longer; without --when-idle dindctl does not wait, and running builds may fail\n", false},
 		{"nothing to wait for", "prune-now -q --when-idle", daemon.Activity{}, "", 0, "", true},
 		{"waiting in a dry run", "prune-now -q --when-idle --dry-run", busy, "", 2,
-			"error: the command line is wrong\n  --when-idle: has no effect together with --dry-run\n    Leave one of the two out.\nnext: `dindctl prune-now --help` lists the options\n", false},
+			"error: invalid command line\n  --when-idle: has no effect together with --dry-run\n    Leave one of the two out.\nnext: `dindctl prune-now --help` lists the options\n", false},
 	}
 	for _, test := range tests {
 		synctestRun(t, test.name, func(t *testing.T) {

@@ -31,17 +31,17 @@ func TestPruneDryRun(t *testing.T) {
 				BuildCache: []daemon.CacheRecord{{ID: "r", SizeBytes: 34 << 30}, {ID: "s", LastUsed: hour(w, 1), SizeBytes: 20 << 30}},
 			}
 		}, "" +
-			"WHAT          NAME                                                           SIZE              LAST USED\n" +
-			"container     done                                                           2 KiB             made 3h ago\n" +
+			"TYPE          NAME                                                           SIZE              LAST USED\n" +
+			"container     done                                                           2 KiB             created 3h ago\n" +
 			"image         untagged sha256:0123456789ab                                   1 GiB             4h ago\n" +
 			"image         app:1, app:2, xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…   1 GiB             3h ago\n" +
 			"build cache                                                                  54 GiB → 20 GiB\n" +
 			"Would remove 1 container (2 KiB), 2 images (2 GiB), 34 GiB of build cache.\n" +
-			"Layers that images and build cache share are freed with the last that has them.\n"},
+			"Layers shared by images and build cache are freed with the last of them.\n"},
 		{"a limit of the cache", "prune-now --dry-run --keep-storage 20Gi", func(w *world) daemon.Contents {
 			return daemon.Contents{BuildCache: []daemon.CacheRecord{{ID: "r", LastUsed: hour(w, 1), SizeBytes: 54 << 30}}}
 		}, "" +
-			"WHAT          NAME   SIZE              LAST USED\n" +
+			"TYPE          NAME   SIZE              LAST USED\n" +
 			"build cache          54 GiB → 20 GiB\n" +
 			"Would remove 34 GiB of build cache.\n"},
 	}

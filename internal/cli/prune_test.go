@@ -35,11 +35,11 @@ func TestPruneNow(t *testing.T) {
 		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed 1.4 GiB in 0.5s (job/JOB).\n",
 			"Warning: what the daemon uses could not be read: asking the daemon in pod/docker-dind-abc-1: connection refused\n"},
 		{"it fails", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
-			"error: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: `dindctl prune-now -v` shows the whole log\n"},
+			"error: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: `dindctl prune-now -v` shows the full log\n"},
 		{"no schedule", "prune-now -q", func(t *testing.T) *world { return installedWorld(t, "--prune-schedule", "none") }, nil, 1, "",
 			"error: docker-dind in namespace ci was installed without a scheduled clean-up\nnext: `dindctl install --prune-schedule '0 0 * * 0'` adds one\n"},
 		{"not installed", "prune-now -q", func(t *testing.T) *world { return newWorld(t) }, nil, 4, "",
-			"error: docker-dind is not installed in namespace ci\nnext: `dindctl install` installs it; -n and --name say where and which\n"},
+			"error: docker-dind is not installed in namespace ci\nnext: run `dindctl install`, or select another installation with -n and --name\n"},
 	}
 	for _, test := range tests {
 		synctestRun(t, test.name, func(t *testing.T) {

@@ -261,7 +261,7 @@ func TestEnvOfTheCaller(t *testing.T) {
 		}
 	}
 	code, _, stderr = w.run(t, "manifests", "--env", "NOWHERE")
-	want := "error: the command line is wrong\n  --env \"NOWHERE\": is not set in this environment\n    Export it, or give --env NOWHERE=VALUE.\nnext: `dindctl manifests --help` lists the options\n"
+	want := "error: invalid command line\n  --env \"NOWHERE\": is not set in your environment\n    Export it, or use --env NOWHERE=VALUE.\nnext: `dindctl manifests --help` lists the options\n"
 	if code != exitUsage || stderr != want {
 		t.Errorf("got %d\n%s", code, terminal.SanitizeLines(stderr))
 	}

@@ -85,16 +85,16 @@ func TestServerRefuses(t *testing.T) {
 		exit   int
 	}{
 		{"401", 401, map[string]any{"reason": "Unauthorized", "message": "Unauthorized"},
-			"error: reading service/docker-dind: Unauthorized\nnext: the credentials of this context are not valid (any more): log in again\n", 1},
+			"error: reading service/docker-dind: Unauthorized\nnext: the credentials of this context are invalid or expired: log in again\n", 1},
 		{"403", 403, map[string]any{"reason": "Forbidden", "message": `services "docker-dind" is forbidden: User "jane" cannot get resource "services"`},
 			"error: reading service/docker-dind: services \"docker-dind\" is forbidden: User \"jane\" cannot get resource \"services\"\n" +
-				"next: ask an administrator of the cluster for the permission that the message names\n", 1},
+				"next: ask a cluster administrator for the permission that the message names\n", 1},
 		{"404: nothing there", 404, map[string]any{"reason": "NotFound", "message": `services "docker-dind" not found`, "details": map[string]any{"kind": "services"}},
-			"error: docker-dind is not installed in namespace ci\nnext: `dindctl install` installs it; -n and --name say where and which\n", 4},
+			"error: docker-dind is not installed in namespace ci\nnext: run `dindctl install`, or select another installation with -n and --name\n", 4},
 		{"409", 409, map[string]any{"reason": "Conflict", "message": "the object has been modified"},
-			"error: reading service/docker-dind: the object has been modified\nnext: somebody else changed the object at the same moment: run the same command again\n", 1},
+			"error: reading service/docker-dind: the object has been modified\nnext: another client changed the object at the same time: run the same command again\n", 1},
 		{"422", 422, map[string]any{"reason": "Invalid", "message": "Service is invalid"},
-			"error: reading service/docker-dind: Service is invalid\nnext: the message names the field: correct the option that it comes from\n", 1},
+			"error: reading service/docker-dind: Service is invalid\nnext: the message names the field: correct the option that sets it\n", 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestServerWithoutTheNamespace(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	got := runFor(t, t.Context(), server.URL, "install", "--skip-preflight", "-q")
-	if got.code != 1 || got.stdout != "" || !strings.HasSuffix(got.stderr, "\nnext: make it with --create-namespace, or name another with -n\n") ||
+	if got.code != 1 || got.stdout != "" || !strings.HasSuffix(got.stderr, "\nnext: create it with --create-namespace, or select another with -n\n") ||
 		!strings.Contains(got.stderr, `namespaces "ci" not found`) {
 		t.Errorf("got %d\n%s", got.code, got.stderr)
 	}
@@ -194,11 +194,11 @@ func TestServerOutOfReach(t *testing.T) {
 		hint         string
 	}{
 		{"nobody listens", "http://" + address, []string{"dial tcp " + address, "connection refused"},
-			"next: is the address of the cluster right, and does `kubectl version` reach it?\n"},
+			"next: is the cluster's address correct, and does `kubectl version` reach it?\n"},
 		{"no such host", "http://nowhere.invalid", []string{"nowhere.invalid"},
-			"next: is the address of the cluster right, and does `kubectl version` reach it?\n"},
+			"next: is the cluster's address correct, and does `kubectl version` reach it?\n"},
 		{"an unknown authority", foreign.URL, []string{"certificate signed by unknown authority"},
-			"next: the kubeconfig's certificate-authority does not fit this server: is the context the right one, and is it up to date?\n"},
+			"next: the kubeconfig's certificate-authority does not match this server: is it the right context, and is it up to date?\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestServerHangs(t *testing.T) {
 	for _, command := range []string{"env", "status", "install", "uninstall", "prune-now", "check"} {
 		t.Run(command+", timeout", func(t *testing.T) {
 			got := runFor(t, t.Context(), hangs(t), command, "--timeout", "50ms")
-			if got.code != 3 || !strings.Contains(got.stderr, "(timeout of 50ms)\nnext: a longer --timeout waits longer\n") {
+			if got.code != 3 || !strings.Contains(got.stderr, "(timeout of 50ms)\nnext: increase --timeout to wait longer\n") {
 				t.Errorf("got %d\n%s", got.code, got.stderr)
 			}
 			if got.took > time.Second {
@@ -249,7 +249,7 @@ func TestServerHangs(t *testing.T) {
 			if strings.Contains(got.stderr, "failed") {
 				t.Errorf("an interrupted step is told as failed:\n%s", got.stderr)
 			}
-			if got.code != 130 || !strings.HasSuffix(got.stderr, "error: interrupted\nnext: the same command continues from here\n") {
+			if got.code != 130 || !strings.HasSuffix(got.stderr, "error: interrupted\nnext: run the same command again to continue\n") {
 				t.Errorf("got %d\n%s", got.code, got.stderr)
 			}
 			if got.took > time.Second {
@@ -283,7 +283,7 @@ func TestNoConfiguration(t *testing.T) {
 			var out, errs bytes.Buffer
 			code := Run(t.Context(), append([]string{"dindctl"}, strings.Fields(test.args)...), func(string) (string, bool) { return "", false },
 				terminal.Streams{Out: &out, Err: &errs})
-			want := test.want + "next: name a kubeconfig with --kubeconfig or $KUBECONFIG, and a context of it with --context\n"
+			want := test.want + "next: select a kubeconfig with --kubeconfig or $KUBECONFIG, and one of its contexts with --context\n"
 			if code != 1 || out.Len() > 0 {
 				t.Errorf("code %d, stdout %q", code, out.String())
 			}

@@ -107,7 +107,7 @@ func TestStatusInColour(t *testing.T) {
 	_, plain, _ := w.run(t, "status")
 	w.streams.OutColor = true
 	_, coloured, _ := w.run(t, "status")
-	if !strings.Contains(coloured, "\x1b[31mnot healthy\x1b[0m") || !strings.Contains(coloured, "\x1b[31m✗\x1b[0m") {
+	if !strings.Contains(coloured, "\x1b[31munhealthy\x1b[0m") || !strings.Contains(coloured, "\x1b[31m✗\x1b[0m") {
 		t.Errorf("got %q", coloured)
 	}
 	for _, code := range []string{"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m"} {
@@ -128,9 +128,9 @@ func TestStatusNotInstalled(t *testing.T) {
 		there []runtime.Object
 		want  string
 	}{
-		{"nothing", nil, "error: docker-dind is not installed in namespace ci\nnext: `dindctl install` installs it; -n and --name say where and which\n"},
-		{"the claim alone", []runtime.Object{claim}, "error: docker-dind is not installed in namespace ci (its cache volume, claim docker-dind-data, is still there)\n" +
-			"next: `dindctl install` takes the volume into use again; `dindctl uninstall --delete-data` removes it\n"},
+		{"nothing", nil, "error: docker-dind is not installed in namespace ci\nnext: run `dindctl install`, or select another installation with -n and --name\n"},
+		{"the claim alone", []runtime.Object{claim}, "error: docker-dind is not installed in namespace ci (its cache volume, claim docker-dind-data, still exists)\n" +
+			"next: `dindctl install` reuses the volume; `dindctl uninstall --delete-data` deletes it\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -21,7 +21,7 @@ func TestPruneLinesByAnotherClock(t *testing.T) {
 	}{
 		{"in step", 0, "last 30m ago"},
 		{"an hour ahead", time.Hour, "last 90m ago"},
-		{"an hour behind", -time.Hour, "last Sat 21 Nov 11:30 UTC (the cluster's clock is ahead of this one)"},
+		{"an hour behind", -time.Hour, "last Sat 21 Nov 11:30 UTC (the cluster's clock is ahead of this machine's)"},
 		{"a little behind", -30*time.Minute - 5*time.Second, "last just now"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestDiskLines(t *testing.T) {
 		{"full tomorrow", lifecycle.Disk{FullInDays: new(1.2)}, "full in about 29h at this week's rate"},
 		{"full today", lifecycle.Disk{FullInDays: new(0.2)}, "full in about 5h at this week's rate"},
 		{"relieved", lifecycle.Disk{LastRelief: &lifecycle.Relief{Time: noon.Add(-5 * time.Hour), Images: 3, FreedBytes: 1 << 30}},
-			"too full 5h ago: removed 3 images, freed 1 GiB"},
+			"image GC 5h ago: removed 3 images, freed 1 GiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := strings.Join(diskLines(&test.disk, noon), "\n"); got != test.want {

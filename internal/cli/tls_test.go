@@ -73,7 +73,7 @@ func TestRotatingTakesTLS(t *testing.T) {
 func TestCertificateLine(t *testing.T) {
 	end := time.Date(2027, 11, 21, 12, 0, 0, 0, time.UTC)
 	got := certificateLine(lifecycle.Certificates{ServerExpires: &end})
-	if want := "mutual TLS; the daemon's until 21 Nov 2027, the clients' unknown"; got != want {
+	if want := "mutual TLS; expiry: server 21 Nov 2027, client unknown"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -43,7 +43,7 @@ func TestUninstall(t *testing.T) {
 			"networkpolicy/docker-dind removed\nservice/docker-dind removed\n"
 		kept    = "persistentvolumeclaim/docker-dind-data kept (holds the cache; --delete-data removes it)\n"
 		dropped = "persistentvolumeclaim/docker-dind-data removed\n"
-		ask     = "This deletes docker-dind in namespace ci and the build cache on its volume for good. Type docker-dind to go on: "
+		ask     = "This permanently deletes docker-dind in namespace ci and the build cache on its volume. Type docker-dind to go on: "
 	)
 	tests := []struct {
 		name    string
@@ -63,8 +63,8 @@ func TestUninstall(t *testing.T) {
 			"error: there is no terminal to ask for confirmation: add --yes to go on without being asked\n", nil},
 		{"confirmed", "uninstall --delete-data", "docker-dind\n", 0, sorted(gone + dropped), ask + "Objects: 5 removed\nStorage: 1 removed\n",
 			allOfIt},
-		{"a mere yes", "uninstall --delete-data", "yes\n", 1, "", ask + "error: not confirmed: nothing was changed\n", nil},
-		{"no answer", "uninstall --delete-data", "\n", 1, "", ask + "error: not confirmed: nothing was changed\n", nil},
+		{"a mere yes", "uninstall --delete-data", "yes\n", 1, "", ask + "error: aborted; nothing was changed\n", nil},
+		{"no answer", "uninstall --delete-data", "\n", 1, "", ask + "error: aborted; nothing was changed\n", nil},
 		{"nothing is asked without the data", "uninstall", "no\n", 0, sorted(gone + kept), "Objects: 5 removed\n", workload},
 		{"quietly", "uninstall -q", "", 0, sorted(gone + kept), "", workload},
 		{"confirmed by the environment", "uninstall --delete-data", "env", 0, sorted(gone + dropped), "Objects: 5 removed\nStorage: 1 removed\n",
