@@ -31,11 +31,11 @@ func TestEnv(t *testing.T) {
 		})
 	}
 	if _, stdout, _ := w.run(t, "env"); stdout != formats["gitlab"] {
-		t.Errorf("by default: %s", stdout)
+		t.Errorf("default format: %s", stdout)
 	}
 	w.env["DINDCTL_FORMAT"] = "shell"
 	if _, stdout, _ := w.run(t, "env"); stdout != formats["shell"] {
-		t.Errorf("by the environment: %s", stdout)
+		t.Errorf("format from the environment: %s", stdout)
 	}
 	if len(envFormats) != len(formats) {
 		t.Errorf("%d formats, %d tested", len(envFormats), len(formats))

@@ -10,16 +10,16 @@ import (
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
-// What has happened lies never in the future, however wrong the clock of the
-// machine is that shows it.
-func TestPruneLinesByAnotherClock(t *testing.T) {
+// The last prune is never shown in the future, even if this machine's clock is
+// wrong.
+func TestPruneLinesWithClockSkew(t *testing.T) {
 	run := noon.Add(-30 * time.Minute)
 	for _, test := range []struct {
 		name string
 		skew time.Duration
 		want string
 	}{
-		{"in step", 0, "last 30m ago"},
+		{"no skew", 0, "last 30m ago"},
 		{"an hour ahead", time.Hour, "last 90m ago"},
 		{"an hour behind", -time.Hour, "last Sat 21 Nov 11:30 UTC (the cluster's clock is ahead of this machine's)"},
 		{"a little behind", -30*time.Minute - 5*time.Second, "last just now"},
@@ -42,7 +42,7 @@ func TestDiskLines(t *testing.T) {
 		{"soon full", lifecycle.Disk{FullInDays: new(9.4)}, "full in about 9d at this week's rate"},
 		{"full tomorrow", lifecycle.Disk{FullInDays: new(1.2)}, "full in about 29h at this week's rate"},
 		{"full today", lifecycle.Disk{FullInDays: new(0.2)}, "full in about 5h at this week's rate"},
-		{"relieved", lifecycle.Disk{LastRelief: &lifecycle.Relief{Time: noon.Add(-5 * time.Hour), Images: 3, FreedBytes: 1 << 30}},
+		{"image GC", lifecycle.Disk{LastRelief: &lifecycle.Relief{Time: noon.Add(-5 * time.Hour), Images: 3, FreedBytes: 1 << 30}},
 			"image GC 5h ago: removed 3 images, freed 1 GiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

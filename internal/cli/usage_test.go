@@ -9,8 +9,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// wrong are command lines that are wrong, and all that is said about them.
-var wrong = []struct {
+// invalidLines are invalid command lines with the full error text.
+var invalidLines = []struct {
 	name string
 	args string
 	env  map[string]string
@@ -21,7 +21,7 @@ var wrong = []struct {
     Did you mean ` + "`dindctl install`?" + `
 next: ` + "`dindctl --help`" + ` lists the options
 `},
-	{"nothing like a command", "frobnicate --with this", nil, `error: invalid command line
+	{"a command unlike any other", "frobnicate --with this", nil, `error: invalid command line
   command "frobnicate": unknown command
 next: ` + "`dindctl --help`" + ` lists the options
 `},
@@ -69,7 +69,7 @@ next: ` + "`dindctl status --help`" + ` lists the options
     Use text, json or yaml.
 next: ` + "`dindctl status --help`" + ` lists the options
 `},
-	{"no timeout", "status --timeout 0s", nil, `error: invalid command line
+	{"a zero timeout", "status --timeout 0s", nil, `error: invalid command line
   --timeout "0s": must be a positive duration
     For example, 90s or 10m.
 next: ` + "`dindctl status --help`" + ` lists the options
@@ -100,8 +100,8 @@ next: ` + "`dindctl install --help`" + ` lists the options
 `},
 }
 
-func TestWrongCommandLines(t *testing.T) {
-	for _, test := range wrong {
+func TestUsageErrors(t *testing.T) {
+	for _, test := range invalidLines {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.env = test.env
@@ -113,19 +113,19 @@ func TestWrongCommandLines(t *testing.T) {
 				t.Error(diff)
 			}
 			if len(w.connections) > 0 || len(w.Actions()) > 0 {
-				t.Errorf("it connected: %v", w.Actions())
+				t.Errorf("requests were sent: %v", w.Actions())
 			}
 		})
 	}
 }
 
-// With -o json or yaml, an error is one document on stdout, wherever the option
-// stands and even if the rest cannot be parsed.
-func TestWrongCommandLinesAsDocuments(t *testing.T) {
+// With -o json or yaml, an error is one document on stdout, even if the rest of the
+// command line is invalid.
+func TestUsageErrorsAsDocuments(t *testing.T) {
 	type document struct{ Error failure }
-	for _, test := range wrong {
+	for _, test := range invalidLines {
 		for _, as := range []string{"-o json", "-o yaml", "--output=json"} {
-			if test.name == "an unknown format" || test.name == "nothing like a command" {
+			if test.name == "an unknown format" || test.name == "a command unlike any other" {
 				continue
 			}
 			t.Run(test.name+" "+as, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestWrongCommandLinesAsDocuments(t *testing.T) {
 				if code != exitUsage || got.Error.Code != exitUsage || got.Error.Reason != "Usage" || stderr != "" {
 					t.Errorf("code %d, stderr %q, %+v", code, stderr, got)
 				}
-				// It says what the text says.
+				// The document contains the same as the text.
 				text := "error: " + got.Error.Message + "\n"
 				for _, problem := range got.Error.Problems {
 					text += "  " + problem.Message + "\n"
@@ -160,7 +160,7 @@ func TestWrongCommandLinesAsDocuments(t *testing.T) {
 	}
 }
 
-func TestOutputOfErrorsFromTheEnvironment(t *testing.T) {
+func TestErrorFormatFromEnvironment(t *testing.T) {
 	w := newWorld(t)
 	w.env["DINDCTL_OUTPUT"] = "json"
 	if code, stdout, _ := w.run(t, "instal"); code != exitUsage || !json.Valid([]byte(stdout)) {
