@@ -44,7 +44,7 @@ func (l *problemList) problem(option, value, reason, hint string) {
 	l.problems = append(l.problems, &dind.Problem{Option: option, Value: value, Reason: reason, Hint: hint})
 }
 
-// addProblems adds the problems that a validation found.
+// addProblems adds the problems of a validation, which returns dind.Problems or nil.
 func (l *problemList) addProblems(validation error) {
 	var found dind.Problems
 	if errors.As(validation, &found) {
