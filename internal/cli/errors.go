@@ -158,7 +158,7 @@ func (f *failure) describeRequest(err error) {
 		// RBAC says that a user cannot do something; admission says anything else.
 		f.Reason, f.Hint = rollout.Refusal("", err.Error())
 	case apierrors.IsForbidden(err):
-		f.Reason, f.Hint = "Forbidden", "ask a cluster administrator for the permission that the message names"
+		f.Reason, f.Hint = "Forbidden", "ask an administrator for the permission that the message names"
 	case apierrors.IsInvalid(err):
 		f.Reason, f.Hint = "Invalid", "the message names the field: correct the option that sets it"
 	case apierrors.IsConflict(err):

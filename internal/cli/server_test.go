@@ -85,7 +85,7 @@ func TestServerRejects(t *testing.T) {
 			"error: reading service/docker-dind: Unauthorized\nnext: the credentials of this context are invalid or expired: log in again\n", 1},
 		{"403", 403, map[string]any{"reason": "Forbidden", "message": `services "docker-dind" is forbidden: User "jane" cannot get resource "services"`},
 			"error: reading service/docker-dind: services \"docker-dind\" is forbidden: User \"jane\" cannot get resource \"services\"\n" +
-				"next: ask a cluster administrator for the permission that the message names\n", 1},
+				"next: ask an administrator for the permission that the message names\n", 1},
 		{"404: not installed", 404, map[string]any{"reason": "NotFound", "message": `services "docker-dind" not found`, "details": map[string]any{"kind": "services"}},
 			"error: docker-dind is not installed in namespace ci\nnext: run `dindctl install`, or select another installation with -n and --name\n", 4},
 		{"409", 409, map[string]any{"reason": "Conflict", "message": "the object has been modified"},
