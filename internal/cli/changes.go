@@ -9,8 +9,8 @@ import (
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
-// writeChanges draws what would be done to each object as a diff does: + for
-// what comes, - for what goes, ~ for what is changed, and under it every field.
+// writeChanges prints the changes of each object as a diff does: + for created,
+// - for deleted, ~ for changed, followed by the changed fields.
 func writeChanges(out io.Writer, style terminal.Style, objects []lifecycle.ObjectChange) error {
 	for _, object := range objects {
 		name := terminal.Sanitize(object.Ref())
@@ -45,8 +45,8 @@ func writeChanges(out io.Writer, style terminal.Style, objects []lifecycle.Objec
 	return nil
 }
 
-// previews are the changes that an error of objects that are not dindctl's has.
-func previews(err *apply.NotOwnedError) []lifecycle.ObjectChange {
+// adoptionChanges returns what adopting the objects would change.
+func adoptionChanges(err *apply.NotOwnedError) []lifecycle.ObjectChange {
 	var changes []lifecycle.ObjectChange
 	for _, preview := range err.Previews {
 		changes = append(changes, lifecycle.NewObjectChange(preview))

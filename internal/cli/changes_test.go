@@ -27,7 +27,7 @@ func TestWriteChanges(t *testing.T) {
 	}{
 		{"plain", false, "+ configmap/c\n~ deployment/d\n    spec.replicas: 3 → 1\n    a: added new\n    b: removed true\n" +
 			"    containers[name=x]: unmanaged, not changed\n~ service/d (adopted)\n- cronjob/d\n  networkpolicy/d\n"},
-		{"in colour", true, "\x1b[32m+ configmap/c\x1b[0m\n\x1b[33m~ deployment/d\x1b[0m\n    \x1b[33mspec.replicas: 3 → 1\x1b[0m\n" +
+		{"colored", true, "\x1b[32m+ configmap/c\x1b[0m\n\x1b[33m~ deployment/d\x1b[0m\n    \x1b[33mspec.replicas: 3 → 1\x1b[0m\n" +
 			"    \x1b[32ma: added new\x1b[0m\n    \x1b[31mb: removed true\x1b[0m\n    \x1b[2mcontainers[name=x]: unmanaged, not changed\x1b[0m\n" +
 			"\x1b[33m~ service/d\x1b[0m\x1b[2m (adopted)\x1b[0m\n\x1b[31m- cronjob/d\x1b[0m\n\x1b[2m  networkpolicy/d\x1b[0m\n"},
 	}
@@ -54,7 +54,7 @@ func TestInstallDryRun(t *testing.T) {
 	if code != 0 || !strings.Contains(stdout, `"dryRun": "server"`) || strings.Count(stdout, `"created"`) != 6 {
 		t.Errorf("code %d, %q", code, stdout)
 	}
-	for mode, hint := range map[string]string{"client": "`dindctl manifests` prints the objects without a cluster.", "maybe": "is a switch"} {
+	for mode, hint := range map[string]string{"client": "`dindctl manifests` prints the objects without a cluster.", "maybe": "must be true or false"} {
 		code, stdout, stderr := w.run(t, "install", "--dry-run="+mode, "--mtu", "x")
 		if code != 2 || stdout != "" || !strings.Contains(stderr, `--dry-run "`+mode+`": `) || !strings.Contains(stderr, hint) || !strings.Contains(stderr, "--mtu") {
 			t.Errorf("code %d, %q", code, stderr)

@@ -17,10 +17,10 @@ import (
 func (p *program) checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "check",
-		Usage:     "find out whether this cluster and this user can run it, changing nothing",
+		Usage:     "check whether this cluster and your permissions allow an install; changes nothing",
 		UsageText: "dindctl check [options]\ndindctl check --print-role -n ci | kubectl apply -f -",
-		Description: "Takes the options of install, for what it checks depends on them. Exits 3 when a check\n" +
-			"failed.",
+		Description: "Accepts the options of install, because the checks depend on them. The exit code is 3 if a\n" +
+			"check failed.",
 		Flags: append(objectFlags(), inGroup("Checking",
 			switchFlag("create-namespace", "check for an install with --create-namespace"),
 			switchFlag("print-role", "print the Role (and ClusterRole) that dindctl needs with these options"),
@@ -39,16 +39,14 @@ func (p *program) check(c *cli.Context) error {
 	if s.on("print-role") {
 		return s.printRole(options, how)
 	}
-	var checks lifecycle.Checks
-	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
+	checks, err := with(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.Checks, error) {
 		options.Namespace = i.Cluster.Namespace
-		checks, err = i.Check(ctx, options, how)
-		checks = redactChecks(checks, s.program.secrets)
-		return err
+		return i.Check(ctx, options, how)
 	})
 	if err != nil {
 		return err
 	}
+	checks = redactChecks(checks, s.program.secrets)
 	err = s.print(checks, func(out io.Writer) error { return writeChecks(out, s.streams.OutStyle(), checks) })
 	if err == nil && !checks.OK {
 		return errUnhealthy
@@ -70,17 +68,17 @@ func writeChecks(to io.Writer, style terminal.Style, checks lifecycle.Checks) er
 			fmt.Fprintf(&out, "    %s\n", terminal.Sanitize(result.Hint))
 		}
 	}
-	verdict := "Nothing stands in the way of an install."
+	summary := "Ready to install."
 	if !checks.OK {
-		verdict = "An install would fail."
+		summary = "Not ready to install."
 	}
-	fmt.Fprintf(&out, "\n%s\n", verdict)
+	fmt.Fprintf(&out, "\n%s\n", summary)
 	_, err := out.WriteTo(to)
 	return err
 }
 
-// printRole prints what an administrator can apply. The namespace is the one
-// that is named on the command line, as no cluster is asked.
+// printRole prints the Roles for an administrator to apply. It contacts no
+// cluster, so the namespace is that of the command line.
 func (s *session) printRole(options dind.Options, how lifecycle.InstallOptions) error {
 	role, clusterRole := lifecycle.Roles(options, how)
 	documents := []any{role}

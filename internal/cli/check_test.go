@@ -17,7 +17,7 @@ func TestCheck(t *testing.T) {
 		name, args string
 		code       int
 	}{
-		{"well", "check", 0},
+		{"ready", "check", 0},
 		{"failed", "check --storage-class fast --no-network-policy --existing-claim=", 3},
 	}
 	for _, test := range tests {

@@ -3,7 +3,8 @@ package cli
 import (
 	"context"
 	"io"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -12,7 +13,7 @@ import (
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
-// envFormats are the ways to write the variables down.
+// envFormats maps the values of --format to their writers.
 var envFormats = map[string]func(io.Writer, dind.Access) error{
 	"gitlab":  writeGitLab,
 	"runner":  writeRunner,
@@ -23,22 +24,17 @@ var envFormats = map[string]func(io.Writer, dind.Access) error{
 }
 
 func envFormatNames() string {
-	names := make([]string, 0, len(envFormats))
-	for name := range envFormats {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return strings.Join(names, ", ")
+	return strings.Join(slices.Sorted(maps.Keys(envFormats)), ", ")
 }
 
 func (p *program) envCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "env",
-		Usage:     "print the variables for CI jobs again",
+		Usage:     "print the variables for CI jobs",
 		UsageText: "dindctl env [--format FORMAT] [options]",
 		Description: "gitlab: .gitlab-ci.yml · runner: config.toml, for all jobs of a runner · helm: values of the\n" +
 			"gitlab-runner chart · github: workflow · jenkins: declarative pipeline · shell: export lines\n" +
-			"Comments in it say what else a job needs.",
+			"Comments in the output say what else the jobs need.",
 		Flags:  []cli.Flag{text("format", envFormatNames()+" (default: gitlab)", "FORMAT")},
 		Action: p.env,
 	}
@@ -49,18 +45,12 @@ func (p *program) env(c *cli.Context) error {
 	name := s.text("format", "gitlab")
 	write, known := envFormats[name]
 	if !known {
-		s.problems = append(s.problems, &dind.Problem{
-			Option: "--format", Value: name, Reason: "no such format", Hint: "one of " + envFormatNames(),
-		})
+		s.problem("--format", name, "unknown format", "Use one of "+envFormatNames()+".")
 	}
-	if err := s.checked(c); err != nil {
+	if err := s.validate(c); err != nil {
 		return err
 	}
-	var access dind.Access
-	err := s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
-		access, err = i.Access(ctx)
-		return err
-	})
+	access, err := with(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (dind.Access, error) { return i.Access(ctx) })
 	if err != nil {
 		return err
 	}

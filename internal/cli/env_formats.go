@@ -11,15 +11,15 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// servicesHint is said wherever variables are pasted: they change nothing for a
-// job that still brings its own daemon.
-const servicesHint = "Remove `services: docker:dind` from the jobs: it would start a daemon of its own for each."
+// servicesHint accompanies the variables in each format: they have no effect on a
+// job that still starts a daemon.
+const servicesHint = "Remove `services: docker:dind` from the jobs: it would start a separate daemon for each job."
 
-// comments are lines of their own above what is pasted. Without others, they
-// say what certificates need.
+// comments returns the comment lines above the variables: servicesHint and the
+// given lines or, if there are none, how to mount the certificates.
 func comments(mark string, access dind.Access, lines ...string) string {
 	if mount := access.Certificates; mount != nil && len(lines) == 0 {
-		lines = append(lines, fmt.Sprintf("The job's pod has to mount the Secret %s at %s.", mount.Secret, mount.Path))
+		lines = append(lines, fmt.Sprintf("The job's pod must mount the Secret %s at %s.", mount.Secret, mount.Path))
 	}
 	return mark + " " + strings.Join(append([]string{servicesHint}, lines...), "\n"+mark+" ") + "\n"
 }
@@ -27,18 +27,18 @@ func comments(mark string, access dind.Access, lines ...string) string {
 func writeGitLab(out io.Writer, access dind.Access) error {
 	text := comments("#", access)
 	if access.Certificates != nil {
-		text = comments("#", access, fmt.Sprintf("The Secret %s is mounted by the runner: see `dindctl env --format runner`.", access.Certificates.Secret))
+		text = comments("#", access, fmt.Sprintf("The runner mounts the Secret %s: see `dindctl env --format runner`.", access.Certificates.Secret))
 	}
-	// GitLab puts other variables' values in for $NAME, and takes $$ for a dollar.
+	// GitLab expands $NAME and reads $$ as a dollar sign.
 	return writeYAMLMap(out, text+"variables:", access.Variables, strings.NewReplacer("$", "$$"))
 }
 
 func writeGitHub(out io.Writer, access dind.Access) error {
-	// GitHub evaluates what stands in ${{ }}.
+	// GitHub evaluates expressions in ${{ }}.
 	return writeYAMLMap(out, comments("#", access)+"env:", access.Variables, strings.NewReplacer("${{", "${{ '${{' }}"))
 }
 
-// writeVariables writes the block that `install` promises, and nothing else.
+// writeVariables writes the block that install prints, without comments.
 func writeVariables(out io.Writer, variables []dind.Variable) error {
 	return writeYAMLMap(out, "variables:", variables, strings.NewReplacer("$", "$$"))
 }
@@ -47,7 +47,7 @@ func writeYAMLMap(out io.Writer, head string, variables []dind.Variable, escape 
 	var b strings.Builder
 	b.WriteString(head + "\n")
 	for _, v := range variables {
-		// One by one, so that they keep their order.
+		// Encoded one by one to keep their order.
 		pair, err := yaml.Marshal(map[string]string{v.Name: escape.Replace(v.Value)})
 		if err != nil {
 			return fmt.Errorf("encoding %s: %w", v.Name, err)
@@ -62,7 +62,7 @@ func indent(block string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(block, "\n"), "\n", "\n  ") + "\n"
 }
 
-// tomlString quotes as JSON does, whose strings are strings of TOML too.
+// tomlString quotes text as a JSON string, which is also a TOML string.
 func tomlString(text string) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
@@ -71,8 +71,8 @@ func tomlString(text string) string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// runnerTable sets the variables for every job that the runner takes; a job's
-// own variables win over it.
+// runnerTable returns the part of config.toml that sets the variables for all
+// jobs of the runner. A job's own variables override them.
 // See https://docs.gitlab.com/runner/configuration/advanced-configuration/ and
 // https://docs.gitlab.com/runner/executors/kubernetes/#configure-volume-types
 func runnerTable(access dind.Access) string {
@@ -95,15 +95,15 @@ func writeRunner(out io.Writer, access dind.Access) error {
 	return err
 }
 
-// writeHelm writes values of the gitlab-runner chart, which takes the table as
-// a text and adds URL and token to it.
+// writeHelm writes values of the gitlab-runner chart, which takes the table as a
+// string and adds URL and token.
 func writeHelm(out io.Writer, access dind.Access) error {
 	_, err := io.WriteString(out, "runners:\n  config: |\n"+indent(indent(runnerTable(access))))
 	return err
 }
 
-// writeJenkins writes the block of a declarative pipeline. In single quotes
-// Groovy puts nothing in for a dollar.
+// writeJenkins writes the block of a declarative pipeline. Groovy does not expand
+// variables in single quotes.
 func writeJenkins(out io.Writer, access dind.Access) error {
 	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`)
 	var b strings.Builder

@@ -13,8 +13,8 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// readers read what a format writes as its own reader does: variables, and the
-// Secret's mount where the format can express one.
+// readers parse the output of each format as the program it is meant for does.
+// They return the variables, and the mount of the Secret if the format has one.
 var readers = map[string]func(text string, names []string) (map[string]string, *dind.SecretMount, error){
 	"gitlab": func(text string, _ []string) (map[string]string, *dind.SecretMount, error) {
 		found, err := readYAMLMap(text, "variables")
@@ -52,7 +52,7 @@ func readYAMLMap(text, key string) (map[string]string, error) {
 	var found map[string]map[string]string
 	err := yaml.UnmarshalStrict([]byte(text), &found)
 	if len(found) != 1 {
-		return nil, fmt.Errorf("%d keys beside %q: %w", len(found), key, err)
+		return nil, fmt.Errorf("%d keys, want only %q: %w", len(found), key, err)
 	}
 	return found[key], err
 }
@@ -84,15 +84,15 @@ func readRunner(text string) (map[string]string, *dind.SecretMount, error) {
 	var mount *dind.SecretMount
 	for _, secret := range config.Runners[0].Kubernetes.Volumes.Secret {
 		if mount != nil || !secret.ReadOnly {
-			return nil, nil, fmt.Errorf("more than one Secret, or one to write to: %+v", secret)
+			return nil, nil, fmt.Errorf("more than one Secret, or a writable one: %+v", secret)
 		}
 		mount = &dind.SecretMount{Secret: secret.Name, Path: secret.MountPath}
 	}
 	return found, mount, nil
 }
 
-// readShell has a shell check the lines, run them, and hand over the variables
-// as a process that it starts sees them.
+// readShell checks the syntax with a shell, runs the lines, and returns the
+// variables as a child process sees them.
 func readShell(text string, names []string) (map[string]string, error) {
 	if out, err := exec.Command("sh", "-n", "-c", text).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%s: %w", out, err)
@@ -108,10 +108,10 @@ func readShell(text string, names []string) (map[string]string, error) {
 	return found, nil
 }
 
-// readJenkins reads the part of Groovy that the block may consist of: comments
-// to the end of a line, names, and strings in single quotes with their escapes
-// (https://groovy-lang.org/syntax.html#_single_quoted_string). No parser of
-// Groovy exists in Go.
+// readJenkins parses the subset of Groovy that the block uses: line comments,
+// names, and strings in single quotes with escapes
+// (https://groovy-lang.org/syntax.html#_single_quoted_string). There is no Groovy
+// parser for Go.
 func readJenkins(text string) (map[string]string, error) {
 	rest, opened := strings.CutPrefix(text, "environment {\n")
 	rest, closed := strings.CutSuffix(rest, "}\n")
@@ -137,7 +137,7 @@ func readJenkins(text string) (map[string]string, error) {
 	return found, nil
 }
 
-// groovyString reads up to the closing quote and gives what comes after it.
+// groovyString parses up to the closing quote and returns the text after it.
 func groovyString(text string) (value, rest string, err error) {
 	escapes := map[byte]byte{'n': '\n', 'r': '\r', 't': '\t', '\\': '\\', '\'': '\'', '"': '"', '$': '$'}
 	var b strings.Builder
@@ -146,36 +146,36 @@ func groovyString(text string) (value, rest string, err error) {
 		case '\'':
 			return b.String(), text[i+1:], nil
 		case '\n', '\r':
-			return "", "", fmt.Errorf("a string ends with its line: %q", text)
+			return "", "", fmt.Errorf("unterminated string at the end of a line: %q", text)
 		case '\\':
 			i++
 			if i == len(text) || escapes[text[i]] == 0 {
-				return "", "", fmt.Errorf("no such escape in %q", text)
+				return "", "", fmt.Errorf("unknown escape in %q", text)
 			}
 			b.WriteByte(escapes[text[i]])
 		default:
 			b.WriteByte(c)
 		}
 	}
-	return "", "", fmt.Errorf("a string without an end: %q", text)
+	return "", "", fmt.Errorf("unterminated string: %q", text)
 }
 
-// What is pasted is read by programs: they must see the variables, whatever the
-// installation is called, and the mount that certificates need.
-func TestFormatsAreRead(t *testing.T) {
+// The programs that read the output must see the variables, for any name of the
+// installation, and the mount for the certificates.
+func TestFormatsCanBeRead(t *testing.T) {
 	named := func(namespace, name string) dind.Access {
 		return dind.AccessTo(namespace, name, false)
 	}
 	tests := map[string]dind.Access{
-		"as usual":            named("ci", "docker-dind"),
-		"one letter":          named("a", "b"),
-		"a namespace of YAML": named("true", "null"),
-		"a number":            named("0", "n"),
-		"a power":             named("1e3", "e3"),
-		"the longest":         named(strings.Repeat("n", 63), strings.Repeat("i", 40)),
-		"dashes":              named("a--b-0", "c---d"),
-		"certificates":        dind.AccessTo("ci", "docker-dind", true),
-		"what no name can hold": {Variables: []dind.Variable{
+		"defaults":          named("ci", "docker-dind"),
+		"one letter":        named("a", "b"),
+		"YAML keywords":     named("true", "null"),
+		"a number":          named("0", "n"),
+		"an exponent":       named("1e3", "e3"),
+		"the longest names": named(strings.Repeat("n", 63), strings.Repeat("i", 40)),
+		"dashes":            named("a--b-0", "c---d"),
+		"certificates":      dind.AccessTo("ci", "docker-dind", true),
+		"special characters": {Variables: []dind.Variable{
 			{Name: "QUOTES", Value: `it's "quoted" \ and \n`}, {Name: "LINES", Value: "one\ntwo: three\r\n"}, {Name: "COMMENT", Value: " # // ' "},
 			{Name: "DOLLARS", Value: "$HOME ${HOME} $$ `id` ${{ secrets.X }}"}, {Name: "TYPE", Value: "1"}, {Name: "NO", Value: "no"}, {Name: "ODD", Value: "<&>\té"},
 		}},
@@ -200,11 +200,11 @@ func TestFormatsAreRead(t *testing.T) {
 					t.Errorf("%s\n%s", diff, text.String())
 				}
 				if !strings.Contains(text.String(), servicesHint) {
-					t.Errorf("nothing says to remove the service:\n%s", text.String())
+					t.Errorf("the output does not say to remove the service:\n%s", text.String())
 				}
-				// Where the format has no place for a mount, it says so.
+				// Formats without a place for the mount mention it in a comment.
 				if mount == nil && access.Certificates != nil && !strings.Contains(text.String(), "Secret "+access.Certificates.Secret) {
-					t.Errorf("nothing says what to mount:\n%s", text.String())
+					t.Errorf("the output does not say what to mount:\n%s", text.String())
 				}
 				if mount != nil {
 					if diff := cmp.Diff(access.Certificates, mount); diff != "" {
@@ -216,8 +216,8 @@ func TestFormatsAreRead(t *testing.T) {
 	}
 }
 
-// install prints what can be put into a file of variables as it is.
-func TestInstallPrintsNothingElse(t *testing.T) {
+// The output of install can be redirected into a file of variables.
+func TestInstallPrintsOnlyVariables(t *testing.T) {
 	var text strings.Builder
 	if err := writeVariables(&text, dind.Variables("ci", "docker-dind", false)); err != nil {
 		t.Fatal(err)

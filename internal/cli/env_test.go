@@ -31,11 +31,11 @@ func TestEnv(t *testing.T) {
 		})
 	}
 	if _, stdout, _ := w.run(t, "env"); stdout != formats["gitlab"] {
-		t.Errorf("by default: %s", stdout)
+		t.Errorf("default format: %s", stdout)
 	}
 	w.env["DINDCTL_FORMAT"] = "shell"
 	if _, stdout, _ := w.run(t, "env"); stdout != formats["shell"] {
-		t.Errorf("by the environment: %s", stdout)
+		t.Errorf("format from the environment: %s", stdout)
 	}
 	if len(envFormats) != len(formats) {
 		t.Errorf("%d formats, %d tested", len(envFormats), len(formats))
@@ -61,7 +61,7 @@ func TestEnvAsDocument(t *testing.T) {
 
 func TestEnvNotInstalled(t *testing.T) {
 	code, stdout, stderr := newWorld(t).run(t, "env", "--name", "builder")
-	want := "error: builder is not installed in namespace ci\nnext: `dindctl install` installs it; -n and --name say where and which\n"
+	want := "error: builder is not installed in namespace ci\nnext: run `dindctl install`, or select another installation with -n and --name\n"
 	if code != 4 || stdout != "" || stderr != want {
 		t.Errorf("got %d, %q, %q", code, stdout, stderr)
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
-// The exit codes, as the help and the README promise them.
+// The exit codes, as documented in the help and the README.
 const (
 	exitDone         = 0
 	exitFailed       = 1
@@ -30,21 +30,21 @@ const (
 )
 
 var (
-	// errNotConfirmed ends a command that was asked about and not wanted.
-	errNotConfirmed = errors.New("not confirmed: nothing was changed")
-	// errUnhealthy ends a command whose result, already printed, says it all.
+	// errAborted is returned when the user does not confirm.
+	errAborted = errors.New("aborted; nothing was changed")
+	// errUnhealthy is returned when the printed result already shows what is wrong.
 	errUnhealthy = errors.New("unhealthy")
-	// errWatchEnded ends a watch the usual way, by an interrupt.
+	// errWatchEnded is returned when an interrupt ends a watch, as is usual.
 	errWatchEnded = errors.New("interrupted")
 )
 
-// describe turns an error into words and an exit code: the one place that
-// does. More telling types come first.
+// describe returns the message, the hint and the exit code of an error. No
+// other code does. More specific types come first.
 func describe(err error, how endedError) failure {
 	var (
 		usage         *usageError
 		problems      dind.Problems
-		misfit        *dind.MisfitError
+		incompatible  *dind.MisfitError
 		notInstalled  *lifecycle.NotInstalledError
 		noSchedule    *lifecycle.NoScheduleError
 		checkFailed   *lifecycle.CheckFailedError
@@ -63,23 +63,23 @@ func describe(err error, how endedError) failure {
 	case errors.As(err, &usage):
 		f.Code, f.Reason = exitUsage, "Usage"
 		f.setProblems(usage.problems)
-		f.Message = wrongCommandLine
+		f.Message = invalidCommandLine
 		f.Hint = fmt.Sprintf("`%s --help` lists the options", usage.command)
-	case errors.As(err, &misfit):
-		f.Reason, f.Message = "Misfit", "what is asked for does not fit what is there; nothing was changed"
-		f.setProblems(misfit.Problems)
+	case errors.As(err, &incompatible):
+		f.Reason, f.Message = "Incompatible", "the options conflict with the existing installation; nothing was changed"
+		f.setProblems(incompatible.Problems)
 	case errors.As(err, &problems):
-		f.Code, f.Reason, f.Message = exitUsage, "Usage", wrongCommandLine
+		f.Code, f.Reason, f.Message = exitUsage, "Usage", invalidCommandLine
 		f.setProblems(problems)
 	case errors.Is(how.ended, context.Canceled):
 		f.Code, f.Reason, f.Message = exitInterrupted, "Interrupted", "interrupted"
-		f.Hint = "the same command continues from here"
+		f.Hint = "run the same command again to continue"
 	case errors.As(err, &notInstalled):
 		f.Code, f.Reason = exitNotInstalled, "NotInstalled"
-		f.Hint = "`dindctl install` installs it; -n and --name say where and which"
+		f.Hint = "run `dindctl install`, or select another installation with -n and --name"
 		if notInstalled.Claim != "" {
-			f.Message += fmt.Sprintf(" (its cache volume, claim %s, is still there)", notInstalled.Claim)
-			f.Hint = "`dindctl install` takes the volume into use again; `dindctl uninstall --delete-data` removes it"
+			f.Message += fmt.Sprintf(" (its cache volume, claim %s, still exists)", notInstalled.Claim)
+			f.Hint = "`dindctl install` reuses the volume; `dindctl uninstall --delete-data` deletes it"
 		}
 	case errors.As(err, &noSchedule):
 		f.Reason, f.Hint = "NoSchedule", "`dindctl install --prune-schedule '0 0 * * 0'` adds one"
@@ -88,19 +88,19 @@ func describe(err error, how endedError) failure {
 		for _, result := range checkFailed.Failed {
 			f.Problems = append(f.Problems, failureProblem{Option: result.Name, Message: result.Name + ": " + result.Reason, Hint: result.Hint})
 		}
-		f.Hint = "`dindctl check` shows all checks; --skip-preflight goes on without them"
+		f.Hint = "`dindctl check` shows all checks; --skip-preflight skips them"
 	case errors.As(err, &claimMissing):
-		f.Reason, f.Hint = "ClaimMissing", "`kubectl get pvc` lists the claims; --existing-claim takes one of them"
+		f.Reason, f.Hint = "ClaimMissing", "`kubectl get pvc` lists the claims that --existing-claim can use"
 	case errors.As(err, &notOwned):
 		f.Reason = "NotOwned"
-		f.Message = "these objects exist and were not made by dindctl; nothing was changed: " + refs(notOwned.Refs)
-		f.Hint = "--adopt takes them over in place, and the claim keeps its data; --name installs under another name"
-		f.Objects = previews(notOwned)
+		f.Message = "these objects exist and were not created by dindctl; nothing was changed: " + kube.JoinRefs(notOwned.Refs)
+		f.Hint = "--adopt adopts them in place, and the claim keeps its data; --name installs under another name"
+		f.Objects = adoptionChanges(notOwned)
 	case errors.As(err, &terminating):
 		f.Code, f.Reason = exitNotReady, "Terminating"
-		f.Hint = "run the same command again when it is gone"
+		f.Hint = "run the same command again once it is gone"
 		if slices.Contains(terminating.Finalizers, "kubernetes.io/pvc-protection") {
-			f.Hint = fmt.Sprintf("a pod still mounts it: `kubectl describe pvc %s -n %s` names it (Used By); the claim goes with that pod, then run the same command again",
+			f.Hint = fmt.Sprintf("a pod still mounts it: `kubectl describe pvc %s -n %s` lists the pod under \"Used By\"; the claim is deleted once that pod is gone, then run the same command again",
 				terminating.Ref.Name, terminating.Ref.Namespace)
 		}
 	case errors.As(err, &notProved):
@@ -111,14 +111,14 @@ func describe(err error, how endedError) failure {
 		if notReady.Cause != nil {
 			f.Reason, f.Hint, f.Log = notReady.Cause.Reason, notReady.Cause.Hint, notReady.Cause.Log
 		} else {
-			f.Hint = "`dindctl status` shows how it goes on; a longer --timeout waits longer"
+			f.Hint = "follow with `dindctl status --watch`, or increase --timeout"
 		}
 	case errors.As(err, &busy):
 		f.Code, f.Reason, f.Message = exitNotReady, "Busy", err.Error()+"; nothing was changed"
-		f.Hint = "a longer --timeout waits longer; without --when-idle it is not waited for, and what runs is broken"
+		f.Hint = "increase --timeout to wait longer; without --when-idle dindctl does not wait, and running builds may fail"
 	case errors.As(err, &jobFailed):
 		f.Reason, f.Log = jobFailed.Reason, jobFailed.Log
-		f.Hint = "`dindctl prune-now -v` shows the whole log"
+		f.Hint = "`dindctl prune-now -v` shows the full log"
 	case apierrors.IsForbidden(err):
 		f.describeRequest(err)
 	case errors.As(err, &unreachable):
@@ -128,50 +128,51 @@ func describe(err error, how endedError) failure {
 		f.Code, f.Reason = exitUsage, "ConfirmationNeeded"
 	case errors.As(err, &configuration):
 		f.Reason = "NoConfiguration"
-		f.Hint = "name a kubeconfig with --kubeconfig or $KUBECONFIG, and a context of it with --context"
+		f.Hint = "select a kubeconfig with --kubeconfig or $KUBECONFIG, and one of its contexts with --context"
 	default:
 		f.describeRequest(err)
 	}
 	if f.Code == exitFailed && (errors.Is(err, context.DeadlineExceeded) || errors.Is(how.ended, context.DeadlineExceeded)) {
 		f.Code, f.Reason = exitNotReady, "Timeout"
 		f.Message = fmt.Sprintf("%v (%v)", err, how.cause)
-		f.Hint = "a longer --timeout waits longer"
+		f.Hint = "increase --timeout to wait longer"
 	}
 	return f
 }
 
-// describeRequest describes what the API server, or the way to it, said.
+// describeRequest describes an error of the API server or of the connection to
+// it.
 func (f *failure) describeRequest(err error) {
 	var refused *kube.ApplyError
 	switch {
 	case kube.NamespaceMissing(err) && errors.As(err, &refused) && refused.Ref.Kind == "Secret":
-		// Of the installation's own namespace, other objects are told first.
-		f.Reason, f.Hint = "NamespaceMissing", fmt.Sprintf("`kubectl create namespace %s` makes it; or leave --allow-namespace %[1]s out", refused.Ref.Namespace)
+		// In the installation's own namespace, other objects fail before a Secret.
+		f.Reason, f.Hint = "NamespaceMissing", fmt.Sprintf("create it with `kubectl create namespace %s`, or leave out --allow-namespace %[1]s", refused.Ref.Namespace)
 	case kube.NamespaceMissing(err):
-		f.Reason, f.Hint = "NamespaceMissing", "make it with --create-namespace, or name another with -n"
+		f.Reason, f.Hint = "NamespaceMissing", "create it with --create-namespace, or select another with -n"
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		f.Code, f.Reason, f.Hint = exitNotReady, "NamespaceTerminating", "the namespace is being deleted: run the same command again when it is gone, or name another with -n"
+		f.Code, f.Reason, f.Hint = exitNotReady, "NamespaceTerminating", "the namespace is being deleted: run the same command again once it is gone, or select another with -n"
 	case apierrors.IsUnauthorized(err):
-		f.Reason, f.Hint = "Unauthorized", "the credentials of this context are not valid (any more): log in again"
+		f.Reason, f.Hint = "Unauthorized", "the credentials of this context are invalid or expired: log in again"
 	case rollout.AdmissionDenied(err.Error()), apierrors.IsForbidden(err) && !strings.Contains(err.Error(), " cannot "):
-		// RBAC says that a user cannot; every other refusal is admission's.
+		// RBAC says that a user cannot do something; admission says anything else.
 		f.Reason, f.Hint = rollout.Refusal("", err.Error())
 	case apierrors.IsForbidden(err):
-		f.Reason, f.Hint = "Forbidden", "ask an administrator of the cluster for the permission that the message names"
+		f.Reason, f.Hint = "Forbidden", "ask an administrator for the permission that the message names"
 	case apierrors.IsInvalid(err):
-		f.Reason, f.Hint = "Invalid", "the message names the field: correct the option that it comes from"
+		f.Reason, f.Hint = "Invalid", "the message names the field: correct the option that sets it"
 	case apierrors.IsConflict(err):
-		f.Reason, f.Hint = "Conflict", "somebody else changed the object at the same moment: run the same command again"
+		f.Reason, f.Hint = "Conflict", "another client changed the object at the same time: run the same command again"
 	case untrusted(err):
-		f.Reason, f.Hint = "UntrustedServer", "the kubeconfig's certificate-authority does not fit this server: is the context the right one, and is it up to date?"
+		f.Reason, f.Hint = "UntrustedServer", "the kubeconfig's certificate-authority does not match this server: is it the right context, and is it up to date?"
 	case kube.Unserved(err):
-		f.Reason, f.Hint = "ServerUnavailable", "the API server, or what is in front of it, cannot serve this now: run the same command again"
+		f.Reason, f.Hint = "ServerUnavailable", "the API server, or a proxy in front of it, is unavailable: run the same command again"
 	case kube.Unreachable(err):
-		f.Reason, f.Hint = "Unreachable", "is the address of the cluster right, and does `kubectl version` reach it?"
+		f.Reason, f.Hint = "Unreachable", "is the cluster's address correct, and does `kubectl version` reach it?"
 	}
 }
 
-// untrusted tells whether the server's certificate could not be verified.
+// untrusted reports whether the server's certificate could not be verified.
 func untrusted(err error) bool {
 	var verification *tls.CertificateVerificationError
 	return errors.As(err, &verification)

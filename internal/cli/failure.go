@@ -7,20 +7,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/dindctl/dindctl/internal/dind"
-	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
-// failure is an error in the user's terms.
+// failure is an error as the user sees it.
 type failure struct {
 	Code     int              `json:"code"`
 	Reason   string           `json:"reason"`
 	Message  string           `json:"message"`
 	Hint     string           `json:"hint,omitempty"`
 	Problems []failureProblem `json:"problems,omitempty"`
-	// Objects are what --adopt would change.
+	// Objects lists what --adopt would change.
 	Objects []lifecycle.ObjectChange `json:"objects,omitempty"`
 	Log     string                   `json:"log,omitempty"`
 }
@@ -32,8 +33,46 @@ type failureProblem struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// wrongCommandLine is what stands over problems that no cluster was asked about.
-const wrongCommandLine = "the command line is wrong"
+// invalidCommandLine is the message of usage errors; their problems follow it.
+const invalidCommandLine = "invalid command line"
+
+// problemList collects what is wrong with the command line, so that all of it is
+// reported at once.
+type problemList struct{ problems dind.Problems }
+
+func (l *problemList) problem(option, value, reason, hint string) {
+	l.problems = append(l.problems, &dind.Problem{Option: option, Value: value, Reason: reason, Hint: hint})
+}
+
+// addProblems adds the problems of a validation, which returns dind.Problems or nil.
+func (l *problemList) addProblems(validation error) {
+	var found dind.Problems
+	if errors.As(validation, &found) {
+		l.problems = append(l.problems, found...)
+	}
+}
+
+// usageError is an invalid command line. No request was sent.
+type usageError struct {
+	problems dind.Problems
+	command  string // whose help lists the options
+}
+
+func (e *usageError) Error() string { return e.problems.Error() }
+
+func newUsageError(c *cli.Context, problems dind.Problems) error {
+	command := c.App.Name
+	if c.Command != nil && c.Command.Name != "" && c.Command.Name != c.App.Name {
+		command += " " + c.Command.Name
+	}
+	return &usageError{problems: problems, command: command}
+}
+
+// usageError replaces the library's handling of parse errors, which prints the
+// full help to stdout. scan finds most of these errors first.
+func (p *program) usageError(c *cli.Context, err error, _ bool) error {
+	return newUsageError(c, append(p.scanned, &dind.Problem{Option: "options", Reason: err.Error()}))
+}
 
 func (f *failure) setProblems(problems dind.Problems) {
 	for _, p := range problems {
@@ -41,15 +80,8 @@ func (f *failure) setProblems(problems dind.Problems) {
 	}
 }
 
-func refs(list []kube.Ref) string {
-	names := make([]string, len(list))
-	for i, ref := range list {
-		names[i] = ref.String()
-	}
-	return strings.Join(names, ", ")
-}
-
-// fail reports the error where the user looks for it and gives the exit code.
+// fail prints the error and returns the exit code. With -o json or yaml, the
+// error is a document on stdout.
 func (p *program) fail(ctx context.Context, err error) int {
 	if errors.Is(err, errUnhealthy) {
 		return exitNotReady
@@ -58,7 +90,7 @@ func (p *program) fail(ctx context.Context, err error) int {
 		return exitInterrupted
 	}
 	f := describe(err, p.ended(ctx, err)).redacted(p.secrets)
-	if as := p.outputAsked(); as != formatText {
+	if as := p.requestedOutput(); as != formatText {
 		if document(p.streams.Out, as, map[string]failure{"error": f}) == nil {
 			return f.Code
 		}
@@ -67,8 +99,8 @@ func (p *program) fail(ctx context.Context, err error) int {
 	return f.Code
 }
 
-// endedError carries how the context stood that a command ran under: whether
-// it had timed out or been interrupted when the command failed.
+// endedError adds to an error whether the command's context had timed out or
+// been interrupted by then.
 type endedError struct {
 	ended, cause error
 	err          error
@@ -78,8 +110,8 @@ func (e *endedError) Error() string { return e.err.Error() }
 
 func (e *endedError) Unwrap() error { return e.err }
 
-// ended tells how the context of the command that failed had ended; its fields
-// are nil if it had not.
+// ended returns how the context of the failed command had ended. The fields are
+// nil if it had not.
 func (p *program) ended(ctx context.Context, err error) endedError {
 	var ended *endedError
 	if errors.As(err, &ended) {
@@ -111,10 +143,10 @@ func (f failure) write(streams terminal.Streams) {
 	}
 }
 
-// outputAsked finds the wanted format even where the command line could not be
-// parsed, so that a script that asked for JSON gets JSON.
-func (p *program) outputAsked() format {
-	asked := format(p.getenv(variable("output")))
+// requestedOutput returns the output format even if the command line is invalid,
+// so that a script that requests JSON always gets JSON.
+func (p *program) requestedOutput() format {
+	requested := format(p.getenv(variable("output")))
 	for i, arg := range p.args {
 		name, value, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		if !strings.HasPrefix(arg, "-") || (name != "o" && name != "output") {
@@ -123,10 +155,10 @@ func (p *program) outputAsked() format {
 		if !joined && i+1 < len(p.args) {
 			value = p.args[i+1]
 		}
-		asked = format(value)
+		requested = format(value)
 	}
-	if slices.Contains([]format{formatJSON, formatYAML}, asked) {
-		return asked
+	if slices.Contains([]format{formatJSON, formatYAML}, requested) {
+		return requested
 	}
 	return formatText
 }

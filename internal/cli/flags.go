@@ -6,22 +6,22 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// connectionFlags are accepted before and after the command's name. Their
-// defaults are applied by session, not here: the library would otherwise take
-// the inner flag's default for a value that overrides the outer one.
+// connectionFlags returns the options that are accepted before and after the
+// command's name. session applies their defaults: if they were set here, the
+// library would let the inner flag's default override the outer flag's value.
 func connectionFlags() []cli.Flag {
 	return inGroup(common,
-		text("kubeconfig", "path of the kubeconfig (default: $KUBECONFIG, then ~/.kube/config)", "PATH"),
-		text("context", "context of the kubeconfig", "NAME"),
-		aliased(text("namespace", "namespace of the installation (default: the context's)", "NAME"), "n"),
+		text("kubeconfig", "path of the kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)", "PATH"),
+		text("context", "kubeconfig context to use", "NAME"),
+		aliased(text("namespace", "namespace of the installation (default: the context's namespace)", "NAME"), "n"),
 		text("as", "user to impersonate", "USER"),
 		list("as-group", "group to impersonate", "GROUP"),
 		text("name", "name of the installation (default: docker-dind)", "NAME"),
-		text("timeout", "how long the whole command may take (default: 5m)", "DURATION"),
-		aliased(text("output", "text, json or yaml (default: text)", "FORMAT"), "o"),
-		switchFlag("quiet", "print results, warnings and errors only", "q"),
-		switchFlag("verbose", "print every step on a line of its own", "v"),
-		switchFlag("no-color", "print without colour"),
+		text("timeout", "maximum duration of the whole command (default: 5m)", "DURATION"),
+		aliased(text("output", "output format: text, json or yaml (default: text)", "FORMAT"), "o"),
+		switchFlag("quiet", "print only results, warnings and errors", "q"),
+		switchFlag("verbose", "print every step on a separate line", "v"),
+		switchFlag("no-color", "print without colors"),
 	)
 }
 
@@ -35,25 +35,26 @@ func aliased(flag *cli.StringFlag, alias string) *cli.StringFlag {
 }
 
 func list(name, usage, value string) *cli.StringSliceFlag {
-	return &cli.StringSliceFlag{Name: name, Usage: "`" + value + "`: " + usage + ""}
+	return &cli.StringSliceFlag{Name: name, Usage: "`" + value + "`: " + usage}
 }
 
 func switchFlag(name, usage string, aliases ...string) *cli.BoolFlag {
 	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage, DisableDefaultText: true}
 }
 
-// variable is the environment variable that sets an option.
+// variable returns the name of the environment variable that sets an option.
 func variable(option string) string {
 	return "DINDCTL_" + strings.ToUpper(strings.ReplaceAll(option, "-", "_"))
 }
 
-// values looks options up: what was typed after the command's name, before it,
-// the environment, the default, in this order.
+// values looks up options: first after the command's name, then before it, then
+// in the environment.
 type values struct {
 	context *cli.Context
 	getenv  func(string) string
 }
 
+// at returns the innermost context in which the option was given, or nil.
 func (v values) at(name string) *cli.Context {
 	for _, c := range v.context.Lineage() {
 		if c.IsSet(name) {
@@ -63,7 +64,7 @@ func (v values) at(name string) *cli.Context {
 	return nil
 }
 
-// text gives an option's value, and fallback where it was not given.
+// text returns the value of an option, or fallback if it was not given.
 func (v values) text(name, fallback string) string {
 	if c := v.at(name); c != nil {
 		return c.String(name)
@@ -74,9 +75,8 @@ func (v values) text(name, fallback string) string {
 	return fallback
 }
 
-// list gives the values of an option that may be repeated. In the environment
-// they stand on lines of their own, since any other separator may be part of
-// a value.
+// list returns the values of an option that can be repeated. In the environment
+// each value is a line, since any other separator can be part of a value.
 func (v values) list(name string) []string {
 	if c := v.at(name); c != nil {
 		return c.StringSlice(name)
@@ -84,13 +84,13 @@ func (v values) list(name string) []string {
 	return strings.FieldsFunc(v.getenv(variable(name)), func(r rune) bool { return r == '\n' })
 }
 
-// off tells whether a switch was turned off in so many words: --name=false.
+// off reports whether a switch was explicitly turned off, as in --name=false.
 func (v values) off(name string) bool {
 	return (v.at(name) != nil || v.getenv(variable(name)) != "") && !v.on(name)
 }
 
-// on tells whether a switch is on. A variable that is set to anything but
-// false, no, off or 0 turns it on.
+// on reports whether a switch is on. An environment variable with any value
+// except false, no, off and 0 turns it on.
 func (v values) on(name string) bool {
 	if c := v.at(name); c != nil {
 		return c.Bool(name)

@@ -7,10 +7,10 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// common is the category of the options that every command takes.
+// common is the heading of the options that all commands share.
 const common = "Common options, before or after the command"
 
-// inGroup puts flags under a heading of the help.
+// inGroup puts flags under a heading in the help.
 func inGroup(name string, flags ...cli.Flag) []cli.Flag {
 	for _, flag := range flags {
 		switch flag := flag.(type) {
@@ -25,8 +25,8 @@ func inGroup(name string, flags ...cli.Flag) []cli.Flag {
 	return flags
 }
 
-// commandHelp is the whole help of a command. The library's own template would
-// print each value's name twice, and no groups in an order of ours.
+// commandHelp returns the help of a command. The library's template would print
+// the name of each value twice and sort the groups.
 func commandHelp(program string, command *cli.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\nUsage:\n", sentence(command.Usage))
@@ -41,6 +41,7 @@ func commandHelp(program string, command *cli.Command) string {
 	return literal(b.String())
 }
 
+// appHelp returns the help of the program.
 func appHelp(app *cli.App) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s.\n\nUsage:\n  %s COMMAND [options]\n\nCommands:\n", app.Name, app.Usage, app.Name)
@@ -53,17 +54,17 @@ func appHelp(app *cli.App) string {
 	}
 	writeFlags(&b, app.Flags)
 	b.WriteString(environmentHelp)
-	fmt.Fprintf(&b, "\nExit codes: 0 done · 1 failed · 2 wrong command line · 3 not ready · 4 not installed · 130 interrupted\n\n`%s COMMAND --help` lists a command's own options.\n", app.Name)
+	fmt.Fprintf(&b, "\nExit codes: 0 success · 1 failure · 2 usage error · 3 not ready · 4 not installed · 130 interrupted\n\n`%s COMMAND --help` lists the options of a command.\n", app.Name)
 	return literal(b.String())
 }
 
 const environmentHelp = `
-Each option has an environment variable: DINDCTL_STORAGE_SIZE is --storage-size. The values of
-an option that may be repeated (...) stand on lines of their own there.
+Each option can be set by an environment variable: DINDCTL_STORAGE_SIZE sets --storage-size.
+If an option can be repeated (...), put each value on a separate line of the variable.
 `
 
-// writeFlags lists flags under their headings, the headings in the order in
-// which they come first.
+// writeFlags lists flags under their headings, which are in the order of their
+// first flags.
 func writeFlags(b *strings.Builder, flags []cli.Flag) {
 	var order []string
 	rows := map[string][][2]string{}
@@ -84,7 +85,8 @@ func writeFlags(b *strings.Builder, flags []cli.Flag) {
 	}
 }
 
-// helpRow is a flag as the help shows it: "-n, --namespace NAME" and what it means.
+// helpRow returns the heading of a flag and its row in the help:
+// "-n, --namespace NAME" and the description.
 func helpRow(flag cli.Flag) (group string, row [2]string) {
 	var usage, suffix string
 	switch flag := flag.(type) {
@@ -103,7 +105,7 @@ func helpRow(flag cli.Flag) (group string, row [2]string) {
 	if len(names) > 1 {
 		spelling = "-" + names[1] + ", --" + names[0]
 	}
-	// The value's name stands in backquotes before the text.
+	// The name of the value precedes the description, in backquotes.
 	if value, text, found := strings.Cut(strings.TrimPrefix(usage, "`"), "`: "); found {
 		spelling, usage = spelling+" "+value+suffix, text
 	}
@@ -114,7 +116,7 @@ func sentence(text string) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
-// literal makes a template that prints the text as it is.
+// literal returns a template that prints the text unchanged.
 func literal(text string) string {
 	return strings.ReplaceAll(text, "{{", `{{"{{"}}`)
 }

@@ -20,7 +20,7 @@ func TestHelp(t *testing.T) {
 			}
 			golden(t, name, stdout)
 			if _, short, _ := w.run(t, append(args, "-h")...); short != stdout {
-				t.Error("-h prints something else")
+				t.Error("-h and --help differ")
 			}
 			for n, line := range strings.Split(stdout, "\n") {
 				if len([]rune(line)) > 132 {
@@ -41,7 +41,7 @@ func commandNames(w *world) (names []string) {
 	return names
 }
 
-// Without a command there is the help of all.
+// Without a command, dindctl prints its help.
 func TestNoCommand(t *testing.T) {
 	w := newWorld(t)
 	code, stdout, stderr := w.run(t)
@@ -51,7 +51,7 @@ func TestNoCommand(t *testing.T) {
 	golden(t, "help", stdout)
 }
 
-// kubectl finds plugins by their name, and users type it with a blank.
+// kubectl finds plugins by their file name; users type it with a space.
 func TestAsKubectlPlugin(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"kubectl-dindctl", "/usr/local/bin/kubectl-dindctl"} {
@@ -83,7 +83,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// Every option is documented, and none of one command twice.
+// Every option is documented, and no command has an option twice.
 func TestOptions(t *testing.T) {
 	w := newWorld(t)
 	for _, command := range w.app("dindctl").Commands {

@@ -14,21 +14,21 @@ import (
 func (p *program) installCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "install",
-		Usage: "put the daemon into the cluster, or bring it up to these options, and prove that it answers",
-		Description: "Applies each object with server-side apply, waits for the claim to bind and the pod to\n" +
-			"be ready, asks the daemon through a port-forward, and prints the variables for CI jobs on\n" +
-			"standard output. It can be run again at any time: it continues, repairs or changes nothing.",
+		Usage: "install or update the daemon and verify that it responds",
+		Description: "Applies the objects with server-side apply, waits until the claim is bound and the pod is\n" +
+			"ready, queries the daemon through a port-forward, and prints the variables for CI jobs to\n" +
+			"standard output. install is idempotent: run it again to resume, repair or update an installation.",
 		UsageText: "dindctl install [options]\ndindctl install --create-namespace -n ci > vars.yml",
 		Flags: append(objectFlags(), inGroup("Installing",
-			switchFlag("create-namespace", "make the namespace if it does not exist"),
-			switchFlag("skip-preflight", "go on without the checks of `dindctl check`"),
-			switchFlag("adopt", "take over objects of the same names that dindctl did not make; claims keep their data"),
-			switchFlag("allow-data-root-change", "go on with an older engine or another storage driver, which lose the cache"),
-			switchFlag("when-idle", "before the pod restarts, wait until no build and no container runs in it"),
-			switchFlag("rotate-certs", "with --tls: new certificates; running jobs go on with those of before"),
-			switchFlag("dry-run", "preview changes without applying them, object by object, by a server-side dry run"),
-			text("verify", "what proves it: daemon, by its answer, or job, as `dindctl verify` (default: daemon)", "WHAT"),
-			switchFlag("no-wait", "return when the objects are applied: nothing is proved then"),
+			switchFlag("create-namespace", "create the namespace if it does not exist"),
+			switchFlag("skip-preflight", "skip the checks of `dindctl check`"),
+			switchFlag("adopt", "adopt objects with the same names that dindctl did not create; claims keep their data"),
+			switchFlag("allow-data-root-change", "allow an engine downgrade or driver change that abandons the cache"),
+			switchFlag("when-idle", "before restarting the pod, wait until no build or container is running in it"),
+			switchFlag("rotate-certs", "with --tls: issue new certificates; running jobs continue with the previous ones"),
+			switchFlag("dry-run", "preview the changes to each object with a server-side dry run, without applying them"),
+			text("verify", "how to verify: daemon (API responds) or job (runs `dindctl verify`) (default: daemon)", "METHOD"),
+			switchFlag("no-wait", "return after applying, without waiting or verifying"),
 		)...),
 		Action: p.install,
 	}
@@ -38,7 +38,7 @@ func (p *program) install(c *cli.Context) error {
 	s := p.session(c)
 	verifyJob := s.verifyJob()
 	if s.on("rotate-certs") && !s.on("tls") {
-		s.problems = append(s.problems, &dind.Problem{Option: "--rotate-certs", Reason: "needs --tls", Hint: "Without TLS there are no certificates."})
+		s.problem("--rotate-certs", "", "needs --tls", "Without TLS there are no certificates.")
 	}
 	options, err := s.objectOptions(c)
 	if err != nil {
@@ -49,11 +49,9 @@ func (p *program) install(c *cli.Context) error {
 		CreateNamespace: s.on("create-namespace"), SkipPreflight: s.on("skip-preflight"), NoWait: s.on("no-wait"),
 		Adopt: s.on("adopt"), WhenIdle: s.on("when-idle"), RotateCertificates: s.on("rotate-certs"), DryRun: s.on("dry-run"), VerifyJob: verifyJob,
 	}
-	var installed lifecycle.Installation
-	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
+	installed, err := with(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.Installation, error) {
 		options.Namespace = i.Cluster.Namespace
-		installed, err = i.Install(ctx, options, how)
-		return err
+		return i.Install(ctx, options, how)
 	})
 	if err != nil {
 		return err
@@ -72,19 +70,14 @@ func (p *program) install(c *cli.Context) error {
 	return err
 }
 
-// verifyJob tells whether --verify asks for a Job; what cannot be asked for is
-// one of the session's problems.
+// verifyJob reports whether --verify asks for a Job.
 func (s *session) verifyJob() bool {
-	what := s.text("verify", "daemon")
-	problem := &dind.Problem{Option: "--verify", Value: what}
+	method := s.text("verify", "daemon")
 	switch {
-	case what != "daemon" && what != "job":
-		problem.Reason, problem.Hint = "nothing that can prove it", "daemon or job"
+	case method != "daemon" && method != "job":
+		s.problem("--verify", method, `must be "daemon" or "job"`, "")
 	case s.on("no-wait") && s.text("verify", "") != "":
-		problem.Reason, problem.Hint = "has no effect together with --no-wait", "Leave out one of the two."
-	default:
-		return what == "job"
+		s.problem("--verify", method, "has no effect together with --no-wait", "Leave one of the two out.")
 	}
-	s.problems = append(s.problems, problem)
-	return false
+	return method == "job"
 }

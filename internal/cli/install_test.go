@@ -9,33 +9,35 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
 
 	"github.com/dindctl/dindctl/internal/clustertest"
+	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
 const (
-	block    = "variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n"
-	remark   = "Jobs that set these variables share the daemon's cache.\n" + servicesHint + "\n"
-	answered = "Daemon: answers as Docker Engine 29.7.2, storage driver overlay2\n"
-	leads    = "Service: leads to the pod\n"
-	ready    = "Pod: pod docker-dind-abc-1 is ready\n"
+	block      = "variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n"
+	remark     = "Jobs that set these variables share the daemon's cache.\n" + servicesHint + "\n"
+	responding = "Daemon: Docker Engine 29.7.2 is responding, storage driver overlay2\n"
+	routes     = "Service: routes to the pod\n"
+	ready      = "Pod: pod docker-dind-abc-1 is ready\n"
 )
 
 func TestInstall(t *testing.T) {
-	const place = "Cluster: context test, namespace ci: "
+	const cluster = "Cluster: context test, namespace ci: "
 	steps := []struct {
 		name, args, stderr string
 	}{
-		{"from nothing", "install", place + "6 of 6 objects to create\nObjects: 6 created\n" + ready + answered + leads + remark},
-		{"again", "install", place + "everything is in place\nObjects: 6 unchanged\n" + ready + answered + leads + remark},
-		{"with other options", "install --prune-unused-for 24h", place + "0 of 6 objects to create, 1 to change\n" +
-			"cronjob/docker-dind-clear-cache spec.jobTemplate.spec.template.spec.containers[name=clear-cache].env[name=PRUNE_UNUSED_FOR].value: changed\nObjects: 1 configured, 5 unchanged\n" + ready + answered + leads + remark},
+		{"from nothing", "install", cluster + "6 of 6 objects to create\nObjects: 6 created\n" + ready + responding + routes + remark},
+		{"again", "install", cluster + "everything is up to date\nObjects: 6 unchanged\n" + ready + responding + routes + remark},
+		{"with other options", "install --prune-unused-for 24h", cluster + "0 of 6 objects to create, 1 to change\n" +
+			"cronjob/docker-dind-clear-cache spec.jobTemplate.spec.template.spec.containers[name=clear-cache].env[name=PRUNE_UNUSED_FOR].value: changed\nObjects: 1 configured, 5 unchanged\n" + ready + responding + routes + remark},
 		{"quietly", "-q install --prune-unused-for 24h", ""},
-		{"without waiting", "install --no-wait --prune-unused-for 24h", place + "everything is in place\nObjects: 6 unchanged\n" + remark},
+		{"without waiting", "install --no-wait --prune-unused-for 24h", cluster + "everything is up to date\nObjects: 6 unchanged\n" + remark},
 	}
 	w := newWorld(t, clustertest.DefaultClass())
 	for _, step := range steps {
@@ -44,8 +46,8 @@ func TestInstall(t *testing.T) {
 			if code != 0 || stdout != block {
 				t.Errorf("code %d, stdout %q", code, stdout)
 			}
-			// The last two steps go on at once.
-			if got := strings.Replace(stderr, leads+answered, answered+leads, 1); got != step.stderr {
+			// The last two steps run concurrently.
+			if got := strings.Replace(stderr, routes+responding, responding+routes, 1); got != step.stderr {
 				t.Errorf("got  %q\nwant %q", got, step.stderr)
 			}
 		})
@@ -55,7 +57,7 @@ func TestInstall(t *testing.T) {
 func TestInstallVerbosely(t *testing.T) {
 	_, _, stderr := newWorld(t, clustertest.DefaultClass()).run(t, "install", "-v")
 	for _, line := range []string{
-		"Cluster: reading what is in context test, namespace ci\n", "Objects: service/docker-dind created\n", "Daemon: asking the daemon through a port-forward\n",
+		"Cluster: reading context test, namespace ci\n", "Objects: service/docker-dind created\n", "Daemon: asking the daemon through a port-forward\n",
 	} {
 		if !strings.Contains(stderr, line) {
 			t.Errorf("got %s, want %q in it", stderr, line)
@@ -77,31 +79,31 @@ func TestInstallAsDocument(t *testing.T) {
 }
 
 func TestInstallRefused(t *testing.T) {
-	foreign := metav1.ObjectMeta{Namespace: "ci", Name: "docker-dind"}
+	unmanaged := metav1.ObjectMeta{Namespace: "ci", Name: "docker-dind"}
 	tests := []struct {
 		name   string
-		there  []runtime.Object
+		exist  []runtime.Object
 		args   string
 		code   int
-		stderr string // its end
+		stderr string // suffix
 	}{
-		{"somebody else's objects", []runtime.Object{&corev1.Service{ObjectMeta: foreign}}, "install", 1,
-			"error: these objects exist and were not made by dindctl; nothing was changed: service/docker-dind\nwith --adopt:\n~ service/docker-dind (adopted)\n" +
+		{"unmanaged objects", []runtime.Object{&corev1.Service{ObjectMeta: unmanaged}}, "install", 1,
+			"error: these objects exist and were not created by dindctl; nothing was changed: service/docker-dind\nwith --adopt:\n~ service/docker-dind (adopted)\n" +
 				"    metadata.labels.app: added docker-dind\n    metadata.labels.app.kubernetes.io/instance: added docker-dind\n" +
 				"    metadata.labels.app.kubernetes.io/managed-by: added dindctl\n    metadata.labels.app.kubernetes.io/name: added docker-dind\n" +
 				"    metadata.labels.app.kubernetes.io/version: added 29.7.2\n" +
 				"    spec.ports[port=2375,protocol=TCP]: added {\"name\":\"daemon-port\",\"port\":2375,\"protocol\":\"TCP\",\"targetPort\":\"daemon-port\"}\n" +
 				"    spec.selector: added {\"app\":\"docker-dind\"}\n    spec.type: added ClusterIP\n" +
-				"next: --adopt takes them over in place, and the claim keeps its data; --name installs under another name\n"},
-		{"no claim", nil, "install --existing-claim old", 1,
-			"error: there is no claim old in namespace ci\nnext: `kubectl get pvc` lists the claims; --existing-claim takes one of them\n"},
-		{"no storage class", nil, "install --storage-class fast", 3,
+				"next: --adopt adopts them in place, and the claim keeps its data; --name installs under another name\n"},
+		{"missing claim", nil, "install --existing-claim old", 1,
+			"error: there is no claim old in namespace ci\nnext: `kubectl get pvc` lists the claims that --existing-claim can use\n"},
+		{"missing storage class", nil, "install --storage-class fast", 3,
 			"error: the preflight checks failed; nothing was changed\n  storage class: there is no class \"fast\"\n    Name one of these with --storage-class: standard.\n" +
-				"next: `dindctl check` shows all checks; --skip-preflight goes on without them\n"},
+				"next: `dindctl check` shows all checks; --skip-preflight skips them\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, append(test.there, clustertest.DefaultClass())...)
+			w := newWorld(t, append(test.exist, clustertest.DefaultClass())...)
 			code, stdout, stderr := w.run(t, strings.Fields(test.args)...)
 			if code != test.code || stdout != "" || !strings.HasSuffix(stderr, test.stderr) {
 				t.Errorf("got  %d, %q, %q\nwant %d, %q", code, stdout, stderr, test.code, test.stderr)
@@ -116,8 +118,39 @@ func TestInstallRefused(t *testing.T) {
 	}
 }
 
-// A daemon that does not answer is no success, whatever the pod says.
-func TestInstallWithoutAnAnswer(t *testing.T) {
+// Options that conflict with the existing installation are all listed, and nothing
+// is changed. It is not a usage error.
+func TestInstallIncompatible(t *testing.T) {
+	labels := dind.Labels("docker-dind")
+	labels[dind.VersionLabel] = "29.7.2"
+	claim := &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "docker-dind-data", Labels: labels},
+		Spec: corev1.PersistentVolumeClaimSpec{
+			StorageClassName: new("standard"),
+			Resources:        corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("100Gi")}},
+		},
+	}
+	for _, output := range []string{"text", "json"} {
+		w := newWorld(t, claim, clustertest.DefaultClass())
+		code, stdout, stderr := w.run(t, strings.Fields("install --storage-size 1Gi --storage-class fast --image docker:26.1.5-dind -o "+output)...)
+		if code != exitFailed {
+			t.Errorf("got %d", code)
+		}
+		printed := stderr
+		if output == "json" {
+			printed = stdout
+		}
+		golden(t, "incompatible-"+output, printed)
+		for _, action := range w.Actions() {
+			if verb := action.GetVerb(); verb == "patch" || verb == "delete" {
+				t.Errorf("sent %v", action)
+			}
+		}
+	}
+}
+
+// install fails if the daemon does not respond, even if the pod is ready.
+func TestInstallDaemonNotResponding(t *testing.T) {
 	w := newWorld(t, clustertest.DefaultClass())
 	w.engine.Refuse = errDown
 	code, stdout, stderr := w.run(t, "install")
@@ -126,7 +159,7 @@ func TestInstallWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// stuck is a world whose Deployment is never ready.
+// stuck returns a world whose Deployment never becomes ready.
 func stuck(t *testing.T) *world {
 	w := newWorld(t, clustertest.DefaultClass())
 	w.Idle = true
@@ -134,18 +167,18 @@ func stuck(t *testing.T) *world {
 }
 
 func TestInstallEnds(t *testing.T) {
-	t.Run("in time", func(t *testing.T) {
+	t.Run("at the timeout", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			code, stdout, stderr := stuck(t).runUnder(t.Context(), "dindctl", "install", "--timeout", "90s")
 			want := "error: deployment/docker-dind is not ready after 1m30s: waiting for the deployment controller\n" +
-				"next: `dindctl status` shows how it goes on; a longer --timeout waits longer\n"
+				"next: follow with `dindctl status --watch`, or increase --timeout\n"
 			if code != 3 || stdout != "" || !strings.HasSuffix(stderr, want) || time.Since(began) != 90*time.Second {
 				t.Errorf("got %d after %s: %q, %q", code, time.Since(began), stdout, stderr)
 			}
 		})
 	})
-	t.Run("in five minutes", func(t *testing.T) {
+	t.Run("at the default timeout", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			if code, _, _ := stuck(t).runUnder(t.Context(), "dindctl", "install"); code != 3 || time.Since(began) != 5*time.Minute {
@@ -160,17 +193,17 @@ func TestInstallEnds(t *testing.T) {
 			began := time.Now()
 			code, stdout, stderr := stuck(t).runUnder(ctx, "dindctl", "install")
 			if code != 130 || stdout != "" || time.Since(began) != 7*time.Second ||
-				!strings.HasSuffix(stderr, "Pod: stopped\nerror: interrupted\nnext: the same command continues from here\n") {
+				!strings.HasSuffix(stderr, "Pod: stopped\nerror: interrupted\nnext: run the same command again to continue\n") {
 				t.Errorf("got %d after %s: %q, %q", code, time.Since(began), stdout, stderr)
 			}
 		})
 	})
-	t.Run("before it began", func(t *testing.T) {
+	t.Run("invalid command line of a cancelled context", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		w := newWorld(t)
 		if code, _, _ := w.runUnder(ctx, "dindctl", "install", "--mtu", "many"); code != 2 {
-			t.Errorf("a wrong command line: got %d", code)
+			t.Errorf("got %d", code)
 		}
 	})
 }

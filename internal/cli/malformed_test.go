@@ -9,9 +9,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// A thousand command lines, each with one to three things wrong with it among
-// others that are right: all of what is wrong is named at once, with exit code
-// 2, and nobody is asked anything.
+// A thousand command lines with one to three errors among valid options: all errors
+// are reported at once, with exit code 2, and no request is sent.
 func TestMalformedCommandLines(t *testing.T) {
 	w := newWorld(t)
 	app := w.app("dindctl")
@@ -33,23 +32,23 @@ func TestMalformedCommandLines(t *testing.T) {
 	}
 }
 
-// ingredient is a part of a command line, and what has to be said about it;
-// nothing where it is right.
+// ingredient is a part of a command line, and the text that the error must
+// contain; empty if the part is valid.
 type ingredient struct {
 	arguments []string
 	named     string
 }
 
-// malformed makes a command line and lists what has to be named as wrong.
+// malformed returns a command line and the texts that its error must contain.
 func malformed(random *rand.Rand, app *cli.App) (line, named []string) {
 	command := app.Commands[random.IntN(len(app.Commands))]
 	var parts []ingredient
 	for range random.IntN(3) {
-		parts = append(parts, right(random, command))
+		parts = append(parts, valid(random, command))
 	}
 	used := map[string]bool{}
 	for range 1 + random.IntN(3) {
-		one := wrongly(random, app, command)
+		one := invalid(random, app, command)
 		if key, _, _ := strings.Cut(one.arguments[0], "="); !used[key] {
 			used[key] = true
 			parts = append(parts, one)
@@ -70,8 +69,9 @@ func malformed(random *rand.Rand, app *cli.App) (line, named []string) {
 	return line, named
 }
 
-// right options are others than the wrong ones: of two values the last counts.
-func right(random *rand.Rand, command *cli.Command) ingredient {
+// valid returns a valid part. Its options differ from those of invalid: of two
+// values of an option, the last counts.
+func valid(random *rand.Rand, command *cli.Command) ingredient {
 	values := [][]string{{"-v"}, {"--context", "other"}, {"--as=jane"}, {"--as-group", "a", "--as-group", "b"}}
 	if command.Name == "install" || command.Name == "manifests" {
 		values = append(values, []string{"--cpu-request", "1"}, []string{"--env", "A=b,c"}, []string{"--no-network-policy"})
@@ -79,7 +79,7 @@ func right(random *rand.Rand, command *cli.Command) ingredient {
 	return ingredient{arguments: values[random.IntN(len(values))]}
 }
 
-func wrongly(random *rand.Rand, app *cli.App, command *cli.Command) ingredient {
+func invalid(random *rand.Rand, app *cli.App, command *cli.Command) ingredient {
 	switch random.IntN(5) {
 	case 0: // an option that nobody has
 		name := "--zz-" + word(random)
@@ -87,14 +87,14 @@ func wrongly(random *rand.Rand, app *cli.App, command *cli.Command) ingredient {
 	case 1: // an option of another command
 		other := app.Commands[random.IntN(len(app.Commands))]
 		name := someFlag(random, other, func(flag cli.Flag) bool { return len(flag.Names()[0]) > 1 })
-		if find(command.Flags, strings.TrimLeft(name, "-")) == nil {
+		if flagNamed(command.Flags, strings.TrimLeft(name, "-")) == nil {
 			return ingredient{[]string{name + "=1"}, name}
 		}
 		return ingredient{[]string{"--zz-" + name[2:]}, "--zz-" + name[2:]}
 	case 2: // an argument where none is expected
 		text := "surplus-" + word(random)
 		return ingredient{[]string{"--no-color", text}, text}
-	case 3: // a switch that is neither on nor off
+	case 3: // a switch with an invalid value
 		name := someFlag(random, command, func(flag cli.Flag) bool { _, is := flag.(*cli.BoolFlag); return is && flag.Names()[0] != "help" })
 		return ingredient{[]string{name + "=perhaps"}, name}
 	default:
@@ -116,7 +116,7 @@ func badValues(command *cli.Command) [][2]string {
 	return values
 }
 
-// someFlag is one of the command's own options, as typed.
+// someFlag returns one of the options of the command, as typed.
 func someFlag(random *rand.Rand, command *cli.Command, fits func(cli.Flag) bool) string {
 	var names []string
 	for _, flag := range command.Flags {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,15 +12,15 @@ import (
 func (p *program) manifestsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "manifests",
-		Usage:     "print the objects that install would apply, as YAML; contacts no cluster",
+		Usage:     "print the objects that install would apply as YAML, without contacting a cluster",
 		UsageText: "dindctl manifests [options]\ndindctl manifests -n ci | kubectl apply --server-side -f -",
 		Flags:     objectFlags(),
 		Action:    p.manifests,
 	}
 }
 
-// manifests needs no cluster, so a namespace that is not given is not looked
-// up in the kubeconfig either: the same options print the same everywhere.
+// manifests does not read the kubeconfig, not even for the namespace: the same
+// options print the same objects everywhere.
 func (p *program) manifests(c *cli.Context) error {
 	s := p.session(c)
 	options, err := s.objectOptions(c)
@@ -33,7 +32,7 @@ func (p *program) manifests(c *cli.Context) error {
 		if live.Certificates, err = lifecycle.NewCertificates(options.Namespace, options.Name, s.program.now()); err != nil {
 			return err
 		}
-		fmt.Fprintln(s.streams.Err, s.streams.ErrStyle().Warn("Warning:")+" the Secrets hold private keys, new ones each time: encrypt them before they go into a repository.")
+		fmt.Fprintln(s.streams.Err, s.streams.ErrStyle().Warn("Warning:")+" the Secrets contain newly generated private keys: encrypt them before you commit them to a repository.")
 	}
 	objects, err := dind.Build(options, live)
 	if err != nil {
@@ -47,9 +46,4 @@ func (p *program) manifests(c *cli.Context) error {
 		return err
 	}
 	return writeAll(s.streams.Out, encoded)
-}
-
-func writeAll(out io.Writer, data []byte) error {
-	_, err := out.Write(data)
-	return err
 }

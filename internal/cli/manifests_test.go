@@ -29,7 +29,7 @@ func TestManifests(t *testing.T) {
 			t.Errorf("%s: %s", args, diff)
 		}
 		if len(w.connections) > 0 {
-			t.Errorf("%s connects", args)
+			t.Errorf("%s connects to the cluster", args)
 		}
 	}
 }
@@ -63,10 +63,10 @@ func TestManifestsAsJSON(t *testing.T) {
 	}
 }
 
-// Errors that only show when the objects are built are the command line's, too.
-func TestManifestsOfWhatCannotBe(t *testing.T) {
+// Errors found only while the objects are built are usage errors as well.
+func TestManifestsUsageError(t *testing.T) {
 	code, stdout, stderr := newWorld(t).run(t, "manifests", "--existing-claim", "old")
-	if code != 2 || stdout != "" || !strings.HasPrefix(stderr, "error: the command line is wrong\n  --cache-limit ") {
+	if code != 2 || stdout != "" || !strings.HasPrefix(stderr, "error: invalid command line\n  --cache-limit ") {
 		t.Errorf("got %d, %q, %q", code, stdout, stderr)
 	}
 }

@@ -8,56 +8,56 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// objectFlags are the options that say what the objects are to be; install and
+// objectFlags returns the options that shape the objects: install, check and
 // manifests share them.
 func objectFlags() []cli.Flag {
 	return slices.Concat(
 		inGroup("Image",
-			text("image", "image of the daemon and of the clean-up (default: "+dind.DefaultImage+")", "IMAGE"),
-			list("image-pull-secret", "Secret to pull it with", "NAME"),
+			text("image", "image of the daemon and of the prune and verify Jobs (default: "+dind.DefaultImage+")", "IMAGE"),
+			list("image-pull-secret", "Secret for pulling the image", "NAME"),
 		),
 		inGroup("Storage",
-			text("storage-size", "size of the claim (default: "+dind.DefaultStorageSize+"; a live claim keeps its size)", "SIZE"),
-			text("storage-class", "storage class of the claim (default: the cluster's)", "NAME"),
-			text("existing-claim", "claim to use that dindctl does not own; it is never deleted", "NAME"),
-			text("local-path", "directory on --local-node to make a Local PersistentVolume of", "PATH"),
-			text("local-node", "node that has --local-path", "NODE"),
+			text("storage-size", "size of the claim (default: "+dind.DefaultStorageSize+"; an existing claim keeps its size)", "SIZE"),
+			text("storage-class", "StorageClass of the claim (default: the cluster's default class)", "NAME"),
+			text("existing-claim", "existing claim to use; dindctl does not own it and never deletes it", "NAME"),
+			text("local-path", "directory on --local-node to use as a local PersistentVolume", "PATH"),
+			text("local-node", "node that has the directory of --local-path", "NODE"),
 		),
 		inGroup("Daemon",
-			list("registry-mirror", "mirror for Docker Hub", "URL"),
-			list("insecure-registry", "registry to speak to without TLS verification", "HOST[:PORT]"),
+			list("registry-mirror", "mirror of Docker Hub", "URL"),
+			list("insecure-registry", "registry to access without TLS verification", "HOST[:PORT]"),
 			text("storage-driver", "storage driver (default: the engine's choice)", "NAME"),
-			text("mtu", "MTU of the daemon's networks (default: auto, the pod's own)", "BYTES"),
-			list("env", "environment variable of the daemon; without a value, that of this environment", "KEY[=VALUE]"),
-			list("env-from-secret", "Secret whose keys become environment variables of the daemon; --env wins", "NAME"),
-			list("dockerd-arg", "argument for dockerd", "ARG"),
+			text("mtu", "MTU of the daemon's networks (default: auto, the MTU of the pod's network)", "BYTES"),
+			list("env", "environment variable of the daemon; KEY alone copies the value from your environment", "KEY[=VALUE]"),
+			list("env-from-secret", "Secret whose keys become environment variables of the daemon; --env takes precedence", "NAME"),
+			list("dockerd-arg", "additional argument for dockerd", "ARG"),
 		),
 		inGroup("Pod",
-			text("cpu-request", "CPU to reserve", "CPU"),
-			text("memory-request", "memory to reserve", "SIZE"),
-			text("cpu-limit", "CPU limit; builds count too", "CPU"),
-			text("memory-limit", "memory limit; builds count too", "SIZE"),
-			list("node-selector", "label that the node must have", "KEY=VALUE"),
-			list("toleration", "taint to tolerate", "KEY[=VALUE][:EFFECT]"),
-			text("priority-class", "priority class", "NAME"),
+			text("cpu-request", "CPU request of the pod", "CPU"),
+			text("memory-request", "memory request of the pod", "SIZE"),
+			text("cpu-limit", "CPU limit of the pod, including builds", "CPU"),
+			text("memory-limit", "memory limit of the pod, including builds", "SIZE"),
+			list("node-selector", "label that the pod's node must have", "KEY=VALUE"),
+			list("toleration", "taint that the pod tolerates", "KEY[=VALUE][:EFFECT]"),
+			text("priority-class", "PriorityClass of the pod", "NAME"),
 		),
-		inGroup("Cache and clean-up",
-			text("cache-limit", "build cache to keep: a share of the volume or a size (default: "+dind.DefaultCacheLimit+")", "LIMIT"),
-			text("high-water", "disk use above which the least recently used images go, or none (default: "+dind.DefaultHighWater+")", "SHARE"),
-			text("prune-schedule", "cron schedule of the clean-up, or none (default: "+dind.DefaultPruneSchedule+")", "SCHEDULE"),
-			text("prune-timezone", "time zone of the schedule", "ZONE"),
-			text("prune-unused-for", "leave alone what is younger; 0 removes everything unused (default: "+dind.DefaultPruneUnusedFor+")", "DURATION"),
+		inGroup("Cache and pruning",
+			text("cache-limit", "build cache to keep: a percentage of the volume or a size (default: "+dind.DefaultCacheLimit+")", "LIMIT"),
+			text("high-water", "remove least recently used images above this disk usage, or none (default: "+dind.DefaultHighWater+")", "PERCENT"),
+			text("prune-schedule", "cron schedule of the prune, or none (default: "+dind.DefaultPruneSchedule+")", "SCHEDULE"),
+			text("prune-timezone", "time zone of the prune schedule", "ZONE"),
+			text("prune-unused-for", "minimum time unused before removal; 0 removes everything unused (default: "+dind.DefaultPruneUnusedFor+")", "DURATION"),
 		),
 		inGroup("Access",
-			list("allow-namespace", "namespace whose pods may reach the daemon, besides its own", "NAME"),
-			switchFlag("tls", "mutual TLS on port 2376, with certificates made by dindctl; --tls=false switches it off"),
-			switchFlag("no-network-policy", "make no NetworkPolicy: every pod of the cluster may reach the daemon"),
+			list("allow-namespace", "additional namespace whose pods may reach the daemon", "NAME"),
+			switchFlag("tls", "mutual TLS on port 2376, with certificates issued by dindctl; --tls=false disables it"),
+			switchFlag("no-network-policy", "create no NetworkPolicy: every pod in the cluster may reach the daemon"),
 		),
 	)
 }
 
-// objectOptions reads the object options and checks them together with all
-// others: the error lists everything that is wrong with the command line.
+// objectOptions reads and validates the options that shape the objects. The
+// error lists everything that is wrong with the command line.
 func (s *session) objectOptions(c *cli.Context) (dind.Options, error) {
 	d := dind.Defaults()
 	options := dind.Options{
@@ -94,9 +94,6 @@ func (s *session) objectOptions(c *cli.Context) (dind.Options, error) {
 		TLS:                s.on("tls"),
 		NoTLS:              s.off("tls"),
 	}
-	problems, err := collect(s.problems, options.Validate())
-	if err != nil {
-		return options, err
-	}
-	return options, s.refuse(c, problems)
+	s.addProblems(options.Validate())
+	return options, s.usageError(c)
 }

@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// format is how results are printed.
+// format is an output format of results.
 type format string
 
 const (
@@ -17,7 +17,8 @@ const (
 	formatYAML format = "yaml"
 )
 
-// print writes a result in the session's format; text draws it otherwise.
+// print writes a result to stdout in the format of --output. text writes it
+// as text.
 func (s *session) print(result any, text func(io.Writer) error) error {
 	if s.output == formatText {
 		return text(s.streams.Out)
@@ -37,6 +38,10 @@ func document(out io.Writer, as format, result any) error {
 			return fmt.Errorf("encoding the result: %w", err)
 		}
 	}
-	_, err = out.Write(encoded)
+	return writeAll(out, encoded)
+}
+
+func writeAll(out io.Writer, data []byte) error {
+	_, err := out.Write(data)
 	return err
 }

@@ -17,18 +17,18 @@ import (
 func (p *program) pruneNowCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "prune-now",
-		Usage:     "run the scheduled clean-up now and report what it freed",
+		Usage:     "run the scheduled prune now and report how much it freed",
 		UsageText: "dindctl prune-now [options]",
-		Description: "Runs a Job made from the scheduled clean-up, with what the schedule was installed with\n" +
-			"(--prune-unused-for) unless an option says otherwise, and waits for it. A clean-up that is\n" +
-			"under way already is waited for. With -v, the Job's log is shown as it is written.",
+		Description: "Creates a Job from the prune CronJob and waits for it. Unless an option overrides it, the Job\n" +
+			"uses the installed setting of --prune-unused-for. If a prune is already running, the Job waits for\n" +
+			"it to finish. -v streams the Job's log.",
 		Flags: []cli.Flag{
-			switchFlag("all", "remove everything that is unused, however recently it was used"),
-			text("unused-for", "remove what has not been used for so long (default: as installed)", "DURATION"),
-			text("keep-storage", "keep so much of the build cache, the last used first, whatever its age", "SIZE"),
-			switchFlag("when-idle", "wait first until no build and no container runs"),
-			switchFlag("yes", "with --all, do not ask although builds or containers run", "y"),
-			switchFlag("dry-run", "list what would be removed and remove nothing"),
+			switchFlag("all", "remove everything unused, even if it was used recently"),
+			text("unused-for", "minimum time unused before removal (default: as installed)", "DURATION"),
+			text("keep-storage", "amount of build cache to keep, most recently used first, regardless of its age", "SIZE"),
+			switchFlag("when-idle", "first wait until no build or container is running"),
+			switchFlag("yes", "with --all: do not ask for confirmation while builds or containers are running", "y"),
+			switchFlag("dry-run", "list what would be removed, without removing it"),
 		},
 		Action: p.pruneNow,
 	}
@@ -37,17 +37,12 @@ func (p *program) pruneNowCommand() *cli.Command {
 func (p *program) pruneNow(c *cli.Context) error {
 	s := p.session(c)
 	overrides := dind.PruneOverrides{All: s.on("all"), UnusedFor: s.text("unused-for", ""), KeepStorage: s.text("keep-storage", "")}
-	var err error
-	if s.problems, err = collect(s.problems, overrides.Validate()); err != nil {
-		return err
-	}
+	s.addProblems(overrides.Validate())
 	dryRun, whenIdle := s.on("dry-run"), s.on("when-idle")
 	if dryRun && whenIdle {
-		s.problems = append(s.problems, &dind.Problem{
-			Option: "--when-idle", Reason: "has no effect together with --dry-run", Hint: "Leave one of the two out.",
-		})
+		s.problem("--when-idle", "", "has no effect together with --dry-run", "Leave one of the two out.")
 	}
-	if err := s.checked(c); err != nil {
+	if err := s.validate(c); err != nil {
 		return err
 	}
 	if dryRun {
@@ -58,10 +53,8 @@ func (p *program) pruneNow(c *cli.Context) error {
 			return err
 		}
 	}
-	var report lifecycle.PruneReport
-	err = s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
-		report, err = i.PruneNow(ctx, lifecycle.PruneOptions{Overrides: overrides, WhenIdle: whenIdle, Log: s.jobLog(i.Observer)})
-		return err
+	report, err := with(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.PruneReport, error) {
+		return i.PruneNow(ctx, lifecycle.PruneOptions{Overrides: overrides, WhenIdle: whenIdle, Log: s.jobLog(i.Observer)})
 	})
 	if err != nil {
 		return err
@@ -69,25 +62,21 @@ func (p *program) pruneNow(c *cli.Context) error {
 	return s.print(report, func(out io.Writer) error { return writePrune(out, s.streams.OutStyle(), report) })
 }
 
-// confirmAll asks before everything unused is removed while something runs: a
-// build loses what it has not come to yet, and an image that a pipeline has built
-// and not pushed goes.
+// confirmAll asks for confirmation before --all prunes while builds or containers
+// are running: the builds lose cache that they have not used yet, and images that
+// a pipeline has built but not pushed are removed.
 func (s *session) confirmAll(ctx context.Context) error {
-	var runs daemon.Activity
-	err := s.with(ctx, func(ctx context.Context, i lifecycle.Instance) (err error) {
-		runs, err = i.PruneActivity(ctx)
-		return err
-	})
-	if err != nil || runs.Idle() {
+	running, err := with(ctx, s, func(ctx context.Context, i lifecycle.Instance) (daemon.Activity, error) { return i.PruneActivity(ctx) })
+	if err != nil || running.Idle() {
 		return err
 	}
-	warning := lifecycle.DescribeActivity(runs) + " running: --all removes the cache that they may still need, and images that no container has yet (--when-idle waits for them)"
-	confirmed, err := terminal.Confirm(ctx, s.streams, warning+". Go on?", "yes")
+	warning := lifecycle.DescribeActivity(running) + " running: --all removes cache that they may still need and images that no container uses yet (use --when-idle to wait)"
+	confirmed, err := terminal.Confirm(ctx, s.streams, warning+". Continue?", "yes")
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", warning, err)
 	case !confirmed:
-		return errNotConfirmed
+		return errAborted
 	}
 	return nil
 }

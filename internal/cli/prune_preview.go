@@ -13,15 +13,13 @@ import (
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
-// nameWidth is how much of a name a table shows: an image may have many tags.
+// nameWidth limits the names in the table: an image can have many tags.
 const nameWidth = 60
 
-// previewPrune prints what a clean-up would remove.
+// previewPrune prints what a prune would remove.
 func (s *session) previewPrune(ctx context.Context, overrides dind.PruneOverrides) error {
-	var preview lifecycle.PrunePreview
-	err := s.with(ctx, func(ctx context.Context, i lifecycle.Instance) (err error) {
-		preview, err = i.PreviewPrune(ctx, overrides)
-		return err
+	preview, err := with(ctx, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.PrunePreview, error) {
+		return i.PreviewPrune(ctx, overrides)
 	})
 	if err != nil {
 		return err
@@ -33,7 +31,7 @@ func (s *session) previewPrune(ctx context.Context, overrides dind.PruneOverride
 
 func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.PrunePreview, now time.Time) error {
 	table := terminal.NewTable(style)
-	table.Header("WHAT", "NAME", "SIZE", "LAST USED")
+	table.Header("TYPE", "NAME", "SIZE", "LAST USED")
 	var sums []string
 	for _, kind := range []struct {
 		name string
@@ -61,7 +59,7 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 		sums = append(sums, human.Size(cache.BeforeBytes-cache.AfterBytes)+" of build cache")
 	}
 	if len(sums) == 0 {
-		_, err := fmt.Fprintf(out, "Nothing to remove: everything is in use%s.\n", young(preview))
+		_, err := fmt.Fprintf(out, "Nothing to remove: everything is in use%s.\n", exceptions(preview))
 		return err
 	}
 	if _, err := table.WriteTo(out); err != nil {
@@ -69,13 +67,13 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 	}
 	_, err := fmt.Fprintf(out, "Would remove %s.\n", strings.Join(sums, ", "))
 	if err == nil && len(preview.Images) > 0 && cacheShrinks {
-		_, err = fmt.Fprintln(out, "Layers that images and build cache share are freed with the last that has them.")
+		_, err = fmt.Fprintln(out, "Layers shared by images and build cache are freed with the last of them.")
 	}
 	return err
 }
 
-// young says why something stays that is not in use.
-func young(preview lifecycle.PrunePreview) string {
+// exceptions says why unused objects would stay.
+func exceptions(preview lifecycle.PrunePreview) string {
 	text := ""
 	if unusedFor, err := time.ParseDuration(preview.UnusedFor); err == nil && unusedFor > 0 {
 		text = " or was used less than " + human.Ago(unusedFor)
@@ -105,7 +103,7 @@ func lastUse(one lifecycle.Prunable, now time.Time) string {
 	case one.LastUsed != nil:
 		return human.Ago(now.Sub(*one.LastUsed))
 	case one.Created != nil:
-		return "made " + human.Ago(now.Sub(*one.Created))
+		return "created " + human.Ago(now.Sub(*one.Created))
 	}
 	return "never"
 }

@@ -17,9 +17,9 @@ func TestPruneDryRun(t *testing.T) {
 	}{
 		{"nothing", "prune-now --dry-run", func(*world) daemon.Contents { return daemon.Contents{} },
 			"Nothing to remove: everything is in use or was used less than 7d ago.\n"},
-		{"nothing at all", "prune-now --dry-run --all", func(*world) daemon.Contents { return daemon.Contents{} },
+		{"nothing with --all", "prune-now --dry-run --all", func(*world) daemon.Contents { return daemon.Contents{} },
 			"Nothing to remove: everything is in use.\n"},
-		{"nothing beyond a limit", "prune-now --dry-run --unused-for 90m --keep-storage 1Gi", func(*world) daemon.Contents { return daemon.Contents{} },
+		{"nothing above the limits", "prune-now --dry-run --unused-for 90m --keep-storage 1Gi", func(*world) daemon.Contents { return daemon.Contents{} },
 			"Nothing to remove: everything is in use or was used less than 90m ago, and the build cache is smaller than 1 GiB.\n"},
 		{"some", "prune-now --dry-run --unused-for 2h", func(w *world) daemon.Contents {
 			return daemon.Contents{
@@ -31,17 +31,17 @@ func TestPruneDryRun(t *testing.T) {
 				BuildCache: []daemon.CacheRecord{{ID: "r", SizeBytes: 34 << 30}, {ID: "s", LastUsed: hour(w, 1), SizeBytes: 20 << 30}},
 			}
 		}, "" +
-			"WHAT          NAME                                                           SIZE              LAST USED\n" +
-			"container     done                                                           2 KiB             made 3h ago\n" +
+			"TYPE          NAME                                                           SIZE              LAST USED\n" +
+			"container     done                                                           2 KiB             created 3h ago\n" +
 			"image         untagged sha256:0123456789ab                                   1 GiB             4h ago\n" +
 			"image         app:1, app:2, xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…   1 GiB             3h ago\n" +
 			"build cache                                                                  54 GiB → 20 GiB\n" +
 			"Would remove 1 container (2 KiB), 2 images (2 GiB), 34 GiB of build cache.\n" +
-			"Layers that images and build cache share are freed with the last that has them.\n"},
-		{"a limit of the cache", "prune-now --dry-run --keep-storage 20Gi", func(w *world) daemon.Contents {
+			"Layers shared by images and build cache are freed with the last of them.\n"},
+		{"build cache above its limit", "prune-now --dry-run --keep-storage 20Gi", func(w *world) daemon.Contents {
 			return daemon.Contents{BuildCache: []daemon.CacheRecord{{ID: "r", LastUsed: hour(w, 1), SizeBytes: 54 << 30}}}
 		}, "" +
-			"WHAT          NAME   SIZE              LAST USED\n" +
+			"TYPE          NAME   SIZE              LAST USED\n" +
 			"build cache          54 GiB → 20 GiB\n" +
 			"Would remove 34 GiB of build cache.\n"},
 	}
@@ -57,14 +57,14 @@ func TestPruneDryRun(t *testing.T) {
 	}
 }
 
-// All that is wrong is said at once, and nobody is asked.
+// All problems are reported at once, and no request is sent.
 func TestPruneUsage(t *testing.T) {
 	w := installedWorld(t)
 	w.ClearActions()
 	code, stdout, stderr := w.run(t, "prune-now", "--all", "--unused-for", "soon", "--keep-storage", "75%", "-o", "text")
 	for _, want := range []string{`--unused-for "soon": is not a duration`, `has no effect together with --all`, `--keep-storage "75%": is not a size`} {
 		if !strings.Contains(stderr, want) {
-			t.Errorf("stderr does not say %s:\n%s", want, stderr)
+			t.Errorf("stderr does not contain %s:\n%s", want, stderr)
 		}
 	}
 	if code != exitUsage || stdout != "" || len(w.Actions()) > 0 {

@@ -10,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
@@ -22,24 +23,24 @@ func TestPruneNow(t *testing.T) {
 		world          func(*testing.T) *world
 		before         func(*world)
 		code           int
-		stdout, stderr string // JOB stands for the Job's name
+		stdout, stderr string // with JOB for the name of the Job
 	}{
-		{"it works", "prune-now", nil, func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed) }, 0,
+		{"success", "prune-now", nil, func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed) }, 0,
 			usage + "Freed 1.4 GiB in 0.5s (job/JOB).\n", "Daemon: 3 GiB of images, 5 GiB of build cache\nClean-up: job/JOB succeeded\n"},
-		{"it does not say", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "") }, 0,
+		{"unknown amount", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "") }, 0,
 			usage + "Freed an unknown amount in 0.5s (job/JOB).\n",
 			"Warning: the job did not say how much it freed: read the result of the clean-up: unexpected end of JSON input\n"},
-		{"the daemon does not say", "prune-now -q", nil, func(w *world) {
+		{"unknown usage", "prune-now -q", nil, func(w *world) {
 			w.engine.Refuse = errDown
 			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed 1.4 GiB in 0.5s (job/JOB).\n",
 			"Warning: what the daemon uses could not be read: asking the daemon in pod/docker-dind-abc-1: connection refused\n"},
-		{"it fails", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
-			"error: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: `dindctl prune-now -v` shows the whole log\n"},
+		{"failure", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
+			"error: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: `dindctl prune-now -v` shows the full log\n"},
 		{"no schedule", "prune-now -q", func(t *testing.T) *world { return installedWorld(t, "--prune-schedule", "none") }, nil, 1, "",
 			"error: docker-dind in namespace ci was installed without a scheduled clean-up\nnext: `dindctl install --prune-schedule '0 0 * * 0'` adds one\n"},
 		{"not installed", "prune-now -q", func(t *testing.T) *world { return newWorld(t) }, nil, 4, "",
-			"error: docker-dind is not installed in namespace ci\nnext: `dindctl install` installs it; -n and --name say where and which\n"},
+			"error: docker-dind is not installed in namespace ci\nnext: run `dindctl install`, or select another installation with -n and --name\n"},
 	}
 	for _, test := range tests {
 		synctestRun(t, test.name, func(t *testing.T) {
@@ -61,12 +62,12 @@ func TestPruneNow(t *testing.T) {
 	}
 }
 
-// synctestRun is a subtest with a clock of its own.
+// synctestRun runs a subtest with a fake clock.
 func synctestRun(t *testing.T, name string, test func(*testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
 
-// anyJob writes JOB for the name of the Job, which is new each time.
+// anyJob replaces the generated name of the Job by JOB.
 func anyJob(text string) string {
 	const prefix = "job/docker-dind-clear-cache-"
 	for {
@@ -104,5 +105,50 @@ func pruneNowAsDocument(t *testing.T) {
 	}
 	if got.Job == "" || *got.ReclaimedBytes != 1_500_000_000 || got.Before.ImagesBytes != 3<<30 || got.After.BuildCacheBytes != 5<<30 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// --all asks for confirmation only while builds or containers are running.
+func TestPruneAllWhileBusy(t *testing.T) {
+	const warning = "2 builds and 1 container running: --all removes cache that they may still need and images that no container uses yet (use --when-idle to wait)"
+	busy := daemon.Activity{Builds: 2, Containers: 1}
+	tests := []struct {
+		name, args string
+		work       daemon.Activity
+		answer     string // on a terminal; "" without a terminal
+		code       int
+		stderr     string
+		ran        bool
+	}{
+		{"idle", "prune-now -q --all", daemon.Activity{}, "", 0, "", true},
+		{"no terminal", "prune-now -q --all", busy, "", 2,
+			"error: " + warning + ": there is no terminal to ask for confirmation: add --yes to go on without being asked\n", false},
+		{"with --yes", "prune-now -q --all --yes", busy, "", 0, "", true},
+		{"confirmed", "prune-now -q --all", busy, "y\n", 0, warning + ". Continue? [y/N] ", true},
+		{"declined", "prune-now -q --all", busy, "no\n", 1, warning + ". Continue? [y/N] error: aborted; nothing was changed\n", false},
+		{"without --all", "prune-now -q", busy, "", 0, "", true},
+		{"still busy at the timeout", "prune-now -q --all --when-idle --timeout 3s", busy, "", 3,
+			"error: pod/docker-dind-abc-1 is not idle after 3s: 2 builds and 1 container; nothing was changed\n" +
+				"next: increase --timeout to wait longer; without --when-idle dindctl does not wait, and running builds may fail\n", false},
+		{"idle with --when-idle", "prune-now -q --when-idle", daemon.Activity{}, "", 0, "", true},
+		{"--when-idle in a dry run", "prune-now -q --when-idle --dry-run", busy, "", 2,
+			"error: invalid command line\n  --when-idle: has no effect together with --dry-run\n    Leave one of the two out.\nnext: `dindctl prune-now --help` lists the options\n", false},
+	}
+	for _, test := range tests {
+		synctestRun(t, test.name, func(t *testing.T) {
+			w := installedWorld(t)
+			w.engine.Work, w.engine.Endless, w.now = []daemon.Activity{test.work}, true, time.Now
+			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+			if test.answer != "" {
+				w.streams.In, w.streams.InTerminal, w.streams.ErrTerminal = strings.NewReader(test.answer), true, true
+			}
+			code, stdout, stderr := w.run(t, strings.Fields(test.args)...)
+			if code != test.code || stderr != test.stderr {
+				t.Errorf("got  %d, %q\nwant %d, %q", code, stderr, test.code, test.stderr)
+			}
+			if ran := strings.Contains(stdout, "Freed 1.4 GiB"); ran != test.ran {
+				t.Errorf("stdout: %q", stdout)
+			}
+		})
 	}
 }

@@ -1,5 +1,6 @@
-// Package cli is the command line: flags become values, results go to stdout,
-// errors become a message, a hint and an exit code. Every command is a file.
+// Package cli is the command line: it turns flags into values, writes results
+// to stdout, and turns errors into a message, a hint and an exit code. Each
+// command has a file.
 package cli
 
 import (
@@ -17,11 +18,10 @@ import (
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
-// Run runs one command line and returns the process's exit code; it never
-// exits itself. args begin with the name the program was started under. lookup
-// is asked for DINDCTL_… variables, and for those that --env names without a
-// value; streams are where everything goes.
-// When ctx is cancelled the command stops cleanly and the code is 130.
+// Run runs one command line and returns the exit code of the process; it never
+// exits itself. args start with the name of the program. lookup looks up
+// environment variables: DINDCTL_… and those that --env copies. When ctx is
+// cancelled, the command stops cleanly and the exit code is 130.
 func Run(ctx context.Context, args []string, lookup func(string) (string, bool), streams terminal.Streams) int {
 	p := &program{
 		lookup: lookup, streams: streams, args: args,
@@ -30,7 +30,7 @@ func Run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	return p.run(ctx, args)
 }
 
-// program is one run of the command line, with what it touches of the world.
+// program is one run of the command line, with its connections to the world.
 type program struct {
 	lookup  func(string) (string, bool)
 	streams terminal.Streams
@@ -38,13 +38,13 @@ type program struct {
 	connect func(kube.Connection) (*kube.Cluster, error)
 	daemon  func(*kube.Cluster, string) (lifecycle.Link, error)
 	now     func() time.Time
-	// scanned is what is wrong with the command line apart from its values.
+	// scanned lists what is wrong with the command line apart from its values.
 	scanned dind.Problems
-	// secrets are what the command line and the environment have of them.
+	// secrets are those on the command line and in the environment.
 	secrets redact.Values
 }
 
-// getenv is the value of a variable; empty where it is not set.
+// getenv returns the value of a variable, or "" if it is not set.
 func (p *program) getenv(name string) string {
 	value, _ := p.lookup(name)
 	return value
@@ -67,12 +67,12 @@ func (p *program) app(startedAs string) *cli.App {
 	}
 	app := &cli.App{
 		Name:            name,
-		Usage:           "one long-lived Docker daemon in the cluster, whose layer cache all CI jobs share",
+		Usage:           "one long-lived Docker daemon in the cluster that shares its layer cache with all CI jobs",
 		Writer:          p.streams.Out,
 		ErrWriter:       p.streams.Err,
 		HideHelpCommand: true,
 		HideVersion:     true,
-		// A comma is part of many values (NO_PROXY=a,b): repeat the option.
+		// Many values contain commas (NO_PROXY=a,b): repeat the option instead.
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              p.usageError,
@@ -93,11 +93,11 @@ func (p *program) app(startedAs string) *cli.App {
 	return app
 }
 
-// noCommand answers a command line without a command, or with an unknown one.
+// noCommand handles a command line without a command or with an unknown one.
 func (p *program) noCommand(c *cli.Context) error {
 	switch {
 	case len(p.scanned) > 0:
-		return misused(c, p.scanned...)
+		return newUsageError(c, p.scanned)
 	case c.Bool("version"):
 		_, err := fmt.Fprintln(p.streams.Out, "dindctl "+Version())
 		return err

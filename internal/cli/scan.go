@@ -13,10 +13,9 @@ import (
 	"github.com/dindctl/dindctl/internal/redact"
 )
 
-// scan reads the command line before the library does, which would stop at the
-// first thing it does not understand: it finds every unknown option, missing
-// value and leftover argument, and gives the command line without them, so
-// that the values of the options that are known can be checked in the same go.
+// scan finds every unknown option, missing value and unexpected argument, and
+// returns the command line without them. The library would stop at the first
+// one; after scan, it parses the rest, so that all problems are reported at once.
 func scan(app *cli.App, args []string) (clean []string, problems dind.Problems) {
 	s := scanner{flags: app.Flags, clean: args[:1:1]}
 	rest := args[1:]
@@ -31,11 +30,12 @@ func scan(app *cli.App, args []string) (clean []string, problems dind.Problems) 
 			rest = s.option(rest)
 		case s.command == nil:
 			if s.command = app.Command(arg); s.command == nil {
-				// What follows an unknown command cannot be judged.
-				if s.confiding {
+				// The arguments of an unknown command cannot be checked.
+				if s.afterSecret {
 					arg = redact.Hidden
 				}
-				return args[:1], append(s.problems, unknownCommand(app, arg))
+				s.unknownCommand(app, arg)
+				return args[:1], s.problems
 			}
 			s.clean = append(s.clean, arg)
 			s.flags = s.command.Flags
@@ -46,10 +46,7 @@ func scan(app *cli.App, args []string) (clean []string, problems dind.Problems) 
 		}
 	}
 	if len(s.leftovers) > 0 {
-		s.problems = append(s.problems, &dind.Problem{
-			Option: "argument", Value: strings.Join(s.leftovers, " "), Reason: "is not expected",
-			Hint: "dindctl's commands take options only.",
-		})
+		s.problem("argument", strings.Join(s.leftovers, " "), "is not expected", "dindctl commands accept only options.")
 	}
 	return s.clean, s.problems
 }
@@ -59,21 +56,22 @@ type scanner struct {
 	command   *cli.Command
 	clean     []string
 	leftovers []string
-	problems  dind.Problems
-	// confiding tells that the last option may have had a secret for its value.
-	confiding bool
+	problemList
+	// afterSecret reports whether the value of the last option may be a secret.
+	afterSecret bool
 }
 
-// leftover is an argument that nothing takes. One that follows a secret may be
-// the rest of it, cut off at a blank for want of quotes.
+// leftover records an unexpected argument. After a secret, it may be the rest of
+// that secret, split at a space because of missing quotes.
 func (s *scanner) leftover(arg string) {
-	if s.confiding {
+	if s.afterSecret {
 		arg = redact.Hidden
 	}
 	s.leftovers = append(s.leftovers, arg)
 }
 
-// option takes one option, and its value, off the rest.
+// option handles the first option of rest, with its value, and returns the
+// arguments after it.
 func (s *scanner) option(rest []string) []string {
 	arg := rest[0]
 	name, value, joined := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
@@ -81,29 +79,27 @@ func (s *scanner) option(rest []string) []string {
 		s.clean = append(s.clean, arg)
 		return rest[1:]
 	}
-	flag := find(s.flags, name)
-	s.confiding = flag == nil || slices.Contains([]string{"env", "dockerd-arg", "registry-mirror", "insecure-registry"}, name)
+	flag := flagNamed(s.flags, name)
+	s.afterSecret = flag == nil || slices.Contains([]string{"env", "dockerd-arg", "registry-mirror", "insecure-registry"}, name)
 	_, isSwitch := flag.(*cli.BoolFlag)
 	if isSwitch && name == "dry-run" && value == "server" {
 		arg, joined = dashed(name), false // kubectl's spelling of the only kind there is
 	}
 	switch {
 	case flag == nil:
-		s.problems = append(s.problems, unknownOption(s.flags, name))
+		s.unknownOption(name)
 		if !joined && len(rest) > 1 && !strings.HasPrefix(rest[1], "-") {
-			return rest[2:] // most likely its value
+			return rest[2:] // the next argument is most likely its value
 		}
 	case isSwitch && name == "dry-run" && value == "client":
-		s.problems = append(s.problems, &dind.Problem{
-			Option: dashed(name), Value: value, Reason: "is not supported",
-			Hint: "--dry-run asks the server; `dindctl manifests` prints the objects without a cluster.",
-		})
+		s.problem(dashed(name), value, "is not supported",
+			"--dry-run is a server-side dry run; `dindctl manifests` prints the objects without a cluster.")
 	case isSwitch && joined && !isBool(value):
-		s.problems = append(s.problems, &dind.Problem{Option: dashed(name), Value: value, Reason: "is a switch: true or false, or nothing"})
+		s.problem(dashed(name), value, "must be true or false, or have no value", "")
 	case isSwitch || joined:
 		s.clean = append(s.clean, arg)
 	case len(rest) == 1:
-		s.problems = append(s.problems, &dind.Problem{Option: dashed(name), Reason: "needs a value"})
+		s.problem(dashed(name), "", "needs a value", "")
 	default:
 		s.clean = append(s.clean, rest[:2]...)
 		return rest[2:]
@@ -111,12 +107,10 @@ func (s *scanner) option(rest []string) []string {
 	return rest[1:]
 }
 
-func find(flags []cli.Flag, name string) cli.Flag {
+func flagNamed(flags []cli.Flag, name string) cli.Flag {
 	for _, flag := range flags {
-		for _, known := range flag.Names() {
-			if known == name {
-				return flag
-			}
+		if slices.Contains(flag.Names(), name) {
+			return flag
 		}
 	}
 	return nil
@@ -127,31 +121,32 @@ func isBool(value string) bool {
 	return err == nil
 }
 
-func unknownOption(flags []cli.Flag, name string) *dind.Problem {
-	problem := &dind.Problem{Option: dashed(name), Reason: "there is no such option"}
+func (s *scanner) unknownOption(name string) {
 	var known []string
-	for _, flag := range flags {
+	for _, flag := range s.flags {
 		known = append(known, flag.Names()[0])
 	}
+	hint := ""
 	if near := nearest(known, name); near != "" {
-		problem.Hint = "Did you mean " + dashed(near) + "?"
+		hint = "Did you mean " + dashed(near) + "?"
 	}
-	return problem
+	s.problem(dashed(name), "", "unknown option", hint)
 }
 
-func unknownCommand(app *cli.App, name string) *dind.Problem {
-	problem := &dind.Problem{Option: "command", Value: name, Reason: "there is no such command"}
+func (s *scanner) unknownCommand(app *cli.App, name string) {
 	var known []string
 	for _, command := range app.Commands {
 		known = append(known, command.Name)
 	}
+	hint := ""
 	if near := nearest(known, name); near != "" {
-		problem.Hint = fmt.Sprintf("Did you mean `%s %s`?", app.Name, near)
+		hint = fmt.Sprintf("Did you mean `%s %s`?", app.Name, near)
 	}
-	return problem
+	s.problem("command", name, "unknown command", hint)
 }
 
-// nearest is the known name that was probably meant; empty if none is near.
+// nearest returns the known name that was probably meant, or "" if none is
+// similar.
 func nearest(known []string, name string) string {
 	best, bestDistance := "", max(1, len(name)/3)+1
 	for _, candidate := range known {

@@ -9,17 +9,18 @@ import (
 	"github.com/dindctl/dindctl/internal/redact"
 )
 
-// What servers, webhooks and daemons say may repeat what they were given. All
-// of it that is printed, as text or in a document, goes through here: progress,
-// errors, verdicts of checks, problems of the status.
+// Messages of servers, webhooks and daemons may repeat the secrets that they
+// received. Everything of theirs that is printed, as text or in a document, is
+// redacted here: progress, errors, results of checks, problems of the status.
 
-// keepSecret makes the values of these options known as secrets.
+// keepSecret registers the secrets in the values of these options.
 func (s *session) keepSecret(env, dockerdArgs []string) {
 	s.program.secrets = redact.Of(dind.Options{Env: env, DockerdArgs: dockerdArgs}.Secrets()...)
 }
 
-// environment is --env with the values that it takes from the caller's
-// environment; a variable that is not set there is a problem of the session's.
+// environment returns the values of --env, with those of the caller's
+// environment filled in. It records a problem for each variable that is not set
+// there.
 func (s *session) environment() []string {
 	given := s.list("env")
 	env := make([]string, len(given))
@@ -30,7 +31,7 @@ func (s *session) environment() []string {
 		}
 		value, set := s.program.lookup(pair)
 		if !set {
-			s.problems = append(s.problems, dind.EnvProblem(pair, "is not set in this environment", "Export it, or give --env "+dind.ShownName(pair)+"=VALUE."))
+			s.problems = append(s.problems, dind.EnvProblem(pair, "is not set in your environment", "Export it, or use --env "+dind.ShownName(pair)+"=VALUE."))
 		}
 		env[i] = pair + "=" + value
 	}
@@ -38,61 +39,57 @@ func (s *session) environment() []string {
 	return env
 }
 
-// discreet passes events on without the secrets in them.
-type discreet struct {
+// redactingObserver passes on events with the secrets removed.
+type redactingObserver struct {
 	progress.Observer
 	secrets redact.Values
 }
 
-// Observe passes the event on.
-func (d discreet) Observe(e progress.Event) {
-	e.Detail = d.secrets.In(e.Detail)
+// Observe passes on the redacted event.
+func (o redactingObserver) Observe(e progress.Event) {
+	e.Detail = o.secrets.In(e.Detail)
 	if e.Err != nil {
-		e.Err = discreetError{e.Err, d.secrets}
+		e.Err = redactedError{e.Err, o.secrets}
 	}
-	d.Observer.Observe(e)
+	o.Observer.Observe(e)
 }
 
-// discreetError is an error that tells no secrets.
-type discreetError struct {
+// redactedError is an error whose message contains no secrets.
+type redactedError struct {
 	err     error
 	secrets redact.Values
 }
 
-func (e discreetError) Error() string { return e.secrets.In(e.err.Error()) }
+func (e redactedError) Error() string { return e.secrets.In(e.err.Error()) }
 
-func (e discreetError) Unwrap() error { return e.err }
+func (e redactedError) Unwrap() error { return e.err }
 
-// redacted is the failure without secrets. Its objects have none: what could be
-// one is never in a change.
+// redacted returns the failure without secrets. Its objects need no redaction:
+// changes never contain values that could be secret.
 func (f failure) redacted(secrets redact.Values) failure {
 	f.Message, f.Hint, f.Log = secrets.In(f.Message), secrets.In(f.Hint), secrets.In(f.Log)
-	problems := make([]failureProblem, len(f.Problems))
-	for i, p := range f.Problems {
-		problems[i] = failureProblem{p.Option, secrets.In(p.Value), secrets.In(p.Message), secrets.In(p.Hint)}
-	}
-	if f.Problems != nil {
-		f.Problems = problems
-	}
+	f.Problems = redactEach(secrets, f.Problems, func(p *failureProblem) []*string { return []*string{&p.Value, &p.Message, &p.Hint} })
 	return f
 }
 
 func redactChecks(checks lifecycle.Checks, secrets redact.Values) lifecycle.Checks {
-	results := make([]lifecycle.CheckResult, len(checks.Results))
-	for i, result := range checks.Results {
-		result.Reason, result.Hint = secrets.In(result.Reason), secrets.In(result.Hint)
-		results[i] = result
-	}
-	checks.Results = results
+	checks.Results = redactEach(secrets, checks.Results, func(r *lifecycle.CheckResult) []*string { return []*string{&r.Reason, &r.Hint} })
 	return checks
 }
 
 func redactStatus(status lifecycle.Status, secrets redact.Values) lifecycle.Status {
-	problems := make([]lifecycle.Problem, len(status.Problems))
-	for i, problem := range status.Problems {
-		problem.Message, problem.Hint = secrets.In(problem.Message), secrets.In(problem.Hint)
-		problems[i] = problem
-	}
-	status.Problems = problems
+	status.Problems = redactEach(secrets, status.Problems, func(p *lifecycle.Problem) []*string { return []*string{&p.Message, &p.Hint} })
 	return status
+}
+
+// redactEach returns a copy of the list with the secrets removed from the given
+// fields of each element. It is never nil, so that documents have a list.
+func redactEach[T any](secrets redact.Values, list []T, fields func(*T) []*string) []T {
+	redacted := append([]T{}, list...)
+	for i := range redacted {
+		for _, field := range fields(&redacted[i]) {
+			*field = secrets.In(*field)
+		}
+	}
+	return redacted
 }

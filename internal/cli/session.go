@@ -16,7 +16,7 @@ import (
 
 const defaultTimeout = 5 * time.Minute
 
-// session is what the options common to all commands amount to.
+// session holds the values of the options that all commands share.
 type session struct {
 	values
 	program    *program
@@ -26,13 +26,13 @@ type session struct {
 	output     format
 	mode       terminal.Mode
 	streams    terminal.Streams
-	problems   dind.Problems
+	problemList
 }
 
 func (p *program) session(c *cli.Context) *session {
 	v := values{context: c, getenv: p.getenv}
 	s := &session{
-		values: v, program: p, streams: p.streams, problems: slices.Clone(p.scanned),
+		values: v, program: p, streams: p.streams, problemList: problemList{slices.Clone(p.scanned)},
 		name: v.text("name", dind.DefaultName),
 		connection: kube.Connection{
 			Kubeconfig: v.text("kubeconfig", ""),
@@ -65,9 +65,7 @@ func (s *session) parseTimeout(given string) {
 	}
 	d, err := time.ParseDuration(given)
 	if err != nil || d <= 0 {
-		s.problems = append(s.problems, &dind.Problem{
-			Option: "--timeout", Value: given, Reason: "not a positive duration", Hint: "for example 90s or 10m",
-		})
+		s.problem("--timeout", given, "must be a positive duration", "For example, 90s or 10m.")
 		return
 	}
 	s.timeout = d
@@ -75,37 +73,33 @@ func (s *session) parseTimeout(given string) {
 
 func (s *session) parseOutput(given string) {
 	s.output = format(given)
-	switch s.output {
-	case formatText, formatJSON, formatYAML:
-	default:
-		s.problems = append(s.problems, &dind.Problem{
-			Option: "--output", Value: given, Reason: "no such format", Hint: "one of text, json, yaml",
-		})
+	if !slices.Contains([]format{formatText, formatJSON, formatYAML}, s.output) {
+		s.problem("--output", given, "unknown format", "Use text, json or yaml.")
 		s.output = formatText
 	}
 }
 
-// checked returns all problems found so far and those of the instance's name
-// and namespace, as a usage error; nil if there are none.
-func (s *session) checked(c *cli.Context) error {
-	options := dind.Defaults()
-	options.Name, options.Namespace = s.name, s.namespaceToCheck()
-	problems, err := collect(s.problems, options.Validate())
-	if err != nil {
-		return err
-	}
-	return s.refuse(c, problems)
-}
-
-func (s *session) refuse(c *cli.Context, problems dind.Problems) error {
-	if len(problems) == 0 {
+// usageError returns all recorded problems as an error, or nil if there are
+// none.
+func (s *session) usageError(c *cli.Context) error {
+	if len(s.problems) == 0 {
 		return nil
 	}
-	return misused(c, problems...)
+	return newUsageError(c, s.problems)
 }
 
-// namespaceToCheck stands in for the context's namespace, which is not known
-// before the kubeconfig is read and is valid if the cluster has it.
+// validate checks the name and the namespace of the installation. The error
+// includes all problems recorded before.
+func (s *session) validate(c *cli.Context) error {
+	options := dind.Defaults()
+	options.Name, options.Namespace = s.name, s.namespaceToCheck()
+	s.addProblems(options.Validate())
+	return s.usageError(c)
+}
+
+// namespaceToCheck returns the namespace to validate. The context's namespace
+// is unknown until the kubeconfig is read, and valid if it exists in the
+// cluster; the default namespace stands in for it.
 func (s *session) namespaceToCheck() string {
 	if s.connection.Namespace != "" {
 		return s.connection.Namespace
@@ -113,41 +107,43 @@ func (s *session) namespaceToCheck() string {
 	return dind.DefaultNamespace
 }
 
-// with connects and does the work on the installation, within the timeout. When
-// it returns, nothing is being drawn any more and the result can be printed.
-func (s *session) with(ctx context.Context, work func(context.Context, lifecycle.Instance) error) error {
+// with connects to the cluster and runs work on the installation, within the
+// timeout. The renderer is closed when it returns, so that the result can be
+// printed.
+func with[T any](ctx context.Context, s *session, work func(context.Context, lifecycle.Instance) (T, error)) (result T, err error) {
 	connected, err := s.program.connect(s.connection)
 	if err != nil {
-		return err
+		return result, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, timeoutError(s.timeout))
 	defer cancel()
 	renderer := terminal.New(s.streams, s.mode)
 	defer renderer.Close()
-	err = work(ctx, lifecycle.Instance{
-		Cluster: connected, Name: s.name, Observer: discreet{renderer, s.program.secrets},
+	result, err = work(ctx, lifecycle.Instance{
+		Cluster: connected, Name: s.name, Observer: redactingObserver{renderer, s.program.secrets},
 		Connect: s.program.daemon, Now: s.program.now,
 	})
 	if err != nil {
-		return &endedError{ended: ctx.Err(), cause: context.Cause(ctx), err: err}
+		err = &endedError{ended: ctx.Err(), cause: context.Cause(ctx), err: err}
 	}
-	return nil
+	return result, err
 }
 
 // timeoutError is the cause of a context that --timeout ended. The HTTP client
-// gives the cause and not the context's own error, so it has to pass for that.
+// returns the cause instead of the context's own error, so timeoutError has to
+// match context.DeadlineExceeded.
 type timeoutError time.Duration
 
 func (e timeoutError) Error() string { return "timeout of " + time.Duration(e).String() }
 
-// Is makes it a context.DeadlineExceeded.
+// Is reports whether target is context.DeadlineExceeded.
 func (e timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// Timeout makes it a net.Error's timeout.
+// Timeout makes it a timeout in the sense of net.Error.
 func (e timeoutError) Timeout() bool { return true }
 
-// jobLog is where the lines of a Job's log go as they are written: to the
-// observer with -v, nowhere (nil) otherwise.
+// jobLog returns a function that prints the lines of a Job's log while it runs,
+// or nil without -v.
 func (s *session) jobLog(to progress.Observer) func(string) {
 	if s.mode != terminal.Verbose {
 		return nil

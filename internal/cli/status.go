@@ -14,25 +14,25 @@ import (
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
-// watchInterval is how often `status --watch` looks again. The daemon has no
-// event for a growing disk, and asking it for its disk use is not free.
+// watchInterval is how often `status --watch` refreshes. The daemon sends no
+// event when its disk usage changes, and computing that usage is expensive.
 const watchInterval = 5 * time.Second
 
 func (p *program) statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "status",
-		Usage:     "show the health of every object, the daemon, its disk and its clean-up",
+		Usage:     "show the health of the objects and the daemon, its disk usage and its prune schedule",
 		UsageText: "dindctl status [options]",
-		Description: "Exits 0 when healthy, 3 when not, 4 when not installed. With -o json or yaml, what could\n" +
-			"not be read is null and a problem says why.",
-		Flags:  []cli.Flag{switchFlag("watch", "look again every 5 s until interrupted", "w")},
+		Description: "The exit code is 0 if healthy, 3 if unhealthy, and 4 if not installed. With -o json or yaml,\n" +
+			"fields that could not be read are null, and the problems say why.",
+		Flags:  []cli.Flag{switchFlag("watch", "refresh every 5 seconds until interrupted", "w")},
 		Action: p.status,
 	}
 }
 
 func (p *program) status(c *cli.Context) error {
 	s := p.session(c)
-	if err := s.checked(c); err != nil {
+	if err := s.validate(c); err != nil {
 		return err
 	}
 	if s.on("watch") {
@@ -51,19 +51,15 @@ func (p *program) status(c *cli.Context) error {
 	return err
 }
 
-func (s *session) status(ctx context.Context) (status lifecycle.Status, err error) {
-	err = s.with(ctx, func(ctx context.Context, i lifecycle.Instance) (err error) {
-		status, err = i.Status(ctx)
-		status = redactStatus(status, s.program.secrets)
-		return err
-	})
-	return status, err
+func (s *session) status(ctx context.Context) (lifecycle.Status, error) {
+	status, err := with(ctx, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.Status, error) { return i.Status(ctx) })
+	return redactStatus(status, s.program.secrets), err
 }
 
-// watchStatus shows the status again and again until ctx ends, which is then
-// its error. On a terminal each look replaces the one before; elsewhere, and
-// as JSON or YAML, each is printed after the other. An installation that is
-// not there yet is waited for.
+// watchStatus shows the status repeatedly until ctx ends and returns
+// errWatchEnded then. On a terminal each frame replaces the previous one;
+// elsewhere, and as JSON or YAML, the frames follow each other. It keeps
+// watching while nothing is installed.
 func (s *session) watchStatus(ctx context.Context) error {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
@@ -86,7 +82,7 @@ func (s *session) watchStatus(ctx context.Context) error {
 	}
 }
 
-// frame is one look, drawn.
+// frame reads the status once and returns it as printed.
 func (s *session) frame(ctx context.Context, first bool) ([]byte, error) {
 	var frame bytes.Buffer
 	status, err := s.status(ctx)

@@ -18,7 +18,7 @@ import (
 	"github.com/dindctl/dindctl/internal/clustertest"
 )
 
-// alter changes an object behind the program's back.
+// alter changes an object in the cluster.
 func alter[T runtime.Object](t *testing.T, w *world, group, resource, name string, change func(T)) {
 	t.Helper()
 	gvr := appsv1.SchemeGroupVersion.WithResource(resource)
@@ -26,7 +26,7 @@ func alter[T runtime.Object](t *testing.T, w *world, group, resource, name strin
 	clustertest.Change(t, w.Server, gvr, name, change)
 }
 
-// lastPrune adds a clean-up that ran two days ago.
+// lastPrune adds a prune Job that ran two days ago.
 func lastPrune(w *world, state batchv1.JobConditionType) {
 	began, phase, message := noon.Add(-50*time.Hour), corev1.PodSucceeded, `{"reclaimed":["1.5GB"]}`
 	if state == batchv1.JobFailed {
@@ -83,13 +83,13 @@ func TestStatus(t *testing.T) {
 			golden(t, "status-"+test.name, printed["text"])
 			golden(t, "status-"+test.name+".json", printed["json"])
 			if asJSON, err := yaml.YAMLToJSON([]byte(printed["yaml"])); err != nil || compact(t, asJSON) != compact(t, []byte(printed["json"])) {
-				t.Errorf("YAML says something else than JSON (%v):\n%s", err, printed["yaml"])
+				t.Errorf("YAML and JSON differ (%v):\n%s", err, printed["yaml"])
 			}
 		})
 	}
 }
 
-// compact is a JSON document with its keys in order and no blanks.
+// compact returns a JSON document with sorted keys and no whitespace.
 func compact(t *testing.T, document []byte) string {
 	t.Helper()
 	var value any
@@ -100,21 +100,21 @@ func compact(t *testing.T, document []byte) string {
 	return string(encoded)
 }
 
-func TestStatusInColour(t *testing.T) {
+func TestStatusInColor(t *testing.T) {
 	w := installedWorld(t)
 	w.withExec(t, clustertest.Df)
 	w.engine.Refuse = errDown
 	_, plain, _ := w.run(t, "status")
 	w.streams.OutColor = true
-	_, coloured, _ := w.run(t, "status")
-	if !strings.Contains(coloured, "\x1b[31mnot healthy\x1b[0m") || !strings.Contains(coloured, "\x1b[31m✗\x1b[0m") {
-		t.Errorf("got %q", coloured)
+	_, colored, _ := w.run(t, "status")
+	if !strings.Contains(colored, "\x1b[31munhealthy\x1b[0m") || !strings.Contains(colored, "\x1b[31m✗\x1b[0m") {
+		t.Errorf("got %q", colored)
 	}
 	for _, code := range []string{"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m"} {
-		coloured = strings.ReplaceAll(coloured, code, "")
+		colored = strings.ReplaceAll(colored, code, "")
 	}
-	if coloured != plain {
-		t.Errorf("colour changes more than colour:\n%s\n%s", coloured, plain)
+	if colored != plain {
+		t.Errorf("the colored text differs:\n%s\n%s", colored, plain)
 	}
 	if _, stdout, _ := w.run(t, "status", "--no-color"); stdout != plain {
 		t.Errorf("--no-color: got %q", stdout)
@@ -125,16 +125,16 @@ func TestStatusNotInstalled(t *testing.T) {
 	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "docker-dind-data"}}
 	tests := []struct {
 		name  string
-		there []runtime.Object
+		exist []runtime.Object
 		want  string
 	}{
-		{"nothing", nil, "error: docker-dind is not installed in namespace ci\nnext: `dindctl install` installs it; -n and --name say where and which\n"},
-		{"the claim alone", []runtime.Object{claim}, "error: docker-dind is not installed in namespace ci (its cache volume, claim docker-dind-data, is still there)\n" +
-			"next: `dindctl install` takes the volume into use again; `dindctl uninstall --delete-data` removes it\n"},
+		{"no objects", nil, "error: docker-dind is not installed in namespace ci\nnext: run `dindctl install`, or select another installation with -n and --name\n"},
+		{"only the claim", []runtime.Object{claim}, "error: docker-dind is not installed in namespace ci (its cache volume, claim docker-dind-data, still exists)\n" +
+			"next: `dindctl install` reuses the volume; `dindctl uninstall --delete-data` deletes it\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			code, stdout, stderr := newWorld(t, test.there...).run(t, "status")
+			code, stdout, stderr := newWorld(t, test.exist...).run(t, "status")
 			if code != 4 || stdout != "" || stderr != test.want {
 				t.Errorf("got %d, %q, %q", code, stdout, stderr)
 			}
@@ -142,7 +142,7 @@ func TestStatusNotInstalled(t *testing.T) {
 	}
 }
 
-// It looks again every five seconds, until it is interrupted, which ends it well.
+// status --watch refreshes every five seconds until it is interrupted.
 func TestStatusWatch(t *testing.T) {
 	watch := func(t *testing.T, w *world, args ...string) (code int, stdout, stderr string) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -15,36 +15,30 @@ import (
 // barWidth is the width of the disk bar, in columns.
 const barWidth = 24
 
-// writeStatus draws the status for a person.
+// writeStatus writes the status as text.
 func writeStatus(to io.Writer, streams terminal.Streams, status lifecycle.Status, now time.Time) error {
 	style := streams.OutStyle()
 	var out bytes.Buffer
-	verdict := style.Good("healthy")
+	health := style.Good("healthy")
 	if !status.Healthy {
-		verdict = style.Bad("not healthy")
+		health = style.Bad("unhealthy")
 	}
-	fmt.Fprintf(&out, "%s in namespace %s: %s\n\n", style.Strong(status.Name), status.Namespace, verdict)
+	fmt.Fprintf(&out, "%s in namespace %s: %s\n\n", style.Strong(status.Name), status.Namespace, health)
 
 	facts := terminal.NewTable(style)
-	facts.Row("DOCKER_HOST", status.DockerHost)
+	fact := func(name string, lines ...string) {
+		for _, line := range lines {
+			facts.Row(name, line)
+			name = ""
+		}
+	}
+	fact("DOCKER_HOST", status.DockerHost)
 	if status.Certificates != nil {
-		facts.Row("certificates", certificateLine(*status.Certificates))
+		fact("certificates", certificateLine(*status.Certificates))
 	}
-	facts.Row("engine", engineLine(status))
-	for i, line := range diskLines(status.Disk, now) {
-		name := ""
-		if i == 0 {
-			name = "disk"
-		}
-		facts.Row(name, line)
-	}
-	for i, line := range pruneLines(status.Prune, now) {
-		name := ""
-		if i == 0 {
-			name = "clean-up"
-		}
-		facts.Row(name, line)
-	}
+	fact("engine", engineLine(status))
+	fact("disk", diskLines(status.Disk, now)...)
+	fact("prune", pruneLines(status.Prune, now)...)
 	if _, err := facts.WriteTo(&out); err != nil {
 		return err
 	}
@@ -77,13 +71,13 @@ func writeStatus(to io.Writer, streams terminal.Streams, status lifecycle.Status
 }
 
 func certificateLine(certificates lifecycle.Certificates) string {
-	until := func(end *time.Time) string {
+	expiry := func(end *time.Time) string {
 		if end == nil {
 			return "unknown"
 		}
-		return "until " + end.Format("2 Jan 2006")
+		return end.Format("2 Jan 2006")
 	}
-	return fmt.Sprintf("mutual TLS; the daemon's %s, the clients' %s", until(certificates.ServerExpires), until(certificates.ClientExpires))
+	return fmt.Sprintf("mutual TLS; expiry: server %s, client %s", expiry(certificates.ServerExpires), expiry(certificates.ClientExpires))
 }
 
 func engineLine(status lifecycle.Status) string {
@@ -149,13 +143,13 @@ func pruneLines(prune *lifecycle.Prune, now time.Time) []string {
 	return []string{last, fmt.Sprintf("%s, schedule %q", next, prune.Schedule)}
 }
 
-// since says how long ago something happened. By a clock that is behind the
-// cluster's it has yet to happen: what the cluster says of the time is told then.
+// since returns how long ago something happened. If this machine's clock is so far
+// behind the cluster's that it lies in the future, since returns the cluster's time.
 func since(happened, now time.Time) string {
-	const tolerated = time.Minute
+	const tolerance = time.Minute
 	age := now.Sub(happened)
-	if age < -tolerated {
-		return happened.Format("Mon 2 Jan 15:04 MST") + " (the cluster's clock is ahead of this one)"
+	if age < -tolerance {
+		return happened.Format("Mon 2 Jan 15:04 MST") + " (the cluster's clock is ahead of this machine's)"
 	}
 	return human.Ago(max(age, 0))
 }

@@ -11,18 +11,18 @@ import (
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
-// What has happened lies never in the future, however wrong the clock of the
-// machine is that shows it.
-func TestPruneLinesByAnotherClock(t *testing.T) {
+// The last prune is never shown in the future, even if this machine's clock is
+// wrong.
+func TestPruneLinesWithClockSkew(t *testing.T) {
 	run := noon.Add(-30 * time.Minute)
 	for _, test := range []struct {
 		name string
 		skew time.Duration
 		want string
 	}{
-		{"in step", 0, "last 30m ago"},
+		{"no skew", 0, "last 30m ago"},
 		{"an hour ahead", time.Hour, "last 90m ago"},
-		{"an hour behind", -time.Hour, "last Sat 21 Nov 11:30 UTC (the cluster's clock is ahead of this one)"},
+		{"an hour behind", -time.Hour, "last Sat 21 Nov 11:30 UTC (the cluster's clock is ahead of this machine's)"},
 		{"a little behind", -30*time.Minute - 5*time.Second, "last just now"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
-// TLS that is left out and TLS that is switched off are two things.
-func TestSwitchedOffInSoManyWords(t *testing.T) {
+// --tls that is not given differs from --tls=false.
+func TestTLSExplicitlyDisabled(t *testing.T) {
 	for _, test := range []struct {
 		args, env string
 		on, off   bool
@@ -58,11 +58,11 @@ func TestManifestsWithTLS(t *testing.T) {
 		t.Errorf("%d Secrets:\n%s", n, stdout)
 	}
 	if !strings.Contains(stderr, "private keys") {
-		t.Errorf("no word of the keys: %q", stderr)
+		t.Errorf("stderr does not mention the private keys: %q", stderr)
 	}
 }
 
-func TestRotatingTakesTLS(t *testing.T) {
+func TestRotateCertsNeedsTLS(t *testing.T) {
 	w := newWorld(t)
 	code, _, stderr := w.run(t, "install", "--rotate-certs")
 	if code != exitUsage || !strings.Contains(stderr, "--rotate-certs: needs --tls") || len(w.connections) > 0 {
@@ -73,12 +73,12 @@ func TestRotatingTakesTLS(t *testing.T) {
 func TestCertificateLine(t *testing.T) {
 	end := time.Date(2027, 11, 21, 12, 0, 0, 0, time.UTC)
 	got := certificateLine(lifecycle.Certificates{ServerExpires: &end})
-	if want := "mutual TLS; the daemon's until 21 Nov 2027, the clients' unknown"; got != want {
+	if want := "mutual TLS; expiry: server 21 Nov 2027, client unknown"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-func TestCopyIntoNoNamespace(t *testing.T) {
+func TestCopyIntoMissingNamespace(t *testing.T) {
 	missing := apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "jobs")
 	missing.ErrStatus.Details.Kind = "namespaces"
 	for kind, want := range map[string]string{"Secret": "kubectl create namespace jobs", "ConfigMap": "--create-namespace"} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,12 +14,12 @@ import (
 func (p *program) uninstallCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "uninstall",
-		Usage:     "remove what dindctl made; the cache volume stays unless --delete-data",
+		Usage:     "delete the objects that dindctl created; keeps the cache volume unless --delete-data is given",
 		UsageText: "dindctl uninstall [options]",
 		Flags: []cli.Flag{
-			switchFlag("delete-data", "delete the claim, and with it the cache, too"),
-			switchFlag("yes", "do not ask before deleting the cache", "y"),
-			switchFlag("dry-run", "say what would be removed and remove nothing"),
+			switchFlag("delete-data", "also delete the claim, and the cache with it"),
+			switchFlag("yes", "delete the cache without asking for confirmation", "y"),
+			switchFlag("dry-run", "list what would be removed, without removing it"),
 		},
 		Action: p.uninstall,
 	}
@@ -28,30 +27,26 @@ func (p *program) uninstallCommand() *cli.Command {
 
 func (p *program) uninstall(c *cli.Context) error {
 	s := p.session(c)
-	if err := s.checked(c); err != nil {
+	if err := s.validate(c); err != nil {
 		return err
 	}
-	var outcome lifecycle.Uninstallation
-	dryRun := s.on("dry-run")
-	var removal lifecycle.Removal
-	err := s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
-		removal, err = i.PlanRemoval(ctx, s.on("delete-data"))
-		outcome = removal.Outcome()
-		return err
+	removal, err := with(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.Removal, error) {
+		return i.PlanRemoval(ctx, s.on("delete-data"))
 	})
 	if err != nil {
 		return err
 	}
+	outcome := removal.Outcome()
+	dryRun := s.on("dry-run")
 	if !dryRun {
-		// Asked between the two, so that the time to answer is not the command's.
+		// Outside with, so that --timeout does not include the time to answer.
 		if removal.DeletesData() && !s.on("yes") {
 			if err := s.confirmDeletion(c.Context, outcome); err != nil {
 				return err
 			}
 		}
-		err := s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
-			outcome, err = i.Remove(ctx, removal)
-			return err
+		outcome, err = with(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.Uninstallation, error) {
+			return i.Remove(ctx, removal)
 		})
 		if err != nil {
 			return err
@@ -60,16 +55,16 @@ func (p *program) uninstall(c *cli.Context) error {
 	return s.print(outcome, func(out io.Writer) error { return writeUninstall(out, outcome, dryRun) })
 }
 
-// confirmDeletion asks for the name of the installation: a cache that took
-// weeks to fill is not to be lost to a habit of pressing y.
+// confirmDeletion asks the user to type the name of the installation: pressing
+// y out of habit must not delete a cache that took weeks to fill.
 func (s *session) confirmDeletion(ctx context.Context, outcome lifecycle.Uninstallation) error {
-	question := fmt.Sprintf("This deletes %s in namespace %s and the build cache on its volume for good.", outcome.Name, outcome.Namespace)
+	question := fmt.Sprintf("This permanently deletes %s in namespace %s and the build cache on its volume.", outcome.Name, outcome.Namespace)
 	confirmed, err := terminal.Confirm(ctx, s.streams, question, outcome.Name)
 	if err != nil {
 		return err
 	}
 	if !confirmed {
-		return errNotConfirmed
+		return errAborted
 	}
 	return nil
 }
@@ -80,22 +75,17 @@ func writeUninstall(out io.Writer, outcome lifecycle.Uninstallation, dryRun bool
 		done = "would be removed"
 	}
 	for _, object := range outcome.Removed {
-		fmt.Fprintf(out, "%s %s\n", located(object.Kind, object.Name, object.Namespace), done)
+		fmt.Fprintf(out, "%s %s\n", shownRef(object.Kind, object.Name, object.Namespace), done)
 	}
 	if len(outcome.Removed) == 0 {
 		fmt.Fprintln(out, "nothing to remove")
 	}
 	for _, object := range outcome.Kept {
-		fmt.Fprintf(out, "%s kept (%s)\n", located(object.Kind, object.Name, object.Namespace), object.Reason)
+		fmt.Fprintf(out, "%s kept (%s)\n", shownRef(object.Kind, object.Name, object.Namespace), object.Reason)
 	}
 	return nil
 }
 
-// located names an object, and the namespace of one that is elsewhere.
-func located(kind, name, namespace string) string {
-	text := strings.ToLower(kind) + "/" + terminal.Sanitize(name)
-	if namespace != "" {
-		text += " in namespace " + namespace
-	}
-	return text
+func shownRef(kind, name, namespace string) string {
+	return terminal.Sanitize(lifecycle.ObjectChange{Kind: kind, Name: name, Namespace: namespace}.Ref())
 }

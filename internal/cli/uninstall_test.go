@@ -15,7 +15,7 @@ import (
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
-// deleted lists the resources that were deleted.
+// deleted returns the resources that were deleted.
 func (w *world) deleted() (resources []string) {
 	for _, action := range w.Actions() {
 		if action.GetVerb() == "delete" {
@@ -28,9 +28,9 @@ func (w *world) deleted() (resources []string) {
 
 var workload = []string{"configmaps", "cronjobs", "deployments", "networkpolicies", "services"}
 
-var allOfIt = []string{"configmaps", "cronjobs", "deployments", "networkpolicies", "persistentvolumeclaims", "services"}
+var workloadAndClaim = []string{"configmaps", "cronjobs", "deployments", "networkpolicies", "persistentvolumeclaims", "services"}
 
-// sorted sorts lines: what goes at once is told in any order.
+// sorted sorts the lines: concurrent deletions finish in any order.
 func sorted(text string) string {
 	lines := strings.SplitAfter(text, "\n")
 	slices.Sort(lines)
@@ -41,34 +41,34 @@ func TestUninstall(t *testing.T) {
 	const (
 		gone = "configmap/docker-dind-config removed\ncronjob/docker-dind-clear-cache removed\ndeployment/docker-dind removed\n" +
 			"networkpolicy/docker-dind removed\nservice/docker-dind removed\n"
-		kept    = "persistentvolumeclaim/docker-dind-data kept (holds the cache; --delete-data removes it)\n"
-		dropped = "persistentvolumeclaim/docker-dind-data removed\n"
-		ask     = "This deletes docker-dind in namespace ci and the build cache on its volume for good. Type docker-dind to go on: "
+		kept = "persistentvolumeclaim/docker-dind-data kept (holds the cache; --delete-data removes it)\n"
+		data = "persistentvolumeclaim/docker-dind-data removed\n"
+		ask  = "This permanently deletes docker-dind in namespace ci and the build cache on its volume. Type docker-dind to go on: "
 	)
 	tests := []struct {
 		name    string
 		args    string
-		answer  string // on a terminal; "" is no terminal
+		answer  string // on a terminal; "" without a terminal
 		code    int
 		stdout  string // sorted
 		stderr  string
 		deleted []string
 	}{
 		{"the workload", "uninstall", "", 0, sorted(gone + kept), "Objects: 5 removed\n", workload},
-		{"the data too", "uninstall --delete-data --yes", "", 0, sorted(gone + dropped), "Objects: 5 removed\nStorage: 1 removed\n",
-			allOfIt},
+		{"with the data", "uninstall --delete-data --yes", "", 0, sorted(gone + data), "Objects: 5 removed\nStorage: 1 removed\n",
+			workloadAndClaim},
 		{"a dry run", "uninstall --dry-run", "", 0, sorted(strings.ReplaceAll(gone, "removed", "would be removed") + kept), "", nil},
-		{"a dry run with the data", "uninstall --delete-data --dry-run", "", 0, sorted(strings.ReplaceAll(gone+dropped, "removed", "would be removed")), "", nil},
-		{"nobody to ask", "uninstall --delete-data", "", 2, "",
+		{"a dry run with the data", "uninstall --delete-data --dry-run", "", 0, sorted(strings.ReplaceAll(gone+data, "removed", "would be removed")), "", nil},
+		{"no terminal", "uninstall --delete-data", "", 2, "",
 			"error: there is no terminal to ask for confirmation: add --yes to go on without being asked\n", nil},
-		{"confirmed", "uninstall --delete-data", "docker-dind\n", 0, sorted(gone + dropped), ask + "Objects: 5 removed\nStorage: 1 removed\n",
-			allOfIt},
-		{"a mere yes", "uninstall --delete-data", "yes\n", 1, "", ask + "error: not confirmed: nothing was changed\n", nil},
-		{"no answer", "uninstall --delete-data", "\n", 1, "", ask + "error: not confirmed: nothing was changed\n", nil},
-		{"nothing is asked without the data", "uninstall", "no\n", 0, sorted(gone + kept), "Objects: 5 removed\n", workload},
+		{"confirmed", "uninstall --delete-data", "docker-dind\n", 0, sorted(gone + data), ask + "Objects: 5 removed\nStorage: 1 removed\n",
+			workloadAndClaim},
+		{"yes instead of the name", "uninstall --delete-data", "yes\n", 1, "", ask + "error: aborted; nothing was changed\n", nil},
+		{"no answer", "uninstall --delete-data", "\n", 1, "", ask + "error: aborted; nothing was changed\n", nil},
+		{"no confirmation without --delete-data", "uninstall", "no\n", 0, sorted(gone + kept), "Objects: 5 removed\n", workload},
 		{"quietly", "uninstall -q", "", 0, sorted(gone + kept), "", workload},
-		{"confirmed by the environment", "uninstall --delete-data", "env", 0, sorted(gone + dropped), "Objects: 5 removed\nStorage: 1 removed\n",
-			allOfIt},
+		{"confirmed by a variable", "uninstall --delete-data", "env", 0, sorted(gone + data), "Objects: 5 removed\nStorage: 1 removed\n",
+			workloadAndClaim},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestUninstallAsDocument(t *testing.T) {
 	}
 }
 
-// What could not be removed ends the command before the data goes.
+// A failed deletion ends the command before the data is deleted.
 func TestUninstallFails(t *testing.T) {
 	w := installedWorld(t)
 	w.PrependReactor("delete", "deployments", func(ktesting.Action) (bool, runtime.Object, error) {

@@ -9,87 +9,87 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// wrong are command lines that are wrong, and all that is said about them.
-var wrong = []struct {
+// invalidLines are invalid command lines with the full error text.
+var invalidLines = []struct {
 	name string
 	args string
 	env  map[string]string
 	want string // stderr
 }{
-	{"an unknown command", "instal", nil, `error: the command line is wrong
-  command "instal": there is no such command
+	{"an unknown command", "instal", nil, `error: invalid command line
+  command "instal": unknown command
     Did you mean ` + "`dindctl install`?" + `
 next: ` + "`dindctl --help`" + ` lists the options
 `},
-	{"nothing like a command", "frobnicate --with this", nil, `error: the command line is wrong
-  command "frobnicate": there is no such command
+	{"a command unlike any other", "frobnicate --with this", nil, `error: invalid command line
+  command "frobnicate": unknown command
 next: ` + "`dindctl --help`" + ` lists the options
 `},
-	{"an unknown option", "install --storage-sise 1Gi", nil, `error: the command line is wrong
-  --storage-sise: there is no such option
+	{"an unknown option", "install --storage-sise 1Gi", nil, `error: invalid command line
+  --storage-sise: unknown option
     Did you mean --storage-size?
 next: ` + "`dindctl install --help`" + ` lists the options
 `},
-	{"an unknown option before the command", "--nope status", nil, `error: the command line is wrong
-  --nope: there is no such option
+	{"an unknown option before the command", "--nope status", nil, `error: invalid command line
+  --nope: unknown option
 next: ` + "`dindctl --help`" + ` lists the options
 `},
-	{"an unknown letter", "status -x", nil, `error: the command line is wrong
-  -x: there is no such option
+	{"an unknown letter", "status -x", nil, `error: invalid command line
+  -x: unknown option
 next: ` + "`dindctl status --help`" + ` lists the options
 `},
-	{"an option of another command", "status --storage-size=1Gi", nil, `error: the command line is wrong
-  --storage-size: there is no such option
+	{"an option of another command", "status --storage-size=1Gi", nil, `error: invalid command line
+  --storage-size: unknown option
 next: ` + "`dindctl status --help`" + ` lists the options
 `},
-	{"a missing value", "install --name", nil, `error: the command line is wrong
+	{"a missing value", "install --name", nil, `error: invalid command line
   --name: needs a value
 next: ` + "`dindctl install --help`" + ` lists the options
 `},
-	{"leftover arguments", "status docker-dind now", nil, `error: the command line is wrong
+	{"leftover arguments", "status docker-dind now", nil, `error: invalid command line
   argument "docker-dind now": is not expected
-    dindctl's commands take options only.
+    dindctl commands accept only options.
 next: ` + "`dindctl status --help`" + ` lists the options
 `},
-	{"a switch with a value", "install --no-wait=maybe", nil, `error: the command line is wrong
-  --no-wait "maybe": is a switch: true or false, or nothing
+	{"a switch with a value", "install --no-wait=maybe", nil, `error: invalid command line
+  --no-wait "maybe": must be true or false, or have no value
 next: ` + "`dindctl install --help`" + ` lists the options
 `},
-	{"common options", "status --timeout soon -n Bad_Name --name 1st", nil, `error: the command line is wrong
-  --timeout "soon": not a positive duration
-    for example 90s or 10m
+	{"common options", "status --timeout soon -n Bad_Name --name 1st", nil, `error: invalid command line
+  --timeout "soon": must be a positive duration
+    For example, 90s or 10m.
   --namespace "Bad_Name": is not the name of a namespace
     Use lower-case letters, digits and dashes, 63 characters at most.
   --name "1st": is not a name that a Service can have
     Use lower-case letters, digits and dashes, with a letter first, for example docker-dind.
 next: ` + "`dindctl status --help`" + ` lists the options
 `},
-	{"an unknown format", "status -o xml", nil, `error: the command line is wrong
-  --output "xml": no such format
-    one of text, json, yaml
+	{"an unknown format", "status -o xml", nil, `error: invalid command line
+  --output "xml": unknown format
+    Use text, json or yaml.
 next: ` + "`dindctl status --help`" + ` lists the options
 `},
-	{"no timeout", "status --timeout 0s", nil, `error: the command line is wrong
-  --timeout "0s": not a positive duration
-    for example 90s or 10m
+	{"a zero timeout", "status --timeout 0s", nil, `error: invalid command line
+  --timeout "0s": must be a positive duration
+    For example, 90s or 10m.
 next: ` + "`dindctl status --help`" + ` lists the options
 `},
-	{"an unknown format of env", "env --format toml", nil, `error: the command line is wrong
-  --format "toml": no such format
-    one of github, gitlab, helm, jenkins, runner, shell
+	{"an unknown format of env", "env --format toml", nil, `error: invalid command line
+  --format "toml": unknown format
+    Use one of github, gitlab, helm, jenkins, runner, shell.
 next: ` + "`dindctl env --help`" + ` lists the options
 `},
-	{"in the environment", "status", map[string]string{"DINDCTL_TIMEOUT": "never"}, `error: the command line is wrong
-  --timeout "never": not a positive duration
-    for example 90s or 10m
+	{"in the environment", "status", map[string]string{"DINDCTL_TIMEOUT": "never"}, `error: invalid command line
+  --timeout "never": must be a positive duration
+    For example, 90s or 10m.
 next: ` + "`dindctl status --help`" + ` lists the options
 `},
-	{"everything at once", "--timeout never install --nope --mtu many --storage-size=-1 --prune-schedule weekly leftover", nil, `error: the command line is wrong
-  --nope: there is no such option
+	{"everything at once", "--timeout never install --nope --mtu many --storage-size=-1 --prune-schedule weekly leftover", nil, `error: invalid command line
+  --nope: unknown option
   argument "leftover": is not expected
-    dindctl's commands take options only.
-  --timeout "never": not a positive duration
-    for example 90s or 10m
+    dindctl commands accept only options.
+  --timeout "never": must be a positive duration
+    For example, 90s or 10m.
   --storage-size "-1": must be more than nothing
     Give a quantity, for example 100Gi.
   --mtu "many": is neither auto nor a number of bytes from 68 to 65535
@@ -100,8 +100,8 @@ next: ` + "`dindctl install --help`" + ` lists the options
 `},
 }
 
-func TestWrongCommandLines(t *testing.T) {
-	for _, test := range wrong {
+func TestUsageErrors(t *testing.T) {
+	for _, test := range invalidLines {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.env = test.env
@@ -113,19 +113,19 @@ func TestWrongCommandLines(t *testing.T) {
 				t.Error(diff)
 			}
 			if len(w.connections) > 0 || len(w.Actions()) > 0 {
-				t.Errorf("it connected: %v", w.Actions())
+				t.Errorf("requests were sent: %v", w.Actions())
 			}
 		})
 	}
 }
 
-// With -o json or yaml, an error is one document on stdout, wherever the option
-// stands and even if the rest cannot be parsed.
-func TestWrongCommandLinesAsDocuments(t *testing.T) {
+// With -o json or yaml, an error is one document on stdout, even if the rest of the
+// command line is invalid.
+func TestUsageErrorsAsDocuments(t *testing.T) {
 	type document struct{ Error failure }
-	for _, test := range wrong {
+	for _, test := range invalidLines {
 		for _, as := range []string{"-o json", "-o yaml", "--output=json"} {
-			if test.name == "an unknown format" || test.name == "nothing like a command" {
+			if test.name == "an unknown format" || test.name == "a command unlike any other" {
 				continue
 			}
 			t.Run(test.name+" "+as, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestWrongCommandLinesAsDocuments(t *testing.T) {
 				if code != exitUsage || got.Error.Code != exitUsage || got.Error.Reason != "Usage" || stderr != "" {
 					t.Errorf("code %d, stderr %q, %+v", code, stderr, got)
 				}
-				// It says what the text says.
+				// The document contains the same as the text.
 				text := "error: " + got.Error.Message + "\n"
 				for _, problem := range got.Error.Problems {
 					text += "  " + problem.Message + "\n"
@@ -160,7 +160,7 @@ func TestWrongCommandLinesAsDocuments(t *testing.T) {
 	}
 }
 
-func TestOutputOfErrorsFromTheEnvironment(t *testing.T) {
+func TestErrorFormatFromEnvironment(t *testing.T) {
 	w := newWorld(t)
 	w.env["DINDCTL_OUTPUT"] = "json"
 	if code, stdout, _ := w.run(t, "instal"); code != exitUsage || !json.Valid([]byte(stdout)) {

@@ -14,7 +14,7 @@ import (
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
-// captured runs the command up to the connection and gives what was asked for.
+// captured runs the command and returns the connection that it requested.
 func captured(t *testing.T, env map[string]string, args ...string) (kube.Connection, *world) {
 	t.Helper()
 	w := newWorld(t)
@@ -51,7 +51,7 @@ func TestConnectionOptions(t *testing.T) {
 			kube.Connection{Kubeconfig: "file", Context: "c", Namespace: "before", As: "jane", AsGroups: []string{"g"}}},
 		{"after wins over the environment", env, strings.Fields("status -n=after --context c"),
 			kube.Connection{Kubeconfig: "file", Context: "c", Namespace: "after", As: "jane", AsGroups: []string{"a,b", "c"}}},
-		{"a single dash will do", nil, strings.Fields("status -namespace ci"), kube.Connection{Namespace: "ci"}},
+		{"a single dash", nil, strings.Fields("status -namespace ci"), kube.Connection{Namespace: "ci"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestUserAgent(t *testing.T) {
 	}
 }
 
-// install's own options reach the objects, whatever way they are given.
+// --env reaches the objects, both from the command line and the environment.
 func TestObjectOptions(t *testing.T) {
 	const want = "HTTPS_PROXY=http://proxy:3128 NO_PROXY=.svc,10.0.0.0/8"
 	tests := []struct {
@@ -84,7 +84,7 @@ func TestObjectOptions(t *testing.T) {
 	}{
 		{"repeated", nil, []string{"--env", "HTTPS_PROXY=http://proxy:3128", "--env=NO_PROXY=.svc,10.0.0.0/8"}},
 		{"in the environment", map[string]string{"DINDCTL_ENV": "HTTPS_PROXY=http://proxy:3128\nNO_PROXY=.svc,10.0.0.0/8\n"}, nil},
-		{"the command line wins whole", map[string]string{"DINDCTL_ENV": "GONE=1"},
+		{"the command line replaces the environment", map[string]string{"DINDCTL_ENV": "GONE=1"},
 			[]string{"--env", "HTTPS_PROXY=http://proxy:3128", "--env", "NO_PROXY=.svc,10.0.0.0/8"}},
 	}
 	for _, test := range tests {
@@ -108,7 +108,7 @@ func TestObjectOptions(t *testing.T) {
 	}
 }
 
-// deploymentIn finds the Deployment among YAML documents.
+// deploymentIn returns the Deployment among YAML documents.
 func deploymentIn(t *testing.T, manifests string) appsv1.Deployment {
 	t.Helper()
 	for _, document := range strings.Split(manifests, "---\n") {
@@ -130,7 +130,7 @@ func TestSwitches(t *testing.T) {
 	}{
 		{"not given", "", "manifests", false},
 		{"given", "", "manifests --no-network-policy", true},
-		{"given as off", "true", "manifests --no-network-policy=false", false},
+		{"given as false", "true", "manifests --no-network-policy=false", false},
 		{"1", "1", "manifests", true},
 		{"true", "true", "manifests", true},
 		{"yes", "yes", "manifests", true},
@@ -151,7 +151,7 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
-// session gives the session that a command line makes.
+// sessionOf returns the session of a command line.
 func sessionOf(t *testing.T, w *world, args ...string) *session {
 	t.Helper()
 	var got *session
@@ -190,7 +190,7 @@ func TestSession(t *testing.T) {
 		{"quiet", nil, "-q status", with(func(f *facts) { f.mode = terminal.Quiet })},
 		{"verbose", nil, "status --verbose", with(func(f *facts) { f.mode = terminal.Verbose })},
 		{"quiet wins", nil, "status -v -q", with(func(f *facts) { f.mode = terminal.Quiet })},
-		{"no colour", nil, "--no-color status", with(func(f *facts) { f.color = false })},
+		{"no color", nil, "--no-color status", with(func(f *facts) { f.color = false })},
 		{"the environment", map[string]string{
 			"DINDCTL_NAME": "builder", "DINDCTL_TIMEOUT": "1h", "DINDCTL_OUTPUT": "json", "DINDCTL_VERBOSE": "1", "DINDCTL_NO_COLOR": "yes",
 		}, "status", facts{"builder", time.Hour, formatJSON, terminal.Verbose, false}},

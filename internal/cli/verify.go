@@ -16,12 +16,12 @@ import (
 func (p *program) verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
-		Usage:     "prove it from inside the cluster: a Job builds an image twice, the second time from the cache",
+		Usage:     "verify from inside the cluster: a Job builds an image twice, the second time from the cache",
 		UsageText: "dindctl verify [options]\ndindctl verify --from other-namespace",
-		Description: "The Job takes the way of a CI job: DNS, Service, NetworkPolicies. It is removed afterwards,\n" +
-			"with what it built. With --from it runs in another namespace, and where the NetworkPolicy\n" +
-			"does not let that in, it must not reach the daemon. Exits 3 when it is not as it should be.\n" +
-			"With -v, the Job's log is shown as it is written.",
+		Description: "The Job connects like a CI job: through DNS, the Service and the NetworkPolicies. It is removed\n" +
+			"afterwards, with everything it built. With --from the Job runs in another namespace; if the\n" +
+			"NetworkPolicy does not allow that namespace, the Job must not reach the daemon. The exit code is 3\n" +
+			"if the result is not as expected. -v streams the Job's log.",
 		Flags:  inGroup("Verifying", text("from", "namespace to run the Job in (default: the installation's)", "NAMESPACE")),
 		Action: p.verify,
 	}
@@ -33,13 +33,11 @@ func (p *program) verify(c *cli.Context) error {
 	if from != "" {
 		s.problems = append(s.problems, dind.CheckNamespace("--from", from)...)
 	}
-	if err := s.checked(c); err != nil {
+	if err := s.validate(c); err != nil {
 		return err
 	}
-	var verified lifecycle.Verification
-	err := s.with(c.Context, func(ctx context.Context, i lifecycle.Instance) (err error) {
-		verified, err = i.Verify(ctx, from, s.jobLog(i.Observer))
-		return err
+	verified, err := with(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.Verification, error) {
+		return i.Verify(ctx, from, s.jobLog(i.Observer))
 	})
 	if err != nil {
 		return err
@@ -49,11 +47,11 @@ func (p *program) verify(c *cli.Context) error {
 
 func writeVerification(out io.Writer, style terminal.Style, v lifecycle.Verification) error {
 	if !v.Reached {
-		_, err := fmt.Fprintf(out, "A job in namespace %s does not reach %s: the NetworkPolicy holds.\nOne in namespace %s does, and its builds are cached.\n", v.From, v.DockerHost, v.Namespace)
+		_, err := fmt.Fprintf(out, "A job in namespace %s cannot reach %s: the NetworkPolicy is enforced.\nA job in namespace %s can, and its builds are cached.\n", v.From, v.DockerHost, v.Namespace)
 		return err
 	}
 	table := terminal.NewTable(style)
-	table.Header("BUILD", "TIME", "FROM THE CACHE")
+	table.Header("BUILD", "TIME", "CACHED")
 	row := func(name string, build *dind.VerifiedBuild) {
 		table.Row(name, human.Took(build.Seconds), fmt.Sprintf("%d of %d steps", build.CachedSteps, v.Steps))
 	}
@@ -64,8 +62,8 @@ func writeVerification(out io.Writer, style terminal.Style, v lifecycle.Verifica
 	}
 	faster := ""
 	if v.Warm.Seconds > 0 && v.Warm.Seconds < v.Cold.Seconds {
-		faster = fmt.Sprintf(", %.1f times as fast", v.Cold.Seconds/v.Warm.Seconds)
+		faster = fmt.Sprintf(" (%.1f times as fast)", v.Cold.Seconds/v.Warm.Seconds)
 	}
-	_, err := fmt.Fprintf(out, "A job in namespace %s reaches %s, and builds again from the cache%s.\n", v.From, v.DockerHost, faster)
+	_, err := fmt.Fprintf(out, "A job in namespace %s reaches %s, and its second build is served from the cache%s.\n", v.From, v.DockerHost, faster)
 	return err
 }

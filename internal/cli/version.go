@@ -5,8 +5,8 @@ import "runtime/debug"
 // version is set by the linker for releases.
 var version string
 
-// Version is the program's version: the release, else the module's or the
-// commit's it was built from, else "dev".
+// Version returns the version of the program: the release, or the module version
+// or commit that it was built from, or "dev".
 func Version() string {
 	if version != "" {
 		return version

@@ -24,7 +24,7 @@ import (
 
 var updateGolden = flag.Bool("update", false, "rewrite the golden files")
 
-// golden compares what was printed with testdata/NAME.golden.
+// golden compares the output with testdata/NAME.golden.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".golden")
@@ -44,8 +44,8 @@ func golden(t *testing.T, name, got string) {
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-// world is a program, the streams it writes to, and the cluster it speaks to:
-// a server that versions objects and controllers that do their work at once.
+// world is a program with its streams and a cluster: a server that versions
+// objects and controllers that act immediately.
 type world struct {
 	*clustertest.Server
 	program
@@ -54,7 +54,7 @@ type world struct {
 	engine  clustertest.Engine
 	out     bytes.Buffer
 	err     bytes.Buffer
-	// connections are those that were asked for.
+	// connections are those that the program requested.
 	connections []kube.Connection
 }
 
@@ -81,7 +81,7 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 	return w
 }
 
-// link is a link to the world's daemon.
+// link connects to the daemon of the world.
 type link struct{ clustertest.Link }
 
 func (l link) Engine(_ context.Context, credentials *tls.Config) (lifecycle.Engine, error) {
@@ -91,7 +91,7 @@ func (l link) Engine(_ context.Context, credentials *tls.Config) (lifecycle.Engi
 	return l.Daemon, nil
 }
 
-// installedWorld is one in which install has run with these options.
+// installedWorld returns a world in which install has run with these options.
 func installedWorld(t *testing.T, args ...string) *world {
 	t.Helper()
 	if len(args) == 0 {
@@ -110,7 +110,7 @@ func (w *world) install(t *testing.T, args ...string) {
 	w.ClearActions()
 }
 
-// defaultInstallation is what install leaves behind.
+// defaultInstallation returns the objects of an install without options.
 func defaultInstallation(t *testing.T) []runtime.Object {
 	t.Helper()
 	return made.Of(t, "docker-dind", func() *clustertest.Server {
@@ -122,7 +122,7 @@ func defaultInstallation(t *testing.T) []runtime.Object {
 
 var made clustertest.Snapshot
 
-// withExec has commands in the pod print this; "" forbids them.
+// withExec sets the output of commands in the pod; "" forbids them.
 func (w *world) withExec(t *testing.T, out string) {
 	t.Helper()
 	serve := clustertest.Prints(out)
@@ -132,11 +132,10 @@ func (w *world) withExec(t *testing.T, out string) {
 	w.cluster.Config, w.cluster.Client = w.Server.WithExec(t, serve)
 }
 
-// elapsed matches how long a step took, which is not to be relied on.
+// elapsed matches the duration of a step, which varies.
 var elapsed = regexp.MustCompile(` \([0-9.]+m?s\)`)
 
-// run runs a command line and gives the exit code and what was printed since
-// the last one.
+// run runs a command line and returns its exit code and output.
 func (w *world) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
