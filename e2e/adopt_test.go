@@ -86,7 +86,7 @@ func checkRefusal(t *testing.T, i *installation, g guide) {
 	t.Helper()
 	before := i.objects(t)
 	r := dindctl(t, i.command("install", i.installOptions(g.options...)...)...).want(t, failed)
-	r.says(t, "not made by dindctl", "--adopt", "~ deployment/docker-dind", "spec.strategy.type: RollingUpdate → Recreate",
+	r.says(t, "not created by dindctl", "--adopt", "~ deployment/docker-dind", "spec.strategy.type: RollingUpdate → Recreate",
 		"containers[name=docker-cli]: removed", "env[name=ADDED_BY_HAND]: removed", "volumes[name=scratch]: removed")
 	equal(t, "stdout", r.stdout, "")
 	r = dindctl(t, i.command("install", i.installOptions(append(g.options, "-o", "json")...)...)...).want(t, failed)

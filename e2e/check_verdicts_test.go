@@ -124,9 +124,9 @@ func TestCheckVerdicts(t *testing.T) {
 func (i *installation) asText(t *testing.T, code int, options ...string) string {
 	t.Helper()
 	r := dindctl(t, i.command("check", i.installOptions(options...)...)...).want(t, code)
-	verdict := "Nothing stands in the way of an install.\n"
+	verdict := "Ready to install.\n"
 	if code != done {
-		verdict = "An install would fail.\n"
+		verdict = "Not ready to install.\n"
 	}
 	if !strings.HasSuffix(r.stdout, verdict) {
 		t.Errorf("the text does not end with %q:\n%s", verdict, r.stdout)

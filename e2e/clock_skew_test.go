@@ -45,7 +45,7 @@ func TestClockSkew(t *testing.T) {
 			}
 			age := " ago"
 			if skew > 0 {
-				age = "the cluster's clock is ahead of this one"
+				age = "the cluster's clock is ahead of this machine's"
 			}
 			contains(t, "status", run("status").stdout, age)
 			run("uninstall", "--delete-data", "--yes")

@@ -31,7 +31,7 @@ func TestEnvFormats(t *testing.T) {
 		}
 	}
 	pair := fmt.Sprintf("DOCKER_HOST=%s", i.variables["DOCKER_HOST"])
-	hint := "# Remove `services: docker:dind` from the jobs: it would start a daemon of its own for each.\n"
+	hint := "# Remove `services: docker:dind` from the jobs: it would start a separate daemon for each job.\n"
 	table := hint + "[[runners]]\n  environment = [\"" + pair + "\", \"DOCKER_TLS_CERTDIR=\"]\n"
 
 	contains(t, "gitlab", printed("gitlab"), hint)

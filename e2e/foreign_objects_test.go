@@ -42,7 +42,7 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 	i.settle(t)
 	before := i.objects(t)
 
-	r := dindctl(t, i.command("install", i.installOptions()...)...).want(t, failed).says(t, "not made by dindctl", "--name")
+	r := dindctl(t, i.command("install", i.installOptions()...)...).want(t, failed).says(t, "not created by dindctl", "--name")
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		r.says(t, name)
 	}

@@ -26,7 +26,7 @@ func TestCtrlC(t *testing.T) {
 		return err == nil, ignoreNotFound(err)
 	})
 	must(t, c.Process.Signal(os.Interrupt))
-	r := c.wait(t).want(t, interrupted).says(t, "interrupted", "the same command continues from here")
+	r := c.wait(t).want(t, interrupted).says(t, "interrupted", "run the same command again to continue")
 	equal(t, "stdout", r.stdout, "")
 
 	claim := i.claim(t)

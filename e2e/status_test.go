@@ -73,7 +73,7 @@ func TestDaemonDown(t *testing.T) {
 		t.Errorf("problem: %+v", p)
 	}
 	text := dindctl(t, i.command("status")...).want(t, notReady)
-	if !strings.Contains(text.stdout, "not healthy") || !strings.Contains(text.stdout, s.Problems[0].Hint) {
+	if !strings.Contains(text.stdout, "unhealthy") || !strings.Contains(text.stdout, s.Problems[0].Hint) {
 		t.Errorf("status as text:\n%s", text.stdout)
 	}
 	dindctl(t, i.command("prune-now")...).want(t, notReady)

@@ -60,7 +60,7 @@ type NotOwnedError struct {
 	Previews []Applied
 }
 
-func (e *NotOwnedError) Error() string { return kube.JoinRefs(e.Refs) + ": not made by dindctl" }
+func (e *NotOwnedError) Error() string { return kube.JoinRefs(e.Refs) + ": not created by dindctl" }
 
 // TerminatingError is returned for an object that is being deleted and cannot be
 // used or replaced until it is gone.

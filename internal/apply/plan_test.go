@@ -95,7 +95,7 @@ func TestNewPlanGuardsInstances(t *testing.T) {
 		}
 		return all
 	}
-	const foreign = "persistentvolume/volume: not made by dindctl"
+	const foreign = "persistentvolume/volume: not created by dindctl"
 	tests := []struct{ name, want, live, err string }{
 		{"the same", "ci.d", "ci.d", ""},
 		{"another", "ci.d", "c.id", foreign},
@@ -133,7 +133,7 @@ func TestNewPlanRefuses(t *testing.T) {
 		{"somebody else's", inventory(
 			foreign(map[string]string{kube.ManagedByLabel: "Helm"}),
 			&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "service", Namespace: "ci"}},
-		), "configmap/config, service/service: not made by dindctl"},
+		), "configmap/config, service/service: not created by dindctl"},
 		{"being deleted", inventory(going), "configmap/config is being deleted (waits for a, b)"},
 	}
 	for _, test := range tests {

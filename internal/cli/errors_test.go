@@ -59,7 +59,7 @@ func TestDescribe(t *testing.T) {
 			failure{Code: 4, Reason: "NotInstalled", Message: "d is not installed in namespace ci (its cache volume, claim d-data, still exists)",
 				Hint: "`dindctl install` reuses the volume; `dindctl uninstall --delete-data` deletes it"}},
 		{"no schedule", &lifecycle.NoScheduleError{Namespace: "ci", Name: "d"}, endedError{},
-			failure{Code: 1, Reason: "NoSchedule", Message: "d in namespace ci was installed without a scheduled clean-up",
+			failure{Code: 1, Reason: "NoSchedule", Message: "d in namespace ci was installed without a scheduled prune",
 				Hint: "`dindctl install --prune-schedule '0 0 * * 0'` adds one"}},
 		{"failed checks", &lifecycle.CheckFailedError{Failed: []lifecycle.CheckResult{{Name: "node", Reason: "gone", Hint: "Get one."}}}, endedError{},
 			failure{Code: 3, Reason: "CheckFailed", Message: "the preflight checks failed; nothing was changed",

@@ -26,19 +26,19 @@ func TestPruneNow(t *testing.T) {
 		stdout, stderr string // with JOB for the name of the Job
 	}{
 		{"success", "prune-now", nil, func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed) }, 0,
-			usage + "Freed 1.4 GiB in 0.5s (job/JOB).\n", "Daemon: 3 GiB of images, 5 GiB of build cache\nClean-up: job/JOB succeeded\n"},
+			usage + "Freed 1.4 GiB in 0.5s (job/JOB).\n", "Daemon: 3 GiB of images, 5 GiB of build cache\nPrune: job/JOB succeeded\n"},
 		{"unknown amount", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "") }, 0,
 			usage + "Freed an unknown amount in 0.5s (job/JOB).\n",
-			"Warning: the job did not say how much it freed: read the result of the clean-up: unexpected end of JSON input\n"},
+			"Warning: the Job did not report how much it freed: read the result of the clean-up: unexpected end of JSON input\n"},
 		{"unknown usage", "prune-now -q", nil, func(w *world) {
 			w.engine.Refuse = errDown
 			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed 1.4 GiB in 0.5s (job/JOB).\n",
-			"Warning: what the daemon uses could not be read: asking the daemon in pod/docker-dind-abc-1: connection refused\n"},
+			"Warning: disk use of the daemon could not be read: asking the daemon in pod/docker-dind-abc-1: connection refused\n"},
 		{"failure", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
 			"error: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: `dindctl prune-now -v` shows the full log\n"},
 		{"no schedule", "prune-now -q", func(t *testing.T) *world { return installedWorld(t, "--prune-schedule", "none") }, nil, 1, "",
-			"error: docker-dind in namespace ci was installed without a scheduled clean-up\nnext: `dindctl install --prune-schedule '0 0 * * 0'` adds one\n"},
+			"error: docker-dind in namespace ci was installed without a scheduled prune\nnext: `dindctl install --prune-schedule '0 0 * * 0'` adds one\n"},
 		{"not installed", "prune-now -q", func(t *testing.T) *world { return newWorld(t) }, nil, 4, "",
 			"error: docker-dind is not installed in namespace ci\nnext: run `dindctl install`, or select another installation with -n and --name\n"},
 	}

@@ -30,16 +30,16 @@ func TestVerify(t *testing.T) {
 			"BUILD    TIME   CACHED\nfirst    2.5s   0 of 2 steps\nsecond   0.7s   2 of 2 steps\n" +
 				"A job in namespace ci reaches tcp://docker-dind.ci.svc:2375, and its second build is served from the cache (3.5 times as fast).\n", ""},
 		{"connection refused", "verify -q", result("outcome=refused\n\nCannot connect to the Docker daemon"), 3, "",
-			"error: a job in namespace ci is refused at tcp://docker-dind.ci.svc:2375, though the daemon's pod is ready\n  | Cannot connect to the Docker daemon\n" +
-				"next: the Service leads elsewhere, or a policy rejects the job: `dindctl install` repairs the Service, `kubectl get networkpolicy -n ci` and `-n ci` list the policies\n"},
+			"error: a job in namespace ci is refused at tcp://docker-dind.ci.svc:2375 although the daemon's pod is ready\n  | Cannot connect to the Docker daemon\n" +
+				"next: the Service routes elsewhere, or a policy rejects the job: `dindctl install` repairs the Service, `kubectl get networkpolicy -n ci` and `-n ci` list the policies\n"},
 		{"the job fails", "verify -q", func(w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 3, "",
-			"error: a job in namespace ci did not find out: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: the same command with -v shows the job's whole log\n"},
+			"error: verification from namespace ci failed: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: add -v to see the whole log of the Job\n"},
 		{"invalid namespace", "verify --from Other", nil, 2, "",
 			"error: invalid command line\n  --from \"Other\": is not the name of a namespace\n    Use lower-case letters, digits and dashes, 63 characters at most.\nnext: `dindctl verify --help` lists the options\n"},
 		{"install --verify job", "install -q --skip-preflight --verify job", result(cached), 0,
 			"variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n", ""},
 		{"install --verify job fails", "install -q --skip-preflight --verify job", result("outcome=failed\n\nERROR"), 3, "",
-			"error: a job in namespace ci reaches the daemon, and its build fails\n  | ERROR\nnext: kubectl logs -n ci deployment/docker-dind\n"},
+			"error: a job in namespace ci reaches the daemon, but its build fails\n  | ERROR\nnext: kubectl logs -n ci deployment/docker-dind\n"},
 		{"install --verify with an unknown method", "install --verify twice", nil, 2, "",
 			"error: invalid command line\n  --verify \"twice\": must be \"daemon\" or \"job\"\nnext: `dindctl install --help` lists the options\n"},
 		{"install --verify with --no-wait", "install --no-wait --verify job", nil, 2, "",

@@ -161,7 +161,7 @@ func TestInstallRefuses(t *testing.T) {
 		want    string
 	}{
 		{"somebody else's objects", []runtime.Object{&corev1.Service{ObjectMeta: foreign}, &appsv1.Deployment{ObjectMeta: foreign}}, nil,
-			"service/d, deployment/d: not made by dindctl"},
+			"service/d, deployment/d: not created by dindctl"},
 		{"a claim that is going", []runtime.Object{&corev1.PersistentVolumeClaim{ObjectMeta: owned}}, nil,
 			"persistentvolumeclaim/d-data is being deleted (waits for kubernetes.io/pvc-protection)"},
 		{"an existing claim that is not there", nil, func(o *dind.Options) { o.ExistingClaim = "old" }, "there is no claim old in namespace ci"},

@@ -54,7 +54,7 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 		case item.Ref.Kind == "StorageClass" && shared != "":
 			removal.keep(item.Ref, shared)
 		case !kube.IsManaged(item.Object):
-			removal.keep(item.Ref, "not made by dindctl")
+			removal.keep(item.Ref, "not created by dindctl")
 		case item.Ref.Kind == "Secret" && !found.belongs(item.Object):
 			removal.keep(item.Ref, "belongs to another installation of this name")
 		case item.Ref.Kind == "Secret" && i.elsewhere(item.Ref) != "":

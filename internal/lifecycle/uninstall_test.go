@@ -64,12 +64,12 @@ func TestRemoval(t *testing.T) {
 		{"somebody else's Deployment", nil, func(t *testing.T, w *world) {
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) { disown(d) })
 		}, true, []string{"- ConfigMap d-config", "- CronJob d-clear-cache", "- NetworkPolicy d", "- PersistentVolumeClaim d-data", "- Service d",
-			"= Deployment d: not made by dindctl"}, []string{"persistentvolumeclaims"}},
+			"= Deployment d: not created by dindctl"}, []string{"persistentvolumeclaims"}},
 		{"somebody else's claim", nil, func(t *testing.T, w *world) {
 			change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { disown(c) })
-		}, true, slices.Concat(workload, []string{"= PersistentVolumeClaim d-data: not made by dindctl"}), nil},
+		}, true, slices.Concat(workload, []string{"= PersistentVolumeClaim d-data: not created by dindctl"}), nil},
 		{"an existing claim", func(o *dind.Options) { o.ExistingClaim = "old" }, nil, true,
-			slices.Concat(workload, []string{"= PersistentVolumeClaim old: not made by dindctl"}), nil},
+			slices.Concat(workload, []string{"= PersistentVolumeClaim old: not created by dindctl"}), nil},
 		{"the claim alone is left", nil, func(t *testing.T, w *world) {
 			planned, err := w.PlanRemoval(t.Context(), false)
 			if err == nil {
