@@ -25,7 +25,7 @@ func TestPruneAllWhileBusy(t *testing.T) {
 	}{
 		{"nothing runs", "prune-now -q --all", daemon.Activity{}, "", 0, "", true},
 		{"nobody to ask", "prune-now -q --all", busy, "", 2,
-			"error: " + runs + ": there is no terminal to ask for confirmation: add --yes to go on without being asked\n", false},
+			"error: " + runs + ": not a terminal: use --yes to skip confirmation\n", false},
 		{"confirmed beforehand", "prune-now -q --all --yes", busy, "", 0, "", true},
 		{"confirmed", "prune-now -q --all", busy, "y\n", 0, runs + ". Go on? [y/N] ", true},
 		{"not wanted", "prune-now -q --all", busy, "no\n", 1, runs + ". Go on? [y/N] error: not confirmed: nothing was changed\n", false},
