@@ -281,7 +281,7 @@ func TestAwaitIdleFails(t *testing.T) {
 		t.Cleanup(s.Close)
 		return b, connect(t, to(s.Listener.Addr())), s
 	}
-	t.Run("context cancelled", func(t *testing.T) {
+	t.Run("context canceled", func(t *testing.T) {
 		_, e, _ := start(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		err := e.AwaitIdle(ctx, func(Activity) { cancel() })

@@ -324,7 +324,7 @@ func TestSlowDaemon(t *testing.T) {
 			time.AfterFunc(20*time.Millisecond, cancel)
 			err = call(ctx)
 			if !errors.Is(err, context.Canceled) || errors.As(err, &unreachable) {
-				t.Errorf("cancelled: got %v (%T)", err, err)
+				t.Errorf("canceled: got %v (%T)", err, err)
 			}
 		})
 	}

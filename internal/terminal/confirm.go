@@ -29,7 +29,7 @@ func Confirm(ctx context.Context, s Streams, question, expected string) (bool, e
 	if _, err := fmt.Fprintf(s.Err, "%s %s ", Sanitize(question), prompt); err != nil {
 		return false, fmt.Errorf("asking for confirmation: %w", err)
 	}
-	// A read from a terminal cannot be cancelled. If ctx ends first, the goroutine
+	// A read from a terminal cannot be canceled. If ctx ends first, the goroutine
 	// runs until the process ends.
 	type reply struct {
 		line string

@@ -70,7 +70,7 @@ func TestConfirmInterrupted(t *testing.T) {
 	in, answer := io.Pipe()
 	defer answer.Close()
 	ctx, cancel := context.WithCancel(t.Context())
-	// The context is cancelled while the question is displayed.
+	// The context is canceled while the question is displayed.
 	err := &onWrite{do: cancel}
 	s := Streams{In: in, Err: err, InTerminal: true, ErrTerminal: true}
 	got, e := Confirm(ctx, s, "Delete?", "yes")

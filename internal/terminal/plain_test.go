@@ -109,7 +109,7 @@ func TestPlain(t *testing.T) {
 		"failure without an error": {Normal, []act{
 			{0, started("Pod")}, {0, failed("Pod", nil)},
 		}, "Pod: failed\n"},
-		"cancelled step is stopped": {Normal, []act{
+		"canceled step is stopped": {Normal, []act{
 			{0, started("Pod")}, {0, failed("Pod", fmt.Errorf("wait: %w", context.Canceled))},
 		}, "Pod: stopped\n"},
 		"concurrent steps": {Normal, []act{
