@@ -26,7 +26,7 @@ type authority struct {
 // a reason if the authority is invalid.
 func readAuthority(files Files) (*authority, string) {
 	if len(files) == 0 {
-		return nil, Missing
+		return nil, reasonMissing
 	}
 	key, err := decodeKey(files[CAKeyFile])
 	if err != nil {

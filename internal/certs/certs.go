@@ -60,12 +60,12 @@ type Renewal struct {
 // Changed reports whether anything was renewed.
 func (r Renewal) Changed() bool { return r.Authority+r.Server+r.Client != "" }
 
-// The general reasons for a renewal.
+// Reasons for a renewal.
 const (
-	Missing          = "missing"
-	Requested        = "requested"
-	RenewalDue       = "less than a third of its validity is left"
-	authorityRenewed = "its authority is renewed"
+	reasonMissing          = "missing"
+	reasonRequested        = "requested"
+	reasonRenewalDue       = "less than a third of its validity is left"
+	reasonAuthorityRenewed = "its authority is renewed"
 )
 
 // Renew keeps valid files and creates the rest: files that are missing,
@@ -76,9 +76,9 @@ func Renew(live Set, request Request) (Renewal, error) {
 	current, reason := readAuthority(live.Server)
 	switch {
 	case reason == "" && request.Rotate:
-		reason = Requested
+		reason = reasonRequested
 	case reason == "" && renewalDue(current.cert, request.Now):
-		reason = RenewalDue
+		reason = reasonRenewalDue
 	}
 	if result.Authority = reason; reason != "" {
 		var err error
@@ -101,8 +101,8 @@ func Renew(live Set, request Request) (Renewal, error) {
 		result.Set.Client, err = current.issue(client, request)
 	}
 	for _, reason := range []*string{&result.Server, &result.Client} {
-		if *reason != Missing && result.Authority != "" {
-			*reason = authorityRenewed
+		if *reason != reasonMissing && result.Authority != "" {
+			*reason = reasonAuthorityRenewed
 		}
 	}
 	return result, err

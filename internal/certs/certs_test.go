@@ -82,7 +82,7 @@ func connects(t *testing.T, client, server Files, now time.Time) bool {
 
 func TestFirstCertificates(t *testing.T) {
 	r := renew(t, Set{}, requestAt(noon))
-	if r.Authority != Missing || r.Server != Missing || r.Client != Missing || !r.Changed() {
+	if r.Authority != reasonMissing || r.Server != reasonMissing || r.Client != reasonMissing || !r.Changed() {
 		t.Errorf("got %q, %q, %q", r.Authority, r.Server, r.Client)
 	}
 	for _, name := range names {

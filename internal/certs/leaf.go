@@ -29,7 +29,7 @@ func (r role) usage() x509.ExtKeyUsage {
 // renewalReason returns the reason to renew the files, or "" if they are valid.
 func (a *authority) renewalReason(files Files, r role, request Request) string {
 	if len(files) == 0 {
-		return Missing
+		return reasonMissing
 	}
 	leaf, err := readLeaf(files)
 	switch {
@@ -44,7 +44,7 @@ func (a *authority) renewalReason(files Files, r role, request Request) string {
 	case r == server && !covers(leaf, request.Names):
 		return "it lacks a name of the daemon"
 	case renewalDue(leaf, request.Now):
-		return RenewalDue
+		return reasonRenewalDue
 	}
 	return ""
 }

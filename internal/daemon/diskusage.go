@@ -13,9 +13,6 @@ type DiskUsage struct {
 	// BuildCacheBytes includes records that share a layer with an image only
 	// since API 1.52, as the daemon reports it.
 	BuildCacheBytes int64
-	// ContainersBytes is the size of the containers' writable layers.
-	ContainersBytes int64
-	VolumesBytes    int64
 	// ReclaimableBytes is what docker system prune -a would free: images
 	// without a container, stopped containers and unused build cache. It does
 	// not include volumes, which a prune keeps, or layers shared between
@@ -32,7 +29,6 @@ func (e *Engine) DiskUsage(ctx context.Context) (DiskUsage, error) {
 		Containers: true,
 		Images:     true,
 		BuildCache: true,
-		Volumes:    true,
 	})
 	if err != nil {
 		return DiskUsage{}, e.explain(ctx, "get the Docker daemon's disk usage", err)
@@ -40,8 +36,7 @@ func (e *Engine) DiskUsage(ctx context.Context) (DiskUsage, error) {
 	return DiskUsage{
 		ImagesBytes:     result.Images.TotalSize,
 		BuildCacheBytes: result.BuildCache.TotalSize,
-		ContainersBytes: result.Containers.TotalSize,
-		VolumesBytes:    result.Volumes.TotalSize,
+
 		ReclaimableBytes: result.Images.Reclaimable +
 			result.BuildCache.Reclaimable +
 			result.Containers.Reclaimable,

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"strings"
 
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/versions"
@@ -19,13 +18,6 @@ type Info struct {
 	RootDir string `json:"rootDir"`
 	// CgroupVersion is "1" or "2".
 	CgroupVersion string `json:"cgroupVersion"`
-
-	RunningContainers int `json:"-"`
-	// OS and Arch describe the node, such as "linux" and "x86_64".
-	OS   string `json:"-"`
-	Arch string `json:"-"`
-	// Warnings are the daemon's warnings, one line each.
-	Warnings []string `json:"-"`
 }
 
 // Info returns the daemon's description of itself.
@@ -35,17 +27,11 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 		return Info{}, e.explain(ctx, "get the Docker daemon's info", err)
 	}
 	info := Info{
-		Version:           result.Info.ServerVersion,
-		APIVersion:        e.client.ClientVersion(),
-		StorageDriver:     result.Info.Driver,
-		RootDir:           result.Info.DockerRootDir,
-		CgroupVersion:     result.Info.CgroupVersion,
-		RunningContainers: result.Info.ContainersRunning,
-		OS:                result.Info.OSType,
-		Arch:              result.Info.Architecture,
-	}
-	for _, warning := range result.Info.Warnings {
-		info.Warnings = append(info.Warnings, strings.Join(strings.Fields(warning), " "))
+		Version:       result.Info.ServerVersion,
+		APIVersion:    e.client.ClientVersion(),
+		StorageDriver: result.Info.Driver,
+		RootDir:       result.Info.DockerRootDir,
+		CgroupVersion: result.Info.CgroupVersion,
 	}
 	if info.CgroupVersion == "" && versions.LessThan(info.APIVersion, "1.41") {
 		info.CgroupVersion = "1" // the only version that these engines support

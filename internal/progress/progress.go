@@ -42,9 +42,6 @@ type Func func(Event)
 // Observe calls f.
 func (f Func) Observe(e Event) { f(e) }
 
-// Silent drops every event.
-var Silent Observer = Func(func(Event) {})
-
 // Step reports Started, calls run, reports Done or Failed, and returns the error
 // of run. It reports Failed even if run panics. run may call update, from any
 // goroutine, to report details. Done repeats the last detail.

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Bar returns a usage bar of exactly width columns. It is empty only if used is
-// zero, and full only if used reaches total.
+// Bar returns a usage bar of exactly width columns. It is never empty if used is
+// positive and, from two columns on, never full if used is less than total.
 func Bar(used, total int64, width int) string {
 	if width <= 0 {
 		return ""

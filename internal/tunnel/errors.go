@@ -40,20 +40,20 @@ type RemoteError struct {
 
 func (e *RemoteError) Error() string {
 	message := e.Message
-	if e.Refused() {
+	if e.refused() {
 		message = "connection refused" // without the node's IDs
 	}
 	return fmt.Sprintf("connect to port %d in pod %s: %s", e.Port, e.Pod, message)
 }
 
-// Refused reports whether the pod runs but nothing listens on the port.
-func (e *RemoteError) Refused() bool {
+// refused reports whether the pod runs but nothing listens on the port.
+func (e *RemoteError) refused() bool {
 	return strings.Contains(e.Message, "connection refused")
 }
 
 // Unwrap returns ECONNREFUSED for a refused connection, like a local dial.
 func (e *RemoteError) Unwrap() error {
-	if e.Refused() {
+	if e.refused() {
 		return syscall.ECONNREFUSED
 	}
 	return nil

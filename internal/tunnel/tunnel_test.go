@@ -171,7 +171,7 @@ func TestPortNotOpen(t *testing.T) {
 		conn := dial(t, d, port)
 		_, err := conn.Read(make([]byte, 1))
 		var remote *RemoteError
-		if !errors.As(err, &remote) || !remote.Refused() || !errors.Is(err, syscall.ECONNREFUSED) {
+		if !errors.As(err, &remote) || !remote.refused() || !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Fatalf("read: %v (%T), want a refused *RemoteError", err, err)
 		}
 		if remote.Port != port || remote.Pod != "ci/dind-0" {
@@ -204,7 +204,7 @@ func TestPortNotOpenReportedBeforeReply(t *testing.T) {
 		}
 		var remote *RemoteError
 		var open *OpenError
-		if !errors.As(err, &remote) || !remote.Refused() || errors.As(err, &open) {
+		if !errors.As(err, &remote) || !remote.refused() || errors.As(err, &open) {
 			t.Errorf("got %v (%T), want a refused *RemoteError and no *OpenError", err, err)
 		}
 	})
