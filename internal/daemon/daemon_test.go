@@ -67,7 +67,6 @@ func TestInfoAndDiskUsageByRelease(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-
 			if diff := cmp.Diff(test.info, info); diff != "" {
 				t.Errorf("info (-want +got):\n%s", diff)
 			}
