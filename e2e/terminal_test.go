@@ -105,16 +105,16 @@ func TestDeletingDataIsConfirmed(t *testing.T) {
 	dindctl(t, line...).want(t, usage).says(t, "--yes")
 	equal(t, "objects without a terminal", i.objects(t), before)
 	for _, answer := range []string{"y", "yes", "", "docker"} {
-		r, screen := answering(t, "to go on:", answer+"\n", line...)
+		r, screen := answering(t, "to continue:", answer+"\n", line...)
 		r.want(t, failed)
 		if !strings.Contains(screen, "nothing was changed") {
 			t.Errorf("after the answer %q: %q", answer, screen)
 		}
 	}
-	r, _ := answering(t, "to go on:", "\x03", line...)
+	r, _ := answering(t, "to continue:", "\x03", line...)
 	r.want(t, interrupted)
 	equal(t, "objects after other answers", i.objects(t), before)
-	r, _ = answering(t, "to go on:", i.name+"\n", line...)
+	r, _ = answering(t, "to continue:", i.name+"\n", line...)
 	r.want(t, done)
 	equal(t, "remaining objects", i.leftOver(t), nil)
 }

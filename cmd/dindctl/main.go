@@ -1,5 +1,5 @@
-// Command dindctl puts one long-lived Docker daemon into a Kubernetes cluster,
-// so that CI jobs share its layer cache.
+// Command dindctl installs one long-lived Docker daemon into a Kubernetes
+// cluster, so that CI jobs share its layer cache.
 package main
 
 import (
@@ -20,9 +20,9 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	// The first signal asks to stop cleanly; a second one is taken at its word.
-	// A plain cancellation it is, and not signal.NotifyContext: the cause that
-	// gives would come back from requests in place of context.Canceled.
+	// The first signal cancels the context. A second one ends the process.
+	// Not signal.NotifyContext: its cancellation cause would replace
+	// context.Canceled in request errors.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -30,8 +30,8 @@ func run() int {
 		signal.Stop(signals)
 		cancel()
 	}()
-	// client-go logs what it cannot return, between the lines of a spinner; all
-	// that matters of it comes back as an error too.
+	// client-go's log lines would disturb the spinner. Relevant failures are also
+	// returned as errors.
 	klog.SetLogger(logr.Discard())
 	streams := terminal.NewStreams(os.Stdin, os.Stdout, os.Stderr, os.Getenv)
 	return cli.Run(ctx, os.Args, os.LookupEnv, streams)

@@ -1,19 +1,18 @@
-// Package certs makes and renews the certificates of one installation: an
-// authority of its own, a certificate for the daemon and one that all its
-// clients share. It is pure but for chance: what there is and the time are
-// arguments, the result is bytes.
+// Package certs creates and renews the certificates of one installation: a
+// certificate authority, a certificate for the daemon and one that all clients
+// share. Apart from random numbers, the result depends only on the arguments.
 //
-// An authority is replaced with an overlap. The new one's certificate is also
-// signed by the old one (the bridge), and the bridge goes along with every new
-// certificate, so that whoever knows only the old authority believes the new
-// certificates; and both authorities are trusted by whoever gets new files. In
-// whatever order daemon and clients take up theirs, each pair of them gets on.
+// Old and new files work together after the authority is replaced. The old
+// authority cross-signs the new one, and every new certificate comes with the
+// cross-signed certificate, so that clients and daemons with old files trust it.
+// New files trust both authorities. The daemon and its clients can therefore
+// switch to the new files in any order.
 package certs
 
 import "time"
 
-// The files of a directory of certificates, under docker's names for them.
-// CAKeyFile is dindctl's, to be kept where only the next renewal reads it.
+// The names of certificate files that Docker expects in a directory. CAKeyFile is
+// specific to dindctl: only the next renewal needs it.
 const (
 	CAFile    = "ca.pem"
 	CertFile  = "cert.pem"
@@ -25,86 +24,85 @@ const (
 	day           = 24 * time.Hour
 	authorityLife = 10 * 365 * day
 	leafLife      = 365 * day
-	// backdated certificates are valid for those whose clock is behind.
+	// backdated allows for clocks that are behind.
 	backdated = day
 )
 
-// Files are the files of one directory, by name.
+// Files maps the names of the files in one directory to their contents.
 type Files = map[string][]byte
 
-// Set is what an installation has: the daemon's files, the authority's key among
-// them, and the clients'. The zero value is an installation without any.
+// Set is the files of an installation. Server includes the authority's key. The
+// zero value is an installation without certificates.
 type Set struct{ Server, Client Files }
 
-// Request says what the certificates are to be like.
+// Request describes the certificates to create.
 type Request struct {
-	// Instance names the installation, for people who look at a certificate.
+	// Instance is the installation's name in the certificates' subject.
 	Instance string
-	// Names are what clients call the daemon, DNS names and addresses.
+	// Names are the daemon's DNS names and IP addresses.
 	Names []string
 	Now   time.Time
-	// Rotate replaces the authority, and with it all certificates.
+	// Rotate replaces the authority and all certificates.
 	Rotate bool
 }
 
-// Renewal is what Renew comes to.
+// Renewal is the result of Renew.
 type Renewal struct {
 	Set Set
-	// Authority, Server and Client say why each was made anew; empty for what
-	// stays as it is.
+	// Authority, Server and Client are the reasons for renewing each. Empty means
+	// unchanged.
 	Authority, Server, Client string
-	// Bridged tells that whoever has the files of before is still let in and
-	// still believes the daemon.
-	Bridged bool
+	// CrossSigned reports whether the previous client and server files keep
+	// working with the new ones.
+	CrossSigned bool
 }
 
-// Changed tells whether anything was made anew.
+// Changed reports whether anything was renewed.
 func (r Renewal) Changed() bool { return r.Authority+r.Server+r.Client != "" }
 
-// The reasons for making something anew that others may want to tell apart.
+// Reasons for a renewal.
 const (
-	Missing = "there is none"
-	Asked   = "asked for"
-	Aged    = "less than a third of its life is left"
-	// follows is the reason of certificates whose authority goes.
-	follows = "with its authority"
+	reasonMissing          = "missing"
+	reasonRequested        = "requested"
+	reasonRenewalDue       = "less than a third of its validity is left"
+	reasonAuthorityRenewed = "its authority is renewed"
 )
 
-// Renew keeps what is good and makes the rest: what is missing, cannot be read,
-// does not fit the rest, has less than a third of its life left, or lacks one of
-// the names. Only chance can fail it.
-func Renew(live Set, wish Request) (Renewal, error) {
-	result := Renewal{Set: live, Bridged: true}
-	current, fault := readAuthority(live.Server)
+// Renew keeps valid files and creates the rest: files that are missing,
+// unreadable or inconsistent, have less than a third of their validity left, or
+// lack one of the names. It fails only if creating a key or certificate fails.
+func Renew(live Set, request Request) (Renewal, error) {
+	result := Renewal{Set: live, CrossSigned: true}
+	current, reason := readAuthority(live.Server)
 	switch {
-	case fault == "" && wish.Rotate:
-		fault = Asked
-	case fault == "" && aged(current.cert, wish.Now):
-		fault = Aged
+	case reason == "" && request.Rotate:
+		reason = reasonRequested
+	case reason == "" && renewalDue(current.cert, request.Now):
+		reason = reasonRenewalDue
 	}
-	if result.Authority = fault; fault != "" {
+	if result.Authority = reason; reason != "" {
 		var err error
-		if current, err = newAuthority(wish, current); err != nil {
+		if current, err = newAuthority(request, current); err != nil {
 			return result, err
 		}
-		result.Bridged = current.bridge != nil
+		result.CrossSigned = current.crossSigned != nil
 	}
 	var err error
-	if result.Server = current.faultOf(live.Server, server, wish); result.Server != "" {
-		current.forget(wish.Now)
-		if result.Set.Server, err = current.issue(server, wish); err != nil {
+	if result.Server = current.renewalReason(live.Server, server, request); result.Server != "" {
+		current.dropExpiredPrevious(request.Now)
+		if result.Set.Server, err = current.issue(server, request); err != nil {
 			return result, err
 		}
 		if result.Set.Server[CAKeyFile], err = encodeKey(current.key); err != nil {
 			return result, err
 		}
 	}
-	if result.Client = current.faultOf(live.Client, client, wish); result.Client != "" {
-		result.Set.Client, err = current.issue(client, wish)
+	if result.Client = current.renewalReason(live.Client, client, request); result.Client != "" {
+		result.Set.Client, err = current.issue(client, request)
 	}
 	for _, reason := range []*string{&result.Server, &result.Client} {
-		if *reason != Missing && result.Authority != "" {
-			*reason = follows
+		if *reason != reasonMissing && result.Authority != "" {
+			*reason = reasonAuthorityRenewed
 		}
 	}
 	return result, err

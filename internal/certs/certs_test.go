@@ -16,26 +16,26 @@ var (
 
 func after(days int) time.Time { return noon.Add(time.Duration(days) * day) }
 
-func wishAt(now time.Time) Request { return Request{Instance: "d", Names: names, Now: now} }
+func requestAt(now time.Time) Request { return Request{Instance: "d", Names: names, Now: now} }
 
-// renew renews, or the test ends.
-func renew(t *testing.T, live Set, wish Request) Renewal {
+// renew calls Renew, which must succeed.
+func renew(t *testing.T, live Set, request Request) Renewal {
 	t.Helper()
-	r, err := Renew(live, wish)
+	r, err := Renew(live, request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func rotated(now time.Time) Request {
-	wish := wishAt(now)
-	wish.Rotate = true
-	return wish
+func rotateAt(now time.Time) Request {
+	request := requestAt(now)
+	request.Rotate = true
+	return request
 }
 
-// handshake connects a client to a daemon as docker's client and daemon do, and
-// gives what each side thinks of the other.
+// handshake connects a client to a server, like Docker's client and daemon, and
+// returns the error of each side.
 func handshake(t *testing.T, client, server Files, name string, now time.Time) (clientErr, serverErr error) {
 	t.Helper()
 	config := func(files Files) *tls.Config {
@@ -52,26 +52,25 @@ func handshake(t *testing.T, client, server Files, name string, now time.Time) (
 			ClientAuth: tls.RequireAndVerifyClientCert, Time: func() time.Time { return now },
 		}
 	}
-	here, there := net.Pipe()
+	clientEnd, serverEnd := net.Pipe()
 	served := make(chan error, 1)
 	go func() {
-		conn := tls.Server(there, config(server))
+		conn := tls.Server(serverEnd, config(server))
 		err := conn.Handshake()
 		if err == nil {
 			_, err = conn.Write([]byte("x"))
 		}
-		there.Close()
+		serverEnd.Close()
 		served <- err
 	}()
-	stubborn := config(client)
-	// It shows its certificate even where the daemon does not ask for one of that
-	// authority: an intruder would.
-	pair := stubborn.Certificates[0]
-	stubborn.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
-	conn := tls.Client(here, stubborn)
-	// What the daemon thinks of the client shows with the first answer.
+	clientConfig := config(client)
+	// Like an intruder, send a certificate that the server's request excludes.
+	pair := clientConfig.Certificates[0]
+	clientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	conn := tls.Client(clientEnd, clientConfig)
+	// The client learns with the first read whether the server rejected it.
 	_, clientErr = conn.Read(make([]byte, 1))
-	here.Close()
+	clientEnd.Close()
 	return clientErr, <-served
 }
 
@@ -81,9 +80,9 @@ func connects(t *testing.T, client, server Files, now time.Time) bool {
 	return clientErr == nil && serverErr == nil
 }
 
-func TestFirst(t *testing.T) {
-	r := renew(t, Set{}, wishAt(noon))
-	if r.Authority != Missing || r.Server != Missing || r.Client != Missing || !r.Changed() {
+func TestFirstCertificates(t *testing.T) {
+	r := renew(t, Set{}, requestAt(noon))
+	if r.Authority != reasonMissing || r.Server != reasonMissing || r.Client != reasonMissing || !r.Changed() {
 		t.Errorf("got %q, %q, %q", r.Authority, r.Server, r.Client)
 	}
 	for _, name := range names {
@@ -92,67 +91,66 @@ func TestFirst(t *testing.T) {
 		}
 	}
 	if clientErr, _ := handshake(t, r.Set.Client, r.Set.Server, "elsewhere.svc", noon); clientErr == nil {
-		t.Error("the daemon passes for another host")
+		t.Error("the daemon's certificate is valid for another host")
 	}
 	if _, has := r.Set.Client[CAKeyFile]; has {
 		t.Error("the clients have the authority's key")
 	}
 	if r.Set.Server[CAKeyFile] == nil {
-		t.Error("the authority's key is lost")
+		t.Error("the daemon's files lack the authority's key")
 	}
 }
 
-func TestEachCertificateIsForOneUse(t *testing.T) {
-	set := renew(t, Set{}, wishAt(noon)).Set
+func TestCertificatesHaveOneKeyUsage(t *testing.T) {
+	set := renew(t, Set{}, requestAt(noon)).Set
 	if _, serverErr := handshake(t, set.Server, set.Server, names[0], noon); serverErr == nil {
-		t.Error("the daemon's certificate passes for a client's")
+		t.Error("the daemon's certificate is accepted from a client")
 	}
 	if clientErr, _ := handshake(t, set.Client, set.Client, names[0], noon); clientErr == nil {
-		t.Error("a client's certificate passes for the daemon's")
+		t.Error("a client's certificate is accepted from a daemon")
 	}
 }
 
-func TestAnotherAuthority(t *testing.T) {
-	ours, foreign := renew(t, Set{}, wishAt(noon)).Set, renew(t, Set{}, wishAt(noon)).Set
+func TestOtherAuthorityIsRejected(t *testing.T) {
+	ours, foreign := renew(t, Set{}, requestAt(noon)).Set, renew(t, Set{}, requestAt(noon)).Set
 	if clientErr, _ := handshake(t, ours.Client, foreign.Server, names[0], noon); clientErr == nil {
-		t.Error("a client believes a foreign daemon")
+		t.Error("a client accepts a foreign daemon")
 	}
 	intruder := Files{CAFile: ours.Client[CAFile], CertFile: foreign.Client[CertFile], KeyFile: foreign.Client[KeyFile]}
 	if _, serverErr := handshake(t, intruder, ours.Server, names[0], noon); serverErr == nil {
-		t.Error("the daemon lets a foreign client in")
+		t.Error("the daemon accepts a foreign client")
 	}
 }
 
-func TestClocksThatAreBehind(t *testing.T) {
-	set := renew(t, Set{}, wishAt(noon)).Set
+func TestClockBehind(t *testing.T) {
+	set := renew(t, Set{}, requestAt(noon)).Set
 	if !connects(t, set.Client, set.Server, noon.Add(-23*time.Hour)) {
-		t.Error("not valid for who is 23 hours behind")
+		t.Error("the certificates are not valid on clocks 23 hours behind")
 	}
 }
 
-func TestLife(t *testing.T) {
-	set := renew(t, Set{}, wishAt(noon)).Set
+func TestValidity(t *testing.T) {
+	set := renew(t, Set{}, requestAt(noon)).Set
 	for days, want := range map[int]bool{364: true, 366: false} {
 		if got := connects(t, set.Client, set.Server, after(days)); got != want {
-			t.Errorf("after %d days they connect: %v", days, got)
+			t.Errorf("after %d days: connects = %v, want %v", days, got, want)
 		}
 	}
 	for _, files := range []Files{set.Server, set.Client} {
 		if ends, err := Ends(files); err != nil || !ends.Equal(after(365)) {
-			t.Errorf("Ends: %v %v", ends, err)
+			t.Errorf("Ends = %v, %v, want %v", ends, err, after(365))
 		}
 	}
 }
 
-// A second install must change nothing.
-func TestNothingToDo(t *testing.T) {
+func TestValidCertificatesAreKept(t *testing.T) {
 	for name, live := range map[string]Set{
-		"new":     renew(t, Set{}, wishAt(noon)).Set,
-		"rotated": renew(t, renew(t, Set{}, wishAt(noon)).Set, rotated(noon)).Set,
+		"new":      renew(t, Set{}, requestAt(noon)).Set,
+		"rotateAt": renew(t, renew(t, Set{}, requestAt(noon)).Set, rotateAt(noon)).Set,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, days := range []int{0, 100, 243} {
-				r := renew(t, live, wishAt(after(days)))
+				r := renew(t, live, requestAt(after(days)))
 				if r.Changed() || !reflect.DeepEqual(r.Set, live) {
 					t.Errorf("after %d days: authority %q, server %q, client %q", days, r.Authority, r.Server, r.Client)
 				}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// role is what a certificate is for, and for nothing else: with the clients'
-// nobody can pass for the daemon.
+// role is the only purpose of a certificate: the daemon must not accept a server
+// certificate from a client, or the other way round.
 type role string
 
 const (
@@ -26,55 +26,55 @@ func (r role) usage() x509.ExtKeyUsage {
 	return x509.ExtKeyUsageClientAuth
 }
 
-// faultOf says why the files cannot stay as they are; empty where they can.
-func (a *authority) faultOf(files Files, r role, wish Request) string {
+// renewalReason returns the reason to renew the files, or "" if they are valid.
+func (a *authority) renewalReason(files Files, r role, request Request) string {
 	if len(files) == 0 {
-		return Missing
+		return reasonMissing
 	}
 	leaf, err := readLeaf(files)
 	switch {
 	case err != nil:
-		return "it cannot be read, or does not fit its key"
+		return "it cannot be read or does not match its key"
 	case leaf.CheckSignatureFrom(a.cert) != nil:
-		return "another authority signed it"
+		return "it is signed by another authority"
 	case !bytes.Equal(files[CAFile], a.trusted()):
-		return "it comes with other authorities"
+		return "its " + CAFile + " contains other authorities"
 	case !slices.Contains(leaf.ExtKeyUsage, r.usage()):
-		return "it is for another use"
-	case r == server && !named(leaf, wish.Names):
+		return "it has the wrong key usage"
+	case r == server && !covers(leaf, request.Names):
 		return "it lacks a name of the daemon"
-	case aged(leaf, wish.Now):
-		return Aged
+	case renewalDue(leaf, request.Now):
+		return reasonRenewalDue
 	}
 	return ""
 }
 
-// issue makes a key and its certificate.
-func (a *authority) issue(r role, wish Request) (Files, error) {
+// issue creates a key and a certificate for it.
+func (a *authority) issue(r role, request Request) (Files, error) {
 	key, err := newKey()
 	if err != nil {
 		return nil, err
 	}
 	template := &x509.Certificate{
-		Subject:   pkix.Name{Organization: []string{"dindctl"}, CommonName: wish.Instance + " " + string(r)},
-		NotBefore: wish.Now.Add(-backdated),
-		NotAfter:  earlier(wish.Now.Add(leafLife), a.cert.NotAfter),
+		Subject:   pkix.Name{Organization: []string{"dindctl"}, CommonName: request.Instance + " " + string(r)},
+		NotBefore: request.Now.Add(-backdated),
+		NotAfter:  earlier(request.Now.Add(leafLife), a.cert.NotAfter),
 		KeyUsage:  x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
 		ExtKeyUsage: []x509.ExtKeyUsage{r.usage()},
 	}
 	if r == server {
-		template.DNSNames, template.IPAddresses = split(wish.Names)
+		template.DNSNames, template.IPAddresses = splitNames(request.Names)
 	}
 	leaf, err := sign(template, a.cert, key.Public(), a.key)
 	if err != nil {
 		return nil, err
 	}
 	private, err := encodeKey(key)
-	return Files{CAFile: a.trusted(), CertFile: encodeCerts(leaf, a.bridge), KeyFile: private}, err
+	return Files{CAFile: a.trusted(), CertFile: encodeCerts(leaf, a.crossSigned), KeyFile: private}, err
 }
 
-// split tells addresses from names.
-func split(names []string) (dns []string, addresses []net.IP) {
+// splitNames separates DNS names from IP addresses.
+func splitNames(names []string) (dns []string, addresses []net.IP) {
 	for _, name := range names {
 		if ip := net.ParseIP(name); ip != nil {
 			addresses = append(addresses, ip)
@@ -85,16 +85,19 @@ func split(names []string) (dns []string, addresses []net.IP) {
 	return dns, addresses
 }
 
-func named(leaf *x509.Certificate, names []string) bool {
+// covers reports whether the certificate is valid for all names.
+func covers(leaf *x509.Certificate, names []string) bool {
 	return !slices.ContainsFunc(names, func(name string) bool { return leaf.VerifyHostname(name) != nil })
 }
 
-// aged tells whether less than a third of the certificate's life is left.
-func aged(cert *x509.Certificate, now time.Time) bool {
+// renewalDue reports whether less than a third of the certificate's validity is
+// left.
+func renewalDue(cert *x509.Certificate, now time.Time) bool {
 	return cert.NotAfter.Sub(now) < cert.NotAfter.Sub(cert.NotBefore)/3
 }
 
-// readLeaf reads the certificate that the files are about, with its key.
+// readLeaf returns the certificate in the files. It fails if the key does not
+// match.
 func readLeaf(files Files) (*x509.Certificate, error) {
 	pair, err := tls.X509KeyPair(files[CertFile], files[KeyFile])
 	if err != nil {
@@ -103,9 +106,9 @@ func readLeaf(files Files) (*x509.Certificate, error) {
 	return x509.ParseCertificate(pair.Certificate[0])
 }
 
-// Ends tells until when the certificate of these files is good: its own end or
-// that of its authority, whichever comes first. The error says that the files
-// are of no use whatever the time.
+// Ends returns the time until which the certificate in the files is valid: its
+// expiry or that of its authority, whichever comes first. It fails if the files
+// are incomplete, unreadable or inconsistent.
 func Ends(files Files) (time.Time, error) {
 	leaf, err := readLeaf(files)
 	if err != nil {

@@ -14,7 +14,7 @@ const (
 	keyBlock  = "PRIVATE KEY"
 )
 
-// encodeCerts writes certificates one after the other; nil ones are left out.
+// encodeCerts returns the certificates in PEM. It skips nil.
 func encodeCerts(certs ...*x509.Certificate) []byte {
 	var out bytes.Buffer
 	for _, cert := range certs {
@@ -25,8 +25,8 @@ func encodeCerts(certs ...*x509.Certificate) []byte {
 	return out.Bytes()
 }
 
-// decodeCerts reads at least one certificate. No error holds anything of what
-// was read.
+// decodeCerts returns the certificates in text, at least one. Its errors contain
+// nothing of text.
 func decodeCerts(text []byte) ([]*x509.Certificate, error) {
 	var certs []*x509.Certificate
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
@@ -40,13 +40,13 @@ func decodeCerts(text []byte) ([]*x509.Certificate, error) {
 		certs = append(certs, cert)
 	}
 	if len(certs) == 0 {
-		return nil, errors.New("there is no certificate")
+		return nil, errors.New("no certificate found")
 	}
 	return certs, nil
 }
 
-// encodeKey writes a key in PKCS #8, which docker's clients in every language
-// read.
+// encodeKey returns the key in PKCS #8, which Docker clients in all languages
+// support.
 func encodeKey(key crypto.Signer) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
@@ -58,15 +58,15 @@ func encodeKey(key crypto.Signer) ([]byte, error) {
 func decodeKey(text []byte) (crypto.Signer, error) {
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != keyBlock {
-		return nil, errors.New("there is no key")
+		return nil, errors.New("no private key found")
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, errors.New("the key cannot be read")
+		return nil, errors.New("the private key cannot be read")
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return nil, errors.New("the key cannot sign")
+		return nil, errors.New("the private key cannot sign")
 	}
 	return signer, nil
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// changed gives the files with another content of one; nil removes it.
+// changed returns files with other content in one file. nil removes the file.
 func changed(files Files, name string, content []byte) Files {
 	files = maps.Clone(files)
 	files[name] = content
@@ -15,76 +15,75 @@ func changed(files Files, name string, content []byte) Files {
 	return files
 }
 
-func TestWhatIsMadeAnew(t *testing.T) {
-	first := renew(t, Set{}, wishAt(noon)).Set
-	other := renew(t, Set{}, wishAt(noon)).Set
+func TestRenew(t *testing.T) {
+	first := renew(t, Set{}, requestAt(noon)).Set
+	other := renew(t, Set{}, requestAt(noon)).Set
 	mixed := func(server, client Files) Set { return Set{Server: server, Client: client} }
-	fewer := wishAt(noon)
+	fewer := requestAt(noon)
 	fewer.Names = names[:1]
-	unnamed := renew(t, Set{}, fewer).Set
+	fewNames := renew(t, Set{}, fewer).Set
 
 	for _, test := range []struct {
 		name                      string
 		live                      Set
-		wish                      Request
+		request                   Request
 		authority, server, client bool
 	}{
-		{"nothing there", Set{}, wishAt(noon), true, true, true},
-		{"all is well", first, wishAt(noon), false, false, false},
-		{"asked for", first, rotated(noon), true, true, true},
-		{"two thirds of a year gone", first, wishAt(after(245)), false, true, true},
-		{"expired", first, wishAt(after(400)), false, true, true},
-		{"less than a third of the authority left", first, wishAt(after(2440)), true, true, true},
-		{"a name is missing", unnamed, wishAt(noon), false, true, false},
-		{"no client", mixed(first.Server, nil), wishAt(noon), false, false, true},
-		{"the client is another installation's", mixed(first.Server, other.Client), wishAt(noon), false, false, true},
-		{"the server is gone", mixed(nil, first.Client), wishAt(noon), true, true, true},
-		{"no authority's key", mixed(changed(first.Server, CAKeyFile, nil), first.Client), wishAt(noon), true, true, true},
-		{"another authority's key", mixed(changed(first.Server, CAKeyFile, other.Server[CAKeyFile]), first.Client), wishAt(noon), true, true, true},
-		{"the authority is not one", mixed(changed(changed(first.Server, CAFile, first.Server[CertFile]), CAKeyFile, first.Server[KeyFile]), first.Client), wishAt(noon), true, true, true},
-		{"the server's key is another's", mixed(changed(first.Server, KeyFile, first.Client[KeyFile]), first.Client), wishAt(noon), false, true, false},
-		{"the client's key is garbage", mixed(first.Server, changed(first.Client, KeyFile, []byte("garbage"))), wishAt(noon), false, false, true},
-		{"the client's certificate is the server's", mixed(first.Server, Files{CAFile: first.Server[CAFile], CertFile: first.Server[CertFile], KeyFile: first.Server[KeyFile]}), wishAt(noon), false, false, true},
-		{"the server's certificate is the client's", mixed(changed(changed(first.Server, CertFile, first.Client[CertFile]), KeyFile, first.Client[KeyFile]), first.Client), wishAt(noon), false, true, false},
-		{"another authority's client", mixed(first.Server, changed(other.Client, CAFile, first.Client[CAFile])), wishAt(noon), false, false, true},
-		{"the client trusts another", mixed(first.Server, changed(first.Client, CAFile, other.Client[CAFile])), wishAt(noon), false, false, true},
-		{"broken certificate", mixed(changed(first.Server, CertFile, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), first.Client), wishAt(noon), false, true, false},
+		{"no certificates", Set{}, requestAt(noon), true, true, true},
+		{"valid", first, requestAt(noon), false, false, false},
+		{"requested", first, rotateAt(noon), true, true, true},
+		{"less than a third of the certificates' validity left", first, requestAt(after(245)), false, true, true},
+		{"expired", first, requestAt(after(400)), false, true, true},
+		{"less than a third of the authority's validity left", first, requestAt(after(2440)), true, true, true},
+		{"missing name", fewNames, requestAt(noon), false, true, false},
+		{"no client files", mixed(first.Server, nil), requestAt(noon), false, false, true},
+		{"client files from another installation", mixed(first.Server, other.Client), requestAt(noon), false, false, true},
+		{"no server files", mixed(nil, first.Client), requestAt(noon), true, true, true},
+		{"no authority key", mixed(changed(first.Server, CAKeyFile, nil), first.Client), requestAt(noon), true, true, true},
+		{"key of another authority", mixed(changed(first.Server, CAKeyFile, other.Server[CAKeyFile]), first.Client), requestAt(noon), true, true, true},
+		{"not an authority", mixed(changed(changed(first.Server, CAFile, first.Server[CertFile]), CAKeyFile, first.Server[KeyFile]), first.Client), requestAt(noon), true, true, true},
+		{"server key of another certificate", mixed(changed(first.Server, KeyFile, first.Client[KeyFile]), first.Client), requestAt(noon), false, true, false},
+		{"invalid client key", mixed(first.Server, changed(first.Client, KeyFile, []byte("garbage"))), requestAt(noon), false, false, true},
+		{"server certificate as client certificate", mixed(first.Server, Files{CAFile: first.Server[CAFile], CertFile: first.Server[CertFile], KeyFile: first.Server[KeyFile]}), requestAt(noon), false, false, true},
+		{"client certificate as server certificate", mixed(changed(changed(first.Server, CertFile, first.Client[CertFile]), KeyFile, first.Client[KeyFile]), first.Client), requestAt(noon), false, true, false},
+		{"client certificate from another authority", mixed(first.Server, changed(other.Client, CAFile, first.Client[CAFile])), requestAt(noon), false, false, true},
+		{"client trusts another authority", mixed(first.Server, changed(first.Client, CAFile, other.Client[CAFile])), requestAt(noon), false, false, true},
+		{"invalid certificate", mixed(changed(first.Server, CertFile, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), first.Client), requestAt(noon), false, true, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := renew(t, test.live, test.wish)
+			r := renew(t, test.live, test.request)
 			if (r.Authority != "") != test.authority || (r.Server != "") != test.server || (r.Client != "") != test.client {
-				t.Errorf("made anew: authority %q, server %q, client %q", r.Authority, r.Server, r.Client)
+				t.Errorf("renewed: authority %q, server %q, client %q", r.Authority, r.Server, r.Client)
 			}
-			if !connects(t, r.Set.Client, r.Set.Server, test.wish.Now) {
-				t.Error("client and daemon do not get on afterwards")
+			if !connects(t, r.Set.Client, r.Set.Server, test.request.Now) {
+				t.Error("client and daemon do not connect with the new files")
 			}
-			test.wish.Rotate = false
-			if again := renew(t, r.Set, test.wish); again.Changed() {
-				t.Errorf("a second time something is made anew: %+v", again)
+			test.request.Rotate = false
+			if again := renew(t, r.Set, test.request); again.Changed() {
+				t.Errorf("a second Renew changed the files again: %+v", again)
 			}
 		})
 	}
 }
 
-// Whatever the daemon and a client have taken up already while certificates are
-// replaced: they get on.
+// The daemon and a client connect whether each has its old or its new files.
 func TestOverlap(t *testing.T) {
-	first := renew(t, Set{}, wishAt(noon)).Set
+	first := renew(t, Set{}, requestAt(noon)).Set
 	for _, test := range []struct {
-		name string
-		wish Request
+		name    string
+		request Request
 	}{
-		{"the authority is replaced", rotated(after(100))},
-		{"only the certificates are", wishAt(after(250))},
+		{"authority and certificates renewed", rotateAt(after(100))},
+		{"certificates renewed", requestAt(after(250))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := renew(t, first, test.wish)
-			if !r.Bridged {
-				t.Error("Renew says that they will not")
+			r := renew(t, first, test.request)
+			if !r.CrossSigned {
+				t.Error("CrossSigned is false")
 			}
 			for _, client := range []Files{first.Client, r.Set.Client} {
 				for _, server := range []Files{first.Server, r.Set.Server} {
-					clientErr, serverErr := handshake(t, client, server, names[0], test.wish.Now)
+					clientErr, serverErr := handshake(t, client, server, names[0], test.request.Now)
 					if clientErr != nil || serverErr != nil {
 						t.Errorf("client %v, daemon %v", clientErr, serverErr)
 					}
@@ -94,75 +93,74 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
-func TestOverlapAfterAnInterruption(t *testing.T) {
-	first := renew(t, Set{}, wishAt(noon)).Set
-	next := renew(t, first, rotated(noon)).Set
+func TestOverlapAfterInterruption(t *testing.T) {
+	first := renew(t, Set{}, requestAt(noon)).Set
+	next := renew(t, first, rotateAt(noon)).Set
 	for name, live := range map[string]Set{
-		"the daemon's files were written": {Server: next.Server, Client: first.Client},
-		"the clients' files were written": {Server: first.Server, Client: next.Client},
+		"only server files written": {Server: next.Server, Client: first.Client},
+		"only client files written": {Server: first.Server, Client: next.Client},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := renew(t, live, wishAt(noon))
+			r := renew(t, live, requestAt(noon))
 			if r.Authority != "" || r.Server != "" || r.Client == "" {
-				t.Errorf("made anew: authority %q, server %q, client %q", r.Authority, r.Server, r.Client)
+				t.Errorf("renewed: authority %q, server %q, client %q", r.Authority, r.Server, r.Client)
 			}
 			for _, client := range []Files{first.Client, next.Client, r.Set.Client} {
 				if !connects(t, client, r.Set.Server, noon) {
-					t.Error("a client is shut out")
+					t.Error("a client cannot connect")
 				}
 			}
 		})
 	}
 }
 
-// The overlap ends: by another rotation, and by itself.
-func TestEndOfTheOverlap(t *testing.T) {
-	first := renew(t, Set{}, wishAt(noon)).Set
-	second := renew(t, first, rotated(after(10))).Set
-	third := renew(t, second, rotated(after(20))).Set
+// The overlap ends with the next rotation or after a year.
+func TestOverlapEnds(t *testing.T) {
+	first := renew(t, Set{}, requestAt(noon)).Set
+	second := renew(t, first, rotateAt(after(10))).Set
+	third := renew(t, second, rotateAt(after(20))).Set
 	if connects(t, first.Client, third.Server, after(20)) {
-		t.Error("who has the certificates from before two rotations is let in")
+		t.Error("the daemon accepts a client from before two rotations")
 	}
 	if !connects(t, second.Client, third.Server, after(20)) {
-		t.Error("who has the certificates from before one rotation is shut out")
+		t.Error("a client from before one rotation cannot connect")
 	}
 
-	renewed := renew(t, second, wishAt(after(10+250))).Set
+	renewed := renew(t, second, requestAt(after(10+250))).Set
 	if !connects(t, first.Client, renewed.Server, after(300)) {
-		t.Error("a renewal within the year ends the overlap")
+		t.Error("a renewal within a year ended the overlap")
 	}
-	later := renew(t, renewed, wishAt(after(10+500))).Set
+	later := renew(t, renewed, requestAt(after(10+500))).Set
 	if trusted, err := decodeCerts(later.Server[CAFile]); err != nil || len(trusted) != 1 {
-		t.Errorf("%d authorities are trusted a year after a rotation: %v", len(trusted), err)
+		t.Errorf("%d authorities (%v) are trusted a year after a rotation, want 1", len(trusted), err)
 	}
 	if !connects(t, renewed.Client, later.Server, after(510)) || !connects(t, later.Client, renewed.Server, after(510)) {
-		t.Error("the end of the overlap shuts out a current client")
+		t.Error("a current client cannot connect after the overlap")
 	}
 }
 
-// Without the key of the authority before there is no bridge from it.
-func TestNoBridge(t *testing.T) {
-	first := renew(t, Set{}, wishAt(noon)).Set
-	r := renew(t, Set{Server: changed(first.Server, CAKeyFile, nil), Client: first.Client}, wishAt(noon))
-	if r.Bridged {
-		t.Error("Renew says that whoever has the old files is still let in")
+func TestNoCrossSigningWithoutPreviousKey(t *testing.T) {
+	first := renew(t, Set{}, requestAt(noon)).Set
+	r := renew(t, Set{Server: changed(first.Server, CAKeyFile, nil), Client: first.Client}, requestAt(noon))
+	if r.CrossSigned {
+		t.Error("CrossSigned is true")
 	}
 	if connects(t, first.Client, r.Set.Server, noon) {
-		t.Error("and so it is")
+		t.Error("the daemon accepts a client with old files")
 	}
 }
 
-func TestEndsOfWhatIsNoUse(t *testing.T) {
-	first, other := renew(t, Set{}, wishAt(noon)).Set, renew(t, Set{}, wishAt(noon)).Set
+func TestEndsOfInvalidFiles(t *testing.T) {
+	first, other := renew(t, Set{}, requestAt(noon)).Set, renew(t, Set{}, requestAt(noon)).Set
 	for name, files := range map[string]Files{
-		"nothing":                 nil,
-		"another's key":           changed(first.Client, KeyFile, other.Client[KeyFile]),
-		"no authority":            changed(first.Client, CAFile, nil),
-		"another authority's":     changed(first.Client, CAFile, other.Client[CAFile]),
-		"a certificate of nobody": changed(first.Client, CertFile, nil),
+		"no files":        nil,
+		"other key":       changed(first.Client, KeyFile, other.Client[KeyFile]),
+		"no authority":    changed(first.Client, CAFile, nil),
+		"other authority": changed(first.Client, CAFile, other.Client[CAFile]),
+		"no certificate":  changed(first.Client, CertFile, nil),
 	} {
 		if ends, err := Ends(files); err == nil {
-			t.Errorf("%s: good until %v", name, ends)
+			t.Errorf("%s: Ends = %v, want an error", name, ends)
 		}
 	}
 }

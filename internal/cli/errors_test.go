@@ -100,7 +100,7 @@ func TestDescribe(t *testing.T) {
 			failure{Code: 1, Reason: "Forbidden", Message: `asking the daemon in pod/p: pods "p" is forbidden: User "jane" cannot create resource "pods/portforward"`,
 				Hint: "ask an administrator for the permission that the message names"}},
 		{"no terminal for the confirmation", terminal.ErrCannotAsk, endedError{},
-			failure{Code: 2, Reason: "ConfirmationNeeded", Message: "there is no terminal to ask for confirmation: add --yes to go on without being asked"}},
+			failure{Code: 2, Reason: "ConfirmationNeeded", Message: "not a terminal: use --yes to skip confirmation"}},
 		{"not confirmed", errAborted, endedError{}, failure{Code: 1, Reason: "Failed", Message: "aborted; nothing was changed"}},
 		{"no configuration", &kube.ConfigurationError{Err: kube.ErrNoConfiguration}, endedError{},
 			failure{Code: 1, Reason: "NoConfiguration", Message: "reading the client configuration: no kubeconfig was found",

@@ -122,7 +122,7 @@ func TestPruneAllWhileBusy(t *testing.T) {
 	}{
 		{"idle", "prune-now -q --all", daemon.Activity{}, "", 0, "", true},
 		{"no terminal", "prune-now -q --all", busy, "", 2,
-			"error: " + warning + ": there is no terminal to ask for confirmation: add --yes to go on without being asked\n", false},
+			"error: " + warning + ": not a terminal: use --yes to skip confirmation\n", false},
 		{"with --yes", "prune-now -q --all --yes", busy, "", 0, "", true},
 		{"confirmed", "prune-now -q --all", busy, "y\n", 0, warning + ". Continue? [y/N] ", true},
 		{"declined", "prune-now -q --all", busy, "no\n", 1, warning + ". Continue? [y/N] error: aborted; nothing was changed\n", false},

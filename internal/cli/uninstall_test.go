@@ -43,7 +43,7 @@ func TestUninstall(t *testing.T) {
 			"networkpolicy/docker-dind removed\nservice/docker-dind removed\n"
 		kept = "persistentvolumeclaim/docker-dind-data kept (holds the cache; --delete-data removes it)\n"
 		data = "persistentvolumeclaim/docker-dind-data removed\n"
-		ask  = "This permanently deletes docker-dind in namespace ci and the build cache on its volume. Type docker-dind to go on: "
+		ask  = "This permanently deletes docker-dind in namespace ci and the build cache on its volume. Type docker-dind to continue: "
 	)
 	tests := []struct {
 		name    string
@@ -60,7 +60,7 @@ func TestUninstall(t *testing.T) {
 		{"a dry run", "uninstall --dry-run", "", 0, sorted(strings.ReplaceAll(gone, "removed", "would be removed") + kept), "", nil},
 		{"a dry run with the data", "uninstall --delete-data --dry-run", "", 0, sorted(strings.ReplaceAll(gone+data, "removed", "would be removed")), "", nil},
 		{"no terminal", "uninstall --delete-data", "", 2, "",
-			"error: there is no terminal to ask for confirmation: add --yes to go on without being asked\n", nil},
+			"error: not a terminal: use --yes to skip confirmation\n", nil},
 		{"confirmed", "uninstall --delete-data", "docker-dind\n", 0, sorted(gone + data), ask + "Objects: 5 removed\nStorage: 1 removed\n",
 			workloadAndClaim},
 		{"yes instead of the name", "uninstall --delete-data", "yes\n", 1, "", ask + "error: aborted; nothing was changed\n", nil},

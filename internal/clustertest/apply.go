@@ -14,8 +14,8 @@ import (
 	ktesting "k8s.io/client-go/testing"
 )
 
-// Apply applies a patch as the API server does, and lets the controllers act.
-// An object gets a UID, and a new version only where applying changed something.
+// Apply applies a patch like the API server, and then runs the controllers. A new
+// object gets a UID. Only a change results in a new resource version.
 func (s *Server) Apply(action ktesting.Action) (bool, runtime.Object, error) {
 	patch := action.(ktesting.PatchActionImpl)
 	before, _ := s.Tracker().Get(patch.GetResource(), patch.GetNamespace(), patch.GetName())
@@ -23,7 +23,7 @@ func (s *Server) Apply(action ktesting.Action) (bool, runtime.Object, error) {
 	if err != nil {
 		return true, nil, err
 	}
-	if len(patch.PatchOptions.DryRun) > 0 { // which the tracker does not know
+	if len(patch.PatchOptions.DryRun) > 0 { // the tracker does not support it
 		if before == nil {
 			return true, after, s.Tracker().Delete(patch.GetResource(), patch.GetNamespace(), patch.GetName())
 		}
@@ -46,7 +46,7 @@ func (s *Server) Apply(action ktesting.Action) (bool, runtime.Object, error) {
 	return true, after, s.Store(patch.GetResource(), after, patch.GetNamespace())
 }
 
-// Add puts objects beside what is there; those that are there already stay.
+// Add adds objects. It does not change existing ones.
 func (s *Server) Add(objects ...runtime.Object) {
 	for _, object := range objects {
 		if err := s.Tracker().Add(object); err != nil && !apierrors.IsAlreadyExists(err) {
@@ -55,19 +55,19 @@ func (s *Server) Add(objects ...runtime.Object) {
 	}
 }
 
-// Store writes as a controller, which owns other fields than dindctl does.
+// Store updates an object like a controller, which owns other fields than dindctl.
 func (s *Server) Store(resource schema.GroupVersionResource, object runtime.Object, namespace string) error {
 	return s.Tracker().Update(resource, object, namespace, metav1.UpdateOptions{FieldManager: "kube-controller-manager"})
 }
 
-// Change alters an object of namespace ci behind the client's back.
-func Change[T runtime.Object](t *testing.T, s *Server, resource schema.GroupVersionResource, name string, alter func(T)) {
+// Change changes an object in namespace ci without a request.
+func Change[T runtime.Object](t *testing.T, s *Server, resource schema.GroupVersionResource, name string, change func(T)) {
 	t.Helper()
 	object, err := s.Tracker().Get(resource, "ci", name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	alter(object.(T))
+	change(object.(T))
 	if err := s.Store(resource, object, "ci"); err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +81,9 @@ func same(before, after runtime.Object) bool {
 }
 
 func accessor(object runtime.Object) metav1.Object {
-	found, err := meta.Accessor(object)
+	result, err := meta.Accessor(object)
 	if err != nil {
 		panic(err)
 	}
-	return found
+	return result
 }

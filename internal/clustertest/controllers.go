@@ -14,13 +14,13 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// control does what the controllers do about an object that was applied.
+// control reacts to an applied object like the controllers.
 func (s *Server) control(object runtime.Object) {
 	switch object := object.(type) {
 	case *corev1.PersistentVolumeClaim:
 		object.Status.Phase = corev1.ClaimPending
 		if object.Spec.StorageClassName == nil {
-			object.Spec.StorageClassName = new("standard") // as admission does
+			object.Spec.StorageClassName = new("standard") // like admission
 		}
 		if !s.Idle {
 			Bind(object)
@@ -33,31 +33,31 @@ func (s *Server) control(object runtime.Object) {
 	}
 }
 
-// DefaultClass returns a StorageClass that is the default.
+// DefaultClass returns the default StorageClass.
 func DefaultClass() *storagev1.StorageClass {
 	return &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{
 		Name: "standard", Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"},
 	}, Provisioner: "example.com/disk"}
 }
 
-// Bind binds a claim to a volume of 100 GiB.
+// Bind binds a claim to a 100 GiB volume.
 func Bind(claim *corev1.PersistentVolumeClaim) {
 	claim.Status.Phase = corev1.ClaimBound
 	claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("100Gi")}
 }
 
-// RollOut makes the one pod of a Deployment available.
+// RollOut makes the pod of a Deployment available.
 func RollOut(d *appsv1.Deployment) {
 	d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1}
 }
 
-// PodOf returns the pod that a Deployment's ReplicaSet makes, ready.
+// PodOf returns the pod of a Deployment. It is ready.
 func PodOf(d *appsv1.Deployment) *corev1.Pod {
 	labels := map[string]string{"pod-template-hash": "abc"}
 	maps.Copy(labels, d.Spec.Template.Labels)
 	container := corev1.Container{Image: dind.DefaultImage}
-	if made := d.Spec.Template.Spec.Containers; len(made) > 0 {
-		container.Env = made[0].Env
+	if template := d.Spec.Template.Spec.Containers; len(template) > 0 {
+		container.Env = template[0].Env
 	}
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
@@ -75,7 +75,8 @@ func PodOf(d *appsv1.Deployment) *corev1.Pod {
 	}
 }
 
-// endpointOf says that the Service leads to the Deployment's pod.
+// endpointOf returns an EndpointSlice that routes the Service to the Deployment's
+// pod.
 func endpointOf(d *appsv1.Deployment) *discoveryv1.EndpointSlice {
 	return &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{

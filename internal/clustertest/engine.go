@@ -9,24 +9,30 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// Engine is a daemon. Its mutex is for use from several goroutines.
+// Engine is a fake Docker Engine. Its methods are safe for concurrent use.
 type Engine struct {
+	// Refuse is the error of Connect, InfoErr of Info, UsageErr of DiskUsage and
+	// Contents.
 	Refuse, InfoErr, UsageErr error
-	Held                      daemon.Contents
-	// Work is what runs, one state after the other; then nothing, or the last
-	// for ever. Lost breaks the connection that is told of the first.
+	// Held is the result of Contents.
+	Held daemon.Contents
+	// Work is the sequence of activities that AwaitIdle reports. After the last
+	// one the engine is idle, or, if Endless is set, stays busy. Lost, if set, is
+	// the error of AwaitIdle after its first report.
 	Work    []daemon.Activity
 	Endless bool
 	Lost    error
 
-	mu    sync.Mutex
-	Asked []string // names of pods
-	// Credentials are the last that somebody came with.
+	mu sync.Mutex
+	// Asked are the names of the pods of all connections.
+	Asked []string
+	// Credentials are those of the last connection.
 	Credentials *tls.Config
-	Closed      int
+	// Closed is the number of closed connections.
+	Closed int
 }
 
-// Link is a connection to the pod of a daemon.
+// Link is a fake tunnel to the pod of an Engine.
 type Link struct {
 	Daemon *Engine
 	Pod    string
@@ -38,7 +44,7 @@ func (l Link) Open(context.Context) error { return nil }
 // Close does nothing.
 func (l Link) Close() error { return nil }
 
-// Connect notes who connects, and fails if the daemon refuses.
+// Connect records the connection and returns Refuse.
 func (l Link) Connect(credentials *tls.Config) error {
 	l.Daemon.mu.Lock()
 	defer l.Daemon.mu.Unlock()
@@ -47,20 +53,20 @@ func (l Link) Connect(credentials *tls.Config) error {
 	return l.Daemon.Refuse
 }
 
-// Info returns what the daemon says of itself.
+// Info returns a fixed description and InfoErr.
 func (e *Engine) Info(context.Context) (daemon.Info, error) {
 	return daemon.Info{Version: "29.7.2", APIVersion: "1.52", StorageDriver: "overlay2", RootDir: dind.DataRoot, CgroupVersion: "2"}, e.InfoErr
 }
 
-// DiskUsage returns what its data takes.
+// DiskUsage returns fixed sizes and UsageErr.
 func (e *Engine) DiskUsage(context.Context) (daemon.DiskUsage, error) {
 	return daemon.DiskUsage{ImagesBytes: 3 << 30, BuildCacheBytes: 5 << 30, ReclaimableBytes: 2 << 30}, e.UsageErr
 }
 
-// Contents returns what it holds.
+// Contents returns Held and UsageErr.
 func (e *Engine) Contents(context.Context) (daemon.Contents, error) { return e.Held, e.UsageErr }
 
-// Activity returns what runs now.
+// Activity returns the current activity.
 func (e *Engine) Activity(context.Context) (daemon.Activity, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -70,7 +76,7 @@ func (e *Engine) Activity(context.Context) (daemon.Activity, error) {
 	return e.Work[0], nil
 }
 
-// AwaitIdle goes through what runs until nothing does.
+// AwaitIdle reports each activity in Work until the engine is idle.
 func (e *Engine) AwaitIdle(ctx context.Context, report func(daemon.Activity)) error {
 	for {
 		activity, err := e.Activity(ctx)
@@ -97,7 +103,7 @@ func (e *Engine) AwaitIdle(ctx context.Context, report func(daemon.Activity)) er
 	}
 }
 
-// Close counts.
+// Close increments Closed.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

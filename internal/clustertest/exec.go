@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// execClient is the fake clientset with a way into pods, which it has not.
+// execClient is a fake clientset with a REST client, which exec needs.
 type execClient struct {
 	*fake.Clientset
 	rest rest.Interface
@@ -29,8 +29,8 @@ type execCore struct {
 
 func (c execCore) RESTClient() rest.Interface { return c.rest }
 
-// WithExec has the server answer requests to run something in a pod, and
-// returns what a client needs for them.
+// WithExec starts a server that handles exec requests with serve. It returns the
+// configuration and clientset for them.
 func (s *Server) WithExec(t *testing.T, serve http.HandlerFunc) (*rest.Config, kubernetes.Interface) {
 	t.Helper()
 	server := httptest.NewServer(serve)
@@ -43,11 +43,12 @@ func (s *Server) WithExec(t *testing.T, serve http.HandlerFunc) (*rest.Config, k
 	return config, execClient{s.Clientset, client.CoreV1().RESTClient()}
 }
 
-// Df is what df says of the daemon's volume: 20 GiB of 100, 5 % of the inodes.
+// Df is the output of stat -f for the daemon's volume: 20 of 100 GiB and 5% of the
+// inodes are used.
 const Df = "4096 26214400 20971520 6553600 6225920\n"
 
-// Prints runs a command that prints this. See the protocol at
-// https://pkg.go.dev/k8s.io/apimachinery/pkg/util/remotecommand
+// Prints returns a handler for exec requests whose command prints out. For the
+// protocol see https://pkg.go.dev/k8s.io/apimachinery/pkg/util/remotecommand
 func Prints(out string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		upgrader := websocket.Upgrader{Subprotocols: []string{"v5.channel.k8s.io"}}
@@ -62,7 +63,7 @@ func Prints(out string) http.HandlerFunc {
 	}
 }
 
-// Forbids answers as the API server does without the permission.
+// Forbids responds to exec requests like an API server without the permission.
 func Forbids(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusForbidden)

@@ -14,14 +14,14 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// RunJobs has Jobs run for as long as JobsTake says and come to this end, their
-// pods with this message. A Job without a state does not end, and one without a
-// phase has no pod.
+// RunJobs runs created Jobs for the duration JobsTake. They end with this state,
+// and their pods with this phase and termination message. With an empty state
+// Jobs do not end. With an empty phase they have no pod.
 func (s *Server) RunJobs(state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
 	s.RunJobsIn(metav1.NamespaceAll, state, phase, message)
 }
 
-// RunJobsIn is RunJobs for the Jobs of one namespace.
+// RunJobsIn is RunJobs for Jobs in one namespace.
 func (s *Server) RunJobsIn(namespace string, state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
 	s.PrependReactor("create", "jobs", func(action ktesting.Action) (bool, runtime.Object, error) {
 		if namespace != metav1.NamespaceAll && namespace != action.GetNamespace() {
@@ -52,12 +52,12 @@ func (s *Server) RunJobsIn(namespace string, state batchv1.JobConditionType, pha
 	})
 }
 
-// PruneRun returns a Job that the CronJob of the installation of this name made
-// at this time in namespace ci, and its pod.
-func PruneRun(name string, made time.Time) (*batchv1.Job, *corev1.Pod) {
+// PruneRun returns a Job of the prune CronJob in namespace ci, and its pod. name is
+// the name of the installation.
+func PruneRun(name string, created time.Time) (*batchv1.Job, *corev1.Pod) {
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "ci", Name: name + "-clear-cache-1", UID: "job", Labels: dind.Labels(name),
-		CreationTimestamp: metav1.NewTime(made),
+		CreationTimestamp: metav1.NewTime(created),
 		OwnerReferences:   []metav1.OwnerReference{{Kind: "CronJob", UID: types.UID("cronjobs/" + name + "-clear-cache"), Controller: new(true)}},
 	}}
 	pod := podOfJob(job)
@@ -72,7 +72,7 @@ func podOfJob(job *batchv1.Job) *corev1.Pod {
 	}}
 }
 
-// End has a Job come to this end as RunJobs does.
+// End sets the final status of a Job and its pod, as described for RunJobs.
 func End(job *batchv1.Job, pod *corev1.Pod, state batchv1.JobConditionType, phase corev1.PodPhase, message string) {
 	if state != "" {
 		job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "it failed too often"}}

@@ -7,7 +7,8 @@ import (
 	ktesting "k8s.io/client-go/testing"
 )
 
-// Requests lists what was sent, by verb: "patch services".
+// Requests returns the requests with these verbs, such as "patch services". Without
+// verbs it returns all requests. Dry runs and access reviews are left out.
 func (s *Server) Requests(verbs ...string) []string {
 	var sent []string
 	for _, action := range s.Actions() {
@@ -25,7 +26,7 @@ func (s *Server) Requests(verbs ...string) []string {
 	return sent
 }
 
-// Writes lists the requests that change something, sorted.
+// Writes returns the requests that change objects, sorted.
 func (s *Server) Writes() []string {
 	sent := s.Requests("create", "update", "patch", "delete", "delete-collection")
 	slices.Sort(sent)

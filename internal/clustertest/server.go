@@ -1,5 +1,5 @@
-// Package clustertest is a fake cluster for unit tests: an API server that
-// versions objects, the controllers that matter, and a Docker daemon.
+// Package clustertest provides a fake cluster for unit tests: an API server, some
+// controllers and a Docker daemon.
 package clustertest
 
 import (
@@ -14,19 +14,20 @@ import (
 	ktesting "k8s.io/client-go/testing"
 )
 
-// Server is an API server, and controllers that do their work at once.
+// Server is a fake API server whose controllers act immediately.
 type Server struct {
 	*fake.Clientset
-	// Idle stops the controllers: claims stay pending and Deployments empty.
+	// Idle stops the controllers: claims stay pending and Deployments without
+	// pods.
 	Idle bool
-	// JobsTake is how long the Jobs of RunJobs run.
+	// JobsTake is the run time of the Jobs of RunJobs.
 	JobsTake time.Duration
 
 	controllers bool
-	versions    int // what the server calls the states of objects
+	versions    int // the last resource version
 }
 
-// New returns a Server with these objects. It allows every request.
+// New returns a Server with these objects. It grants all permissions.
 func New(t *testing.T, objects ...runtime.Object) *Server {
 	t.Helper()
 	s := &Server{Clientset: fake.NewClientset(objects...), controllers: true}
@@ -43,15 +44,14 @@ func New(t *testing.T, objects ...runtime.Object) *Server {
 	})
 	s.PrependReactor("create", "pods", func(action ktesting.Action) (bool, runtime.Object, error) {
 		if len(action.(ktesting.CreateActionImpl).CreateOptions.DryRun) == 0 {
-			t.Error("a pod was created, and not as a dry run")
+			t.Error("a pod was created without dry run")
 		}
 		return true, action.(ktesting.CreateActionImpl).GetObject(), nil
 	})
 	return s
 }
 
-// NewClientset returns the clientset of a server that applies as Server does,
-// without the controllers.
+// NewClientset returns the clientset of a Server without controllers.
 func NewClientset(objects ...runtime.Object) *fake.Clientset {
 	s := &Server{Clientset: fake.NewClientset(objects...)}
 	s.PrependReactor("patch", "*", s.Apply)

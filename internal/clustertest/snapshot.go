@@ -20,16 +20,16 @@ var (
 	jobs = batchv1.SchemeGroupVersion.WithResource("jobs")
 )
 
-// Snapshot is what install leaves behind with the default options. It is made
-// once: the fake API server is slow at applying.
+// Snapshot caches the objects of an installation with the default options, because
+// the fake API server applies objects slowly.
 type Snapshot struct {
 	once    sync.Once
 	objects []runtime.Object
 	err     error
 }
 
-// Of returns copies of the objects of the installation of this name in
-// namespace ci; install makes it.
+// Of returns copies of the objects of the installation in namespace ci. The first
+// call calls install to create them.
 func (s *Snapshot) Of(t *testing.T, name string, install func() *Server) []runtime.Object {
 	t.Helper()
 	s.once.Do(func() {

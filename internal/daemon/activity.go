@@ -10,50 +10,48 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Activity is the work that a daemon does at one moment, and that would be lost
-// if it ended.
+// Activity is the work that a daemon is doing, and that is lost if it stops.
 type Activity struct {
-	// Builds are docker build and docker buildx build, in BuildKit. Those of the
-	// legacy builder count as the containers that they run.
+	// Builds is the number of BuildKit builds. A build with the legacy builder
+	// counts as the container that it runs.
 	Builds int
-	// BuildsUnknown says that the engine does not tell: those before 24.0.
+	// BuildsUnknown is true for engines before 24.0, which do not report builds.
 	BuildsUnknown bool
-	// Containers are the running ones, but for buildx's own.
+	// Containers is the number of running containers, without those of buildx.
 	Containers int
 }
 
-// Idle tells that nothing is known to run.
+// Idle reports whether no build and no container is known to run.
 func (a Activity) Idle() bool { return a.Builds == 0 && a.Containers == 0 }
 
-const askingActivity = "ask the Docker daemon what it is doing"
+const gettingActivity = "get the Docker daemon's activity"
 
-// Activity asks what runs now.
+// Activity returns what the daemon is doing now.
 func (e *Engine) Activity(ctx context.Context) (Activity, error) {
 	builds, err := e.history(ctx)
 	if err != nil && !errors.Is(err, errNoHistory) {
-		return Activity{}, e.explain(ctx, askingActivity, err)
+		return Activity{}, e.explain(ctx, gettingActivity, err)
 	}
 	if builds != nil {
 		defer builds.conn.Close()
 	}
 	activity, err := e.activity(ctx, builds)
 	if err != nil {
-		return Activity{}, e.explain(ctx, askingActivity, err)
+		return Activity{}, e.explain(ctx, gettingActivity, err)
 	}
 	return activity, nil
 }
 
-// resync is after which time the daemon is asked although nothing was heard: a
-// build that ends in the instant in which the daemon begins to listen is told to
-// nobody. It also keeps a connection in use that something on the way would close.
+// resync is the polling fallback for events lost between the first query and the
+// subscription. It also prevents proxies from closing an idle connection.
 const resync = 30 * time.Second
 
-// AwaitIdle returns when nothing runs any more, at once if that is so already.
-// It hears of what starts and ends, and reports what runs then. Where the engine
-// does not tell which builds run, it waits for the containers alone.
+// AwaitIdle waits until the daemon is idle. It calls report with the current
+// activity at the start and after every change. If the engine does not report
+// builds, it waits for the containers only.
 func (e *Engine) AwaitIdle(ctx context.Context, report func(Activity)) error {
 	if err := e.awaitIdle(ctx, report); err != nil {
-		return e.explain(ctx, askingActivity, err)
+		return e.explain(ctx, gettingActivity, err)
 	}
 	return nil
 }
@@ -75,29 +73,29 @@ func (e *Engine) awaitIdle(ctx context.Context, report func(Activity)) error {
 		return nil
 	}
 
-	listening, stop := context.WithCancel(ctx)
+	streamCtx, stop := context.WithCancel(ctx)
 	var streams sync.WaitGroup
 	defer streams.Wait()
 	defer stop()
 	change, failure := make(chan struct{}, 1), make(chan error, 2)
-	changed := func() {
+	onChange := func() {
 		select {
 		case change <- struct{}{}:
-		default: // one is told of already
+		default: // a change is already pending
 		}
 	}
-	lost := func(err error) { failure <- err }
+	onError := func(err error) { failure <- err }
 	if !activity.BuildsUnknown {
-		if err := builds.follow(listening, &streams, changed, lost); err != nil {
+		if err := builds.follow(streamCtx, &streams, onChange, onError); err != nil {
 			return err
 		}
 	}
-	e.followContainers(listening, &streams, changed, lost)
+	e.followContainers(streamCtx, &streams, onChange, onError)
 
-	again := time.NewTicker(resync)
-	defer again.Stop()
+	ticker := time.NewTicker(resync)
+	defer ticker.Stop()
 	for {
-		// What changed before both were listening was told to nobody.
+		// The first round catches changes from before the subscriptions.
 		activity, err := e.activity(ctx, builds)
 		if err != nil {
 			return err
@@ -108,7 +106,7 @@ func (e *Engine) awaitIdle(ctx context.Context, report func(Activity)) error {
 		}
 		select {
 		case <-change:
-		case <-again.C:
+		case <-ticker.C:
 		case err := <-failure:
 			return err
 		case <-ctx.Done():
@@ -117,8 +115,9 @@ func (e *Engine) awaitIdle(ctx context.Context, report func(Activity)) error {
 	}
 }
 
-// followContainers calls changed for every container that starts or ends.
-func (e *Engine) followContainers(ctx context.Context, streams *sync.WaitGroup, changed func(), lost func(error)) {
+// followContainers calls onChange when a container starts or ends, until ctx ends
+// or the connection fails. It calls onError with the reason.
+func (e *Engine) followContainers(ctx context.Context, streams *sync.WaitGroup, onChange func(), onError func(error)) {
 	events := e.client.Events(ctx, client.EventsListOptions{
 		Filters: client.Filters{}.Add("type", "container").Add("event", "start", "die"),
 	})
@@ -126,16 +125,16 @@ func (e *Engine) followContainers(ctx context.Context, streams *sync.WaitGroup, 
 		for {
 			select {
 			case <-events.Messages:
-				changed()
+				onChange()
 			case err := <-events.Err:
-				lost(err)
+				onError(err)
 				return
 			}
 		}
 	})
 }
 
-// activity asks for builds, where the engine knows them, and containers.
+// activity counts builds and containers. builds may be nil.
 func (e *Engine) activity(ctx context.Context, builds *history) (Activity, error) {
 	var activity Activity
 	err := errNoHistory
@@ -157,10 +156,9 @@ func (e *Engine) activity(ctx context.Context, builds *history) (Activity, error
 	return activity, nil
 }
 
-// isBuilder tells the containers of `docker buildx create --driver
-// docker-container`. They run until somebody removes them, whether they build or
-// not, so nothing would ever be idle beside one; what they build is seen by
-// nobody but themselves.
+// isBuilder reports whether a container belongs to `docker buildx create --driver
+// docker-container`. Such containers run until they are removed, so a daemon with
+// one would never be idle. The builds inside them are not visible to the daemon.
 func isBuilder(names []string) bool {
 	for _, name := range names {
 		if strings.HasPrefix(name, "/buildx_buildkit_") {

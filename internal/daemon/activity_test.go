@@ -21,68 +21,67 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// worker is an engine that builds and runs containers: it answers as engine
-// does, and beyond that says what runs and what changes.
-type worker struct {
+// busyEngine is an engine that also serves its running builds and containers, and
+// notifies clients of changes.
+type busyEngine struct {
 	engine
 	controlapi.UnimplementedControlServer
-	// upgrades says whether it has /grpc; noHistory that it keeps none.
-	upgrades, noHistory bool
-	code                int // what /grpc answers with otherwise; 404 by default
+	upgrades  bool // has /grpc
+	noHistory bool // has no build history
+	code      int  // status of /grpc without upgrades; 404 by default
 
 	rpc   *grpc.Server
 	conns chan net.Conn
 
-	mu         sync.Mutex
-	builds     []string
-	containers []string
-	// What listens for changes of the one or of the other.
-	ofBuilds, ofContainers []chan struct{}
+	mu                                 sync.Mutex
+	builds                             []string
+	containers                         []string
+	buildListeners, containerListeners []chan struct{}
 }
 
-func newWorker(t *testing.T, w *worker) *worker {
+func newBusyEngine(t *testing.T, b *busyEngine) *busyEngine {
 	t.Helper()
-	w.rpc, w.conns = grpc.NewServer(), make(chan net.Conn)
-	controlapi.RegisterControlServer(w.rpc, w)
+	b.rpc, b.conns = grpc.NewServer(), make(chan net.Conn)
+	controlapi.RegisterControlServer(b.rpc, b)
 	served := make(chan struct{})
-	go func() { defer close(served); _ = w.rpc.Serve(w) }()
-	t.Cleanup(func() { w.rpc.Stop(); <-served })
-	return w
+	go func() { defer close(served); _ = b.rpc.Serve(b) }()
+	t.Cleanup(func() { b.rpc.Stop(); <-served })
+	return b
 }
 
-// Accept, Close and Addr make it the listener of its own gRPC server, which
-// gets the connections that were upgraded.
-func (w *worker) Accept() (net.Conn, error) {
-	conn, open := <-w.conns
+// Accept, Close and Addr make busyEngine the listener of its gRPC server. Accept
+// returns the upgraded connections.
+func (b *busyEngine) Accept() (net.Conn, error) {
+	conn, open := <-b.conns
 	if !open {
 		return nil, net.ErrClosed
 	}
 	return conn, nil
 }
 
-func (w *worker) Close() error { close(w.conns); return nil }
+func (b *busyEngine) Close() error { close(b.conns); return nil }
 
-func (w *worker) Addr() net.Addr { return &net.TCPAddr{} }
+func (b *busyEngine) Addr() net.Addr { return &net.TCPAddr{} }
 
-func (w *worker) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (b *busyEngine) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	_, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch {
 	case r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
-		w.rpc.ServeHTTP(rw, r)
-	case r.URL.Path == "/grpc" && w.upgrades:
+		b.rpc.ServeHTTP(rw, r)
+	case r.URL.Path == "/grpc" && b.upgrades:
 		conn, _, err := http.NewResponseController(rw).Hijack()
 		if err != nil {
 			panic(err)
 		}
 		_, _ = fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
-		w.conns <- conn
+		b.conns <- conn
 	case r.URL.Path == "/grpc":
-		rw.WriteHeader(max(w.code, http.StatusNotFound))
+		rw.WriteHeader(max(b.code, http.StatusNotFound))
 	case path == "containers/json":
-		w.mu.Lock()
-		defer w.mu.Unlock()
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		list := []map[string]any{}
-		for _, name := range w.containers {
+		for _, name := range b.containers {
 			list = append(list, map[string]any{"Id": name, "Names": []string{"/" + name}})
 		}
 		rw.Header().Set("Content-Type", "application/json")
@@ -90,7 +89,7 @@ func (w *worker) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	case path == "events":
 		rw.Header().Set("Content-Type", "application/json")
 		rw.WriteHeader(http.StatusOK)
-		changes := w.listen(&w.ofContainers)
+		changes := b.listen(&b.containerListeners)
 		_ = http.NewResponseController(rw).Flush()
 		for {
 			select {
@@ -102,24 +101,24 @@ func (w *worker) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			}
 		}
 	default:
-		w.engine.ServeHTTP(rw, r)
+		b.engine.ServeHTTP(rw, r)
 	}
 }
 
-func (w *worker) ListenBuildHistory(request *controlapi.BuildHistoryRequest, stream controlapi.Control_ListenBuildHistoryServer) error {
-	if w.noHistory {
+func (b *busyEngine) ListenBuildHistory(request *controlapi.BuildHistoryRequest, stream controlapi.Control_ListenBuildHistoryServer) error {
+	if b.noHistory {
 		return status.Error(codes.Unimplemented, "unknown method ListenBuildHistory")
 	}
-	changes := w.listen(&w.ofBuilds)
+	changes := b.listen(&b.buildListeners)
 	if err := stream.SendHeader(metadata.MD{}); err != nil {
 		return err
 	}
 	if !request.ActiveOnly {
-		return status.Error(codes.InvalidArgument, "every build there ever was is not asked for")
+		return status.Error(codes.InvalidArgument, "the request is not limited to active builds")
 	}
-	w.mu.Lock()
-	builds := w.builds
-	w.mu.Unlock()
+	b.mu.Lock()
+	builds := b.builds
+	b.mu.Unlock()
 	for _, ref := range builds {
 		if err := stream.Send(&controlapi.BuildHistoryEvent{Record: &controlapi.BuildHistoryRecord{Ref: ref}}); err != nil {
 			return err
@@ -138,49 +137,49 @@ func (w *worker) ListenBuildHistory(request *controlapi.BuildHistoryRequest, str
 	return nil
 }
 
-func (w *worker) listen(listeners *[]chan struct{}) chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (b *busyEngine) listen(listeners *[]chan struct{}) chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	changes := make(chan struct{}, 8)
 	*listeners = append(*listeners, changes)
 	return changes
 }
 
-// become changes what runs, and tells whoever listens for that.
-func (w *worker) become(builds, containers []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// setRunning changes the running builds and containers, and notifies listeners.
+func (b *busyEngine) setRunning(builds, containers []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	var listeners []chan struct{}
-	if len(builds) != len(w.builds) {
-		listeners = append(listeners, w.ofBuilds...)
+	if len(builds) != len(b.builds) {
+		listeners = append(listeners, b.buildListeners...)
 	}
-	if len(containers) != len(w.containers) {
-		listeners = append(listeners, w.ofContainers...)
+	if len(containers) != len(b.containers) {
+		listeners = append(listeners, b.containerListeners...)
 	}
-	w.builds, w.containers = builds, containers
+	b.builds, b.containers = builds, containers
 	for _, listener := range listeners {
 		listener <- struct{}{}
 	}
 }
 
 func TestActivity(t *testing.T) {
-	busy := func(w *worker) *worker {
-		w.builds, w.containers = []string{"one", "two"}, []string{"test", "buildx_buildkit_mine0", "my_buildx_buildkit_"}
-		return w
+	busy := func(b *busyEngine) *busyEngine {
+		b.builds, b.containers = []string{"one", "two"}, []string{"test", "buildx_buildkit_mine0", "my_buildx_buildkit_"}
+		return b
 	}
 	tests := map[string]struct {
-		worker *worker
+		engine *busyEngine
 		want   Activity
 	}{
-		"nothing runs":                    {&worker{engine: engine{min: "1.24", max: "1.45"}, upgrades: true}, Activity{}},
-		"by an upgrade":                   {busy(&worker{engine: engine{min: "1.24", max: "1.45"}, upgrades: true}), Activity{Builds: 2, Containers: 2}},
-		"the newest, which has no /grpc":  {busy(&worker{engine: engine{min: "1.40", max: "1.56"}}), Activity{Builds: 2, Containers: 2}},
-		"an old one, which has no /grpc":  {busy(&worker{engine: engine{min: "1.12", max: "1.40"}}), Activity{BuildsUnknown: true, Containers: 2}},
-		"a BuildKit that keeps no record": {busy(&worker{engine: engine{min: "1.12", max: "1.42"}, upgrades: true, noHistory: true}), Activity{BuildsUnknown: true, Containers: 2}},
+		"idle":                             {&busyEngine{engine: engine{min: "1.24", max: "1.45"}, upgrades: true}, Activity{}},
+		"upgrade":                          {busy(&busyEngine{engine: engine{min: "1.24", max: "1.45"}, upgrades: true}), Activity{Builds: 2, Containers: 2}},
+		"new engine without /grpc":         {busy(&busyEngine{engine: engine{min: "1.40", max: "1.56"}}), Activity{Builds: 2, Containers: 2}},
+		"old engine without /grpc":         {busy(&busyEngine{engine: engine{min: "1.12", max: "1.40"}}), Activity{BuildsUnknown: true, Containers: 2}},
+		"BuildKit without a build history": {busy(&busyEngine{engine: engine{min: "1.12", max: "1.42"}, upgrades: true, noHistory: true}), Activity{BuildsUnknown: true, Containers: 2}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			e := connect(t, serveH2C(t, newWorker(t, test.worker)))
+			e := connect(t, serveH2C(t, newBusyEngine(t, test.engine)))
 			got, err := e.Activity(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -188,14 +187,14 @@ func TestActivity(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if idle := name == "nothing runs"; got.Idle() != idle {
-				t.Errorf("idle: %v", got.Idle())
+			if want := name == "idle"; got.Idle() != want {
+				t.Errorf("Idle() = %v, want %v", got.Idle(), want)
 			}
 		})
 	}
 }
 
-// serveH2C serves HTTP/1 and, from the start, HTTP/2 on one port, as the daemon does.
+// serveH2C serves HTTP/1 and unencrypted HTTP/2 on one port, like the daemon.
 func serveH2C(t *testing.T, h http.Handler) Dial {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
@@ -208,10 +207,10 @@ func serveH2C(t *testing.T, h http.Handler) Dial {
 }
 
 func TestActivityOverTLS(t *testing.T) {
-	for name, upgrades := range map[string]bool{"by an upgrade": true, "by HTTP/2 from the start": false} {
+	for name, upgrades := range map[string]bool{"upgrade": true, "HTTP/2 from the start": false} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorker(t, &worker{engine: engine{min: "1.40", max: "1.56"}, upgrades: upgrades, builds: []string{"one"}})
-			s := httptest.NewUnstartedServer(w)
+			b := newBusyEngine(t, &busyEngine{engine: engine{min: "1.40", max: "1.56"}, upgrades: upgrades, builds: []string{"one"}})
+			s := httptest.NewUnstartedServer(b)
 			s.EnableHTTP2 = true
 			s.StartTLS()
 			t.Cleanup(s.Close)
@@ -221,21 +220,21 @@ func TestActivityOverTLS(t *testing.T) {
 			e := connect(t, to(s.Listener.Addr()), WithTLS(config))
 			got, err := e.Activity(t.Context())
 			if err != nil || got.Builds != 1 {
-				t.Errorf("%+v, %v", got, err)
+				t.Errorf("got %+v, %v, want one build", got, err)
 			}
 		})
 	}
 }
 
-func TestAwaitIdleHearsOfEveryEnd(t *testing.T) {
-	for name, history := range map[string]bool{"builds and containers": true, "containers alone": false} {
+func TestAwaitIdleReportsEveryChange(t *testing.T) {
+	for name, history := range map[string]bool{"builds and containers": true, "containers only": false} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorker(t, &worker{engine: engine{min: "1.24", max: "1.45"}, upgrades: true, noHistory: !history})
-			w.builds, w.containers = []string{"one"}, []string{"test"}
-			e := connect(t, serve(t, w))
+			b := newBusyEngine(t, &busyEngine{engine: engine{min: "1.24", max: "1.45"}, upgrades: true, noHistory: !history})
+			b.builds, b.containers = []string{"one"}, []string{"test"}
+			e := connect(t, serve(t, b))
 			var reports []Activity
 			calls := 0
-			// Less than the resync: the wait has to hear of each change.
+			// Shorter than resync, so that only subscriptions can report changes.
 			ctx, cancel := context.WithTimeout(t.Context(), resync/2)
 			defer cancel()
 			next := [][2][]string{{nil, {"test"}}, {nil, nil}}
@@ -247,8 +246,8 @@ func TestAwaitIdleHearsOfEveryEnd(t *testing.T) {
 				if len(reports) == 0 || a != reports[len(reports)-1] {
 					reports = append(reports, a)
 				}
-				if calls > 1 && len(next) > 0 { // it listens by now
-					w.become(next[0][0], next[0][1])
+				if calls > 1 && len(next) > 0 { // AwaitIdle is subscribed by now
+					b.setRunning(next[0][0], next[0][1])
 					next = next[1:]
 				}
 			})
@@ -266,8 +265,8 @@ func TestAwaitIdleHearsOfEveryEnd(t *testing.T) {
 	}
 }
 
-func TestAwaitIdleEnds(t *testing.T) {
-	// From the second report on, it listens.
+func TestAwaitIdleFails(t *testing.T) {
+	// AwaitIdle is subscribed from the second report on.
 	onSecond := func(act func()) func(Activity) {
 		reports := 0
 		return func(Activity) {
@@ -276,47 +275,47 @@ func TestAwaitIdleEnds(t *testing.T) {
 			}
 		}
 	}
-	start := func(t *testing.T) (*worker, *Engine, *httptest.Server) {
-		w := newWorker(t, &worker{engine: engine{min: "1.24", max: "1.45"}, upgrades: true, containers: []string{"test"}})
-		s := httptest.NewServer(w)
+	start := func(t *testing.T) (*busyEngine, *Engine, *httptest.Server) {
+		b := newBusyEngine(t, &busyEngine{engine: engine{min: "1.24", max: "1.45"}, upgrades: true, containers: []string{"test"}})
+		s := httptest.NewServer(b)
 		t.Cleanup(s.Close)
-		return w, connect(t, to(s.Listener.Addr())), s
+		return b, connect(t, to(s.Listener.Addr())), s
 	}
-	t.Run("with its context", func(t *testing.T) {
+	t.Run("context canceled", func(t *testing.T) {
 		_, e, _ := start(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		err := e.AwaitIdle(ctx, func(Activity) { cancel() })
 		if !errors.Is(err, context.Canceled) {
-			t.Error(err)
+			t.Errorf("got %v, want context.Canceled", err)
 		}
 	})
-	t.Run("with the daemon", func(t *testing.T) {
+	t.Run("daemon connections closed", func(t *testing.T) {
 		_, e, s := start(t)
 		err := e.AwaitIdle(t.Context(), onSecond(s.CloseClientConnections))
 		var unreachable *UnreachableError
 		if !errors.As(err, &unreachable) {
-			t.Errorf("%T %v", err, err)
+			t.Errorf("got %v (%T), want *UnreachableError", err, err)
 		}
 	})
-	t.Run("with its builds", func(t *testing.T) {
-		w, e, _ := start(t)
-		err := e.AwaitIdle(t.Context(), onSecond(w.rpc.Stop))
+	t.Run("build history closed", func(t *testing.T) {
+		b, e, _ := start(t)
+		err := e.AwaitIdle(t.Context(), onSecond(b.rpc.Stop))
 		var unreachable *UnreachableError
 		if !errors.As(err, &unreachable) {
-			t.Errorf("%T %v", err, err)
+			t.Errorf("got %v (%T), want *UnreachableError", err, err)
 		}
 	})
 }
 
 func TestActivityFails(t *testing.T) {
-	t.Run("in the daemon's words", func(t *testing.T) {
-		e := connect(t, serve(t, newWorker(t, &worker{engine: engine{min: "1.24", max: "1.45"}, code: http.StatusServiceUnavailable})))
+	t.Run("error response", func(t *testing.T) {
+		e := connect(t, serve(t, newBusyEngine(t, &busyEngine{engine: engine{min: "1.24", max: "1.45"}, code: http.StatusServiceUnavailable})))
 		_, err := e.Activity(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "503 Service Unavailable") {
-			t.Error(err)
+			t.Errorf("got %v, want 503 Service Unavailable", err)
 		}
 	})
-	t.Run("for want of TLS", func(t *testing.T) {
+	t.Run("server without TLS", func(t *testing.T) {
 		e := &Engine{link: &link{dial: serve(t, http.NotFoundHandler())}, tls: &tls.Config{ServerName: "x"}}
 		_, err := e.Activity(t.Context())
 		if err == nil {

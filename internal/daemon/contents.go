@@ -15,74 +15,74 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Contents are what a clean-up may remove, with what decides whether it does.
+// Contents lists the objects that a prune may remove.
 type Contents struct {
 	Containers []Container
-	// Networks are those that no running container is connected to.
+	// Networks are the networks without a running container.
 	Networks   []Network
 	Images     []Image
 	BuildCache []CacheRecord
 }
 
-// Container is one container, running or not.
+// Container is a running or stopped container.
 type Container struct {
 	ID, Name string
 	ImageID  string
-	// Running is true for a paused container too.
+	// Running is also true for paused and restarting containers.
 	Running bool
 	Created time.Time
-	// SizeBytes is what it has written to its own layer.
+	// SizeBytes is the size of the container's writable layer.
 	SizeBytes int64
 }
 
-// Network is one that users made.
+// Network is a user-defined network.
 type Network struct {
 	ID, Name string
 	Created  time.Time
 }
 
-// Image is one image, with all its tags.
+// Image is an image with all its tags.
 type Image struct {
 	ID   string
 	Tags []string
-	// LastUsed is when it was made or tagged last, a build's tag included, or
-	// when an image that is built on it was. Zero where nobody knows.
+	// LastUsed is when this image, or an image based on it, was last created or
+	// tagged. It is zero if unknown.
 	LastUsed time.Time
-	// SizeBytes is what it shares with no other image.
+	// SizeBytes is the size of the layers that no other image shares.
 	SizeBytes int64
 	layers    []string
 }
 
-// CacheRecord is one record of the build cache that DiskUsage counts.
+// CacheRecord is a record of the build cache that DiskUsage counts.
 type CacheRecord struct {
 	ID      string
 	Parents []string
-	// InUse is true while a build or a record that builds use needs it.
+	// InUse is true while a build needs the record, directly or through another.
 	InUse bool
-	// Shared is true where an image has the same layer.
+	// Shared is true if an image has the same layer.
 	Shared bool
-	// LastUsed is zero for a record that no build has used yet.
+	// LastUsed is zero if no build has used the record yet.
 	LastUsed  time.Time
 	SizeBytes int64
 }
 
-// sharedCounted is the first API version that counts the build cache that an
-// image shares.
-const sharedCounted = "1.52"
+// sharedCacheVersion is the first API version that includes the build cache
+// shared with images in its totals.
+const sharedCacheVersion = "1.52"
 
-// inspections is how many images are looked at at a time.
-const inspections = 8
+// maxInspections is the number of images that are inspected concurrently.
+const maxInspections = 8
 
-// Contents asks the daemon for all that it has. As DiskUsage, it may take long.
+// Contents lists the daemon's contents. Like DiskUsage, it may take minutes.
 func (e *Engine) Contents(ctx context.Context) (Contents, error) {
 	var found Contents
 	usage, err := e.client.DiskUsage(ctx, client.DiskUsageOptions{Containers: true, Images: true, BuildCache: true, Verbose: true})
 	if err != nil {
-		return found, e.explain(ctx, "ask the Docker daemon for its contents", err)
+		return found, e.explain(ctx, "list the Docker daemon's contents", err)
 	}
 	networks, err := e.client.NetworkList(ctx, client.NetworkListOptions{Filters: client.Filters{}.Add("dangling", "true").Add("type", "custom")})
 	if err != nil {
-		return found, e.explain(ctx, "ask the Docker daemon for its networks", err)
+		return found, e.explain(ctx, "list the Docker daemon's networks", err)
 	}
 	for _, n := range networks.Items {
 		found.Networks = append(found.Networks, Network{ID: n.ID, Name: n.Name, Created: n.Created})
@@ -95,7 +95,7 @@ func (e *Engine) Contents(ctx context.Context) (Contents, error) {
 		})
 	}
 	for _, r := range usage.BuildCache.Items {
-		if r.Shared && versions.LessThan(e.client.ClientVersion(), sharedCounted) {
+		if r.Shared && versions.LessThan(e.client.ClientVersion(), sharedCacheVersion) {
 			continue
 		}
 		record := CacheRecord{ID: r.ID, Parents: r.Parents, InUse: r.InUse, Shared: r.Shared, SizeBytes: r.Size}
@@ -106,26 +106,26 @@ func (e *Engine) Contents(ctx context.Context) (Contents, error) {
 	}
 	found.Images, err = e.images(ctx, usage.Images.Items)
 	if err != nil {
-		return found, e.explain(ctx, "ask the Docker daemon for its images", err)
+		return found, e.explain(ctx, "inspect the Docker daemon's images", err)
 	}
 	return found, nil
 }
 
-// images looks at each image: the list does not say when it was tagged.
+// images inspects each image, because the list does not contain the tag time.
 func (e *Engine) images(ctx context.Context, listed []image.Summary) ([]Image, error) {
-	looked := make([]*Image, len(listed))
-	group, asking := errgroup.WithContext(ctx)
-	group.SetLimit(inspections)
+	inspected := make([]*Image, len(listed))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxInspections)
 	for n, summary := range listed {
 		group.Go(func() error {
-			inspected, err := e.client.ImageInspect(asking, summary.ID)
+			result, err := e.client.ImageInspect(ctx, summary.ID)
 			if errdefs.IsNotFound(err) {
-				return nil // gone since it was listed
+				return nil // removed since it was listed
 			}
 			if err != nil {
 				return err
 			}
-			looked[n] = newImage(summary, inspected.InspectResponse)
+			inspected[n] = newImage(summary, result.InspectResponse)
 			return nil
 		})
 	}
@@ -133,18 +133,18 @@ func (e *Engine) images(ctx context.Context, listed []image.Summary) ([]Image, e
 		return nil, err
 	}
 	var images []Image
-	for _, one := range looked {
+	for _, one := range inspected {
 		if one != nil {
 			images = append(images, *one)
 		}
 	}
-	passOnUse(images)
+	propagateLastUsed(images)
 	return images, nil
 }
 
 func newImage(summary image.Summary, inspected image.InspectResponse) *Image {
 	one := &Image{ID: summary.ID, Tags: inspected.RepoTags, SizeBytes: summary.Size - max(summary.SharedSize, 0), layers: inspected.RootFS.Layers}
-	// What cannot be parsed is not known, which zero says.
+	// The time is zero, and so unknown, if it cannot be parsed.
 	one.LastUsed, _ = time.Parse(time.RFC3339Nano, inspected.Created)
 	if tagged := inspected.Metadata.LastTagTime; tagged.After(one.LastUsed) {
 		one.LastUsed = tagged
@@ -155,9 +155,9 @@ func newImage(summary image.Summary, inspected image.InspectResponse) *Image {
 	return one
 }
 
-// passOnUse has the base of an image used as recently as the image: who builds
-// FROM an image gets its layers.
-func passOnUse(images []Image) {
+// propagateLastUsed makes the base of an image as recently used as the image
+// itself, because an image contains the layers of its base.
+func propagateLastUsed(images []Image) {
 	for n := range images {
 		base := &images[n]
 		for _, other := range images {
@@ -172,11 +172,11 @@ func hasPrefix(layers, first []string) bool {
 	return len(layers) >= len(first) && slices.Equal(layers[:len(first)], first)
 }
 
-// oldestFirst sorts by last use, and by ID what was used at the same time.
+// oldestFirst sorts a list by time, and by ID where times are equal.
 func oldestFirst[T any](list []T, key func(T) (time.Time, string)) {
 	slices.SortStableFunc(list, func(a, b T) int {
-		usedA, idA := key(a)
-		usedB, idB := key(b)
-		return cmp.Or(usedA.Compare(usedB), cmp.Compare(idA, idB))
+		timeA, idA := key(a)
+		timeB, idB := key(b)
+		return cmp.Or(timeA.Compare(timeB), cmp.Compare(idA, idB))
 	})
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// stocked is an engine that tells what it has, too.
-type stocked struct {
+// stockedEngine is an engine that also serves its networks and images.
+type stockedEngine struct {
 	*engine
-	gone string // an image that is removed between two questions
+	removed string // the ID of an image that is removed after it was listed
 }
 
-func (s stocked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s stockedEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	id, isImage := strings.CutPrefix(path, "images/")
 	id = strings.TrimSuffix(id, "/json")
@@ -28,7 +28,7 @@ func (s stocked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.requests = append(s.requests, r.Method+" "+r.URL.Query().Get("filters"))
 		s.mu.Unlock()
 		fmt.Fprint(w, `[{"Name":"compose_default","Id":"n1","Created":"2026-11-01T00:00:00.5+01:00"}]`)
-	case isImage && id == s.gone:
+	case isImage && id == s.removed:
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprintf(w, `{"message":"No such image: %s"}`, id)
 	case isImage:
@@ -46,12 +46,12 @@ func (s stocked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestContentsByRelease(t *testing.T) {
-	made := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	created := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	used := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 	want := Contents{
 		Containers: []Container{
-			{ID: "c1", Name: "job", ImageID: "sha256:aa", Running: true, Created: made, SizeBytes: 3000},
-			{ID: "c2", Name: "done", ImageID: "sha256:aa", Created: made, SizeBytes: 2000},
+			{ID: "c1", Name: "job", ImageID: "sha256:aa", Running: true, Created: created, SizeBytes: 3000},
+			{ID: "c2", Name: "done", ImageID: "sha256:aa", Created: created, SizeBytes: 2000},
 		},
 		Networks: []Network{{ID: "n1", Name: "compose_default", Created: time.Date(2026, 10, 31, 23, 0, 0, 5e8, time.UTC)}},
 		Images: []Image{
@@ -65,10 +65,10 @@ func TestContentsByRelease(t *testing.T) {
 			{ID: "b3", Shared: true, SizeBytes: 999_000},
 		},
 	}
-	for release, s := range map[string]stocked{
+	for release, s := range map[string]stockedEngine{
 		"26":                          {engine: &engine{release: "26", min: "1.24", max: "1.45"}},
 		"29":                          {engine: &engine{release: "29", min: "1.40", max: "1.56"}},
-		"26, an image goes meanwhile": {engine: &engine{release: "26", min: "1.24", max: "1.45"}, gone: "sha256:cc"},
+		"26, image removed meanwhile": {engine: &engine{release: "26", min: "1.24", max: "1.45"}, removed: "sha256:cc"},
 	} {
 		t.Run(release, func(t *testing.T) {
 			got, err := connect(t, serve(t, s)).Contents(t.Context())
@@ -76,10 +76,10 @@ func TestContentsByRelease(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := want
-			if s.release == "26" { // does not count what an image shares
+			if s.release == "26" { // does not count shared records
 				want.BuildCache = want.BuildCache[:2]
 			}
-			if s.gone != "" {
+			if s.removed != "" {
 				want.Images = want.Images[:2]
 			}
 			if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Image{}), cmpopts.EquateEmpty()); diff != "" {
@@ -87,16 +87,16 @@ func TestContentsByRelease(t *testing.T) {
 			}
 			for _, request := range s.seen() {
 				if strings.Contains(request, "system/df") && !strings.Contains(request, "type=build-cache") {
-					t.Errorf("asked %s", request)
+					t.Errorf("unexpected request %s", request)
 				}
 			}
 		})
 	}
 }
 
-func TestContentsCannotBeRead(t *testing.T) {
+func TestContentsFails(t *testing.T) {
 	e := connect(t, serve(t, &engine{release: "26", min: "1.24", max: "1.45"}))
-	if _, err := e.Contents(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "ask the Docker daemon for its networks: ") {
-		t.Errorf("got %v", err)
+	if _, err := e.Contents(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "list the Docker daemon's networks: ") {
+		t.Errorf("got %v, want an error about networks", err)
 	}
 }

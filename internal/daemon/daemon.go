@@ -1,5 +1,5 @@
-// Package daemon asks a Docker Engine about itself, over connections that
-// somebody else knows how to open.
+// Package daemon queries a Docker Engine over connections that the caller's Dial
+// opens.
 package daemon
 
 import (
@@ -14,9 +14,9 @@ import (
 	"github.com/moby/moby/client/pkg/versions"
 )
 
-// Dial opens a connection to the daemon's API port. It may be called by several
-// goroutines at once. It may outlive the call that needed the connection, for
-// the next one's sake; Engine.Close ends its context.
+// Dial opens a connection to the daemon's API port. It may be called
+// concurrently, and may outlive the request that needed the connection, since a
+// later request can use it. Engine.Close cancels its context.
 type Dial func(ctx context.Context) (net.Conn, error)
 
 // Option changes how Connect reaches the daemon.
@@ -26,46 +26,44 @@ type options struct {
 	tls *tls.Config
 }
 
-// WithTLS speaks TLS to the daemon. The config names the server (ServerName, as
-// what is dialled has no name), and holds the client's certificate.
+// WithTLS connects with TLS. The config must contain the ServerName, which cannot
+// be derived from the Dial, and the client certificate.
 func WithTLS(config *tls.Config) Option {
 	return func(o *options) { o.tls = config.Clone() }
 }
 
-// Engine is a Docker Engine that answered. It is safe for concurrent use.
+// Engine is a connected Docker Engine. It is safe for concurrent use.
 type Engine struct {
 	client *client.Client
 	link   *link
 	tls    *tls.Config // nil for plain HTTP
 }
 
-// host stands where the API client wants an address. Nothing resolves or dials
-// it; being a loopback name, it is also never looked for behind HTTP_PROXY.
+// host is the address that the API client requires. It is never resolved or
+// dialed. A loopback name is never reached through HTTP_PROXY either.
 const host = "tcp://localhost"
 
-// Connect asks the daemon for its API version and settles on one that both
-// sides speak. ctx bounds that exchange, not the Engine's life. Close the Engine
-// when done.
+// Connect negotiates an API version with the daemon. ctx applies to the
+// negotiation, not to the Engine. The caller must close the Engine.
 //
-// It fails with ErrTLSExpected or ErrPlainExpected, with *APIVersionError, and
-// with *UnreachableError where no Docker Engine answered.
+// The error is ErrTLSExpected, ErrPlainExpected, an *APIVersionError, or an
+// *UnreachableError if no Docker Engine responded.
 func Connect(ctx context.Context, dial Dial, opts ...Option) (*Engine, error) {
 	var o options
 	for _, opt := range opts {
 		opt(&o)
 	}
 	l := &link{dial: dial}
-	var how []client.Opt
+	var clientOpts []client.Opt
 	if o.tls != nil {
-		// Only here: a transport given to the client, even an empty one, makes
-		// it speak https.
-		how = append(how, client.WithHTTPClient(&http.Client{
+		// Only with TLS: any custom transport makes the client use https.
+		clientOpts = append(clientOpts, client.WithHTTPClient(&http.Client{
 			Transport:     &http.Transport{TLSClientConfig: o.tls},
 			CheckRedirect: client.CheckRedirect,
 		}))
 	}
-	// In this order: WithHost replaces the dialer of the client before it.
-	api, err := client.New(append(how, client.WithHost(host), client.WithDialContext(l.dialContext))...)
+	// The order matters: WithHost replaces the client's dialer.
+	api, err := client.New(append(clientOpts, client.WithHost(host), client.WithDialContext(l.dialContext))...)
 	if err != nil {
 		return nil, err
 	}
@@ -77,22 +75,22 @@ func Connect(ctx context.Context, dial Dial, opts ...Option) (*Engine, error) {
 	return e, nil
 }
 
-// negotiate settles the API version. The client would do so by itself, with the
-// first request, and keep to itself why it failed.
+// negotiate negotiates the API version. The client would do so with its first
+// request, but would not return the error.
 func (e *Engine) negotiate(ctx context.Context) error {
 	const doing = "connect to the Docker daemon"
 	ping, err := e.client.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
 	switch version := ping.APIVersion; {
 	case version != "" && versions.LessThan(version, client.MinAPIVersion):
 		return newAPIVersionError("", version)
-	case err != nil && version == "" && answered(err) && !wantsTLS(err):
-		return &UnreachableError{Doing: doing, Err: fmt.Errorf("%w (%s)", errNotEngine, gist(err))}
+	case err != nil && version == "" && isResponse(err) && !wantsTLS(err):
+		return &UnreachableError{Doing: doing, Err: fmt.Errorf("%w (%s)", errNotEngine, excerpt(err))}
 	case err != nil:
 		return e.explain(ctx, doing, err)
 	case version == "":
 		return &UnreachableError{Doing: doing, Err: errNotEngine}
 	case versions.LessThan(client.MaxAPIVersion, version):
-		// A newer daemon may have dropped the versions that we speak.
+		// A newer daemon may not support the client's versions any more.
 		_, err := e.client.ServerVersion(ctx, client.ServerVersionOptions{})
 		if err != nil {
 			err = e.explain(ctx, doing, err)
@@ -106,6 +104,6 @@ func (e *Engine) negotiate(ctx context.Context) error {
 	return nil
 }
 
-// Close closes idle connections and ends dials under way. Calls that still run
-// keep theirs until they return.
+// Close closes idle connections and cancels pending dials. Requests that are
+// still running keep their connection until they return.
 func (e *Engine) Close() error { return e.client.Close() }

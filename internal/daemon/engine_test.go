@@ -14,8 +14,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain sets a proxy that leads nowhere, before anything has read it: no
-// connection may go there.
+// TestMain sets an invalid proxy and Docker host before anything reads them. No
+// connection may use them.
 func TestMain(m *testing.M) {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
 		_ = os.Setenv(name, "http://proxy.invalid:3128")
@@ -25,10 +25,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// engine answers like a Docker Engine of some release.
+// engine responds like a Docker Engine of one release.
 type engine struct {
-	release  string // of the answers in testdata
-	min, max string // API versions
+	release  string // the release of the responses in testdata
+	min, max string // the supported API versions
 
 	mu       sync.Mutex
 	requests []string
@@ -81,7 +81,7 @@ func (e *engine) seen() []string {
 	return append([]string(nil), e.requests...)
 }
 
-// serve starts a server and returns a Dial that leads to it.
+// serve starts a server and returns a Dial that connects to it.
 func serve(t *testing.T, h http.Handler) Dial {
 	t.Helper()
 	s := httptest.NewServer(h)

@@ -12,25 +12,25 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// ErrTLSExpected is what Connect fails with when the daemon's port wants TLS
-// and was not offered it.
+// ErrTLSExpected is returned by Connect when the daemon requires TLS and the
+// connection does not use it.
 var ErrTLSExpected = errors.New("the daemon expects TLS on this port")
 
-// ErrPlainExpected is what Connect fails with when the daemon's port was
-// offered TLS and does not speak it.
-var ErrPlainExpected = errors.New("the daemon speaks no TLS on this port")
+// ErrPlainExpected is returned by Connect when the connection uses TLS and the
+// daemon does not.
+var ErrPlainExpected = errors.New("the daemon does not use TLS on this port")
 
 var (
-	errNotEngine = errors.New("what answered is not a Docker Engine: it names no API version")
-	errNoAnswer  = fmt.Errorf("the connection was closed without an answer: %w", io.EOF)
+	errNotEngine  = errors.New("the server is not a Docker Engine: it reports no API version")
+	errNoResponse = fmt.Errorf("the connection was closed without a response: %w", io.EOF)
 )
 
-// UnreachableError says that no Docker Engine answered, or not in time: the
-// dial failed, the connection broke, or something else speaks on the port.
+// UnreachableError is returned when no Docker Engine responded in time: the dial
+// failed, the connection broke, or another server uses the port.
 type UnreachableError struct {
-	// Doing is what was being done, as in "connect to the Docker daemon".
+	// Doing is the failed operation, such as "connect to the Docker daemon".
 	Doing string
-	// Err is the reason; the dial's own error where that is what failed.
+	// Err is the cause. It is the error of the Dial if that failed.
 	Err error
 }
 
@@ -39,12 +39,13 @@ func (e *UnreachableError) Error() string { return e.Doing + ": " + e.Err.Error(
 // Unwrap returns the reason.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// APIVersionError says that the daemon and this program have no API version in
-// common.
+// APIVersionError is returned when the daemon and this program have no API
+// version in common.
 type APIVersionError struct {
-	// ClientMin and ClientMax are what this program speaks.
+	// ClientMin and ClientMax are the versions that this program supports.
 	ClientMin, ClientMax string
-	// ServerMin and ServerMax are what the daemon speaks; empty if unknown.
+	// ServerMin and ServerMax are the versions that the daemon supports. Each is
+	// empty if unknown.
 	ServerMin, ServerMax string
 }
 
@@ -63,12 +64,12 @@ func (e *APIVersionError) Error() string {
 	case e.ServerMin != "":
 		server = e.ServerMin + " and later"
 	}
-	return fmt.Sprintf("the Docker daemon speaks API versions %s, and this program %s to %s",
+	return fmt.Sprintf("the Docker daemon supports API versions %s, but this program supports %s to %s",
 		server, e.ClientMin, e.ClientMax)
 }
 
-// explain types an error of the API client, and says what was being done. An
-// error that the daemon itself answered with keeps the daemon's words.
+// explain converts an error of the API client to a typed error that names the
+// failed operation. An error response keeps the daemon's message.
 func (e *Engine) explain(ctx context.Context, doing string, err error) error {
 	text := err.Error()
 	switch {
@@ -80,8 +81,8 @@ func (e *Engine) explain(ctx context.Context, doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, ErrTLSExpected)
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("%s: %w", doing, ErrPlainExpected)
-	case !answered(err):
-		return &UnreachableError{Doing: doing, Err: e.reason(err)}
+	case !isResponse(err):
+		return &UnreachableError{Doing: doing, Err: e.cause(err)}
 	}
 	if _, rest, ok := strings.Cut(text, "is too old. Minimum supported API version is "); ok {
 		minimum, _, _ := strings.Cut(rest, ",")
@@ -90,44 +91,44 @@ func (e *Engine) explain(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// wantsTLS says whether err is how a TLS server takes a request in plain HTTP: an
-// answer in words, or a TLS alert where an HTTP answer should be.
+// wantsTLS reports whether err is the reaction of a TLS server to plain HTTP:
+// either an error message, or a TLS alert in place of an HTTP response.
 func wantsTLS(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "Client sent an HTTP request to an HTTPS server") ||
 		strings.Contains(text, `malformed HTTP response "\x15\x03`)
 }
 
-// answered says whether err is an HTTP answer, and not the lack of one. The
-// client's type for such errors is not exported.
-func answered(err error) bool {
+// isResponse reports whether err is an HTTP error response. The client does not
+// export its type for such errors.
+func isResponse(err error) bool {
 	text := err.Error()
-	return strings.HasPrefix(text, answerPrefix) || strings.HasPrefix(text, "request returned ")
+	return strings.HasPrefix(text, responsePrefix) || strings.HasPrefix(text, "request returned ")
 }
 
-// gist returns the start of an answer that may be a whole page.
-func gist(err error) string {
-	const enough = 120
-	text := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), answerPrefix)), " ")
-	if len(text) > enough {
-		text = strings.ToValidUTF8(text[:enough], "") + "…"
+// excerpt returns the start of an error response, which may be a whole web page.
+func excerpt(err error) string {
+	const maxBytes = 120
+	text := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), responsePrefix)), " ")
+	if len(text) > maxBytes {
+		text = strings.ToValidUTF8(text[:maxBytes], "") + "…"
 	}
 	return text
 }
 
-const answerPrefix = "Error response from daemon: "
+const responsePrefix = "Error response from daemon: "
 
-// reason finds what went wrong on the way, below the client's own words.
-func (e *Engine) reason(err error) error {
+// cause returns the network error that the API client wrapped or replaced.
+func (e *Engine) cause(err error) error {
 	if failed := e.link.failure(); failed != nil {
 		return failed
 	}
-	var at *url.Error
-	if errors.As(err, &at) {
-		err = at.Err
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		err = urlErr.Err
 	}
 	if err == io.EOF {
-		return errNoAnswer
+		return errNoResponse
 	}
 	return err
 }

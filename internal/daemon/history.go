@@ -20,31 +20,31 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// errNoHistory is what an engine comes to that keeps no history of builds:
-// those before 24.0, whose BuildKit is older than 0.11.
-var errNoHistory = errors.New("the engine does not tell which builds run")
+// errNoHistory is returned for engines without a build history: those before
+// 24.0, whose BuildKit is older than 0.11.
+var errNoHistory = errors.New("the engine does not report running builds")
 
-// history is the part of an engine's BuildKit that knows the builds. It has a
-// connection of its own, as gRPC needs HTTP/2.
+// history is a client of BuildKit's build history. It has a separate connection,
+// because gRPC needs HTTP/2.
 type history struct {
 	conn    *grpc.ClientConn
 	control controlapi.ControlClient
 }
 
-// history connects; errNoHistory where there is nothing to connect to. ctx
-// bounds the dial alone. Close its connection when done.
+// history connects to the build history. It returns errNoHistory if the engine
+// has none. ctx applies to the dial only. The caller must close conn.
 func (e *Engine) history(ctx context.Context) (*history, error) {
 	conn, err := e.dialGRPC(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var given atomic.Bool
+	var used atomic.Bool
 	client, err := grpc.NewClient("passthrough:///localhost",
-		// The connection has its own security, and its own way past proxies.
+		// The connection already has TLS if needed, and bypasses proxies.
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy(),
 		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
-			if given.Swap(true) {
-				return nil, net.ErrClosed // a lost connection is the caller's to know of
+			if used.Swap(true) {
+				return nil, net.ErrClosed // no reconnect: the caller must get the error
 			}
 			return conn, nil
 		}))
@@ -55,13 +55,13 @@ func (e *Engine) history(ctx context.Context) (*history, error) {
 	return &history{client, controlapi.NewControlClient(client)}, nil
 }
 
-// nativeGRPC is the API version from which the daemon speaks HTTP/2 on its port.
+// nativeGRPC is the first API version with HTTP/2 on the daemon's port.
 // See https://github.com/moby/moby/pull/50744
 const nativeGRPC = "1.52"
 
-// dialGRPC opens a connection that speaks HTTP/2 with the engine's gRPC
-// services: by an upgrade that every engine knows and the current ones deprecate,
-// and where it is gone by HTTP/2 from the start.
+// dialGRPC opens an HTTP/2 connection to the engine's gRPC services: with the
+// /grpc upgrade, which current engines deprecate, or with HTTP/2 from the start if
+// the engine has no upgrade.
 func (e *Engine) dialGRPC(ctx context.Context) (net.Conn, error) {
 	conn, err := e.dialRaw(ctx)
 	if err != nil {
@@ -76,15 +76,15 @@ func (e *Engine) dialGRPC(ctx context.Context) (net.Conn, error) {
 	case err != nil:
 		return nil, err
 	case code != http.StatusNotFound:
-		return nil, fmt.Errorf("the daemon answered %d %s to a request for gRPC", code, http.StatusText(code))
+		return nil, fmt.Errorf("the daemon responded with %d %s to a gRPC upgrade", code, http.StatusText(code))
 	case versions.LessThan(e.client.ClientVersion(), nativeGRPC):
 		return nil, errNoHistory
 	}
 	return e.dialRaw(ctx, "h2")
 }
 
-// dialRaw opens a connection that the API client does not know of. The client
-// could hijack one of its own, but with TLS it dials past WithDialContext.
+// dialRaw opens a connection without the API client. The client can hijack a
+// connection, but ignores WithDialContext for that when it uses TLS.
 func (e *Engine) dialRaw(ctx context.Context, protocols ...string) (net.Conn, error) {
 	conn, err := e.link.dialContext(ctx, "", "")
 	if err != nil || e.tls == nil {
@@ -92,15 +92,15 @@ func (e *Engine) dialRaw(ctx context.Context, protocols ...string) (net.Conn, er
 	}
 	config := e.tls.Clone()
 	config.NextProtos = protocols
-	secured := tls.Client(conn, config)
-	if err := secured.HandshakeContext(ctx); err != nil {
+	tlsConn := tls.Client(conn, config)
+	if err := tlsConn.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
-	return secured, nil
+	return tlsConn, nil
 }
 
-// upgrade asks for HTTP/2 on the connection and gives the answer's code.
+// upgrade requests HTTP/2 on the connection and returns the response's code.
 func upgrade(ctx context.Context, conn net.Conn) (code int, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
@@ -113,7 +113,7 @@ func upgrade(ctx context.Context, conn net.Conn) (code int, err error) {
 	if err := request.Write(conn); err != nil {
 		return 0, err
 	}
-	// Byte by byte: what follows the answer is not this reader's.
+	// Byte by byte, so that nothing after the response is consumed.
 	response, err := http.ReadResponse(bufio.NewReaderSize(oneByte{conn}, 16), request)
 	if err != nil {
 		return 0, err
@@ -121,16 +121,16 @@ func upgrade(ctx context.Context, conn net.Conn) (code int, err error) {
 	return response.StatusCode, nil
 }
 
-// oneByte reads a byte at a time.
+// oneByte is a reader that reads one byte at a time.
 type oneByte struct{ io.Reader }
 
 func (r oneByte) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(1, len(p))]) }
 
-// running counts the builds that run now.
+// running returns the number of running builds.
 func (h *history) running(ctx context.Context) (int, error) {
 	stream, err := h.control.ListenBuildHistory(ctx, &controlapi.BuildHistoryRequest{ActiveOnly: true, EarlyExit: true})
 	if err != nil {
-		return 0, unseen(err)
+		return 0, historyError(err)
 	}
 	for n := 0; ; {
 		event, err := stream.Recv()
@@ -138,7 +138,7 @@ func (h *history) running(ctx context.Context) (int, error) {
 			return n, nil
 		}
 		if err != nil {
-			return 0, unseen(err)
+			return 0, historyError(err)
 		}
 		if event.Type == controlapi.BuildHistoryEventType_STARTED {
 			n++
@@ -146,12 +146,13 @@ func (h *history) running(ctx context.Context) (int, error) {
 	}
 }
 
-// follow starts to listen, and then calls changed for every build that starts or
-// ends, until ctx ends or the connection is lost, which it tells lost.
-func (h *history) follow(ctx context.Context, streams *sync.WaitGroup, changed func(), lost func(error)) error {
+// follow returns once it is subscribed. From then on it calls onChange when a
+// build starts or ends, until ctx ends or the connection fails. It calls onError
+// with the reason.
+func (h *history) follow(ctx context.Context, streams *sync.WaitGroup, onChange func(), onError func(error)) error {
 	stream, err := h.control.ListenBuildHistory(ctx, &controlapi.BuildHistoryRequest{ActiveOnly: true})
 	if err == nil {
-		_, err = stream.Header() // it listens once this is there
+		_, err = stream.Header() // BuildKit sends it after subscribing
 	}
 	if err != nil {
 		return err
@@ -159,17 +160,17 @@ func (h *history) follow(ctx context.Context, streams *sync.WaitGroup, changed f
 	streams.Go(func() {
 		for {
 			if _, err := stream.Recv(); err != nil {
-				lost(err)
+				onError(err)
 				return
 			}
-			changed()
+			onChange()
 		}
 	})
 	return nil
 }
 
-// unseen makes errNoHistory of the answer of an engine that keeps none.
-func unseen(err error) error {
+// historyError returns errNoHistory if the engine does not know the request.
+func historyError(err error) error {
 	if status.Code(err) == codes.Unimplemented {
 		return errNoHistory
 	}

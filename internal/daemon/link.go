@@ -9,9 +9,9 @@ import (
 	"sync"
 )
 
-// link dials for the API client, and remembers how the connection failed: the
-// client replaces some errors by advice about the local machine, and flattens
-// others to text.
+// link dials for the API client and stores the latest connection error, because
+// the client replaces some errors with advice about the local machine and
+// converts others to text.
 type link struct {
 	dial Dial
 
@@ -30,15 +30,15 @@ func (l *link) dialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	return &linkConn{Conn: conn, link: l}, nil
 }
 
-// failure returns how the latest connection failed, or nil if it did not.
+// failure returns the error of the latest connection, or nil.
 func (l *link) failure() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.failed
 }
 
-// linkConn tells its link about errors. The end of the stream and those that
-// this side caused are none.
+// linkConn stores its errors in its link, except for the end of the stream and
+// errors that this side caused.
 type linkConn struct {
 	net.Conn
 	link *link
@@ -46,17 +46,17 @@ type linkConn struct {
 
 func (c *linkConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.note(err)
+	c.store(err)
 	return n, err
 }
 
 func (c *linkConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	c.note(err)
+	c.store(err)
 	return n, err
 }
 
-func (c *linkConn) note(err error) {
+func (c *linkConn) store(err error) {
 	if err == nil || err == io.EOF || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return
 	}

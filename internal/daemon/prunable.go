@@ -5,62 +5,61 @@ import (
 	"time"
 )
 
-// PruneRule says what a clean-up removes.
+// PruneRule defines what a prune removes.
 type PruneRule struct {
-	// UnusedFor is for how long it must not have been used; 0 is everything
-	// that is not in use.
+	// UnusedFor is the minimum time since the last use. 0 removes everything that
+	// is not in use.
 	UnusedFor time.Duration
-	// KeepCacheBytes, if not 0, keeps that much of the build cache, the last
-	// used first, whatever its age.
+	// KeepCacheBytes, if not 0, keeps this much of the build cache, most recently
+	// used first, regardless of UnusedFor.
 	KeepCacheBytes int64
 }
 
-// old reports whether something last used then is old enough to be removed.
+// old reports whether an object with this last use is old enough to be removed.
 func (r PruneRule) old(lastUsed, now time.Time) bool {
 	return r.UnusedFor == 0 || !lastUsed.After(now.Add(-r.UnusedFor))
 }
 
-// Prunable returns the containers, networks and images that a prune by the rule
-// removes, least recently used first. CacheSizes says what it leaves of the
-// build cache. It decides as the engine does where that has a
-// filter, and as the clean-up's script where the engine has none that will do.
+// Prunable returns the containers, networks and images that a prune with the rule
+// removes, least recently used first. For the build cache see CacheSizes. It
+// applies the same conditions as the engine's prune filters and, where the engine
+// has no suitable filter, as the prune script.
 func (c Contents) Prunable(rule PruneRule, now time.Time) Contents {
-	var gone Contents
+	var pruned Contents
 	old := func(t time.Time) bool { return rule.old(t, now) }
-	busy := map[string]bool{} // images of containers that stay
+	usedIDs := map[string]bool{} // images of the remaining containers
 	var used []Image
 	for _, container := range c.Containers {
 		if !container.Running && old(container.Created) {
-			gone.Containers = append(gone.Containers, container)
+			pruned.Containers = append(pruned.Containers, container)
 		} else {
-			busy[container.ImageID] = true
+			usedIDs[container.ImageID] = true
 		}
 	}
 	for _, network := range c.Networks {
 		if old(network.Created) {
-			gone.Networks = append(gone.Networks, network)
+			pruned.Networks = append(pruned.Networks, network)
 		}
 	}
 	for _, image := range c.Images {
-		if busy[image.ID] {
+		if usedIDs[image.ID] {
 			used = append(used, image)
 		}
 	}
 	for _, image := range c.Images {
-		if !busy[image.ID] && goesByAge(image, used, rule, old) {
-			gone.Images = append(gone.Images, image)
+		if !usedIDs[image.ID] && isPrunable(image, used, rule, old) {
+			pruned.Images = append(pruned.Images, image)
 		}
 	}
-	oldestFirst(gone.Containers, func(c Container) (time.Time, string) { return c.Created, c.ID })
-	oldestFirst(gone.Networks, func(n Network) (time.Time, string) { return n.Created, n.ID })
-	oldestFirst(gone.Images, func(i Image) (time.Time, string) { return i.LastUsed, i.ID })
-	return gone
+	oldestFirst(pruned.Containers, func(c Container) (time.Time, string) { return c.Created, c.ID })
+	oldestFirst(pruned.Networks, func(n Network) (time.Time, string) { return n.Created, n.ID })
+	oldestFirst(pruned.Images, func(i Image) (time.Time, string) { return i.LastUsed, i.ID })
+	return pruned
 }
 
-// goesByAge tells whether an image that no container has is removed. One that
-// nobody can tell the age of, and the base of one that is in use, stay, but for
-// a clean-up that asks for no age.
-func goesByAge(image Image, used []Image, rule PruneRule, old func(time.Time) bool) bool {
+// isPrunable reports whether an image without a container is removed. Unless
+// UnusedFor is 0, images of unknown age and bases of used images are kept.
+func isPrunable(image Image, used []Image, rule PruneRule, old func(time.Time) bool) bool {
 	if rule.UnusedFor == 0 {
 		return true
 	}
@@ -70,37 +69,36 @@ func goesByAge(image Image, used []Image, rule PruneRule, old func(time.Time) bo
 	return !isBase && !image.LastUsed.IsZero() && old(image.LastUsed)
 }
 
-// CacheSizes returns the size of the build cache now and after a prune by the
-// rule. Both count as DiskUsage does. A limit on the cache applies to what no
-// image shares.
+// CacheSizes returns the size of the build cache before and after a prune with
+// the rule, counted as in DiskUsage. KeepCacheBytes applies to the records that
+// no image shares.
 func (c Contents) CacheSizes(rule PruneRule, now time.Time) (before, after int64) {
 	for _, record := range c.BuildCache {
 		before += record.SizeBytes
 	}
 	if rule.KeepCacheBytes == 0 {
-		for _, record := range staying(c.BuildCache, func(r CacheRecord) bool { return !rule.old(r.LastUsed, now) }) {
+		for _, record := range kept(c.BuildCache, func(r CacheRecord) bool { return !rule.old(r.LastUsed, now) }) {
 			after += record.SizeBytes
 		}
 		return before, after
 	}
-	nothing := func(CacheRecord) bool { return false }
-	least := max(rule.KeepCacheBytes, unshared(staying(c.BuildCache, nothing)))
-	return before, before - max(0, unshared(c.BuildCache)-least)
+	inUse := kept(c.BuildCache, func(CacheRecord) bool { return false })
+	limit := max(rule.KeepCacheBytes, unshared(inUse))
+	return before, before - max(0, unshared(c.BuildCache)-limit)
 }
 
-// staying returns the records that are in use or wanted, with all that they are
-// built on.
-func staying(records []CacheRecord, wanted func(CacheRecord) bool) []CacheRecord {
-	left := map[string]CacheRecord{}
+// kept returns the records that are in use or wanted, and all their ancestors.
+func kept(records []CacheRecord, wanted func(CacheRecord) bool) []CacheRecord {
+	remaining := map[string]CacheRecord{}
 	for _, record := range records {
-		left[record.ID] = record
+		remaining[record.ID] = record
 	}
-	var kept []CacheRecord
+	var result []CacheRecord
 	var keep func(id string)
 	keep = func(id string) {
-		if record, found := left[id]; found {
-			delete(left, id)
-			kept = append(kept, record)
+		if record, found := remaining[id]; found {
+			delete(remaining, id)
+			result = append(result, record)
 			for _, parent := range record.Parents {
 				keep(parent)
 			}
@@ -111,9 +109,10 @@ func staying(records []CacheRecord, wanted func(CacheRecord) bool) []CacheRecord
 			keep(record.ID)
 		}
 	}
-	return kept
+	return result
 }
 
+// unshared returns the size of the records that no image shares.
 func unshared(records []CacheRecord) (bytes int64) {
 	for _, record := range records {
 		if !record.Shared {

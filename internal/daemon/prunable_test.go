@@ -12,7 +12,7 @@ func ago(hours int) time.Time { return noon.Add(-time.Duration(hours) * time.Hou
 
 const day = 24 * time.Hour
 
-// ids lists what goes, in the order in which it is shown.
+// ids returns the IDs of the contents in order.
 func ids(c Contents) string {
 	var all []string
 	for _, one := range c.Containers {
@@ -50,11 +50,11 @@ func TestPrunable(t *testing.T) {
 		rule PruneRule
 		want string
 	}{
-		{"what is a day old", PruneRule{UnusedFor: day}, "c-old n-old i-older i-old"},
-		{"nothing is a week old", PruneRule{UnusedFor: 7 * day}, ""},
+		{"unused for a day", PruneRule{UnusedFor: day}, "c-old n-old i-older i-old"},
+		{"unused for a week", PruneRule{UnusedFor: 7 * day}, ""},
 		{"everything unused", PruneRule{}, "c-old c-fresh n-old n-fresh i-ageless i-base i-kept i-older i-old i-fresh"},
-		{"to the very second", PruneRule{UnusedFor: 48 * time.Hour}, "c-old i-older"},
-		{"a limit of the cache changes nothing here", PruneRule{UnusedFor: day, KeepCacheBytes: 1}, "c-old n-old i-older i-old"},
+		{"unused for exactly 48 hours", PruneRule{UnusedFor: 48 * time.Hour}, "c-old i-older"},
+		{"build cache limit has no effect", PruneRule{UnusedFor: day, KeepCacheBytes: 1}, "c-old n-old i-older i-old"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := ids(contents.Prunable(test.rule, noon)); got != test.want {
@@ -79,14 +79,14 @@ func TestCacheSizes(t *testing.T) {
 		rule  PruneRule
 		after int64
 	}{
-		{"what is a day old", PruneRule{UnusedFor: day}, 40 + 10 + 3 + 2},
-		{"to the very second", PruneRule{UnusedFor: 40 * time.Hour}, 40 + 10 + 3 + 2},
-		{"what a younger record is built on stays", PruneRule{UnusedFor: 49 * time.Hour}, 105},
-		{"nothing is a week old", PruneRule{UnusedFor: 7 * day}, 105},
+		{"unused for a day", PruneRule{UnusedFor: day}, 40 + 10 + 3 + 2},
+		{"unused for exactly 40 hours", PruneRule{UnusedFor: 40 * time.Hour}, 40 + 10 + 3 + 2},
+		{"parent of a younger record", PruneRule{UnusedFor: 49 * time.Hour}, 105},
+		{"unused for a week", PruneRule{UnusedFor: 7 * day}, 105},
 		{"everything unused", PruneRule{}, 3 + 2},
-		{"a limit that is met", PruneRule{UnusedFor: day, KeepCacheBytes: 105}, 1105},
-		{"a limit, whatever the age", PruneRule{UnusedFor: 7 * day, KeepCacheBytes: 20}, 1020},
-		{"a limit below what is in use", PruneRule{KeepCacheBytes: 1}, 1005},
+		{"below the limit", PruneRule{UnusedFor: day, KeepCacheBytes: 105}, 1105},
+		{"limit, regardless of age", PruneRule{UnusedFor: 7 * day, KeepCacheBytes: 20}, 1020},
+		{"limit below the size in use", PruneRule{KeepCacheBytes: 1}, 1005},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if before, after := contents.CacheSizes(test.rule, noon); before != 1105 || after != test.after {
@@ -96,7 +96,7 @@ func TestCacheSizes(t *testing.T) {
 	}
 }
 
-func TestPassOnUse(t *testing.T) {
+func TestPropagateLastUsed(t *testing.T) {
 	images := []Image{
 		{ID: "base", LastUsed: ago(90), layers: []string{"a"}},
 		{ID: "middle", LastUsed: ago(50), layers: []string{"a", "b"}},
@@ -104,11 +104,11 @@ func TestPassOnUse(t *testing.T) {
 		{ID: "other", LastUsed: ago(60), layers: []string{"b"}},
 		{ID: "empty", LastUsed: ago(70)},
 	}
-	passOnUse(images)
+	propagateLastUsed(images)
 	for _, image := range images {
 		want := map[string]time.Time{"base": ago(1), "middle": ago(1), "top": ago(1), "other": ago(60), "empty": ago(70)}[image.ID]
 		if !image.LastUsed.Equal(want) {
-			t.Errorf("%s was used at %s, want %s", image.ID, image.LastUsed, want)
+			t.Errorf("%s: LastUsed is %s, want %s", image.ID, image.LastUsed, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package human prints sizes, durations and ages as people read them.
+// Package human formats sizes, durations and ages for people.
 package human
 
 import (
@@ -10,19 +10,19 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 )
 
-// Size returns a number of bytes in the binary units of Kubernetes quantities:
-// "0 B", "54.1 MiB", "20 GiB".
+// Size formats a number of bytes with binary units: "0 B", "54.1 MiB", "20 GiB".
 func Size(bytes int64) string {
 	names := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
 	text := units.CustomSize("%.1f %s", float64(bytes), units.KiB, names)
 	return strings.Replace(text, ".0 ", " ", 1)
 }
 
-// Duration returns a duration as kubectl prints ages: "42s", "2m5s", "47h", "9d".
+// Duration formats a duration like kubectl formats ages: "42s", "2m5s", "47h",
+// "9d".
 func Duration(d time.Duration) string { return duration.HumanDuration(d.Round(time.Second)) }
 
-// Took returns how long something took, with tenths of a second below a minute:
-// "3.3s", "2m5s".
+// Took formats an elapsed time. Below a minute it has tenths of a second: "3.3s",
+// "2m5s".
 func Took(seconds float64) string {
 	if seconds < 59.95 {
 		return fmt.Sprintf("%.1fs", seconds)
@@ -30,7 +30,7 @@ func Took(seconds float64) string {
 	return Duration(time.Duration(seconds * float64(time.Second)))
 }
 
-// Ago returns an age as "3d ago". A negative one lies ahead: "in 4h".
+// Ago formats an age as "3d ago". A negative age is in the future: "in 4h".
 func Ago(age time.Duration) string {
 	switch {
 	case age < 0:

@@ -50,7 +50,7 @@ func (i Instance) reportTLSChange(found installation, options dind.Options, rene
 	renewed := func(what, why, then string) string {
 		return "the " + what + " " + is + " renewed (" + why + "): " + then
 	}
-	if renewal.Authority != "" && !renewal.Bridged {
+	if renewal.Authority != "" && !renewal.CrossSigned {
 		progress.Warn(i.Observer, renewed("certificate authority", renewal.Authority, "jobs with certificates from the previous authority are rejected"))
 	} else if renewal.Authority != "" {
 		progress.Inform(i.Observer, renewed("certificate authority", renewal.Authority, "jobs with certificates from the previous authority keep working"))

@@ -1,14 +1,14 @@
-// Package progress carries facts about what a command is doing from the code
-// that does it to whoever shows it. It has no output of its own.
+// Package progress reports the progress of a command to observers. It prints
+// nothing itself.
 package progress
 
 import "sync"
 
-// Kind says what an Event reports.
+// Kind is the kind of an Event.
 type Kind int
 
-// The kinds of events. A step starts once, is updated any number of times and
-// ends exactly once, Done or Failed; Info and Warning stand outside steps.
+// The kinds of events. A step has one Started event, any number of Updated events
+// and one Done or Failed event. Info and Warning belong to no step.
 const (
 	Started Kind = iota
 	Updated
@@ -18,20 +18,20 @@ const (
 	Warning
 )
 
-// Event is one fact: a step that began, moved or ended, or a line to be told.
+// Event is the start, an update or the end of a step, or a message.
 type Event struct {
 	Kind Kind
-	// Step names the step the event belongs to; empty for Info and Warning.
+	// Step is the name of the step. It is empty for Info and Warning.
 	Step string
-	// Detail is what is happening now (Updated), what came of it (Done), or
-	// the line itself (Info, Warning). It may be empty.
+	// Detail is the current state (Updated), the result (Done) or the message
+	// (Info, Warning). It may be empty.
 	Detail string
-	// Err is why a step failed; nil for every other kind.
+	// Err is the reason for Failed, and nil for every other kind.
 	Err error
 }
 
-// Observer receives events. Observers are called from several goroutines and
-// must not block for long: the work waits for them.
+// Observer receives events. It must be safe for concurrent use and must not block
+// for long, because the command waits for it.
 type Observer interface {
 	Observe(Event)
 }
@@ -42,14 +42,9 @@ type Func func(Event)
 // Observe calls f.
 func (f Func) Observe(e Event) { f(e) }
 
-// Silent drops every event.
-var Silent Observer = Func(func(Event) {})
-
-// Step runs one step and reports its course: Started before, Done or Failed
-// after, whatever happens in between, so that no failure (a panic included)
-// leaves a step open. run may call update, from any goroutine, to say what is
-// going on; the last detail given that way is repeated with Done. The error is
-// run's own.
+// Step reports Started, calls run, reports Done or Failed, and returns the error
+// of run. It reports Failed even if run panics. run may call update, from any
+// goroutine, to report details. Done repeats the last detail.
 func Step(o Observer, name string, run func(update func(detail string)) error) (err error) {
 	o.Observe(Event{Kind: Started, Step: name})
 	var mu sync.Mutex
@@ -78,8 +73,8 @@ func Step(o Observer, name string, run func(update func(detail string)) error) (
 	return err
 }
 
-// Inform reports a line that belongs to no step.
+// Inform reports a message that belongs to no step.
 func Inform(o Observer, line string) { o.Observe(Event{Kind: Info, Detail: line}) }
 
-// Warn reports something the user should know about that stops nothing.
+// Warn reports a problem that does not stop the command.
 func Warn(o Observer, line string) { o.Observe(Event{Kind: Warning, Detail: line}) }

@@ -1,8 +1,7 @@
-// Package redact is what keeps secrets out of everything that is shown: logs of
-// CI systems keep what was printed for years. It knows a secret by its place
-// (the user and password of a URL) or by its value; whoever shows a value by
-// its meaning, the variable of a container for example, decides by that and
-// uses Hidden.
+// Package redact removes secrets from output, which CI systems may keep for
+// years. It recognizes a secret by its position (the user and password of a URL)
+// or by its value. Callers that recognize a secret by its meaning, such as the
+// name of an environment variable, print Hidden instead.
 package redact
 
 import (
@@ -13,26 +12,24 @@ import (
 	"strings"
 )
 
-// Hidden stands where something is not shown.
+// Hidden replaces redacted text.
 const Hidden = "(not shown)"
 
-// shortest is the length from which a value is looked for in texts. Shorter
-// ones (true, 1500, debug) are words of every log: to hide them would hide
-// everything else and no secret.
-const shortest = 6
+// minLength is the minimum length of a redacted value, in bytes. Shorter values
+// (true, 1500, debug) are common words and no secrets.
+const minLength = 6
 
-// userinfo is what stands between a URL's scheme and its host. Passwords that
-// are not escaped as they should be are taken up to the last at sign.
+// userinfo matches the scheme, user and password of a URL. It ends at the last at
+// sign, because passwords may be unescaped.
 var userinfo = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#"'<>]*@`)
 
-// URLs takes user and password out of all URLs in the text.
+// URLs redacts user and password in all URLs in the text.
 func URLs(text string) string {
 	return userinfo.ReplaceAllString(text, "${1}"+Hidden+"@")
 }
 
-// Address is an address that the user typed, which may be malformed in any way:
-// all that may be user and password is taken out. The digest of an image, after
-// an at sign too, stays.
+// Address redacts anything that may be a user or password in an address typed by
+// the user, which may be malformed. It keeps the digest of an image reference.
 func Address(address string) string {
 	rest, digest := address, ""
 	if at := strings.LastIndex(address, "@"); at >= 0 && digestPattern.MatchString(address[at+1:]) {
@@ -50,12 +47,11 @@ var (
 	digestPattern = regexp.MustCompile(`^[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-fA-F]{32,}$`)
 )
 
-// Values are secrets that are known, to be taken out of texts. The zero value
-// takes out what URLs does.
+// Values redacts known secrets. The zero value redacts what URLs does.
 type Values struct{ replacer *strings.Replacer }
 
-// Of are the values, and what of them is a secret in itself: the parts of a
-// URL's userinfo, and what follows an equals sign (--log-opt=token=…).
+// Of returns Values that redacts the values and the secrets within them: the user
+// and password of a URL, and text after an equals sign (--log-opt=token=…).
 func Of(values ...string) Values {
 	var all []string
 	for _, value := range values {
@@ -70,10 +66,10 @@ func Of(values ...string) Values {
 		}
 	}
 	for _, value := range slices.Clone(all) {
-		all = append(all, disguises(value)...)
+		all = append(all, encodings(value)...)
 	}
-	all = slices.DeleteFunc(all, func(value string) bool { return len(value) < shortest })
-	// The longest first: what contains another goes whole.
+	all = slices.DeleteFunc(all, func(value string) bool { return len(value) < minLength })
+	// Longest first, so that a value is replaced before the values within it.
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
 	var pairs []string
 	for _, value := range slices.Compact(all) {
@@ -85,21 +81,21 @@ func Of(values ...string) Values {
 	return Values{strings.NewReplacer(pairs...)}
 }
 
-// disguises are other ways in which a text may write the value: quoted by JSON
-// or by Go, or without a URL's escapes.
-func disguises(value string) []string {
-	var found []string
+// encodings returns the value as it may appear in text: quoted by JSON or Go, or
+// without URL escapes.
+func encodings(value string) []string {
+	var encoded []string
 	if quoted, err := json.Marshal(value); err == nil {
-		found = append(found, strings.Trim(string(quoted), `"`))
+		encoded = append(encoded, strings.Trim(string(quoted), `"`))
 	}
-	found = append(found, strings.ReplaceAll(strings.ReplaceAll(value, `\`, `\\`), `"`, `\"`))
+	encoded = append(encoded, strings.ReplaceAll(strings.ReplaceAll(value, `\`, `\\`), `"`, `\"`))
 	if plain, err := url.PathUnescape(value); err == nil {
-		found = append(found, plain)
+		encoded = append(encoded, plain)
 	}
-	return found
+	return encoded
 }
 
-// In is the text without the secrets.
+// In returns the text with the secrets redacted.
 func (v Values) In(text string) string {
 	if v.replacer != nil {
 		text = v.replacer.Replace(text)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Bar draws how much of total is used, in exactly width columns. What is in
-// use shows, however little; what is not full does not look full.
+// Bar returns a usage bar of exactly width columns. It is never empty if used is
+// positive and, from two columns on, never full if used is less than total.
 func Bar(used, total int64, width int) string {
 	if width <= 0 {
 		return ""

@@ -11,18 +11,18 @@ func TestBar(t *testing.T) {
 		width       int
 		want        string
 	}{
-		"half":               {50, 100, 10, "█████░░░░░"},
-		"nothing":            {0, 100, 10, "░░░░░░░░░░"},
-		"hardly anything":    {1, 1000, 10, "█░░░░░░░░░"},
-		"all":                {100, 100, 10, "██████████"},
-		"nearly all":         {999, 1000, 10, "█████████░"},
-		"more than all":      {200, 100, 4, "████"},
-		"less than nothing":  {-1, 100, 4, "░░░░"},
-		"of nothing":         {5, 0, 4, "░░░░"},
-		"one column":         {5, 100, 1, "█"},
-		"no room":            {50, 100, 0, ""},
-		"less than no room":  {50, 100, -1, ""},
-		"sizes of real disk": {math.MaxInt64 / 2, math.MaxInt64, 10, "█████░░░░░"},
+		"half":             {50, 100, 10, "█████░░░░░"},
+		"empty":            {0, 100, 10, "░░░░░░░░░░"},
+		"almost empty":     {1, 1000, 10, "█░░░░░░░░░"},
+		"full":             {100, 100, 10, "██████████"},
+		"almost full":      {999, 1000, 10, "█████████░"},
+		"more than total":  {200, 100, 4, "████"},
+		"negative":         {-1, 100, 4, "░░░░"},
+		"total of zero":    {5, 0, 4, "░░░░"},
+		"one column":       {5, 100, 1, "█"},
+		"zero columns":     {50, 100, 0, ""},
+		"negative columns": {50, 100, -1, ""},
+		"large sizes":      {math.MaxInt64 / 2, math.MaxInt64, 10, "█████░░░░░"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

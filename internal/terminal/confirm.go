@@ -8,14 +8,13 @@ import (
 	"strings"
 )
 
-// ErrCannotAsk is returned by Confirm where nobody could see the question or
-// answer it.
-var ErrCannotAsk = errors.New("there is no terminal to ask for confirmation: add --yes to go on without being asked")
+// ErrCannotAsk is returned by Confirm when stdin or stderr is not a terminal.
+var ErrCannotAsk = errors.New("not a terminal: use --yes to skip confirmation")
 
-// Confirm asks a question on stderr and tells whether the line read from stdin
-// is the expected answer. With "yes" expected, "y" will do, in any case; any
-// other answer (the name of what will be lost, say) is to be typed exactly. An
-// end of input is a no. When ctx ends first, its error is returned.
+// Confirm asks a question on stderr and reports whether the line read from stdin
+// is the expected answer. "yes" also accepts "y", and ignores case. Any other
+// answer, such as a name, must match exactly. End of input is a no. If ctx ends
+// first, Confirm returns its error.
 func Confirm(ctx context.Context, s Streams, question, expected string) (bool, error) {
 	if !s.InTerminal || !s.ErrTerminal {
 		return false, ErrCannotAsk
@@ -23,15 +22,15 @@ func Confirm(ctx context.Context, s Streams, question, expected string) (bool, e
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	how := "[y/N]"
+	prompt := "[y/N]"
 	if expected != "yes" {
-		how = "Type " + s.ErrStyle().Strong(Sanitize(expected)) + " to go on:"
+		prompt = "Type " + s.ErrStyle().Strong(Sanitize(expected)) + " to continue:"
 	}
-	if _, err := fmt.Fprintf(s.Err, "%s %s ", Sanitize(question), how); err != nil {
+	if _, err := fmt.Fprintf(s.Err, "%s %s ", Sanitize(question), prompt); err != nil {
 		return false, fmt.Errorf("asking for confirmation: %w", err)
 	}
-	// A read from a terminal can't be cancelled. When ctx ends first, this
-	// goroutine is left to the end of the process, which is near.
+	// A read from a terminal cannot be canceled. If ctx ends first, the goroutine
+	// runs until the process ends.
 	type reply struct {
 		line string
 		err  error
@@ -43,7 +42,7 @@ func Confirm(ctx context.Context, s Streams, question, expected string) (bool, e
 	}()
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(s.Err) // the cursor stands behind the question
+		fmt.Fprintln(s.Err) // the cursor is still after the question
 		return false, ctx.Err()
 	case r := <-replies:
 		if r.err != nil {

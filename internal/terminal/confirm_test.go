@@ -10,24 +10,24 @@ import (
 )
 
 func TestConfirm(t *testing.T) {
-	const asked = "Delete everything? [y/N] "
-	const named = "Delete everything? Type docker-dind to go on: "
+	const yesNo = "Delete everything? [y/N] "
+	const typeName = "Delete everything? Type docker-dind to continue: "
 	tests := map[string]struct {
 		in, expected string
 		want         bool
 		prompt       string
 	}{
-		"yes":                    {"yes\n", "yes", true, asked},
-		"y":                      {"y\n", "yes", true, asked},
-		"any case, blanks":       {" Y \r\n", "yes", true, asked},
-		"no":                     {"n\n", "yes", false, asked},
-		"nothing is a no":        {"\n", "yes", false, asked},
-		"end of input is a no":   {"", "yes", false, asked + "\n"},
-		"the name":               {"docker-dind\n", "docker-dind", true, named},
-		"another name":           {"docker\n", "docker-dind", false, named},
-		"the name in other case": {"Docker-Dind\n", "docker-dind", false, named},
-		"yes is not the name":    {"yes\n", "docker-dind", false, named},
-		"no name at all":         {"\n", "docker-dind", false, named},
+		"yes":                            {"yes\n", "yes", true, yesNo},
+		"y":                              {"y\n", "yes", true, yesNo},
+		"upper case and spaces":          {" Y \r\n", "yes", true, yesNo},
+		"no":                             {"n\n", "yes", false, yesNo},
+		"empty line is a no":             {"\n", "yes", false, yesNo},
+		"end of input is a no":           {"", "yes", false, yesNo + "\n"},
+		"name":                           {"docker-dind\n", "docker-dind", true, typeName},
+		"other name":                     {"docker\n", "docker-dind", false, typeName},
+		"name in other case":             {"Docker-Dind\n", "docker-dind", false, typeName},
+		"yes instead of the name":        {"yes\n", "docker-dind", false, typeName},
+		"empty line instead of the name": {"\n", "docker-dind", false, typeName},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestConfirm(t *testing.T) {
 				t.Errorf("prompt %q, want %q", err.String(), tt.prompt)
 			}
 			if out.Len() > 0 {
-				t.Errorf("stdout has %q", out.String())
+				t.Errorf("stdout is %q, want nothing", out.String())
 			}
 		})
 	}
@@ -49,8 +49,8 @@ func TestConfirm(t *testing.T) {
 
 func TestConfirmWithoutTerminal(t *testing.T) {
 	for name, s := range map[string]Streams{
-		"no answer possible": {ErrTerminal: true},
-		"no question seen":   {InTerminal: true},
+		"stdin":  {ErrTerminal: true},
+		"stderr": {InTerminal: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var err bytes.Buffer
@@ -60,7 +60,7 @@ func TestConfirmWithoutTerminal(t *testing.T) {
 				t.Errorf("Confirm = %v, %v", got, e)
 			}
 			if err.Len() > 0 {
-				t.Errorf("stderr has %q", err.String())
+				t.Errorf("stderr is %q, want nothing", err.String())
 			}
 		})
 	}
@@ -70,7 +70,7 @@ func TestConfirmInterrupted(t *testing.T) {
 	in, answer := io.Pipe()
 	defer answer.Close()
 	ctx, cancel := context.WithCancel(t.Context())
-	// The interruption comes while the question stands.
+	// The context is canceled while the question is displayed.
 	err := &onWrite{do: cancel}
 	s := Streams{In: in, Err: err, InTerminal: true, ErrTerminal: true}
 	got, e := Confirm(ctx, s, "Delete?", "yes")

@@ -9,40 +9,39 @@ import (
 	"github.com/briandowns/spinner"
 )
 
-// frameTime is how long one picture of the spinner stands.
+// frameTime is the duration of a frame.
 const frameTime = 100 * time.Millisecond
 
-// glyphs are the spinner's pictures, one column each.
+// glyphs are the spinner's glyphs, one for each frame and one column wide.
 const glyphs = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
-// newSpinner makes a spinner that draws s.shown. It is made by WithWriterFile,
-// as the library would otherwise ask stdout whether it is a terminal, and then
-// given a frameWriter.
+// newSpinner returns a spinner that draws s.shown. It needs WithWriterFile,
+// because the library otherwise checks whether stdout is a terminal. The
+// frameWriter then replaces that writer.
 func (s *spinning) newSpinner() *spinner.Spinner {
 	live := spinner.New(strings.Split(glyphs, ""), frameTime,
 		spinner.WithWriterFile(s.file), spinner.WithHiddenCursor(false))
 	live.Writer = newFrameWriter(s.file, s.style)
 	live.PreUpdate = func(live *spinner.Spinner) {
-		// One column for the glyph, one for the blank after it; the last one
-		// stays free, since some terminals wrap as soon as it is written.
+		// The glyph and the space after it take two columns. The last column stays
+		// free, because some terminals wrap as soon as it is written.
 		room := columns(s.file) - 3
-		// Erasing what a longer frame left, and only that, does not flicker.
+		// Erasing only the rest of a longer frame does not flicker.
 		live.Suffix = " " + s.shown.Load().line(room, s.style) + "\x1b[K"
 	}
 	return live
 }
 
-// frameWriter stands between the library and the terminal and corrects two
-// things it has no options for.
+// frameWriter changes the library's output in two ways for which the library has
+// no options.
 //
-// The library erases before each frame. For that it counts the bytes of the
-// last one, not its columns, and compares them to the width of stdin's
-// terminal; when it thinks that the frame wrapped, it climbs and erases
-// finished lines too. Frames never wrap, so its erasing is dropped.
+// The library erases the last frame before it draws the next one. It compares the
+// frame's bytes, not its columns, with the width of stdin's terminal. If it
+// assumes that the frame wrapped, it also erases finished lines above. Frames
+// never wrap, so frameWriter drops the erase sequences.
 //
-// And it paints the glyph white if stdout is a terminal, whatever NO_COLOR
-// says, and though white may be the background. The glyph gets the style's own
-// paint.
+// The library also draws the glyph in white if stdout is a terminal, even with
+// NO_COLOR and on a white background. frameWriter uses the style's color instead.
 type frameWriter struct {
 	to      io.Writer
 	repaint *strings.Replacer

@@ -9,36 +9,36 @@ import (
 )
 
 const (
-	// grace is how long a step may be silent. One that ends within it is told
-	// by the line of its end alone.
+	// grace is the time before a step prints its first line. A step that ends
+	// earlier prints only its last line.
 	grace = time.Second
-	// settle is how long a detail waits for the step to end. The last detail
-	// usually is the outcome and belongs to the line of the end.
+	// settle is the time before a new detail is printed. If the step ends
+	// earlier, the detail usually is its result and is printed with the last line.
 	settle = 250 * time.Millisecond
 )
 
-// plain writes lines and nothing else: for logs, and for quiet and verbose
-// modes on terminals.
+// plain prints lines without a spinner: for logs, and for quiet and verbose modes.
 type plain struct {
 	to   io.Writer
 	mode Mode
 
 	mu     sync.Mutex
 	open   openSteps
-	about  map[*step]*account
-	told   map[string]bool
-	closed bool
+	states map[*step]*stepOutput
+	// messages are the printed messages that belong to no step.
+	messages map[string]bool
+	closed   bool
 }
 
-// account is what has been told of an open step.
-type account struct {
-	timer *time.Timer
-	begun bool            // the grace is over, and a first line was written
-	told  map[string]bool // the details written so far
+// stepOutput is what an open step has printed.
+type stepOutput struct {
+	timer   *time.Timer
+	started bool            // the first line is printed
+	details map[string]bool // the printed details
 }
 
 func newPlain(to io.Writer, mode Mode) *plain {
-	return &plain{to: to, mode: mode, about: map[*step]*account{}, told: map[string]bool{}}
+	return &plain{to: to, mode: mode, states: map[*step]*stepOutput{}, messages: map[string]bool{}}
 }
 
 // Observe implements progress.Observer.
@@ -77,95 +77,96 @@ func (p *plain) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, a := range p.about {
-		a.timer.Stop()
+	for _, o := range p.states {
+		o.timer.Stop()
 	}
 }
 
 func (p *plain) start(s *step) {
-	a := &account{told: map[string]bool{}}
-	// Stop does not wait for a callback that has begun: it may find that the
-	// step has ended or the renderer is closed.
-	a.timer = time.AfterFunc(grace, func() {
+	o := &stepOutput{details: map[string]bool{}}
+	// Stop does not wait for a running callback, so the callback checks whether
+	// the step has ended or the renderer is closed.
+	o.timer = time.AfterFunc(grace, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.about[s] == a && !p.closed {
-			p.tell(s, a)
+		if p.states[s] == o && !p.closed {
+			p.printDetail(s, o)
 		}
 	})
-	p.about[s] = a
+	p.states[s] = o
 	if p.mode == Verbose {
-		p.tell(s, a)
+		p.printDetail(s, o)
 	}
 }
 
 func (p *plain) update(s *step, detail string) {
-	a := p.about[s]
+	o := p.states[s]
 	if detail == s.detail {
 		return
 	}
-	if a.begun {
-		p.tell(s, a) // what was still waiting
+	if o.started {
+		p.printDetail(s, o) // the previous detail, if still pending
 	}
 	s.detail = detail
 	switch {
 	case p.mode == Verbose:
-		clear(a.told) // every event: a detail that comes back is told again
-		p.tell(s, a)
-	case a.begun:
-		a.timer.Reset(settle)
+		clear(o.details) // print repeated details again
+		p.printDetail(s, o)
+	case o.started:
+		o.timer.Reset(settle)
 	}
 }
 
-// tell writes the step's present detail, unless it has been written.
-func (p *plain) tell(s *step, a *account) {
+// printDetail prints the step's current detail, if it is not printed yet.
+func (p *plain) printDetail(s *step, o *stepOutput) {
 	if s.detail == "" {
-		if !a.begun {
+		if !o.started {
 			p.print(s.name + " ...")
 		}
-	} else if !a.told[s.detail] {
-		a.told[s.detail] = true
+	} else if !o.details[s.detail] {
+		o.details[s.detail] = true
 		p.print(s.name + ": " + s.detail)
 	}
-	a.begun = true
+	o.started = true
 }
 
-func (p *plain) done(s *step, outcome string) {
-	a := p.close(s)
-	if a.begun && s.detail != outcome {
-		p.tell(s, a)
+func (p *plain) done(s *step, result string) {
+	o := p.end(s)
+	if o.started && s.detail != result {
+		p.printDetail(s, o)
 	}
-	if outcome == "" || a.told[outcome] {
-		outcome = "done"
+	if result == "" || o.details[result] {
+		result = "done"
 	}
-	p.print(s.name + ": " + outcome + s.took())
+	p.print(s.name + ": " + result + s.took())
 }
 
-func (p *plain) failed(s *step, why string) {
-	a := p.close(s)
-	if a.begun {
-		p.tell(s, a)
+func (p *plain) failed(s *step, reason string) {
+	o := p.end(s)
+	if o.started {
+		p.printDetail(s, o)
 	}
-	if why == "" {
-		why = "failed"
+	if reason == "" {
+		reason = "failed"
 	}
-	p.print(s.name + ": " + why)
+	p.print(s.name + ": " + reason)
 }
 
-// close ends a step's account. A step that never started has an empty one.
-func (p *plain) close(s *step) *account {
-	a := p.about[s]
-	if a == nil {
-		return &account{}
+// end removes and returns the step's output, which is empty if the step never
+// started.
+func (p *plain) end(s *step) *stepOutput {
+	o := p.states[s]
+	if o == nil {
+		return &stepOutput{}
 	}
-	a.timer.Stop()
-	delete(p.about, s)
-	return a
+	o.timer.Stop()
+	delete(p.states, s)
+	return o
 }
 
 func (p *plain) once(line string) {
-	if !p.told[line] {
-		p.told[line] = true
+	if !p.messages[line] {
+		p.messages[line] = true
 		p.print(line)
 	}
 }

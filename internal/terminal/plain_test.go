@@ -13,8 +13,7 @@ import (
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// act is a point of time of a script, counted from its start, and what then
-// happens.
+// act is an event of a script and its time since the start of the script.
 type act struct {
 	at time.Duration
 	e  progress.Event
@@ -49,7 +48,7 @@ func info(line string) progress.Event {
 	return progress.Event{Kind: progress.Info, Detail: line}
 }
 
-// play acts a script out; it is called inside a bubble, where time is not real.
+// play sends the events of a script. It must run in a synctest bubble.
 func play(o progress.Observer, script []act) {
 	begin := time.Now()
 	for _, a := range script {
@@ -71,62 +70,62 @@ func TestPlain(t *testing.T) {
 		script []act
 		want   string
 	}{
-		"a quick step is one line": {Normal, []act{
+		"quick step is one line": {Normal, []act{
 			{0, started("Claim")}, {100 * ms, updated("Claim", "waiting")},
 			{500 * ms, updated("Claim", "bound")}, {900 * ms, done("Claim", "bound")},
 		}, "Claim: bound (0.9s)\n"},
-		"a very quick step has no time": {Normal, []act{
+		"very quick step has no time": {Normal, []act{
 			{0, started("Claim")}, {99 * ms, done("Claim", "unchanged")},
 		}, "Claim: unchanged\n"},
-		"a quick step without outcome": {Normal, []act{
+		"quick step without result": {Normal, []act{
 			{0, started("Connect")}, {200 * ms, done("Connect", "")},
 		}, "Connect: done (0.2s)\n"},
-		"a slow step has a first line": {Normal, slow,
+		"slow step has a first line": {Normal, slow,
 			"Claim: waiting\nClaim: bound (5.1s)\n"},
-		"a slow step without a detail": {Normal, []act{
+		"slow step without a detail": {Normal, []act{
 			{0, started("Pod")}, {3 * sec, done("Pod", "")},
 		}, "Pod ...\nPod: done (3.0s)\n"},
-		"the first detail may come late": {Normal, []act{
+		"first detail after the first line": {Normal, []act{
 			{0, started("Pod")}, {2 * sec, updated("Pod", "pulling")}, {4 * sec, done("Pod", "ready")},
 		}, "Pod ...\nPod: pulling\nPod: ready (4.0s)\n"},
-		"details in a hurry all show": {Normal, []act{
+		"quick details are all printed": {Normal, []act{
 			{0, started("Pod")}, {2000 * ms, updated("Pod", "a")}, {2010 * ms, updated("Pod", "b")},
 			{2020 * ms, updated("Pod", "c")}, {2030 * ms, done("Pod", "ready")},
 		}, "Pod ...\nPod: a\nPod: b\nPod: c\nPod: ready (2.0s)\n"},
-		"a detail shows once": {Normal, []act{
+		"repeated details are printed once": {Normal, []act{
 			{0, started("Pod")}, {2 * sec, updated("Pod", "starting")}, {4 * sec, updated("Pod", "crashed")},
 			{6 * sec, updated("Pod", "starting")}, {8 * sec, updated("Pod", "crashed")}, {10 * sec, done("Pod", "crashed")},
 		}, "Pod ...\nPod: starting\nPod: crashed\nPod: done (10.0s)\n"},
-		"a told detail is no outcome": {Normal, []act{
+		"printed detail is not repeated as the result": {Normal, []act{
 			{0, started("Pod")}, {500 * ms, updated("Pod", "pulling")}, {3 * sec, done("Pod", "pulling")},
 		}, "Pod: pulling\nPod: done (3.0s)\n"},
-		"a quick failure": {Normal, []act{
+		"quick failure": {Normal, []act{
 			{0, started("Pod")}, {100 * ms, updated("Pod", "pulling")},
 			{200 * ms, failed("Pod", errors.New("no\nsuch image"))},
 		}, "Pod: failed\n"},
-		"a slow failure tells the last detail": {Normal, []act{
+		"slow failure prints the last detail": {Normal, []act{
 			{0, started("Pod")}, {2 * sec, updated("Pod", "pulling")}, {2100 * ms, failed("Pod", errors.New("no such image"))},
 		}, "Pod ...\nPod: pulling\nPod: failed\n"},
-		"a failure nobody can explain": {Normal, []act{
+		"failure without an error": {Normal, []act{
 			{0, started("Pod")}, {0, failed("Pod", nil)},
 		}, "Pod: failed\n"},
-		"an interruption is no failure": {Normal, []act{
+		"canceled step is stopped": {Normal, []act{
 			{0, started("Pod")}, {0, failed("Pod", fmt.Errorf("wait: %w", context.Canceled))},
 		}, "Pod: stopped\n"},
-		"steps at once": {Normal, []act{
+		"concurrent steps": {Normal, []act{
 			{0, started("Claim")}, {100 * ms, started("Pod")}, {200 * ms, updated("Pod", "pulling")},
 			{1500 * ms, done("Claim", "bound")}, {2 * sec, done("Pod", "ready")},
 		}, "Claim ...\nPod: pulling\nClaim: bound (1.5s)\nPod: ready (1.9s)\n"},
-		"the same step again": {Normal, []act{
+		"repeated step": {Normal, []act{
 			{0, started("Pod")}, {2 * sec, failed("Pod", nil)}, {3 * sec, started("Pod")}, {3200 * ms, done("Pod", "ready")},
 		}, "Pod ...\nPod: failed\nPod: ready (0.2s)\n"},
-		"ends and news without a start": {Normal, []act{
+		"updates and ends without a start": {Normal, []act{
 			{0, updated("A", "x")}, {0, done("B", "fine")}, {0, failed("C", nil)},
 		}, "B: fine\nC: failed\n"},
-		"notes and warnings once": {Normal, []act{
+		"repeated messages are printed once": {Normal, []act{
 			{0, info("using context\tkind")}, {0, warning("old engine")}, {0, warning("old engine")}, {0, info("using context\tkind")},
 		}, "using context kind\nWarning: old engine\n"},
-		"nothing is obeyed": {Normal, []act{
+		"text is sanitized": {Normal, []act{
 			{0, started("P\x1b[2Jod")}, {2 * sec, updated("P\x1b[2Jod", "\x1b]0;x\x07a\nb")}, {3 * sec, done("P\x1b[2Jod", "c\r")},
 		}, "Pod ...\nPod: a b\nPod: c (3.0s)\n"},
 
@@ -134,9 +133,9 @@ func TestPlain(t *testing.T) {
 			act{6 * sec, info("note")}, act{6 * sec, warning("old engine")}, act{6 * sec, failed("Pod", errors.New("no"))}),
 			"Warning: old engine\n"},
 
-		"verbose tells everything": {Verbose, append(append([]act{}, slow...), act{6 * sec, info("note")}),
+		"verbose prints every event": {Verbose, append(append([]act{}, slow...), act{6 * sec, info("note")}),
 			"Claim ...\nClaim: waiting\nClaim: bound\nClaim: done (5.1s)\nnote\n"},
-		"verbose tells what comes back": {Verbose, []act{
+		"verbose prints repeated details": {Verbose, []act{
 			{0, started("Pod")}, {0, updated("Pod", "a")}, {0, updated("Pod", "a")}, {0, updated("Pod", "b")},
 			{0, updated("Pod", "a")}, {0, done("Pod", "ready")},
 		}, "Pod ...\nPod: a\nPod: b\nPod: a\nPod: ready\n"},
@@ -147,13 +146,13 @@ func TestPlain(t *testing.T) {
 				var out, err bytes.Buffer
 				r := New(Streams{Out: &out, Err: &err}, tt.mode)
 				play(r, tt.script)
-				time.Sleep(time.Minute) // no timer is left that would write
+				time.Sleep(time.Minute) // longer than every timer
 				r.Close()
 				if err.String() != tt.want {
 					t.Errorf("got\n%s\nwant\n%s", err.String(), tt.want)
 				}
 				if out.Len() > 0 {
-					t.Errorf("stdout has %q", out.String())
+					t.Errorf("stdout is %q, want nothing", out.String())
 				}
 			})
 		})
@@ -187,7 +186,7 @@ func TestPlainPrintsInEveryMode(t *testing.T) {
 	}
 }
 
-// Many steps at once: for the race detector, and to see that each line is whole.
+// Concurrent steps do not mix their lines. Also run with the race detector.
 func TestPlainConcurrent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var err bytes.Buffer
@@ -212,19 +211,19 @@ func TestPlainConcurrent(t *testing.T) {
 		for i := range 20 {
 			for _, end := range []string{" ...", ": detail", ": done (3.0s)"} {
 				if line := fmt.Sprintf("step %02d%s", i, end); lines[line] != 1 {
-					t.Errorf("%q comes %d times", line, lines[line])
+					t.Errorf("%q is printed %d times, want once", line, lines[line])
 				}
 			}
 		}
 	})
 }
 
-// A timer that has fired can't be stopped: its callback may have to wait while
-// the step ends, or the renderer is closed, and must then hold its tongue.
-func TestPlainTimerTooLate(t *testing.T) {
+// A timer's callback prints nothing if the step ends or the renderer is closed
+// while the callback waits for the lock.
+func TestPlainLateTimer(t *testing.T) {
 	for name, meanwhile := range map[string]func(*plain){
-		"the step ended": func(p *plain) { p.close(p.open[0]) },
-		"closed":         func(p *plain) { p.closed = true },
+		"step ended": func(p *plain) { p.end(p.open[0]) },
+		"closed":     func(p *plain) { p.closed = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -237,7 +236,7 @@ func TestPlainTimerTooLate(t *testing.T) {
 				p.mu.Unlock()
 				synctest.Wait()
 				if err.Len() > 0 {
-					t.Errorf("got %q", err.String())
+					t.Errorf("got %q, want nothing", err.String())
 				}
 			})
 		})

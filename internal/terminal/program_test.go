@@ -16,13 +16,13 @@ import (
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// program is a command on a terminal, as small as can be; the test binary runs
-// it in place of the tests. It waits for a step that does not come to an end.
+// program is a minimal command that the test binary runs in place of the tests.
+// Its step runs until it is interrupted.
 func program() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	streams := NewStreams(os.Stdin, os.Stdout, os.Stderr, os.Getenv)
-	if ok, err := Confirm(ctx, streams, "Go on?", "yes"); !ok {
+	if ok, err := Confirm(ctx, streams, "Continue?", "yes"); !ok {
 		fmt.Fprintln(os.Stderr, "no:", err)
 		return
 	}
@@ -30,27 +30,27 @@ func program() {
 	defer r.Close()
 	r.Println("a line that must stay")
 	progress.Step(r, "Claim", func(update func(string)) error {
-		// Fits in columns; in bytes, the library thinks, it wraps.
+		// Fits by columns, but the library counts bytes and assumes a wrap.
 		update("größer größer größer größer")
 		<-ctx.Done()
 		return ctx.Err()
 	})
 }
 
-// The library looks at stdin and stdout behind our back, so this is seen only
-// in a process of its own, with a terminal that is its own, too.
-func TestProgramOnATerminal(t *testing.T) {
+// The library uses the process's stdin and stdout, so the test needs a process
+// with its own terminal.
+func TestProgramOnTerminal(t *testing.T) {
 	tests := map[string]struct {
 		vars  []string
-		types map[string]string // what is typed once something is on the screen
+		types map[string]string // input to type once the key is on the screen
 		want  []string
 	}{
-		"Ctrl-C at a step": {
+		"Ctrl-C during a step": {
 			[]string{"NO_COLOR=1"},
 			map[string]string{"[y/N]": "y\n", "⠹": "\x03"},
 			[]string{"a line that must stay\n\r⠋ Claim", "\r⠙ Claim  größer größer größer größer\x1b[K\r⠹ Claim", eraseLine + "✗ Claim: stopped\n"},
 		},
-		"Ctrl-C at a step, in colour": {
+		"Ctrl-C during a step, in color": {
 			nil,
 			map[string]string{"[y/N]": "y\n", "⠹": "\x03"},
 			[]string{"\x1b[36m⠙\x1b[0m Claim  \x1b[2mgrößer", eraseLine + "\x1b[31m✗\x1b[0m Claim: stopped\n"},
@@ -58,7 +58,7 @@ func TestProgramOnATerminal(t *testing.T) {
 		"Ctrl-C at a question": {
 			nil,
 			map[string]string{"[y/N]": "\x03"},
-			[]string{"Go on? [y/N] ", "\nno: context canceled\n"},
+			[]string{"Continue? [y/N] ", "\nno: context canceled\n"},
 		},
 	}
 	for name, tt := range tests {
@@ -83,23 +83,23 @@ func TestProgramOnATerminal(t *testing.T) {
 				p.more(ctx)
 			}
 			if err := cmd.Wait(); err != nil {
-				t.Errorf("the program ended with %v", err)
+				t.Errorf("the program failed: %v", err)
 			}
 			got := p.close()
 			for _, want := range tt.want {
 				if !strings.Contains(got, want) {
-					t.Errorf("got\n%q\nwithout\n%q", got, want)
+					t.Errorf("got\n%q\nwant it to contain\n%q", got, want)
 				}
 			}
 			for name, code := range map[string]string{
-				"a hidden cursor": "\x1b[?25l", "a climb": "\x1b[F", "a white glyph": "\x1b[37m",
+				"cursor hidden": "\x1b[?25l", "cursor moved up": "\x1b[F", "white glyph": "\x1b[37m",
 			} {
 				if strings.Contains(got, code) {
-					t.Errorf("got %s: %q", name, got)
+					t.Errorf("%s: %q", name, got)
 				}
 			}
 			if len(tt.vars) > 0 && strings.Contains(strings.ReplaceAll(got, "\x1b[K", ""), "\x1b") {
-				t.Errorf("got colour: %q", got)
+				t.Errorf("color without permission: %q", got)
 			}
 		})
 	}

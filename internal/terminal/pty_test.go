@@ -14,24 +14,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pty is a real terminal whose other end is in the test's hands.
+// pty is a pseudo-terminal. The program under test uses tty, the test master.
 type pty struct {
-	tty    *os.File // for the program
+	tty    *os.File
 	master *os.File
 
 	mu  sync.Mutex
 	got bytes.Buffer
-	new chan struct{} // has one if something came since the last look
+	new chan struct{} // receives after new output
 	eof chan struct{}
 }
 
-// newPty opens a terminal of so many columns that passes bytes on unchanged,
-// and collects what is written to it.
+// newPty opens a terminal with this number of columns. It does not change bytes,
+// and collects all output.
 func newPty(t *testing.T, columns uint16) *pty {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
-		t.Skipf("no pseudo-terminal here: %v", err)
+		t.Skipf("no pseudo-terminal available: %v", err)
 	}
 	fd := int(master.Fd())
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
@@ -70,7 +70,7 @@ func (p *pty) resize(t *testing.T, columns uint16) {
 	}
 }
 
-// Write takes what arrived at the master's end.
+// Write stores output that master received.
 func (p *pty) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,14 +81,14 @@ func (p *pty) Write(b []byte) (int, error) {
 	return p.got.Write(b)
 }
 
-// text is everything that was written so far.
+// text returns all output so far.
 func (p *pty) text() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.got.String()
 }
 
-// more waits for something to be written.
+// more waits for new output.
 func (p *pty) more(ctx context.Context) {
 	select {
 	case <-p.new:
@@ -97,7 +97,7 @@ func (p *pty) more(ctx context.Context) {
 	}
 }
 
-// close hangs up and returns everything that was written.
+// close closes the terminal and returns all output.
 func (p *pty) close() string {
 	p.tty.Close()
 	<-p.eof

@@ -2,9 +2,8 @@ package terminal
 
 import "io"
 
-// Redraw replaces what is on a terminal by the frame, from the top left
-// corner. What is erased is what the frame does not cover, after it is drawn:
-// erasing first would flicker.
+// Redraw draws the frame from the top left corner, and then erases the rest of the
+// screen. Erasing the screen first would flicker.
 func Redraw(out io.Writer, frame []byte) error {
 	var screen []byte
 	screen = append(screen, "\x1b[H"...)

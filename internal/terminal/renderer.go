@@ -1,57 +1,53 @@
-// Package terminal draws: the progress of a command on stderr, and the small
-// pieces (colour, tables, sizes, questions) that results are made of.
+// Package terminal draws the progress of a command on stderr, and provides colors,
+// tables, bars and questions for commands.
 //
 // The rules of the user interface:
 //
-//   - Results go to stdout and are printed by the command that made them.
-//     Progress, warnings, questions and errors go to stderr; a Renderer never
-//     touches stdout.
-//   - A spinner is drawn on a terminal's stderr alone, never under CI or
-//     TERM=dumb. Whether stdout is a terminal makes no difference to it.
-//   - The spinner has one line and never wraps: a line that wraps can't be
-//     erased. What is too wide is cut and ends in "…". Lines that stay on the
-//     screen (done, failed, warning) are never cut: they may be all there is
-//     to learn from.
-//   - Several steps may be open at once. The oldest is shown, since the others
-//     usually wait for it, with the number of the rest: a line that changes
-//     its subject ten times a second can't be read.
-//   - The cursor is never hidden. A program that hides it has to survive to
-//     show it again; kill -9, Ctrl-Z and a panic would leave the user without.
-//   - Where no spinner is drawn, a step is one line when it ends; one more when
-//     it takes so long that silence would worry, and one for each new detail
-//     after that. No line comes twice, and there are no timestamps: the log
-//     that collects the lines has its own.
-//   - Names, details and errors come from the cluster. Nothing in them reaches
-//     the terminal as a control: see Sanitize.
-//   - Colour only repeats what a glyph or a word says already.
+//   - Commands print their results to stdout. Progress, warnings, questions and
+//     errors go to stderr. A Renderer never writes to stdout.
+//   - The spinner is drawn only if stderr is a terminal, and never with CI or
+//     TERM=dumb. It does not matter whether stdout is a terminal.
+//   - The spinner has one line that never wraps, because a wrapped line cannot be
+//     erased. A longer line is truncated and ends in "…". Lines that stay on the
+//     screen (done, failed, warning) are never truncated.
+//   - Several steps may be open at the same time. The spinner shows the oldest,
+//     because the others usually wait for it, and the number of the others. A
+//     line that alternates between steps would be unreadable.
+//   - The cursor is never hidden. After kill -9, Ctrl-Z or a panic it would stay
+//     hidden.
+//   - Without a spinner, a step prints one line when it ends. A slow step also
+//     prints a line at the start and one for each new detail. No line is printed
+//     twice. There are no timestamps, because log collectors add their own.
+//   - Names, details and errors come from the cluster. They reach the terminal
+//     without control characters: see Sanitize.
+//   - Color only repeats what a glyph or a word already says.
 package terminal
 
 import "github.com/dindctl/dindctl/internal/progress"
 
-// Mode is how much a Renderer tells.
+// Mode is the verbosity of a Renderer.
 type Mode int
 
 const (
-	// Normal tells the course of each step, in the form that suits stderr.
+	// Normal shows the progress of each step, with a spinner where possible.
 	Normal Mode = iota
-	// Quiet tells warnings only.
+	// Quiet prints only warnings.
 	Quiet
-	// Verbose tells every event on a line of its own, on a terminal too.
+	// Verbose prints every event on a separate line, also on a terminal.
 	Verbose
 )
 
 // Renderer shows progress on stderr until it is closed.
 type Renderer interface {
 	progress.Observer
-	// Println prints a line of the caller's own in any mode, without damage to
-	// what is being drawn.
+	// Println prints a line, in any mode, above the spinner.
 	Println(line string)
-	// Close takes what is being drawn off the screen and drops every later
-	// event. It may be called at any moment, from any goroutine, repeatedly.
+	// Close removes the spinner and drops later events. It may be called
+	// repeatedly and from any goroutine.
 	Close()
 }
 
-// New returns the Renderer that suits the streams and the mode.
+// New returns the Renderer for the streams and the mode.
 func New(s Streams, m Mode) Renderer {
 	if m == Normal && s.spins && s.errFile != nil {
 		return newSpinning(s.errFile, s.ErrStyle())

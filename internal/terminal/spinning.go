@@ -12,29 +12,30 @@ import (
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// eraseLine brings the cursor to the start of its line and clears the line.
+// eraseLine moves the cursor to the start of its line and clears the line.
 const eraseLine = "\r\x1b[K"
 
-// spinning draws a spinner for the oldest open step, and above it a line for
-// each thing that is over. It stops the spinner before it prints and makes a
-// new one after, because the library's can't be restarted: the goroutine of
-// the first run sleeps through the pause and draws beside the second's.
+// spinning draws a spinner for the oldest open step, and prints finished steps and
+// messages above it. It stops the spinner to print, and then creates a new one,
+// because the library's spinner cannot be restarted: the goroutine of its first
+// run would continue to draw.
 type spinning struct {
 	file  *os.File
 	style Style
-	// shown is what the next frame shows. The library takes it with its own
-	// lock held, so it must not be behind mu, which is held to stop the library.
+	// shown is the content of the next frame. mu must not guard it: the library
+	// reads it while it holds its own lock, and mu is held to stop the library.
 	shown atomic.Pointer[view]
 
-	mu     sync.Mutex
-	open   openSteps
-	told   map[string]bool
-	live   *spinner.Spinner
-	closed bool
+	mu   sync.Mutex
+	open openSteps
+	// messages are the printed messages that belong to no step.
+	messages map[string]bool
+	live     *spinner.Spinner
+	closed   bool
 }
 
 func newSpinning(file *os.File, style Style) *spinning {
-	return &spinning{file: file, style: style, told: map[string]bool{}}
+	return &spinning{file: file, style: style, messages: map[string]bool{}}
 }
 
 // Observe implements progress.Observer.
@@ -89,28 +90,28 @@ func (s *spinning) done(step *step, detail string) string {
 
 func (s *spinning) failed(step *step, err error) string {
 	line := s.style.Bad("✗") + " " + step.name
-	if why := reason(err); why != "" {
-		line += ": " + why
+	if reason := reason(err); reason != "" {
+		line += ": " + reason
 	}
 	return line
 }
 
 func (s *spinning) once(line string) {
-	if !s.told[line] {
-		s.told[line] = true
+	if !s.messages[line] {
+		s.messages[line] = true
 		s.print(line)
 	}
 }
 
-// print puts a line above the spinner.
+// print prints a line above the spinner.
 func (s *spinning) print(line string) {
 	s.stop()
 	io.WriteString(s.file, line+"\n")
 	s.show()
 }
 
-// show has the next frame show the oldest open step; it starts a spinner if
-// none runs.
+// show sets the next frame to the oldest open step, and starts the spinner if it
+// is not running.
 func (s *spinning) show() {
 	if len(s.open) == 0 || s.closed {
 		return
@@ -130,15 +131,15 @@ func (s *spinning) stop() {
 	}
 }
 
-// view is what one frame shows.
+// view is the content of a frame.
 type view struct {
 	step   step
 	others int
 }
 
-// line is the frame's text in at most room columns. The elapsed time tells a
-// slow step from a hanging one: it, and then the number of the other steps,
-// keeps its place as long as half of the line is left for the rest.
+// line returns the frame's text in at most room columns. The elapsed time and
+// then the number of other steps are included if they fit into half of the line.
+// The detail and then the name are truncated to fit.
 func (v view) line(room int, style Style) string {
 	tail := v.step.running()
 	if columnsOf(tail) > room/2 {
@@ -148,10 +149,10 @@ func (v view) line(room int, style Style) string {
 		tail += more
 	}
 	room -= columnsOf(tail)
-	name := cut(v.step.name, room)
+	name := truncate(v.step.name, room)
 	room -= columnsOf(name) + len("  ")
 	if v.step.detail == "" || room < 2 {
 		return name + style.Faint(tail)
 	}
-	return name + "  " + style.Faint(cut(v.step.detail, room)+tail)
+	return name + "  " + style.Faint(truncate(v.step.detail, room)+tail)
 }

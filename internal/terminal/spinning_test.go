@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// on returns streams whose stderr is the terminal; stdout is a file.
+// on returns streams whose stderr is the terminal. Stdin and stdout are files.
 func on(t *testing.T, p *pty, vars map[string]string) Streams {
 	t.Helper()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -37,8 +37,8 @@ func on(t *testing.T, p *pty, vars map[string]string) Streams {
 	return NewStreams(null, null, p.tty, environment(vars))
 }
 
-// draw plays a script and returns every byte that the terminal got. Time is
-// not real: the frames are those of every 100 ms exactly.
+// draw plays a script and returns the terminal's output. In fake time there is a
+// frame exactly every 100 ms.
 func draw(t *testing.T, p *pty, s Streams, script []act) string {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -46,12 +46,12 @@ func draw(t *testing.T, p *pty, s Streams, script []act) string {
 		play(r, script)
 		synctest.Wait()
 		r.Close()
-		time.Sleep(frameTime) // the library's goroutine ends when it wakes
+		time.Sleep(frameTime) // until the library's goroutine ends
 	})
 	return p.close()
 }
 
-// f is one frame.
+// f returns one frame.
 func f(text string) string { return "\r" + text + "\x1b[K" }
 
 func TestSpinning(t *testing.T) {
@@ -62,7 +62,7 @@ func TestSpinning(t *testing.T) {
 		script  []act
 		want    string
 	}{
-		"a step": {80, noColor, []act{
+		"one step": {80, noColor, []act{
 			{0, started("Claim docker-dind-data")},
 			{150 * ms, updated("Claim docker-dind-data", "waiting for its first consumer")},
 			{350 * ms, done("Claim docker-dind-data", "bound")},
@@ -70,47 +70,47 @@ func TestSpinning(t *testing.T) {
 			f("⠹ Claim docker-dind-data  waiting for its first consumer") +
 			f("⠸ Claim docker-dind-data  waiting for its first consumer") +
 			eraseLine + "✓ Claim docker-dind-data  bound (0.3s)\n"},
-		"in colour": {80, nil, []act{
+		"color": {80, nil, []act{
 			{0, started("Claim")}, {50 * ms, updated("Claim", "waiting")}, {150 * ms, done("Claim", "bound")},
 			{200 * ms, started("Pod")}, {250 * ms, failed("Pod", errors.New("no image"))}, {250 * ms, warning("old engine")},
 		}, f("\x1b[36m⠋\x1b[0m Claim") + f("\x1b[36m⠙\x1b[0m Claim  \x1b[2mwaiting\x1b[0m") +
 			eraseLine + "\x1b[32m✓\x1b[0m Claim  bound\x1b[2m (0.1s)\x1b[0m\n" +
 			f("\x1b[36m⠋\x1b[0m Pod") + eraseLine + "\x1b[31m✗\x1b[0m Pod\n" +
 			"\x1b[33m!\x1b[0m old engine\n"},
-		"steps at once": {80, noColor, []act{
+		"concurrent steps": {80, noColor, []act{
 			{0, started("Claim")}, {10 * ms, started("Pod")}, {20 * ms, updated("Pod", "pulling")}, {30 * ms, started("Job")},
 			{150 * ms, done("Job", "")}, {160 * ms, done("Claim", "")}, {170 * ms, done("Pod", "ready")},
 		}, f("⠋ Claim") + f("⠙ Claim +2 more") +
 			eraseLine + "✓ Job (0.1s)\n" + f("⠋ Claim +1 more") +
 			eraseLine + "✓ Claim (0.2s)\n" + f("⠋ Pod  pulling") +
 			eraseLine + "✓ Pod  ready (0.2s)\n"},
-		"endings": {80, noColor, []act{
+		"lines without a spinner": {80, noColor, []act{
 			{0, failed("A", errors.New("line one\nline two"))}, {0, failed("B", nil)},
 			{0, failed("C", fmt.Errorf("wait: %w", context.Canceled))}, {0, done("D", "")},
 			{0, info("note")}, {0, warning("old")}, {0, warning("old")}, {0, info("note")}, {0, updated("E", "x")},
 		}, "✗ A\n✗ B\n✗ C: stopped\n✓ D\nnote\n! old\n"},
-		"lines that stay are not cut": {20, noColor, []act{
+		"finished lines are not truncated": {20, noColor, []act{
 			{0, failed("Pod", errors.New("a reason that takes more than one line"))},
 		}, "✗ Pod\n"},
-		"nothing is obeyed": {80, noColor, []act{
+		"text is sanitized": {80, noColor, []act{
 			{0, started("P\x1b[2Jod")}, {10 * ms, updated("P\x1b[2Jod", "a\n\x1b]0;x\x07b\r\x1b[?25lc")},
 			{150 * ms, done("P\x1b[2Jod", "\u009b31md\x1b[F")}, {150 * ms, warning("\a\x1b[1Ae")},
 		}, f("⠋ Pod") + f("⠙ Pod  a b c") + eraseLine + "✓ Pod  d (0.1s)\n! e\n"},
-		"a detail is cut": {30, noColor, []act{
+		"detail truncated": {30, noColor, []act{
 			{0, started("Claim")}, {10 * ms, updated("Claim", "waiting for its first consumer")},
 			{150 * ms, done("Claim", "")},
 		}, f("⠋ Claim") + f("⠙ Claim  waiting for its fir…") + eraseLine + "✓ Claim (0.1s)\n"},
-		"wide letters are cut by columns": {20, noColor, []act{
+		"wide characters truncated by columns": {20, noColor, []act{
 			{0, started("Pod")}, {10 * ms, updated("Pod", "容量不足容量不足")}, {150 * ms, done("Pod", "")},
 		}, f("⠋ Pod") + f("⠙ Pod  容量不足容…") + eraseLine + "✓ Pod (0.1s)\n"},
-		"a name is cut": {12, noColor, []act{
+		"name truncated": {12, noColor, []act{
 			{0, started("Claim docker-dind-data")}, {0, updated("Claim docker-dind-data", "waiting")},
 			{50 * ms, failed("Claim docker-dind-data", nil)},
 		}, f("⠋ Claim do…") + eraseLine + "✗ Claim docker-dind-data\n"},
-		"a terminal of two columns": {2, noColor, []act{
+		"two columns": {2, noColor, []act{
 			{0, started("Claim")}, {50 * ms, failed("Claim", nil)},
 		}, f("⠋ ") + eraseLine + "✗ Claim\n"},
-		"a terminal that tells no width has 80": {0, noColor, []act{
+		"unknown width": {0, noColor, []act{
 			{0, started("Claim")}, {50 * ms, updated("Claim", strings.Repeat("x", 100))}, {150 * ms, done("Claim", "")},
 		}, f("⠋ Claim") + f("⠙ Claim  "+strings.Repeat("x", 69)+"…") + eraseLine + "✓ Claim (0.1s)\n"},
 	}
@@ -125,7 +125,8 @@ func TestSpinning(t *testing.T) {
 	}
 }
 
-// The elapsed time comes after a second and outlives the end of a detail.
+// The elapsed time is shown after one second, and takes precedence over the end
+// of the detail.
 func TestSpinningElapsed(t *testing.T) {
 	p := newPty(t, 30)
 	got := draw(t, p, on(t, p, nil).WithoutColor(), []act{
@@ -146,7 +147,7 @@ func TestSpinningElapsed(t *testing.T) {
 	end := "⠋ Claim  waiting for i… (65s)\x1b[K" + eraseLine +
 		"✓ Claim  bound (65s)\n" + f("⠋ Pod (63s)") + eraseLine + "✓ Pod  ready (63s)\n"
 	if !strings.HasSuffix(got, end) {
-		t.Errorf("at the end there is no %q: %q", end, got[len(got)-300:])
+		t.Errorf("output does not end in %q: %q", end, got[len(got)-300:])
 	}
 }
 
@@ -155,15 +156,15 @@ func TestViewLine(t *testing.T) {
 		room, others int
 		want         string
 	}{
-		"all":                         {40, 2, "Claim  waiting for you (12s) +2 more"},
-		"without others":              {40, 0, "Claim  waiting for you (12s)"},
-		"the detail gives way":        {28, 2, "Claim  waitin… (12s) +2 more"},
-		"then the others":             {27, 2, "Claim  waiting for y… (12s)"},
-		"more of the detail":          {15, 2, "Claim  w… (12s)"},
-		"then the rest of the detail": {14, 2, "Claim (12s)"},
-		"then the time":               {11, 2, "Claim  wai…"},
-		"and in the end the name":     {4, 2, "Cla…"},
-		"no room":                     {0, 2, ""},
+		"everything":               {40, 2, "Claim  waiting for you (12s) +2 more"},
+		"no other steps":           {40, 0, "Claim  waiting for you (12s)"},
+		"detail truncated":         {28, 2, "Claim  waitin… (12s) +2 more"},
+		"other steps dropped":      {27, 2, "Claim  waiting for y… (12s)"},
+		"detail truncated further": {15, 2, "Claim  w… (12s)"},
+		"detail dropped":           {14, 2, "Claim (12s)"},
+		"elapsed time dropped":     {11, 2, "Claim  wai…"},
+		"name truncated":           {4, 2, "Cla…"},
+		"zero columns":             {0, 2, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -179,7 +180,7 @@ func TestViewLine(t *testing.T) {
 	}
 }
 
-// The width is that of the moment.
+// Every frame uses the current width.
 func TestSpinningResized(t *testing.T) {
 	p := newPty(t, 80)
 	s := on(t, p, nil).WithoutColor()
@@ -218,10 +219,10 @@ func TestSpinningPrintln(t *testing.T) {
 	}
 }
 
-// Close at any moment, from any goroutine, more than once, while steps go on:
-// nothing is drawn afterwards, no goroutine is left, and the cursor is as it
-// was. This one runs in real time, for the race detector's sake.
-func TestSpinningClosedInTheMiddle(t *testing.T) {
+// Close may be called repeatedly and concurrently with steps. Afterwards nothing
+// is drawn and no goroutine is left. The test runs in real time for the race
+// detector.
+func TestSpinningClosedDuringSteps(t *testing.T) {
 	for _, vars := range []map[string]string{nil, {"NO_COLOR": "1"}} {
 		p := newPty(t, 80)
 		r := New(on(t, p, vars), Normal)
@@ -258,15 +259,15 @@ func TestSpinningClosedInTheMiddle(t *testing.T) {
 		if strings.Contains(got, "late") {
 			t.Error("an event after Close was drawn")
 		}
-		for _, hidden := range []string{"\x1b[?25l", "\x1b[F", "\x1b[37m"} {
-			if strings.Contains(got, hidden) {
-				t.Errorf("the terminal got %q", hidden)
+		for _, code := range []string{"\x1b[?25l", "\x1b[F", "\x1b[37m"} {
+			if strings.Contains(got, code) {
+				t.Errorf("output contains %q", code)
 			}
 		}
-		// Whatever is drawn last is a line that is over, or erased.
+		// The output ends with a finished or erased line.
 		last := got[strings.LastIndexAny(got, "\r\n"):]
 		if last != "\n" && last != eraseLine {
-			t.Errorf("at the end the screen has %q", last)
+			t.Errorf("the output ends with %q", last)
 		}
 	}
 }

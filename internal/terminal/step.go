@@ -10,15 +10,14 @@ import (
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// step is one that has started and not ended. Its texts are sanitised.
+// step is an open step. Its name and detail are sanitized.
 type step struct {
 	name   string
 	detail string
 	began  time.Time
 }
 
-// took is how long the step took, in brackets; empty for less than anybody
-// notices.
+// took returns the step's total time in parentheses, or "" below 0.1 s.
 func (s *step) took() string {
 	d := time.Since(s.began)
 	if d < 100*time.Millisecond {
@@ -27,8 +26,8 @@ func (s *step) took() string {
 	return " (" + human.Took(d.Seconds()) + ")"
 }
 
-// running is how long the step has been running, in brackets and in whole
-// seconds: it is written many times a second, and tenths would only flicker.
+// running returns the step's time so far in parentheses, or "" below one second.
+// It has whole seconds, because tenths would flicker.
 func (s *step) running() string {
 	d := time.Since(s.began)
 	if d < time.Second {
@@ -37,7 +36,7 @@ func (s *step) running() string {
 	return " (" + human.Duration(d.Truncate(time.Second)) + ")"
 }
 
-// openSteps are in the order in which they started.
+// openSteps are the open steps in the order of their start.
 type openSteps []*step
 
 func (o *openSteps) start(e progress.Event) *step {
@@ -46,7 +45,7 @@ func (o *openSteps) start(e progress.Event) *step {
 	return s
 }
 
-// find returns the step that an event belongs to; nil if it never started.
+// find returns the step of an event, or nil if it never started.
 func (o openSteps) find(e progress.Event) *step {
 	name := Sanitize(e.Step)
 	for _, s := range o {
@@ -57,7 +56,8 @@ func (o openSteps) find(e progress.Event) *step {
 	return nil
 }
 
-// end takes the event's step out. One that never started took no time.
+// end removes and returns the step of an event. If the step never started, end
+// returns a new one.
 func (o *openSteps) end(e progress.Event) *step {
 	s := o.find(e)
 	if s == nil {
@@ -67,15 +67,11 @@ func (o *openSteps) end(e progress.Event) *step {
 	return s
 }
 
-// stopped is what became of a step whose context was cancelled.
-const stopped = "stopped"
-
-// reason tells a step that was stopped from one that failed: a cancelled step
-// did not go wrong itself. Why one failed is not told here: the failure ends
-// the command, whose error, a line further down, says it in full.
+// reason returns "stopped" for a step whose context was canceled, and otherwise
+// "". It does not return the error, because the command prints it when it ends.
 func reason(err error) string {
 	if errors.Is(err, context.Canceled) {
-		return stopped
+		return "stopped"
 	}
 	return ""
 }

@@ -7,31 +7,31 @@ import (
 	"golang.org/x/term"
 )
 
-// defaultWidth is assumed where no terminal tells its own.
+// defaultWidth is the width if no terminal reports one.
 const defaultWidth = 80
 
-// Streams are a command's standard streams and what is known of them. A
-// literal with buffers is a command that runs without any terminal.
+// Streams are a command's standard streams. A literal with buffers is a command
+// without a terminal.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 
-	// InTerminal, OutTerminal and ErrTerminal tell which are terminals.
+	// InTerminal, OutTerminal and ErrTerminal report which streams are terminals.
 	InTerminal, OutTerminal, ErrTerminal bool
-	// OutColor and ErrColor tell whether colour codes may be written to each.
+	// OutColor and ErrColor report whether each stream may have color codes.
 	OutColor, ErrColor bool
-	// Width is the number of columns of stdout's terminal, else of stderr's;
-	// 80 without either. Zero, in a literal, is unknown.
+	// Width is the number of columns of stdout's terminal, otherwise of stderr's,
+	// otherwise 80. Zero means unknown.
 	Width int
 
-	// spins allows a spinner on errFile. It takes the file itself: the
-	// terminal is asked for its width at each frame, as it may be resized.
+	// spins allows a spinner on errFile. The spinner needs the file to read the
+	// terminal's width for each frame.
 	spins   bool
 	errFile *os.File
 }
 
-// NewStreams finds out what the files are. The environment comes as a function
-// like os.Getenv; it is read for NO_COLOR, TERM and CI, and only here.
+// NewStreams returns the Streams for the files. getenv is a function like
+// os.Getenv. Only NewStreams reads NO_COLOR, TERM and CI.
 func NewStreams(in, out, err *os.File, getenv func(string) string) Streams {
 	s := Streams{
 		In: in, Out: out, Err: err,
@@ -59,23 +59,23 @@ func NewStreams(in, out, err *os.File, getenv func(string) string) Streams {
 	return s
 }
 
-// WithoutColor returns the same streams with colour off, as --no-color asks. A
-// spinner may still run.
+// WithoutColor returns the streams with color disabled (--no-color). The spinner
+// stays enabled.
 func (s Streams) WithoutColor() Streams {
 	s.OutColor, s.ErrColor = false, false
 	return s
 }
 
-// OutStyle is the style for text on stdout.
+// OutStyle returns the style for text on stdout.
 func (s Streams) OutStyle() Style { return Style{Color: s.OutColor} }
 
-// ErrStyle is the style for text on stderr.
+// ErrStyle returns the style for text on stderr.
 func (s Streams) ErrStyle() Style { return Style{Color: s.ErrColor} }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// columns is the width of a terminal now. Some report none (a serial line, a
-// pty that nobody sized).
+// columns returns the current width of a terminal. Some terminals, such as serial
+// lines, report none.
 func columns(f *os.File) int {
 	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
 		return w

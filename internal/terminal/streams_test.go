@@ -18,17 +18,17 @@ func TestNewStreams(t *testing.T) {
 		vars      map[string]string
 		want      facts
 	}{
-		"all":                   {in | out | err, nil, facts{true, true, true, true, true, true, 70}},
-		"none":                  {0, nil, facts{width: 80}},
-		"results go to a file":  {in | err, nil, facts{in: true, err: true, errColor: true, spins: true, width: 90}},
-		"progress goes to one":  {in | out, nil, facts{in: true, out: true, outColor: true, width: 70}},
-		"NO_COLOR":              {out | err, map[string]string{"NO_COLOR": "1"}, facts{out: true, err: true, spins: true, width: 70}},
-		"an ordinary terminal":  {out | err, map[string]string{"TERM": "xterm"}, facts{false, true, true, true, true, true, 70}},
-		"a dumb terminal":       {out | err, map[string]string{"TERM": "dumb"}, facts{out: true, err: true, width: 70}},
-		"CI":                    {out | err, map[string]string{"CI": "true"}, facts{false, true, true, true, true, false, 70}},
-		"CI, in GitLab's way":   {out | err, map[string]string{"CI": "1"}, facts{false, true, true, true, true, false, 70}},
-		"CI denied":             {out | err, map[string]string{"CI": "false"}, facts{false, true, true, true, true, true, 70}},
-		"colour needs terminal": {0, map[string]string{"TERM": "xterm"}, facts{width: 80}},
+		"all terminals":               {in | out | err, nil, facts{true, true, true, true, true, true, 70}},
+		"no terminals":                {0, nil, facts{width: 80}},
+		"stdout is a file":            {in | err, nil, facts{in: true, err: true, errColor: true, spins: true, width: 90}},
+		"stderr is a file":            {in | out, nil, facts{in: true, out: true, outColor: true, width: 70}},
+		"NO_COLOR":                    {out | err, map[string]string{"NO_COLOR": "1"}, facts{out: true, err: true, spins: true, width: 70}},
+		"TERM=xterm":                  {out | err, map[string]string{"TERM": "xterm"}, facts{false, true, true, true, true, true, 70}},
+		"TERM=dumb":                   {out | err, map[string]string{"TERM": "dumb"}, facts{out: true, err: true, width: 70}},
+		"CI=true":                     {out | err, map[string]string{"CI": "true"}, facts{false, true, true, true, true, false, 70}},
+		"CI=1":                        {out | err, map[string]string{"CI": "1"}, facts{false, true, true, true, true, false, 70}},
+		"CI=false":                    {out | err, map[string]string{"CI": "false"}, facts{false, true, true, true, true, true, 70}},
+		"no color without a terminal": {0, map[string]string{"TERM": "xterm"}, facts{width: 80}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestNewStreams(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 			if s.OutStyle().Color != s.OutColor || s.ErrStyle().Color != s.ErrColor {
-				t.Error("the styles differ from the streams")
+				t.Error("the styles' colors differ from those of the streams")
 			}
 			plain := s.WithoutColor()
 			if plain.OutColor || plain.ErrColor || plain.spins != s.spins {
@@ -66,19 +66,19 @@ func TestNew(t *testing.T) {
 		vars     map[string]string
 		spinning bool
 	}{
-		"a terminal":          {Normal, nil, true},
-		"without colour":      {Normal, map[string]string{"NO_COLOR": "1"}, true},
-		"quiet":               {Quiet, nil, false},
-		"verbose":             {Verbose, nil, false},
-		"a dumb terminal":     {Normal, map[string]string{"TERM": "dumb"}, false},
-		"a terminal under CI": {Normal, map[string]string{"CI": "true"}, false},
+		"terminal":  {Normal, nil, true},
+		"NO_COLOR":  {Normal, map[string]string{"NO_COLOR": "1"}, true},
+		"quiet":     {Quiet, nil, false},
+		"verbose":   {Verbose, nil, false},
+		"TERM=dumb": {Normal, map[string]string{"TERM": "dumb"}, false},
+		"CI=true":   {Normal, map[string]string{"CI": "true"}, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := New(on(t, p, tt.vars), tt.mode)
 			defer r.Close()
 			if _, ok := r.(*spinning); ok != tt.spinning {
-				t.Errorf("got a %T", r)
+				t.Errorf("New returned a %T", r)
 			}
 		})
 	}

@@ -1,36 +1,35 @@
 package terminal
 
-// unpaint ends the paint of a Style.
-const unpaint = "\x1b[0m"
+// resetCode ends the formatting of a Style.
+const resetCode = "\x1b[0m"
 
-// Style paints text where colour is allowed and leaves it alone elsewhere. It
-// only paints: text from the cluster goes through Sanitize before.
+// Style adds color codes to text, if enabled. It does not sanitize the text.
 type Style struct {
-	// Color tells whether codes may be written.
+	// Color enables color codes.
 	Color bool
 }
 
-// Good is for what is as it should be.
-func (s Style) Good(text string) string { return s.paint("32", text) }
+// Good formats a success.
+func (s Style) Good(text string) string { return s.format("32", text) }
 
-// Bad is for what failed.
-func (s Style) Bad(text string) string { return s.paint("31", text) }
+// Bad formats a failure.
+func (s Style) Bad(text string) string { return s.format("31", text) }
 
-// Warn is for what needs attention.
-func (s Style) Warn(text string) string { return s.paint("33", text) }
+// Warn formats a warning.
+func (s Style) Warn(text string) string { return s.format("33", text) }
 
-// Active is for what is going on.
-func (s Style) Active(text string) string { return s.paint("36", text) }
+// Active formats an operation in progress.
+func (s Style) Active(text string) string { return s.format("36", text) }
 
-// Strong is for headings.
-func (s Style) Strong(text string) string { return s.paint("1", text) }
+// Strong formats a heading.
+func (s Style) Strong(text string) string { return s.format("1", text) }
 
-// Faint is for what may be passed over.
-func (s Style) Faint(text string) string { return s.paint("2", text) }
+// Faint formats less important text.
+func (s Style) Faint(text string) string { return s.format("2", text) }
 
-func (s Style) paint(code, text string) string {
+func (s Style) format(code, text string) string {
 	if !s.Color || text == "" {
 		return text
 	}
-	return "\x1b[" + code + "m" + text + unpaint
+	return "\x1b[" + code + "m" + text + resetCode
 }

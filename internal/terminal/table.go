@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
-// paints matches the only codes that a table lets through: those of a Style.
-var paints = regexp.MustCompile(`\x1b\[(?:0|1|2|31|32|33|36)m`)
+// styleCodes matches the codes of a Style, the only codes allowed in a table.
+var styleCodes = regexp.MustCompile(`\x1b\[(?:0|1|2|31|32|33|36)m`)
 
-// Table aligns cells in columns by what is seen of them, colour codes left out
-// of account (text/tabwriter counts them in). Every cell is sanitised; a cell
-// painted by the table's Style keeps its paint.
+// Table aligns cells by their visible width, unlike text/tabwriter, which counts
+// color codes. It sanitizes cells, but keeps the codes of its Style.
 type Table struct {
 	style Style
 	rows  [][]string
@@ -20,7 +19,7 @@ type Table struct {
 // NewTable returns an empty table for text of the given style.
 func NewTable(style Style) *Table { return &Table{style: style} }
 
-// Header adds a row in the style of headings.
+// Header adds a row of headings.
 func (t *Table) Header(cells ...string) {
 	strong := make([]string, len(cells))
 	for i, cell := range cells {
@@ -29,7 +28,7 @@ func (t *Table) Header(cells ...string) {
 	t.Row(strong...)
 }
 
-// Row adds a row. Rows may differ in length.
+// Row adds a row. Rows may have different numbers of cells.
 func (t *Table) Row(cells ...string) {
 	row := make([]string, len(cells))
 	for i, cell := range cells {
@@ -38,7 +37,7 @@ func (t *Table) Row(cells ...string) {
 	t.rows = append(t.rows, row)
 }
 
-// WriteTo writes the rows, without blanks at their ends.
+// WriteTo writes the rows without trailing spaces.
 func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	var widths []int
 	for _, row := range t.rows {
@@ -46,7 +45,7 @@ func (t *Table) WriteTo(w io.Writer) (int64, error) {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], seen(cell))
+			widths[i] = max(widths[i], visibleWidth(cell))
 		}
 	}
 	var b strings.Builder
@@ -58,7 +57,7 @@ func (t *Table) WriteTo(w io.Writer) (int64, error) {
 				b.WriteString(cell)
 				pad = 0
 			}
-			pad += widths[i] - seen(cell) + len("   ")
+			pad += widths[i] - visibleWidth(cell) + len("   ")
 		}
 		b.WriteByte('\n')
 	}
@@ -66,24 +65,25 @@ func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
+// clean sanitizes a cell, but keeps the style's codes and resets unclosed ones.
 func (t *Table) clean(cell string) string {
 	if !t.style.Color {
 		return Sanitize(cell)
 	}
 	var b strings.Builder
-	from, last := 0, unpaint
-	for _, at := range paints.FindAllStringIndex(cell, -1) {
+	from, last := 0, resetCode
+	for _, at := range styleCodes.FindAllStringIndex(cell, -1) {
 		b.WriteString(Sanitize(cell[from:at[0]]))
 		last = cell[at[0]:at[1]]
 		b.WriteString(last)
 		from = at[1]
 	}
 	b.WriteString(Sanitize(cell[from:]))
-	if last != unpaint {
-		b.WriteString(unpaint)
+	if last != resetCode {
+		b.WriteString(resetCode)
 	}
 	return b.String()
 }
 
-// seen is the number of columns of a cell without its paint.
-func seen(cell string) int { return columnsOf(paints.ReplaceAllString(cell, "")) }
+// visibleWidth returns the number of columns of a cell without color codes.
+func visibleWidth(cell string) int { return columnsOf(styleCodes.ReplaceAllString(cell, "")) }

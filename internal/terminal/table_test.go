@@ -25,7 +25,7 @@ func TestTable(t *testing.T) {
 			"Service      docker-dind        missing\n" +
 			"容量         docker-dind-data             waits for you\n" +
 			"             x\n"},
-		"painted": {Style{Color: true}, "" +
+		"color": {Style{Color: true}, "" +
 			"\x1b[1mKIND\x1b[0m         \x1b[1mNAME\x1b[0m               \x1b[1mSTATE\x1b[0m     \x1b[1mDETAIL\x1b[0m\n" +
 			"Deployment   docker-dind        \x1b[32mready\x1b[0m     1 of 1\n" +
 			"Service      docker-dind        \x1b[31mmissing\x1b[0m\n" +
@@ -46,15 +46,15 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func TestTableCellsAreHarmless(t *testing.T) {
+func TestTableSanitizesCells(t *testing.T) {
 	tests := map[string]struct {
 		style      Style
 		cell, want string
 	}{
-		"paint of others without colour": {Style{}, "\x1b[31mred\x1b[0m", "red\n"},
-		"concealment and blinking":       {Style{Color: true}, "\x1b[8mhidden\x1b[5m", "hidden\n"},
-		"erasure beside paint":           {Style{Color: true}, "\x1b[32mok\x1b[0m\x1b[2J", "\x1b[32mok\x1b[0m\n"},
-		"paint left open ends":           {Style{Color: true}, "\x1b[31mred", "\x1b[31mred\x1b[0m\n"},
+		"color in a table without color": {Style{}, "\x1b[31mred\x1b[0m", "red\n"},
+		"codes of no Style":              {Style{Color: true}, "\x1b[8mhidden\x1b[5m", "hidden\n"},
+		"color and erase code":           {Style{Color: true}, "\x1b[32mok\x1b[0m\x1b[2J", "\x1b[32mok\x1b[0m\n"},
+		"unclosed color":                 {Style{Color: true}, "\x1b[31mred", "\x1b[31mred\x1b[0m\n"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -72,8 +72,8 @@ func TestTableCellsAreHarmless(t *testing.T) {
 func TestStyle(t *testing.T) {
 	on, off := Style{Color: true}, Style{}
 	tests := map[string]struct {
-		paint func(Style, string) string
-		want  string
+		format func(Style, string) string
+		want   string
 	}{
 		"good":   {Style.Good, "\x1b[32mx\x1b[0m"},
 		"bad":    {Style.Bad, "\x1b[31mx\x1b[0m"},
@@ -84,17 +84,17 @@ func TestStyle(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := tt.paint(on, "x"); got != tt.want {
-				t.Errorf("on: %q, want %q", got, tt.want)
+			if got := tt.format(on, "x"); got != tt.want {
+				t.Errorf("with color: got %q, want %q", got, tt.want)
 			}
-			if got := tt.paint(off, "x"); got != "x" {
-				t.Errorf("off: %q", got)
+			if got := tt.format(off, "x"); got != "x" {
+				t.Errorf("without color: got %q, want %q", got, "x")
 			}
-			if got := tt.paint(on, ""); got != "" {
-				t.Errorf("nothing: %q", got)
+			if got := tt.format(on, ""); got != "" {
+				t.Errorf("empty text: got %q, want nothing", got)
 			}
-			if !paints.MatchString(tt.want) {
-				t.Error("a table would drop this paint")
+			if !styleCodes.MatchString(tt.want) {
+				t.Error("a table does not allow this code")
 			}
 		})
 	}

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/text/width"
 )
 
-// columnsOf is the number of columns that text without escape sequences takes.
+// columnsOf returns the number of columns of text without escape sequences.
 func columnsOf(s string) int {
 	n := 0
 	for _, r := range s {
@@ -17,7 +17,7 @@ func columnsOf(s string) int {
 }
 
 func runeColumns(r rune) int {
-	if r < 0x300 { // before the first combining mark every rune takes one
+	if r < 0x300 { // U+0300 is the first combining mark
 		return 1
 	}
 	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
@@ -30,9 +30,9 @@ func runeColumns(r rune) int {
 	return 1
 }
 
-// cut shortens text without escape sequences to at most room columns; what was
-// cut ends in "…".
-func cut(s string, room int) string {
+// truncate shortens text without escape sequences to at most room columns.
+// Truncated text ends in "…".
+func truncate(s string, room int) string {
 	if room <= 0 {
 		return ""
 	}

@@ -25,17 +25,17 @@ import (
 	"go.uber.org/goleak"
 )
 
-// apiServer speaks the server's and the node's part of the port-forward
-// protocol. A port in the pod is that port of this machine's loopback.
+// apiServer implements the port-forward protocol of the API server and the node.
+// A port in the pod is the same port on this machine's loopback address.
 type apiServer struct {
 	*httptest.Server
-	// noWebsockets refuses websocket upgrades, as a server before 1.30 does.
+	// noWebsockets refuses websocket upgrades, like API servers before 1.30.
 	noWebsockets bool
-	// answer, when set, handles requests in place of an upgrade.
-	answer http.HandlerFunc
-	// early makes the node refuse connections before it has replied to a stream.
-	early bool
-	// hold, when set, delays the node's reply to each stream until it closes.
+	// respond, if set, handles requests instead of an upgrade.
+	respond http.HandlerFunc
+	// refuseEarly makes the node refuse connections before it replies to a stream.
+	refuseEarly bool
+	// hold, if set, delays the node's reply to each stream until it is closed.
 	hold chan struct{}
 
 	upgrades atomic.Int32
@@ -47,8 +47,8 @@ type apiServer struct {
 	serving sync.WaitGroup
 }
 
-// newAPIServer starts the server over TLS with HTTP/2, as real ones are. The
-// check for leaked goroutines runs after it has stopped.
+// newAPIServer starts a server with TLS and HTTP/2. It checks for leaked
+// goroutines after the server has stopped.
 func newAPIServer(t *testing.T, set func(*apiServer)) *apiServer {
 	t.Helper()
 	leaks := goleak.IgnoreCurrent()
@@ -73,7 +73,7 @@ func (a *apiServer) config() *rest.Config {
 	return &rest.Config{Host: a.URL, BearerToken: "token", TLSClientConfig: rest.TLSClientConfig{CAData: ca}}
 }
 
-// dialer returns a Dialer that is closed before the server stops.
+// dialer returns a Dialer. It is closed before the server stops.
 func (a *apiServer) dialer(t *testing.T) *Dialer {
 	t.Helper()
 	d, err := New(a.config(), "ci", "dind-0")
@@ -84,7 +84,7 @@ func (a *apiServer) dialer(t *testing.T) *Dialer {
 	return d
 }
 
-// cut breaks every tunnel without a word, as a lost network would.
+// cut breaks every tunnel like a network failure.
 func (a *apiServer) cut() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -96,8 +96,8 @@ func (a *apiServer) cut() {
 
 func (a *apiServer) serve(w http.ResponseWriter, r *http.Request) {
 	a.paths.Store(r.Method+" "+r.RequestURI, r.Header.Get("Authorization"))
-	if a.answer != nil {
-		a.answer(w, r)
+	if a.respond != nil {
+		a.respond(w, r)
 		return
 	}
 	if gorilla.IsWebSocketUpgrade(r) {
@@ -115,7 +115,7 @@ func (a *apiServer) serve(w http.ResponseWriter, r *http.Request) {
 	_ = raw.conn.Close()
 }
 
-// hijacker keeps the connection that is hijacked through it.
+// hijacker stores the connection that is hijacked through it.
 type hijacker struct {
 	http.ResponseWriter
 	conn net.Conn
@@ -128,7 +128,7 @@ func (h *hijacker) Hijack() (conn net.Conn, rw *bufio.ReadWriter, err error) {
 
 func (a *apiServer) serveWebsocket(w http.ResponseWriter, r *http.Request) {
 	if a.noWebsockets {
-		http.Error(w, "unable to upgrade: no websockets here", http.StatusBadRequest)
+		http.Error(w, "unable to upgrade: no websockets", http.StatusBadRequest)
 		return
 	}
 	upgrader := gorilla.Upgrader{Subprotocols: []string{"SPDY/3.1+portforward.k8s.io"}}
@@ -170,7 +170,7 @@ func (a *apiServer) accept(stream httpstream.Stream, replied <-chan struct{}) er
 		return nil
 	}
 	delete(a.pairs, id)
-	if a.early {
+	if a.refuseEarly {
 		refuseForward(data, report, syscall.ECONNREFUSED)
 		return nil
 	}
@@ -181,7 +181,7 @@ func (a *apiServer) accept(stream httpstream.Stream, replied <-chan struct{}) er
 	return nil
 }
 
-// forward is what the kubelet and the container runtime do for one connection.
+// forward forwards one connection, like the kubelet and the container runtime.
 func forward(data, report httpstream.Stream) {
 	defer func() { _ = data.Reset() }()
 	defer func() { _ = data.Close() }()
@@ -200,14 +200,14 @@ func forward(data, report httpstream.Stream) {
 	_, _ = io.Copy(data, conn)
 }
 
-func refuseForward(data, report httpstream.Stream, why error) {
-	_, _ = fmt.Fprintf(report, "error forwarding port %s to pod abc, uid : %v", data.Headers().Get(corev1.PortHeader), why)
+func refuseForward(data, report httpstream.Stream, reason error) {
+	_, _ = fmt.Fprintf(report, "error forwarding port %s to pod abc, uid : %v", data.Headers().Get(corev1.PortHeader), reason)
 	_ = data.Reset()
 	_ = report.Reset()
 }
 
-// listen starts a process in the pod that handles each connection, and returns
-// its port.
+// listen starts a process in the pod that handles connections, and returns its
+// port.
 func listen(t *testing.T, handle func(net.Conn)) int {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -236,8 +236,8 @@ func listen(t *testing.T, handle func(net.Conn)) int {
 
 func echo(conn net.Conn) { _, _ = io.Copy(conn, conn) }
 
-// stubborn neither reads nor writes nor closes until the test ends.
-func stubborn(t *testing.T) func(net.Conn) {
+// unresponsive does not read, write or close until the test ends.
+func unresponsive(t *testing.T) func(net.Conn) {
 	return func(net.Conn) { <-t.Context().Done() }
 }
 
@@ -252,7 +252,7 @@ func closedPort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// overBoth runs a test over websockets and over SPDY.
+// overBoth runs a test with websockets and with SPDY.
 func overBoth(t *testing.T, test func(*testing.T, *apiServer)) {
 	for name, noWebsockets := range map[string]bool{"websocket": false, "SPDY": true} {
 		t.Run(name, func(t *testing.T) {
@@ -261,9 +261,9 @@ func overBoth(t *testing.T, test func(*testing.T, *apiServer)) {
 	}
 }
 
-func contains(t *testing.T, what, want string) {
+func contains(t *testing.T, text, want string) {
 	t.Helper()
-	if !strings.Contains(what, want) {
-		t.Errorf("%q does not say %q", what, want)
+	if !strings.Contains(text, want) {
+		t.Errorf("%q does not contain %q", text, want)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// await runs f, which can't be interrupted, and gives up on it when ctx ends.
-// What f returns after that goes to discard.
+// await calls f, which cannot be interrupted, and returns early if ctx ends. In
+// that case it passes a later result of f to discard.
 func await[T any](ctx context.Context, f func() (T, error), discard func(T)) (T, error) {
 	type result struct {
 		value T
@@ -37,14 +37,14 @@ func await[T any](ctx context.Context, f func() (T, error), discard func(T)) (T,
 	}
 }
 
-// expired says whether ctx's deadline has passed. Sockets that were given the
-// same deadline report it in their own words, and sooner than ctx does.
+// expired reports whether ctx's deadline has passed. Sockets with the same
+// deadline may return their own error before ctx is done.
 func expired(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && !time.Now().Before(deadline)
 }
 
-// endWith returns a context that ends with either, and with its cause.
+// endWith returns a copy of ctx that also ends when other ends, with its cause.
 func endWith(ctx, other context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(other, func() { cancel(context.Cause(other)) })

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// grace is how long the end of one side may take to reach the other: a last
-// write to drain, a report to arrive after the data.
+// grace is the time allowed for a last write to drain after Close, and for the
+// node's report to arrive after the data.
 const grace = time.Second
 
-// conn is one connection to a port. Streams know no deadlines, a pipe does, so
-// callers read from and write to a pipe, and two goroutines pump between its
-// far end and the streams. A Write returns once the pump has taken the bytes.
+// conn is a connection to a port. Streams have no deadlines but pipes do, so the
+// caller uses one end of a pipe, and two goroutines copy between the other end and
+// the streams. A Write returns once a goroutine has taken the bytes.
 type conn struct {
 	net.Conn
 	far     net.Conn
@@ -26,38 +26,38 @@ type conn struct {
 
 	closeOnce sync.Once
 	closing   chan struct{}
-	// fault is why the far end closed; set before it does.
+	// fault is the error for reads after far is closed. It is set before that.
 	fault error
 }
 
 func newConn(s *session, p pair, a addr) *conn {
 	near, far := net.Pipe()
 	c := &conn{Conn: near, far: far, session: s, pair: p, addr: a, closing: make(chan struct{})}
-	var pumps sync.WaitGroup
-	pumps.Go(c.upload)
-	pumps.Go(c.download)
-	pumped := make(chan struct{})
+	var copying sync.WaitGroup
+	copying.Go(c.upload)
+	copying.Go(c.download)
+	done := make(chan struct{})
 	go func() {
-		pumps.Wait()
+		copying.Wait()
 		s.drop(p.data, p.report)
-		close(pumped)
+		close(done)
 	}()
-	go c.enforce(pumped)
+	go c.enforceEnd(done)
 	return c
 }
 
-// upload pumps what the caller writes, until either side closes.
+// upload copies from the caller to the pod until either side closes.
 func (c *conn) upload() {
 	_, err := io.Copy(c.pair.data, c.far)
 	if err != nil && !errors.Is(err, io.ErrClosedPipe) {
-		c.session.kill() // a stream's write fails with the whole tunnel only
+		c.session.kill() // a failed write means that the whole tunnel failed
 	}
 	_ = c.pair.data.Close()
-	// Nothing is read any more either: free the download of a silent pod.
+	// Nothing will be read any more. Unblock download if the pod sends nothing.
 	_ = c.pair.data.Reset()
 }
 
-// download pumps what the pod sends, until either side closes.
+// download copies from the pod to the caller until either side closes.
 func (c *conn) download() {
 	if _, err := io.Copy(c.far, c.pair.data); err == nil {
 		c.fault = c.explain()
@@ -65,8 +65,8 @@ func (c *conn) download() {
 	_ = c.far.Close()
 }
 
-// explain says why the data ended. A stream ends in the same way whether the
-// pod's process closed it, could not be reached, or the tunnel broke.
+// explain returns the reason for the end of the data. The stream itself ends in
+// the same way if the process closes it, is not reachable, or the tunnel breaks.
 func (c *conn) explain() error {
 	if err := c.pair.fault(c.addr, c.closing); err != nil {
 		return err
@@ -77,11 +77,11 @@ func (c *conn) explain() error {
 	return io.EOF
 }
 
-// enforce ends the pumps that don't end by themselves after Close, or after
-// the tunnel has died.
-func (c *conn) enforce(pumped <-chan struct{}) {
+// enforceEnd kills the session if copying continues after Close or after the loss
+// of the tunnel. done is closed when copying has ended.
+func (c *conn) enforceEnd(done <-chan struct{}) {
 	select {
-	case <-pumped:
+	case <-done:
 		return
 	case <-c.closing:
 	case <-c.session.alive.Done():
@@ -89,17 +89,16 @@ func (c *conn) enforce(pumped <-chan struct{}) {
 	timeout := time.NewTimer(grace)
 	defer timeout.Stop()
 	select {
-	case <-pumped:
+	case <-done:
 	case <-timeout.C:
-		// A write that does not drain blocks the whole tunnel, not this
-		// connection alone; nothing on it can go on.
+		// A blocked write blocks all connections of the session.
 		c.session.kill()
 		c.session.drop(c.pair.data, c.pair.report)
 	}
 }
 
-// Read returns net.ErrClosed after Close, and otherwise, once everything the
-// pod sent has been read, io.EOF, a *RemoteError or ErrLost.
+// Read returns net.ErrClosed after Close. Otherwise it returns io.EOF, a
+// *RemoteError or ErrLost after all data from the pod.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if c.ended(err) {
@@ -125,7 +124,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ended says whether err, of the near end, means that the far end has closed.
+// ended reports whether err from the caller's end means that far is closed.
 func (c *conn) ended(err error) bool {
 	return (err == io.EOF || err == io.ErrClosedPipe) && !c.closed()
 }
@@ -139,7 +138,7 @@ func (c *conn) closed() bool {
 	}
 }
 
-// Close ends both directions. What was written before still goes out.
+// Close closes both directions. Data already written is still sent.
 func (c *conn) Close() error {
 	c.closeOnce.Do(func() {
 		close(c.closing)
@@ -151,7 +150,7 @@ func (c *conn) Close() error {
 func (c *conn) LocalAddr() net.Addr  { return c.addr }
 func (c *conn) RemoteAddr() net.Addr { return c.addr }
 
-// addr is a port of a pod.
+// addr is the address of a pod's port.
 type addr struct {
 	pod  string
 	port int

@@ -7,17 +7,17 @@ import (
 	"syscall"
 )
 
-// ErrLost is why reads and writes fail when the tunnel itself broke: the
-// connection to the API server, or the one from there to the node.
+// ErrLost is returned by reads and writes when the tunnel breaks, either between
+// the client and the API server or between the API server and the node.
 var ErrLost = errors.New("the tunnel through the API server was lost")
 
-// OpenError says that no way to the pod could be opened. What the process in
-// the pod does played no part in it.
+// OpenError is returned when the tunnel to a pod cannot be opened. It does not
+// depend on the process in the pod.
 type OpenError struct {
 	Namespace, Pod string
-	// Err is the reason: an *apierrors.StatusError when the API server
-	// refused (so that apierrors.IsForbidden and its kin work on an
-	// OpenError), the context's error, or the network's.
+	// Err is the cause: an *apierrors.StatusError if the API server refused (so
+	// that apierrors.IsForbidden and similar functions accept an OpenError), the
+	// context's error, or a network error.
 	Err error
 }
 
@@ -28,32 +28,32 @@ func (e *OpenError) Error() string {
 // Unwrap returns the reason.
 func (e *OpenError) Unwrap() error { return e.Err }
 
-// RemoteError is the node's report that the connection failed on its side of a
-// tunnel that works; most often nothing in the pod listens on the port.
+// RemoteError is returned when the node reports that it cannot connect to the
+// port, usually because nothing in the pod listens on it. The tunnel works.
 type RemoteError struct {
 	// Pod is namespace/name.
 	Pod  string
 	Port int
-	// Message is the report in the node's own words.
+	// Message is the node's message.
 	Message string
 }
 
 func (e *RemoteError) Error() string {
 	message := e.Message
-	if e.Refused() {
-		message = "connection refused" // the rest is ids and namespaces of the node
+	if e.refused() {
+		message = "connection refused" // without the node's IDs
 	}
 	return fmt.Sprintf("connect to port %d in pod %s: %s", e.Port, e.Pod, message)
 }
 
-// Refused says that the pod runs and nothing listens on the port, or not yet.
-func (e *RemoteError) Refused() bool {
+// refused reports whether the pod runs but nothing listens on the port.
+func (e *RemoteError) refused() bool {
 	return strings.Contains(e.Message, "connection refused")
 }
 
-// Unwrap returns ECONNREFUSED for a refused connection, as a local dial would.
+// Unwrap returns ECONNREFUSED for a refused connection, like a local dial.
 func (e *RemoteError) Unwrap() error {
-	if e.Refused() {
+	if e.refused() {
 		return syscall.ECONNREFUSED
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 	gorilla "github.com/gorilla/websocket"
 )
 
-// refuse answers with the status, as the API server does.
+// refuse responds with the status, like the API server.
 func refuse(status *apierrors.StatusError) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		s := status.ErrStatus
@@ -29,45 +29,45 @@ func refuse(status *apierrors.StatusError) http.HandlerFunc {
 	}
 }
 
-func TestRefusalsOfTheServerKeepTheirType(t *testing.T) {
+func TestErrorResponsesAreTyped(t *testing.T) {
 	pods := schema.GroupResource{Resource: "pods"}
 	forbidden := refuse(apierrors.NewForbidden(pods, "dind-0", errors.New(`User "jane" cannot create resource "pods/portforward"`)))
 	text := func(code int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, body, code) }
 	}
 	tests := map[string]struct {
-		answer http.HandlerFunc
-		is     func(error) bool
-		says   string
+		respond http.HandlerFunc
+		is      func(error) bool
+		message string
 	}{
-		"forbidden":          {forbidden, apierrors.IsForbidden, `User "jane" cannot create`},
-		"no such pod":        {refuse(apierrors.NewNotFound(pods, "dind-0")), apierrors.IsNotFound, `pods "dind-0" not found`},
-		"no credentials":     {refuse(apierrors.NewUnauthorized("log in first")), apierrors.IsUnauthorized, "log in first"},
-		"node out of reach":  {refuse(apierrors.NewInternalError(errors.New("error dialing backend: EOF"))), apierrors.IsInternalError, "error dialing backend"},
-		"a proxy's 403":      {text(http.StatusForbidden, "not through here"), apierrors.IsForbidden, "not through here"},
-		"a proxy's 500":      {text(http.StatusInternalServerError, "upstream went away"), apierrors.IsInternalError, "upstream went away"},
-		"only SPDY answered": {onlyWebsockets(text(http.StatusBadRequest, "no"), forbidden), apierrors.IsForbidden, "jane"},
-		"only the websocket answered": {onlyWebsockets(forbidden, func(w http.ResponseWriter, _ *http.Request) {
+		"forbidden":             {forbidden, apierrors.IsForbidden, `User "jane" cannot create`},
+		"pod not found":         {refuse(apierrors.NewNotFound(pods, "dind-0")), apierrors.IsNotFound, `pods "dind-0" not found`},
+		"unauthorized":          {refuse(apierrors.NewUnauthorized("log in first")), apierrors.IsUnauthorized, "log in first"},
+		"node unreachable":      {refuse(apierrors.NewInternalError(errors.New("error dialing backend: EOF"))), apierrors.IsInternalError, "error dialing backend"},
+		"403 from a proxy":      {text(http.StatusForbidden, "not through here"), apierrors.IsForbidden, "not through here"},
+		"500 from a proxy":      {text(http.StatusInternalServerError, "upstream went away"), apierrors.IsInternalError, "upstream went away"},
+		"status from SPDY only": {byProtocol(text(http.StatusBadRequest, "no"), forbidden), apierrors.IsForbidden, "jane"},
+		"status from the websocket only": {byProtocol(forbidden, func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, _ := w.(http.Hijacker).Hijack()
 			_ = conn.Close()
 		}), apierrors.IsForbidden, "jane"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			d := newAPIServer(t, func(a *apiServer) { a.answer = test.answer }).dialer(t)
+			d := newAPIServer(t, func(a *apiServer) { a.respond = test.respond }).dialer(t)
 			_, err := d.DialContext(t.Context(), 2375)
 			var open *OpenError
 			if !errors.As(err, &open) || !test.is(err) {
-				t.Fatalf("got %v (%T), of another kind", err, errors.Unwrap(err))
+				t.Fatalf("got %v (%T), which has the wrong type", err, errors.Unwrap(err))
 			}
-			contains(t, err.Error(), test.says)
+			contains(t, err.Error(), test.message)
 			contains(t, err.Error(), "open a tunnel to pod ci/dind-0")
 		})
 	}
 }
 
-// onlyWebsockets answers websocket upgrades in one way and the rest in another.
-func onlyWebsockets(websocket, other http.HandlerFunc) http.HandlerFunc {
+// byProtocol handles websocket upgrades and other requests separately.
+func byProtocol(websocket, other http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if gorilla.IsWebSocketUpgrade(r) {
 			websocket(w, r)
@@ -77,18 +77,18 @@ func onlyWebsockets(websocket, other http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func TestForbiddenWebsocketIsTriedOverSPDY(t *testing.T) {
+func TestSPDYAfterForbiddenWebsocket(t *testing.T) {
 	a := newAPIServer(t, nil)
 	upgrade := a.serve
-	a.Config.Handler = onlyWebsockets(
+	a.Config.Handler = byProtocol(
 		refuse(apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "dind-0", errors.New("cannot get"))), upgrade)
-	exchange(t, dial(t, a.dialer(t), listen(t, echo)), "a create is enough")
+	exchange(t, dial(t, a.dialer(t), listen(t, echo)), "the permission create is enough")
 }
 
-func TestFinalRefusalsAreNotTriedOverSPDY(t *testing.T) {
+func TestNoSPDYAfterFinalErrors(t *testing.T) {
 	pods := schema.GroupResource{Resource: "pods"}
 	for _, status := range []*apierrors.StatusError{apierrors.NewNotFound(pods, "dind-0"), apierrors.NewUnauthorized("no")} {
-		a := newAPIServer(t, func(a *apiServer) { a.answer = refuse(status) })
+		a := newAPIServer(t, func(a *apiServer) { a.respond = refuse(status) })
 		_, _ = a.dialer(t).DialContext(t.Context(), 2375)
 		a.paths.Range(func(request, _ any) bool {
 			if strings.HasPrefix(request.(string), "POST") {
@@ -99,7 +99,7 @@ func TestFinalRefusalsAreNotTriedOverSPDY(t *testing.T) {
 	}
 }
 
-func TestServerOutOfReach(t *testing.T) {
+func TestServerUnreachable(t *testing.T) {
 	a := newAPIServer(t, nil)
 	d := a.dialer(t)
 	a.Server.Close()
@@ -107,11 +107,11 @@ func TestServerOutOfReach(t *testing.T) {
 	var open *OpenError
 	var op *net.OpError
 	if !errors.As(err, &open) || !errors.As(err, &op) {
-		t.Errorf("got %v, want the network's error in an *OpenError", err)
+		t.Errorf("got %v, want a *net.OpError in an *OpenError", err)
 	}
 }
 
-func TestPortOutOfRangeSendsNoRequest(t *testing.T) {
+func TestInvalidPort(t *testing.T) {
 	a := newAPIServer(t, nil)
 	d := a.dialer(t)
 	for _, port := range []int{-1, 0, 65536} {
@@ -122,49 +122,49 @@ func TestPortOutOfRangeSendsNoRequest(t *testing.T) {
 	a.paths.Range(func(path, _ any) bool { t.Errorf("sent %v", path); return true })
 }
 
-// hung takes requests that slow picks and doesn't answer while the client waits.
-func hung(slow func(http.ResponseWriter, *http.Request) bool) http.HandlerFunc {
+// hang does not respond to requests for which hangs returns true.
+func hang(hangs func(http.ResponseWriter, *http.Request) bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if slow(w, r) {
+		if hangs(w, r) {
 			<-r.Context().Done()
 		}
 	}
 }
 
-func TestContextEndsADialToAServerThatHangs(t *testing.T) {
+func TestDialToHangingServerIsCanceled(t *testing.T) {
 	always := func(http.ResponseWriter, *http.Request) bool { return true }
 	spdyOnly := func(w http.ResponseWriter, r *http.Request) bool {
 		if gorilla.IsWebSocketUpgrade(r) {
-			http.Error(w, "no websockets here", http.StatusBadRequest)
+			http.Error(w, "no websockets", http.StatusBadRequest)
 			return false
 		}
 		return true
 	}
 	for name, slow := range map[string]func(http.ResponseWriter, *http.Request) bool{"websocket": always, "SPDY": spdyOnly} {
-		t.Run(name+" cancelled", func(t *testing.T) {
-			d := newAPIServer(t, func(a *apiServer) { a.answer = hung(slow) }).dialer(t)
+		t.Run(name+", context canceled", func(t *testing.T) {
+			d := newAPIServer(t, func(a *apiServer) { a.respond = hang(slow) }).dialer(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(30*time.Millisecond, cancel)
 			endsSoon(t, d, ctx, context.Canceled)
 		})
-		t.Run(name+" out of time", func(t *testing.T) {
-			d := newAPIServer(t, func(a *apiServer) { a.answer = hung(slow) }).dialer(t)
+		t.Run(name+", deadline exceeded", func(t *testing.T) {
+			d := newAPIServer(t, func(a *apiServer) { a.respond = hang(slow) }).dialer(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 			defer cancel()
 			endsSoon(t, d, ctx, context.DeadlineExceeded)
 		})
-		t.Run(name+" closed", func(t *testing.T) {
-			d := newAPIServer(t, func(a *apiServer) { a.answer = hung(slow) }).dialer(t)
+		t.Run(name+", Dialer closed", func(t *testing.T) {
+			d := newAPIServer(t, func(a *apiServer) { a.respond = hang(slow) }).dialer(t)
 			time.AfterFunc(30*time.Millisecond, func() { _ = d.Close() })
 			endsSoon(t, d, t.Context(), net.ErrClosed)
 		})
 	}
 }
 
-func TestOneHungDialDoesNotHoldUpAnother(t *testing.T) {
+func TestHangingDialDoesNotBlockAnother(t *testing.T) {
 	arrived := make(chan struct{}, 2)
 	d := newAPIServer(t, func(a *apiServer) {
-		a.answer = hung(func(http.ResponseWriter, *http.Request) bool {
+		a.respond = hang(func(http.ResponseWriter, *http.Request) bool {
 			arrived <- struct{}{}
 			return true
 		})
@@ -180,15 +180,15 @@ func TestOneHungDialDoesNotHoldUpAnother(t *testing.T) {
 	endsSoon(t, d, ctx, context.DeadlineExceeded)
 	_ = d.Close()
 	if err := <-first; !errors.Is(err, net.ErrClosed) {
-		t.Errorf("first dial: %v", err)
+		t.Errorf("first dial: %v, want net.ErrClosed", err)
 	}
 }
 
-func TestContextEndsADialWhoseStreamsGetNoReply(t *testing.T) {
+func TestDialWithoutStreamReplyIsCanceled(t *testing.T) {
 	overBoth(t, func(t *testing.T, a *apiServer) {
 		a.hold = make(chan struct{})
 		d := a.dialer(t)
-		// Ahead, so that nothing but the streams can take all the time.
+		// Open the tunnel first, so that only the streams can time out.
 		if err := d.Open(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -200,17 +200,17 @@ func TestContextEndsADialWhoseStreamsGetNoReply(t *testing.T) {
 			close(ended)
 		})
 		if _, err := d.DialContext(ctx, late); !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatalf("got %v", err)
+			t.Fatalf("got %v, want context.DeadlineExceeded", err)
 		}
 		close(a.hold)
 		select {
 		case <-ended:
 		case <-time.After(5 * time.Second):
-			t.Error("the connection that came late stays open")
+			t.Error("the late connection stays open")
 		}
 		exchange(t, dial(t, d, listen(t, echo)), "a new tunnel")
 		if n := a.upgrades.Load(); n != 2 {
-			t.Errorf("%d upgrades, want another tunnel than the one without a reply", n)
+			t.Errorf("%d upgrades, want 2", n)
 		}
 	})
 }
@@ -226,11 +226,11 @@ func TestNoDialAfterClose(t *testing.T) {
 		}
 	}
 	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, ErrLost) {
-		t.Errorf("read: %v", err)
+		t.Errorf("read: %v, want ErrLost", err)
 	}
 	endsSoon(t, d, t.Context(), net.ErrClosed)
 	if n := a.upgrades.Load(); n != 1 {
-		t.Errorf("%d upgrades", n)
+		t.Errorf("%d upgrades, want 1", n)
 	}
 }
 

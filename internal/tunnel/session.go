@@ -17,19 +17,19 @@ import (
 	"k8s.io/streaming/pkg/httpstream/spdy"
 )
 
-// session is one streaming connection through the API server to the node, with
-// any number of connections to the pod's ports on it.
+// session is a streaming connection through the API server to the node. It carries
+// any number of connections to the pod's ports.
 type session struct {
 	streams httpstream.Connection
 	raw     net.Conn
-	// alive ends, with ErrLost, soon after the connection is gone.
+	// alive ends with ErrLost soon after the streaming connection is lost.
 	alive context.Context
-	// unfit says that a dial failed on it, or got no reply in all its time.
-	// Connections that are open may yet work; new ones are better off elsewhere.
-	unfit atomic.Bool
+	// suspect is set after a failed dial. Open connections may still work, but new
+	// ones need a new session.
+	suspect atomic.Bool
 }
 
-// newSession speaks SPDY over raw, which it closes when the session ends.
+// newSession starts SPDY on raw. It closes raw when the session ends.
 func newSession(raw net.Conn) (*session, error) {
 	streams, err := spdy.NewClientConnectionWithPings(raw, portforward.PingPeriod)
 	if err != nil {
@@ -45,7 +45,7 @@ func newSession(raw net.Conn) (*session, error) {
 	return s, nil
 }
 
-// dead says whether the connection is gone. Streams end after it is true.
+// dead reports whether the connection is lost. It is true before streams end.
 func (s *session) dead() bool {
 	select {
 	case <-s.streams.CloseChan():
@@ -55,19 +55,18 @@ func (s *session) dead() bool {
 	}
 }
 
-// kill ends the session at once. The polite end, a message to the other side
-// for each stream, can wait for ever behind a write that does not drain.
+// kill closes the session immediately. Closing each stream first could block
+// forever behind a write that does not drain.
 func (s *session) kill() { _ = s.raw.Close() }
 
-// pair is the two streams of one connection: its bytes, and the node's report
-// of what went wrong with it.
+// pair is the two streams of a connection: its data and the node's error report.
 type pair struct {
 	data, report httpstream.Stream
-	// reported receives the report, empty if all went well, once it is complete.
+	// reported receives the complete report, which is empty without an error.
 	reported <-chan string
 }
 
-// open starts the streams of a connection. Each waits for the node's reply.
+// open opens the streams of a connection and waits for the node's replies.
 func (s *session) open(ctx context.Context, to addr, request int64) (pair, error) {
 	ctx, cancel := endWith(ctx, s.alive)
 	defer cancel()
@@ -84,7 +83,7 @@ func (s *session) open(ctx context.Context, to addr, request int64) (pair, error
 		}()
 		p := pair{report: report, reported: reported}
 		if p.data, err = s.stream(corev1.StreamTypeData, to, request); err != nil {
-			// The node may give up on the connection before it replies.
+			// The node may report an error before it replies.
 			if refused := p.fault(to, s.alive.Done()); refused != nil {
 				err = refused
 			}
@@ -107,8 +106,8 @@ func (s *session) stream(kind string, to addr, request int64) (httpstream.Stream
 	return stream, nil
 }
 
-// fault returns what the node reported, if anything, after the data has ended.
-// Nodes send the report first, but it may be read a little later.
+// fault returns the node's report as an error after the data has ended, or nil.
+// Nodes send the report first, but it may arrive slightly later.
 func (p pair) fault(to addr, giveUp <-chan struct{}) error {
 	timeout := time.NewTimer(grace)
 	defer timeout.Stop()
@@ -123,7 +122,7 @@ func (p pair) fault(to addr, giveUp <-chan struct{}) error {
 	return nil
 }
 
-// drop ends streams, unblocking whoever reads from them.
+// drop resets streams, which unblocks reads.
 func (s *session) drop(streams ...httpstream.Stream) {
 	for _, stream := range streams {
 		_ = stream.Reset()

@@ -1,9 +1,9 @@
-// Package tunnel reaches the ports of a pod through the API server, over
-// port-forward streams. No local port is opened: a caller gets a net.Conn.
+// Package tunnel connects to the ports of a pod through the API server, over
+// port-forward streams. It opens no local port: the caller gets a net.Conn.
 //
-// The way leads to 127.0.0.1 inside the pod and passes by Services, DNS and
-// NetworkPolicies: an answer proves that the process in the pod works, not
-// that anything else in the cluster can reach it.
+// Connections go to 127.0.0.1 inside the pod, and bypass Services, DNS and
+// NetworkPolicies. A response proves that the process in the pod works, but not
+// that other pods can reach it.
 package tunnel
 
 import (
@@ -19,42 +19,41 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Dialer opens connections to the ports of one pod. All of them share one
-// streaming connection to the API server, opened by the first dial, and opened
-// anew by a later one if it has died or does not reply. It is safe for
-// concurrent use.
+// Dialer opens connections to the ports of one pod. They share one streaming
+// connection to the API server. The first dial opens it, and a later dial opens a
+// new one if it is lost or unresponsive. A Dialer is safe for concurrent use.
 type Dialer struct {
 	config         *rest.Config
 	url            *url.URL
 	namespace, pod string
 
-	// alive ends with Close, and with it every dial under way.
+	// alive is canceled by Close, which cancels pending dials.
 	alive context.Context
 	end   context.CancelCauseFunc
 
-	// turn is held, by sending to it, while sessions is in use. A channel and
-	// not a mutex, because whoever waits has a deadline.
-	turn chan struct{}
-	// sessions are those that live; dials share the last one.
+	// lock guards sessions. It is a channel and not a mutex, because waiting must
+	// respect a context. Sending locks, receiving unlocks.
+	lock chan struct{}
+	// sessions are the open sessions. Dials share the last one.
 	sessions []*session
 	requests atomic.Int64
 }
 
-// New returns a Dialer for the pod. It sends no request: whether the pod exists
-// and may be reached shows with the first dial. The config is copied. Close the
-// Dialer when done.
+// New returns a Dialer for the pod. It copies the config and sends no request, so
+// a missing pod or permission is reported by the first dial. The caller must close
+// the Dialer.
 func New(config *rest.Config, namespace, pod string) (*Dialer, error) {
 	config = rest.CopyConfig(config)
 	config.APIPath = "/api"
 	config.GroupVersion = &corev1.SchemeGroupVersion
-	// Both kinds of upgrade exist in HTTP/1.1 only.
+	// Both kinds of upgrade require HTTP/1.1.
 	config.NextProtos = []string{"http/1.1"}
 	if config.UserAgent == "" {
 		config.UserAgent = rest.DefaultKubernetesUserAgent()
 	}
 	base, versioned, err := rest.DefaultServerUrlFor(config)
 	if err != nil {
-		return nil, fmt.Errorf("find the API server's address: %w", err)
+		return nil, fmt.Errorf("get the API server's address: %w", err)
 	}
 	alive, end := context.WithCancelCause(context.Background())
 	return &Dialer{
@@ -64,13 +63,13 @@ func New(config *rest.Config, namespace, pod string) (*Dialer, error) {
 		pod:       pod,
 		alive:     alive,
 		end:       end,
-		turn:      make(chan struct{}, 1),
+		lock:      make(chan struct{}, 1),
 	}, nil
 }
 
-// Open opens the tunnel before it is needed; without it, or where it fails, the
-// first dial does. The context bounds the opening alone. The error is an
-// *OpenError.
+// Open opens the tunnel before the first dial. It is optional: dials open the
+// tunnel if necessary. ctx applies to Open only, not to the tunnel. The error is
+// an *OpenError.
 func (d *Dialer) Open(ctx context.Context) error {
 	ctx, cancel := endWith(ctx, d.alive)
 	defer cancel()
@@ -80,22 +79,23 @@ func (d *Dialer) Open(ctx context.Context) error {
 	return nil
 }
 
-// DialContext opens a connection to a TCP port of the pod. The context bounds
-// the dial alone, not the connection's life.
+// DialContext opens a connection to a TCP port of the pod. ctx applies to the dial
+// only, not to the connection.
 //
-// A tunnel that can't be opened gives an *OpenError. The port-forward protocol
-// does not say when the connection inside the pod is made, so a process that
-// does not listen shows as a *RemoteError in the connection's first Read, and
-// here only if the node is quick. A tunnel that breaks later shows as ErrLost.
+// It returns an *OpenError if the tunnel cannot be opened. The port-forward
+// protocol does not report when the connection inside the pod is established. If
+// nothing listens on the port, the first Read returns a *RemoteError, or
+// DialContext does if the node reports it early enough. If the tunnel breaks
+// later, reads and writes return ErrLost.
 func (d *Dialer) DialContext(ctx context.Context, port int) (net.Conn, error) {
 	if port < 1 || port > 65535 {
-		return nil, fmt.Errorf("dial pod %s/%s: %d is not a port", d.namespace, d.pod, port)
+		return nil, fmt.Errorf("dial pod %s/%s: invalid port %d", d.namespace, d.pod, port)
 	}
 	to := addr{pod: d.namespace + "/" + d.pod, port: port}
 	ctx, cancel := endWith(ctx, d.alive)
 	defer cancel()
 	for {
-		s, fresh, err := d.session(ctx)
+		s, isNew, err := d.session(ctx)
 		if err != nil {
 			return nil, d.openError(err)
 		}
@@ -108,20 +108,20 @@ func (d *Dialer) DialContext(ctx context.Context, port int) (net.Conn, error) {
 			return nil, refused
 		}
 		if !errors.Is(err, context.Canceled) {
-			s.unfit.Store(true)
+			s.suspect.Store(true)
 		}
-		// What is wrong with a shared tunnel is no reason to fail this dial.
-		if fresh || ctx.Err() != nil {
+		// If a shared session fails, retry with a new one.
+		if isNew || ctx.Err() != nil {
 			return nil, d.openError(err)
 		}
 	}
 }
 
-// session returns the session to share, opened now (fresh) if there is none.
-func (d *Dialer) session(ctx context.Context) (s *session, fresh bool, err error) {
+// session returns the shared session. It opens a new one if necessary.
+func (d *Dialer) session(ctx context.Context) (s *session, isNew bool, err error) {
 	select {
-	case d.turn <- struct{}{}:
-		defer func() { <-d.turn }()
+	case d.lock <- struct{}{}:
+		defer func() { <-d.lock }()
 	case <-ctx.Done():
 		return nil, false, context.Cause(ctx)
 	}
@@ -129,7 +129,7 @@ func (d *Dialer) session(ctx context.Context) (s *session, fresh bool, err error
 		return nil, false, context.Cause(ctx)
 	}
 	if n := len(d.sessions); n > 0 {
-		if s := d.sessions[n-1]; !s.dead() && !s.unfit.Load() {
+		if s := d.sessions[n-1]; !s.dead() && !s.suspect.Load() {
 			return s, false, nil
 		}
 	}
@@ -141,13 +141,12 @@ func (d *Dialer) session(ctx context.Context) (s *session, fresh bool, err error
 	return s, true, nil
 }
 
-// Close ends the tunnel and every dial under way. Connections that are still
-// open fail, and are still to be closed by whoever dialled them. Close is
-// idempotent, and no dial succeeds after it.
+// Close closes the tunnel and cancels pending dials. Open connections fail, but
+// the callers must still close them. Close is idempotent. Later dials fail.
 func (d *Dialer) Close() error {
 	d.end(net.ErrClosed)
-	d.turn <- struct{}{}
-	defer func() { <-d.turn }()
+	d.lock <- struct{}{}
+	defer func() { <-d.lock }()
 	for _, s := range d.sessions {
 		s.kill()
 	}

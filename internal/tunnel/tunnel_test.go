@@ -28,7 +28,7 @@ func dial(t *testing.T, d *Dialer, port int) net.Conn {
 	return conn
 }
 
-// exchange sends a line and expects it back.
+// exchange sends a line and expects to receive it back.
 func exchange(t *testing.T, conn net.Conn, line string) {
 	t.Helper()
 	if _, err := io.WriteString(conn, line); err != nil {
@@ -39,7 +39,7 @@ func exchange(t *testing.T, conn net.Conn, line string) {
 		t.Fatalf("read: %v", err)
 	}
 	if string(got) != line {
-		t.Fatalf("got %q back, sent %q", got, line)
+		t.Fatalf("received %q, want %q", got, line)
 	}
 }
 
@@ -49,7 +49,7 @@ func TestEcho(t *testing.T) {
 		exchange(t, conn, "hello")
 		exchange(t, conn, "again")
 		if got := conn.RemoteAddr().Network(); got != "portforward" {
-			t.Errorf("network is %q", got)
+			t.Errorf("network is %q, want portforward", got)
 		}
 		method := "GET"
 		if a.noWebsockets {
@@ -57,14 +57,13 @@ func TestEcho(t *testing.T) {
 		}
 		auth, ok := a.paths.Load(method + " /api/v1/namespaces/ci/pods/dind-0/portforward")
 		if !ok || auth != "Bearer token" {
-			t.Errorf("no authorized %s of the pod's portforward (%v)", method, auth)
+			t.Errorf("no authorized %s request for portforward (got %v)", method, auth)
 		}
 	})
 }
 
-// A tunnel that is open before it is needed is the one that is used; one that was
-// lost in between is opened anew.
-func TestOpenedAhead(t *testing.T) {
+// Dials use the tunnel of Open. Open replaces a lost tunnel.
+func TestOpen(t *testing.T) {
 	overBoth(t, func(t *testing.T, a *apiServer) {
 		d := a.dialer(t)
 		for n := range int32(2) {
@@ -82,7 +81,7 @@ func TestOpenedAhead(t *testing.T) {
 	})
 }
 
-func TestPathPrefixOfTheServerIsKept(t *testing.T) {
+func TestServerPathPrefixIsKept(t *testing.T) {
 	a := newAPIServer(t, nil)
 	config := a.config()
 	config.Host += "/k8s/clusters/c-1"
@@ -93,11 +92,11 @@ func TestPathPrefixOfTheServerIsKept(t *testing.T) {
 	defer func() { _ = d.Close() }()
 	exchange(t, dial(t, d, listen(t, echo)), "hello")
 	if _, ok := a.paths.Load("GET /k8s/clusters/c-1/api/v1/namespaces/ci/pods/dind-0/portforward"); !ok {
-		t.Error("the server's path was dropped")
+		t.Error("the request lacks the server's path prefix")
 	}
 }
 
-func TestLargeTransfersBothWaysAtOnce(t *testing.T) {
+func TestConcurrentLargeTransfers(t *testing.T) {
 	const size = 8 << 20
 	overBoth(t, func(t *testing.T, a *apiServer) {
 		d, port := a.dialer(t), listen(t, echo)
@@ -118,13 +117,13 @@ func TestLargeTransfersBothWaysAtOnce(t *testing.T) {
 			})
 			defer func() {
 				if !bytes.Equal(sent.Sum(nil), received.Sum(nil)) {
-					t.Error("the bytes received are not those sent")
+					t.Error("the received bytes differ from the sent bytes")
 				}
 			}()
 		}
 		transfers.Wait()
 		if n := a.upgrades.Load(); n != 1 {
-			t.Errorf("%d upgrades for connections that share one tunnel", n)
+			t.Errorf("%d upgrades, want 1", n)
 		}
 	})
 }
@@ -146,72 +145,73 @@ func TestConcurrentFirstDialsShareOneTunnel(t *testing.T) {
 	}
 	dials.Wait()
 	if n := a.upgrades.Load(); n != 1 {
-		t.Errorf("%d upgrades", n)
+		t.Errorf("%d upgrades, want 1", n)
 	}
 }
 
-func TestEverythingIsReadBeforeTheEnd(t *testing.T) {
+func TestAllDataIsReadBeforeEOF(t *testing.T) {
 	overBoth(t, func(t *testing.T, a *apiServer) {
 		conn := dial(t, a.dialer(t), listen(t, func(c net.Conn) {
 			_, _ = c.Write(bytes.Repeat([]byte("x"), 300_000))
 		}))
 		got, err := io.ReadAll(conn)
 		if err != nil || len(got) != 300_000 {
-			t.Errorf("read %d bytes, %v", len(got), err)
+			t.Errorf("read %d bytes, %v, want 300000", len(got), err)
 		}
 		if _, err := conn.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
-			t.Errorf("write after the end: %v", err)
+			t.Errorf("write after EOF: %v, want EPIPE", err)
 		}
 	})
 }
 
-func TestRefusedInThePod(t *testing.T) {
+func TestPortNotOpen(t *testing.T) {
 	overBoth(t, func(t *testing.T, a *apiServer) {
 		stderr := captureStderr(t)
 		d, port := a.dialer(t), closedPort(t)
 		conn := dial(t, d, port)
 		_, err := conn.Read(make([]byte, 1))
 		var remote *RemoteError
-		if !errors.As(err, &remote) || !remote.Refused() || !errors.Is(err, syscall.ECONNREFUSED) {
+		if !errors.As(err, &remote) || !remote.refused() || !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Fatalf("read: %v (%T), want a refused *RemoteError", err, err)
 		}
 		if remote.Port != port || remote.Pod != "ci/dind-0" {
-			t.Errorf("refused by port %d of %q", remote.Port, remote.Pod)
+			t.Errorf("the error has port %d of pod %q", remote.Port, remote.Pod)
 		}
 		contains(t, remote.Message, "error forwarding port")
 		if want := fmt.Sprintf("connect to port %d in pod ci/dind-0: connection refused", port); err.Error() != want {
-			t.Errorf("it says %q, want %q", err, want)
+			t.Errorf("error is %q, want %q", err, want)
 		}
 		if _, err := conn.Write([]byte("x")); !errors.As(err, &remote) {
-			t.Errorf("write: %v", err)
+			t.Errorf("write: %v, want a *RemoteError", err)
 		}
 		var open *OpenError
 		if errors.As(err, &open) {
-			t.Error("a refusal in the pod looks like a tunnel that could not be opened")
+			t.Error("a connection refused in the pod is reported as an *OpenError")
 		}
-		exchange(t, dial(t, d, listen(t, echo)), "the next port answers")
+		exchange(t, dial(t, d, listen(t, echo)), "another port works")
 		if got := stderr(); got != "" {
-			t.Errorf("written to stderr: %s", got)
+			t.Errorf("stderr is %q, want nothing", got)
 		}
 	})
 }
 
-func TestRefusedBeforeTheStreamWasAcknowledged(t *testing.T) {
+func TestPortNotOpenReportedBeforeReply(t *testing.T) {
 	overBoth(t, func(t *testing.T, a *apiServer) {
-		a.early = true
+		a.refuseEarly = true
 		conn, err := a.dialer(t).DialContext(t.Context(), closedPort(t))
 		if err == nil {
 			_ = conn.Close()
 		}
 		var remote *RemoteError
 		var open *OpenError
-		if !errors.As(err, &remote) || !remote.Refused() || errors.As(err, &open) {
+		if !errors.As(err, &remote) || !remote.refused() || errors.As(err, &open) {
 			t.Errorf("got %v (%T), want a refused *RemoteError and no *OpenError", err, err)
 		}
 	})
 }
 
-// captureStderr returns a function that ends the capture and gives its text.
+// captureStderr captures stderr until the returned function is called. That
+// function returns the captured text.
 func captureStderr(t *testing.T) func() string {
 	t.Helper()
 	file, err := os.CreateTemp(t.TempDir(), "stderr")
@@ -231,7 +231,7 @@ func captureStderr(t *testing.T) func() string {
 	}
 }
 
-func TestLostTunnelFailsConnectionsAndIsDialledAnew(t *testing.T) {
+func TestLostTunnelIsReplaced(t *testing.T) {
 	overBoth(t, func(t *testing.T, a *apiServer) {
 		d, port := a.dialer(t), listen(t, echo)
 		conn := dial(t, d, port)
@@ -261,13 +261,13 @@ func TestDeadlines(t *testing.T) {
 			t.Fatalf("read: %v, want a timeout", err)
 		}
 		_ = conn.SetReadDeadline(time.Time{})
-		exchange(t, conn, "it works on after a deadline")
+		exchange(t, conn, "works after a deadline")
 	})
 }
 
-func TestTunnelThatDoesNotDrain(t *testing.T) {
+func TestBlockedTunnelIsReplaced(t *testing.T) {
 	overBoth(t, func(t *testing.T, a *apiServer) {
-		d, port := a.dialer(t), listen(t, stubborn(t))
+		d, port := a.dialer(t), listen(t, unresponsive(t))
 		conn := dial(t, d, port)
 		var err error
 		block := make([]byte, 256<<10)
@@ -285,14 +285,14 @@ func TestTunnelThatDoesNotDrain(t *testing.T) {
 		defer cancel()
 		next, err := d.DialContext(ctx, listen(t, echo))
 		if err != nil {
-			t.Fatalf("dial after it: %v", err)
+			t.Fatalf("dial after a blocked tunnel: %v", err)
 		}
 		defer func() { _ = next.Close() }()
 		exchange(t, next, "a new tunnel")
 	})
 }
 
-func TestLostTunnelIsSeenBesideAConnectionThatNobodyReads(t *testing.T) {
+func TestLostTunnelIsDetectedDespiteUnreadConnection(t *testing.T) {
 	overBoth(t, func(t *testing.T, a *apiServer) {
 		d := a.dialer(t)
 		unread := dial(t, d, listen(t, func(c net.Conn) { _, _ = c.Write(make([]byte, 1<<20)) }))
@@ -310,7 +310,7 @@ func TestLostTunnelIsSeenBesideAConnectionThatNobodyReads(t *testing.T) {
 
 func TestCloseDuringReadAndWrite(t *testing.T) {
 	overBoth(t, func(t *testing.T, a *apiServer) {
-		d, port := a.dialer(t), listen(t, stubborn(t))
+		d, port := a.dialer(t), listen(t, unresponsive(t))
 		conn, other := dial(t, d, port), dial(t, d, listen(t, echo))
 		read := make(chan error)
 		go func() {
@@ -319,7 +319,7 @@ func TestCloseDuringReadAndWrite(t *testing.T) {
 		}()
 		select {
 		case err := <-read:
-			t.Fatalf("read ended early: %v", err)
+			t.Fatalf("read returned before Close: %v", err)
 		case <-time.After(20 * time.Millisecond):
 		}
 		for range 2 {
@@ -328,17 +328,17 @@ func TestCloseDuringReadAndWrite(t *testing.T) {
 			}
 		}
 		if err := <-read; !errors.Is(err, net.ErrClosed) {
-			t.Errorf("read: %v", err)
+			t.Errorf("read: %v, want net.ErrClosed", err)
 		}
 		if _, err := conn.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("write: %v", err)
+			t.Errorf("write: %v, want net.ErrClosed", err)
 		}
-		time.Sleep(grace + 100*time.Millisecond) // longer than the patience with a stuck tunnel
-		exchange(t, other, "the other connection lives on")
+		time.Sleep(grace + 100*time.Millisecond) // longer than a blocked tunnel is kept
+		exchange(t, other, "the other connection works")
 	})
 }
 
-func TestWhatWasWrittenBeforeCloseArrives(t *testing.T) {
+func TestDataWrittenBeforeCloseArrives(t *testing.T) {
 	overBoth(t, func(t *testing.T, a *apiServer) {
 		arrived := make(chan int, 1)
 		conn := dial(t, a.dialer(t), listen(t, func(c net.Conn) {
@@ -350,7 +350,7 @@ func TestWhatWasWrittenBeforeCloseArrives(t *testing.T) {
 		}
 		_ = conn.Close()
 		if n := <-arrived; n != 100_000 {
-			t.Errorf("%d bytes arrived", n)
+			t.Errorf("%d bytes arrived, want 100000", n)
 		}
 	})
 }
@@ -379,16 +379,16 @@ func TestHTTPKeepAlive(t *testing.T) {
 			got, err := io.ReadAll(resp.Body)
 			_ = resp.Body.Close()
 			if err != nil || !bytes.Equal(got, body) {
-				t.Fatalf("request %d: %d of %d bytes back, %v", i, len(got), len(body), err)
+				t.Fatalf("request %d: received %d of %d bytes, %v", i, len(got), len(body), err)
 			}
 		}
 		if dials != 1 {
-			t.Errorf("%d connections for requests one after another", dials)
+			t.Errorf("%d connections, want 1", dials)
 		}
 	})
 }
 
-func TestHTTPClientSeesTheRefusal(t *testing.T) {
+func TestHTTPClientReturnsRemoteError(t *testing.T) {
 	a := newAPIServer(t, nil)
 	d, port := a.dialer(t), closedPort(t)
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -400,6 +400,6 @@ func TestHTTPClientSeesTheRefusal(t *testing.T) {
 	}
 	var remote *RemoteError
 	if !errors.As(err, &remote) {
-		t.Errorf("got %v, want a *RemoteError in it", err)
+		t.Errorf("got %v, want a *RemoteError", err)
 	}
 }

@@ -24,18 +24,18 @@ import (
 	"k8s.io/streaming/pkg/httpstream/spdy"
 )
 
-// upgrade opens a streaming connection: over a websocket, and by a plain SPDY
-// upgrade where something on the way knows no websockets.
+// upgrade opens a streaming connection with a websocket or, if a proxy or server
+// does not support websockets, with a SPDY upgrade.
 //
-// client-go has dialers for both. They take no context, and the SPDY one drops
-// the status of a refusal, so what they do is done here from the same parts.
+// client-go has dialers for both, but they take no context, and the SPDY dialer
+// drops the status of an error response.
 func upgrade(ctx context.Context, config *rest.Config, target *url.URL) (*session, error) {
 	s, err := upgradeWebsocket(ctx, config, target)
 	if err == nil {
 		return s, nil
 	}
 	status := statusOf(err)
-	if worthSPDY(err, status) {
+	if shouldTrySPDY(err, status) {
 		var spdyErr error
 		if s, spdyErr = upgradeSPDY(ctx, config, target); spdyErr == nil {
 			return s, nil
@@ -50,17 +50,18 @@ func upgrade(ctx context.Context, config *rest.Config, target *url.URL) (*sessio
 	return nil, err
 }
 
-// worthSPDY says whether a refused websocket might be a granted SPDY upgrade.
-// Even a Forbidden one might: the first is a "get", the second a "create".
-func worthSPDY(err error, status *apierrors.StatusError) bool {
+// shouldTrySPDY reports whether a SPDY upgrade may succeed after a failed
+// websocket upgrade. It may even after Forbidden, because the websocket upgrade
+// needs the permission "get" and the SPDY upgrade "create".
+func shouldTrySPDY(err error, status *apierrors.StatusError) bool {
 	if status != nil && (apierrors.IsNotFound(status) || apierrors.IsUnauthorized(status)) {
 		return false
 	}
 	return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
 }
 
-// statusOf returns the API server's own error, if err holds one. Upgrade
-// failures don't unwrap.
+// statusOf returns the API server's error within err, or nil. It is needed because
+// UpgradeFailureError has no Unwrap method.
 func statusOf(err error) *apierrors.StatusError {
 	var failure *httpstream.UpgradeFailureError
 	if errors.As(err, &failure) {
@@ -76,7 +77,7 @@ func upgradeWebsocket(ctx context.Context, config *rest.Config, target *url.URL)
 	if err != nil {
 		return nil, err
 	}
-	// The handshake minds the context's deadline, but not its cancellation.
+	// The handshake respects the context's deadline, but not its cancellation.
 	release := func() bool { return true }
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
 		release = context.AfterFunc(ctx, func() { _ = got.Conn.Close() })
@@ -117,22 +118,22 @@ func upgradeSPDY(ctx context.Context, config *rest.Config, target *url.URL) (*se
 	}
 	body, upgraded := resp.Body.(io.ReadWriteCloser)
 	if resp.StatusCode != http.StatusSwitchingProtocols || !upgraded {
-		defer func() { _ = raw.Close() }() // else it idles in the transport
+		defer func() { _ = raw.Close() }() // otherwise the transport keeps it
 		defer func() { _ = resp.Body.Close() }()
 		return nil, refusal(resp)
 	}
 	if got := resp.Header.Get(httpstream.HeaderProtocolVersion); got != portforward.PortForwardProtocolV1Name {
 		_ = body.Close()
-		return nil, fmt.Errorf("the server speaks %q and not %q", got, portforward.PortForwardProtocolV1Name)
+		return nil, fmt.Errorf("the server uses protocol %q, want %q", got, portforward.PortForwardProtocolV1Name)
 	}
 	return newSession(upgradedConn{Conn: raw, body: body})
 }
 
-// refusal makes an answer that is no upgrade an *apierrors.StatusError.
+// refusal converts an error response to an *apierrors.StatusError.
 func refusal(resp *http.Response) error {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
-		return fmt.Errorf("read the server's answer (%s): %w", resp.Status, err)
+		return fmt.Errorf("read the server's response (%s): %w", resp.Status, err)
 	}
 	var status metav1.Status
 	if json.Unmarshal(text, &status) == nil && status.Kind == "Status" && status.Code != 0 {
@@ -142,8 +143,8 @@ func refusal(resp *http.Response) error {
 		schema.GroupResource{Resource: "pods/portforward"}, "", strings.TrimSpace(string(text)), 0, true)
 }
 
-// upgradedConn is a connection after net/http has switched protocols on it:
-// its bytes pass through body, which may have read some ahead.
+// upgradedConn is a connection that net/http upgraded. Reads and writes use body,
+// which may have buffered data.
 type upgradedConn struct {
 	net.Conn
 	body io.ReadWriteCloser
