@@ -136,7 +136,7 @@ func TestCertificatesAreRenewed(t *testing.T) {
 	}{
 		{"young", 200, false, nil, ""},
 		{"two thirds of the life are over", 300, false, []string{"patch deployments", "patch secrets", "patch secrets"}, "less than a third"},
-		{"asked for", 0, true, []string{"patch deployments", "patch secrets", "patch secrets"}, "go on"},
+		{"requested", 0, true, []string{"patch deployments", "patch secrets", "patch secrets"}, "keep working"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := installedWorld(t, secure)
