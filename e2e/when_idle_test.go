@@ -45,7 +45,7 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)}, options...)
 	before, pod := i.objects(t), i.pod(t).UID
 	dindctl(t, i.command("install", i.installOptions(append(options, "--when-idle", "--timeout", "5s")...)...)...).want(t, notReady).
-		says(t, "is not idle after", "1 build and 1 container; nothing was changed", "a longer --timeout")
+		says(t, "is not idle after", "1 build and 1 container; nothing was changed", "increase --timeout")
 	equal(t, "the Deployment", i.objects(t)["deployment/"+i.name].Generation, before["deployment/"+i.name].Generation)
 	equal(t, "the pod", i.pod(t).UID, pod)
 
@@ -64,7 +64,7 @@ func TestPruneWhenIdle(t *testing.T) {
 	work := i.work(t, "15")
 	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)}, "--mtu", "1300")
 	dindctl(t, i.command("prune-now", "--all", "--when-idle", "--timeout", "3s")...).want(t, notReady).
-		says(t, "is not idle after", "1 build and 1 container", "a longer --timeout")
+		says(t, "is not idle after", "1 build and 1 container", "increase --timeout")
 	r := succeed(t, i.command("prune-now", "--all", "--when-idle", "-v", "-o", "json")...).says(t, "waiting for 1 build and 1 container")
 	select {
 	case ended := <-work:
@@ -111,7 +111,7 @@ func (i *installation) busy(t *testing.T, want restart, options ...string) {
 		seen := outcome.Restart != nil && outcome.Restart.Builds != nil && *outcome.Restart.Builds == *want.Builds && *outcome.Restart.Containers == *want.Containers
 		if seen {
 			equal(t, "pod", outcome.Restart.Pod, want.Pod)
-			r.says(t, "would restart, which breaks what runs in it: 1 build and 1 container")
+			r.says(t, "would abort 1 build and 1 container")
 		}
 		return seen, nil
 	})
