@@ -12,21 +12,21 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// adoptedFields is an object's managedFields for the moment before dindctl
-// applies it for the first time.
+// adoptedFields returns the managedFields that an object gets before dindctl applies
+// it for the first time.
 //
 // client-go's csaupgrade turns one manager's entry into another's. That is not
-// enough here: what `kubectl create`, Helm, Terraform and `kubectl edit` set is
-// spread over entries of many names, of API versions that are no longer served,
-// and of no one at all (the API server's defaults, such as the rollingUpdate
-// that a Recreate strategy does not allow beside itself). So dindctl takes the
-// specification whole, as it is there, whoever it belongs to; the fields come
-// from the schema that client-go carries, which knows the keys of every list.
+// enough here: the fields that `kubectl create`, Helm, Terraform and `kubectl edit`
+// set are spread over entries of many managers, and of API versions that are no
+// longer served. Some fields have no manager: the API server's defaults, such as
+// rollingUpdate, which the strategy Recreate does not allow. So dindctl takes over
+// the whole specification, regardless of its managers. The fields come from the
+// schema in client-go, which knows the keys of every list.
 //
-// Of claims, volumes and classes it takes nothing: their specification cannot be
-// changed, and must not be cut. Labels and annotations stay with whoever set
-// them, the marks of tools excepted; so does what controllers note down in
-// subresources.
+// dindctl takes over nothing of the specification of claims, volumes and classes,
+// because it is immutable and dindctl sets only a part of it. Labels and
+// annotations stay with their managers, except for the marks of tools; so do the
+// fields that controllers set in subresources.
 func adoptedFields(live metav1.Object, replaceable bool) ([]metav1.ManagedFieldsEntry, error) {
 	version, taken, err := takenFields(live, replaceable)
 	if err != nil {
@@ -44,8 +44,8 @@ func adoptedFields(live metav1.Object, replaceable bool) ([]metav1.ManagedFields
 		if entry.FieldsV1 == nil || isOurs(entry) {
 			continue
 		}
-		// An entry of a version that is no longer served is never looked at
-		// again by the API server, and never goes away.
+		// The API server ignores an entry of a version that it no longer serves,
+		// and never removes it.
 		if entry.APIVersion != version && entry.Subresource != "scale" {
 			entry.APIVersion = version
 		}
@@ -74,12 +74,12 @@ func newFields(raw []byte) *metav1.FieldsV1 {
 	return fields
 }
 
-// takenFields are the fields of the object that become dindctl's, in the form
-// of managedFields, and the API version that this form goes by.
+// takenFields returns the fields that dindctl takes over, in the format of
+// managedFields, and their API version.
 func takenFields(live metav1.Object, replaceable bool) (version string, taken map[string]any, err error) {
 	object, ok := live.(runtime.Object)
 	if !ok {
-		return "", nil, fmt.Errorf("%T is no API object", live)
+		return "", nil, fmt.Errorf("%T is not an API object", live)
 	}
 	object = object.DeepCopyObject()
 	kinds, _, err := scheme.Scheme.ObjectKinds(object)
@@ -118,8 +118,8 @@ func takenFields(live metav1.Object, replaceable bool) (version string, taken ma
 	return version, taken, nil
 }
 
-// withoutAllocated leaves out what the API server allocates for a Service and
-// nobody may take away from it.
+// withoutAllocated omits the fields of a Service that the API server allocates and
+// that must not be removed.
 func withoutAllocated(kind string, fields any) any {
 	if kind != "Service" {
 		return fields
@@ -127,7 +127,7 @@ func withoutAllocated(kind string, fields any) any {
 	return without(fieldsOf(fields), "f:clusterIP", "f:clusterIPs", "f:ipFamilies", "f:ipFamilyPolicy", "f:healthCheckNodePort")
 }
 
-// marksOn are the marks of tools that the object bears.
+// marksOn returns the marks of tools that the object has.
 func marksOn(live metav1.Object) map[string]any {
 	marks := map[string]any{}
 	for part, there := range map[string]map[string]string{"annotations": live.GetAnnotations(), "labels": live.GetLabels()} {
@@ -144,8 +144,8 @@ func marksOn(live metav1.Object) map[string]any {
 	return marks
 }
 
-// released is what an entry keeps; nil for nothing. kubectl's own is a record
-// of the manifest, which is gone with its annotation.
+// released returns the fields that stay with the manager of an entry, nil if there
+// are none. The entry of `kubectl apply` goes with its annotation.
 func released(entry metav1.ManagedFieldsEntry) ([]byte, error) {
 	if entry.Manager == "kubectl-client-side-apply" {
 		return nil, nil
@@ -180,8 +180,8 @@ func released(entry metav1.ManagedFieldsEntry) ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// controller tells Kubernetes' own: what they set (a claim's volume) is not
-// taken from them.
+// controller reports whether the manager is a part of Kubernetes, which keeps the
+// fields that it sets, such as a claim's volume.
 func controller(manager string) bool {
 	switch manager {
 	case "kube-controller-manager", "kube-scheduler", "kube-apiserver", "kubelet", "cloud-controller-manager":
