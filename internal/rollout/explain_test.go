@@ -73,7 +73,7 @@ func TestCauses(t *testing.T) {
 		{"configuration removed", func(v *State) {
 			unready(v.Pods[0])
 			v.Events = []*corev1.Event{event("new", "FailedMount", `MountVolume.SetUp failed for volume "c" : configmap "d-config" not found`)}
-		}, "FailedMount", `waits for something that does not exist: MountVolume.SetUp failed for volume "c" : configmap "d-config" not found`, false},
+		}, "FailedMount", `waits for an object that does not exist: MountVolume.SetUp failed for volume "c" : configmap "d-config" not found`, false},
 		{"a mount that failed before the image was pulled", func(v *State) {
 			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "not found"}
 			v.Events = []*corev1.Event{event("new", "FailedMount", "the claim is not there yet"), event("new", "Pulling", "")}

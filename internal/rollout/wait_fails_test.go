@@ -22,7 +22,7 @@ func TestWaitReadyFails(t *testing.T) {
 		status.RestartCount = 2
 		status.State.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1}
 	}
-	const deletedOne = "deployment/d is not ready after 3s: Somebody deleted %s while it was waited for."
+	const deletedOne = "deployment/d is not ready after 3s: Somebody deleted %s during the wait."
 	tests := []struct {
 		name      string
 		before    func(*State)
