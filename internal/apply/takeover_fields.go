@@ -1,13 +1,14 @@
 package apply
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/applyconfigurations"
 	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/dindctl/dindctl/internal/kube"
 )
@@ -32,13 +33,13 @@ func adoptedFields(live metav1.Object, replaceable bool) ([]metav1.ManagedFields
 	if err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(taken)
+	fields, err := newFields(taken)
 	if err != nil {
 		return nil, err
 	}
 	entries := []metav1.ManagedFieldsEntry{{
 		Manager: kube.FieldManager, Operation: metav1.ManagedFieldsOperationApply,
-		APIVersion: version, FieldsType: "FieldsV1", FieldsV1: newFields(raw),
+		APIVersion: version, FieldsType: "FieldsV1", FieldsV1: fields,
 	}}
 	for _, entry := range live.GetManagedFields() {
 		if entry.FieldsV1 == nil || isOurs(entry) {
@@ -50,14 +51,16 @@ func adoptedFields(live metav1.Object, replaceable bool) ([]metav1.ManagedFields
 			entry.APIVersion = version
 		}
 		if entry.Subresource == "" {
-			left, err := released(entry)
+			left, err := keptFields(entry)
 			if err != nil {
 				return nil, err
 			}
-			if left == nil {
+			if left.Empty() {
 				continue
 			}
-			entry.FieldsV1 = newFields(left)
+			if entry.FieldsV1, err = newFields(left); err != nil {
+				return nil, err
+			}
 		}
 		entries = append(entries, entry)
 	}
@@ -68,15 +71,15 @@ func isOurs(entry metav1.ManagedFieldsEntry) bool {
 	return entry.Manager == kube.FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == ""
 }
 
-func newFields(raw []byte) *metav1.FieldsV1 {
+func newFields(set *fieldpath.Set) (*metav1.FieldsV1, error) {
+	raw, err := set.ToJSON()
 	fields := &metav1.FieldsV1{}
 	fields.SetRawBytes(raw)
-	return fields
+	return fields, err
 }
 
-// takenFields returns the fields that dindctl takes over, in the format of
-// managedFields, and their API version.
-func takenFields(live metav1.Object, replaceable bool) (version string, taken map[string]any, err error) {
+// takenFields returns the fields that dindctl takes over, and their API version.
+func takenFields(live metav1.Object, replaceable bool) (version string, taken *fieldpath.Set, err error) {
 	object, ok := live.(runtime.Object)
 	if !ok {
 		return "", nil, fmt.Errorf("%T is not an API object", live)
@@ -96,88 +99,62 @@ func takenFields(live metav1.Object, replaceable bool) (version string, taken ma
 	if err != nil {
 		return "", nil, err
 	}
-	raw, err := set.ToJSON()
-	if err != nil {
-		return "", nil, err
-	}
-	var all map[string]any
-	if err := json.Unmarshal(raw, &all); err != nil {
-		return "", nil, err
-	}
-	taken = map[string]any{}
+	taken = set.Intersection(marks())
 	if replaceable {
 		for _, part := range contents() {
-			if fields := all["f:"+part]; fields != nil {
-				taken["f:"+part] = withoutAllocated(kinds[0].Kind, fields)
-			}
+			inPart := set.FilterIncludeMatches(fieldpath.MakePrefixMatcherOrDie(part))
+			taken = taken.Union(inPart.RecursiveDifference(allocated()))
 		}
-	}
-	if marks := marksOn(live); len(marks) > 0 {
-		taken["f:metadata"] = marks
 	}
 	return version, taken, nil
 }
 
-// withoutAllocated omits the fields of a Service that the API server allocates and
-// that must not be removed.
-func withoutAllocated(kind string, fields any) any {
-	if kind != "Service" {
-		return fields
+// allocated returns the fields of a Service that the API server allocates and that
+// must not be removed.
+func allocated() *fieldpath.Set {
+	set := fieldpath.NewSet()
+	for _, field := range []string{"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"} {
+		set.Insert(fieldpath.MakePathOrDie("spec", field))
 	}
-	return without(fieldsOf(fields), "f:clusterIP", "f:clusterIPs", "f:ipFamilies", "f:ipFamilyPolicy", "f:healthCheckNodePort")
+	return set
 }
 
-// marksOn returns the marks of tools that the object has.
-func marksOn(live metav1.Object) map[string]any {
-	marks := map[string]any{}
-	for part, there := range map[string]map[string]string{"annotations": live.GetAnnotations(), "labels": live.GetLabels()} {
-		found := map[string]any{}
+// marks returns the fields of the marks of tools.
+func marks() *fieldpath.Set {
+	set := fieldpath.NewSet()
+	for _, part := range []string{"labels", "annotations"} {
 		for _, key := range toolMarks(part) {
-			if _, has := there[key]; has {
-				found["f:"+key] = map[string]any{}
-			}
-		}
-		if len(found) > 0 {
-			marks["f:"+part] = found
+			set.Insert(fieldpath.MakePathOrDie("metadata", part, key))
 		}
 	}
-	return marks
+	return set
 }
 
-// released returns the fields that stay with the manager of an entry, nil if there
-// are none. The entry of `kubectl apply` goes with its annotation.
-func released(entry metav1.ManagedFieldsEntry) ([]byte, error) {
+// keptFields returns the fields that stay with the manager of an entry. The entry
+// of `kubectl apply` goes with its annotation.
+func keptFields(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
+	set := &fieldpath.Set{}
 	if entry.Manager == "kubectl-client-side-apply" {
-		return nil, nil
+		return set, nil
 	}
-	var fields map[string]any
-	if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
+	if err := set.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())); err != nil {
 		return nil, fmt.Errorf("reading which fields %s owns: %w", entry.Manager, err)
 	}
+	taken := marks()
 	if !controller(entry.Manager) {
 		for _, part := range contents() {
-			delete(fields, "f:"+part)
+			taken.Insert(fieldpath.MakePathOrDie(part))
 		}
 	}
-	if metadata, is := fields["f:metadata"].(map[string]any); is {
-		for _, part := range []string{"labels", "annotations"} {
-			if marks, is := metadata["f:"+part].(map[string]any); is {
-				for _, key := range toolMarks(part) {
-					delete(marks, "f:"+key)
-				}
-				if len(without(marks, ".")) == 0 {
-					delete(metadata, "f:"+part)
-				}
-			}
-		}
-		if len(metadata) == 0 {
-			delete(fields, "f:metadata")
+	set = set.RecursiveDifference(taken)
+	metadata := set.WithPrefix(fieldpath.FieldNameElement("metadata"))
+	for _, part := range []string{"labels", "annotations"} {
+		// The map itself goes with the last mark in it.
+		if metadata.WithPrefix(fieldpath.FieldNameElement(part)).Empty() {
+			set = set.RecursiveDifference(fieldpath.NewSet(fieldpath.MakePathOrDie("metadata", part)))
 		}
 	}
-	if len(fields) == 0 {
-		return nil, nil
-	}
-	return json.Marshal(fields)
+	return set, nil
 }
 
 // controller reports whether the manager is a part of Kubernetes, which keeps the

@@ -19,7 +19,7 @@ import (
 func entry(manager string, operation metav1.ManagedFieldsOperationType, version, subresource, fields string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{
 		Manager: manager, Operation: operation, APIVersion: version, Subresource: subresource,
-		FieldsType: "FieldsV1", FieldsV1: newFields([]byte(fields)),
+		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields),
 	}
 }
 
@@ -106,6 +106,15 @@ func TestAdoptedFields(t *testing.T) {
 			ClusterIP: "10.0.0.1", ClusterIPs: []string{"10.0.0.1"}, Ports: []corev1.ServicePort{{Port: 2375, Protocol: "TCP", TargetPort: intstr.FromInt32(2375)}},
 		}}, map[string]string{
 			"dindctl Apply v1": `{"f:spec":{"f:ports":{"k:{\"port\":2375,\"protocol\":\"TCP\"}":{".":{},"f:port":{},"f:protocol":{},"f:targetPort":{}}}}}`,
+		}},
+		{"a Secret", &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{
+				entry("kubectl-create", update, "v1", "", `{"f:data":{".":{},"f:a":{}},"f:immutable":{},"f:type":{}}`),
+			}},
+			Data: map[string][]byte{"a": {}}, Immutable: new(true), Type: "Opaque",
+		}, map[string]string{
+			"dindctl Apply v1":         `{"f:data":{"f:a":{}},"f:immutable":{}}`,
+			"kubectl-create Update v1": `{"f:type":{}}`,
 		}},
 		{"a claim keeps its fields", &corev1.PersistentVolumeClaim{
 			ObjectMeta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{
