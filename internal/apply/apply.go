@@ -1,7 +1,6 @@
-// Package apply makes objects of a cluster as they should be, by server-side
-// apply: it plans what is missing or different, previews it as a dry run,
-// applies it phase by phase, and takes over the fields of objects that are
-// adopted.
+// Package apply brings a cluster's objects into the wanted state by server-side
+// apply: it plans what is missing or different, previews the plan as a dry run,
+// applies it phase by phase, and takes over the fields of objects that it adopts.
 package apply
 
 import (
@@ -27,7 +26,7 @@ const (
 	Created    Change = "created"
 	Configured Change = "configured"
 	Unchanged  Change = "unchanged"
-	// Adopted objects were not dindctl's before.
+	// Adopted objects were not managed by dindctl before.
 	Adopted Change = "adopted"
 )
 
@@ -45,9 +44,9 @@ type Applied struct {
 
 // Apply applies missing and changed objects, phase by phase and concurrently
 // within a phase. It calls done, possibly concurrently, for each object. It
-// returns the outcomes in the order of the plan, on error those so far; applying
-// again continues from there. The error joins a *kube.ApplyError for each object
-// that was refused.
+// returns the outcomes in the order of the plan; on error, those so far, and
+// applying again continues from there. The error joins a *kube.ApplyError for
+// each object that the server refused.
 func (p *Plan) Apply(ctx context.Context, done func(Applied)) ([]Applied, error) {
 	outcomes := make([]Applied, len(p.steps))
 	failures := make([]error, len(p.steps))
@@ -82,7 +81,7 @@ func (s step) run(ctx context.Context) (Applied, error) {
 	return s.outcome(object, s.live != nil && s.live.GetResourceVersion() != object.GetResourceVersion())
 }
 
-// send applies the object after what has to come before it.
+// send sends the requests that apply the object.
 func (s step) send(ctx context.Context) (metav1.Object, error) {
 	if s.adopt {
 		if err := s.takeOver(ctx); err != nil {
@@ -107,7 +106,7 @@ func (s step) send(ctx context.Context) (metav1.Object, error) {
 	return s.client.Apply(ctx, s.want, version, false)
 }
 
-// outcome compares the object as it is after the request with what was there.
+// outcome compares the object after the request with the object before it.
 func (s step) outcome(object metav1.Object, changed bool) (Applied, error) {
 	outcome := Applied{Ref: s.ref, Change: Unchanged, Object: object}
 	if s.live == nil || s.live.GetUID() != object.GetUID() {

@@ -27,7 +27,7 @@ func TestApply(t *testing.T) {
 		data     string
 		summary  string
 		outcomes []string
-		sent     []string // sorted, cluster-scoped and namespaced by themselves
+		sent     []string // sorted within each phase
 	}{
 		{"nothing there", "a", "4 of 4 objects to create",
 			[]string{"configmap/config created", "service/service created", "storageclass/class created", "persistentvolume/volume created"},
@@ -45,11 +45,11 @@ func TestApply(t *testing.T) {
 				t.Errorf("summary %q, want %q", got, step.summary)
 			}
 			var mu sync.Mutex
-			told := map[kube.Ref]Change{}
+			reported := map[kube.Ref]Change{}
 			applied, err := p.Apply(t.Context(), func(a Applied) {
 				mu.Lock()
 				defer mu.Unlock()
-				told[a.Ref] = a.Change
+				reported[a.Ref] = a.Change
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -58,8 +58,8 @@ func TestApply(t *testing.T) {
 				t.Error(diff)
 			}
 			for _, a := range applied {
-				if told[a.Ref] != a.Change || a.Object == nil || a.Object.GetUID() == "" {
-					t.Errorf("%s: told %q, object %v", a.Ref, told[a.Ref], a.Object)
+				if reported[a.Ref] != a.Change || a.Object == nil || a.Object.GetUID() == "" {
+					t.Errorf("%s: reported %q, object %v", a.Ref, reported[a.Ref], a.Object)
 				}
 			}
 			sent := c.sent()
@@ -85,8 +85,8 @@ func TestApplySendsAsServerSideApply(t *testing.T) {
 	}
 }
 
-// An object that another one replaced in between was created, not configured.
-func TestApplyTellsANewObject(t *testing.T) {
+// If somebody deleted the object after it was read, it is created, not configured.
+func TestApplyReportsANewObject(t *testing.T) {
 	c := appliedServer(t)
 	p := plan(t, c, wanted("b"))
 	if err := c.Client.CoreV1().ConfigMaps("ci").Delete(t.Context(), "config", metav1.DeleteOptions{}); err != nil {
@@ -101,7 +101,7 @@ func TestApplyTellsANewObject(t *testing.T) {
 	}
 }
 
-// The server has the last word on whether anything changed.
+// The server decides whether anything changed.
 func TestApplyThatChangesNothing(t *testing.T) {
 	c := appliedServer(t)
 	p := plan(t, c, wanted("b"))
@@ -132,7 +132,7 @@ func TestApplyGoesOnAfterARefusal(t *testing.T) {
 		{"all of a kind", "", map[string]error{"configmaps": forbidden, "services": invalid},
 			[]string{"storageclass/class created", "persistentvolume/volume created"},
 			[]string{"configmap/config", "service/service"}},
-		{"what the rest needs", "", map[string]error{"storageclasses": forbidden},
+		{"in the first phase", "", map[string]error{"storageclasses": forbidden},
 			[]string{"persistentvolume/volume created"},
 			[]string{"storageclass/class"}},
 		{"a change", "a", map[string]error{"configmaps": forbidden},

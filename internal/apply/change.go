@@ -13,7 +13,7 @@ type FieldChange struct {
 	To   any    `json:"to"`   // nil if the field is removed
 }
 
-// widest is the length, in characters, of a value shown in a line.
+// widest is the maximum length, in characters, of a value shown in a line.
 const widest = 100
 
 // String returns a line of a plan: "spec.replicas: 3 → 1".
@@ -25,13 +25,13 @@ func (f FieldChange) String() string {
 	case f.To == nil:
 		return fmt.Sprintf("%s: removed %s", f.Path, from)
 	case from == to:
-		// The values are hidden, or they differ further on.
+		// The values are hidden, or they differ only after the cut.
 		return f.Path + ": changed"
 	}
 	return fmt.Sprintf("%s: %s → %s", f.Path, from, to)
 }
 
-// shown returns a value in one line: a text as it is, all else as JSON.
+// shown returns a value in one line: a string as it is, any other value as JSON.
 func shown(value any) string {
 	text, is := value.(string)
 	if !is || text == "" {

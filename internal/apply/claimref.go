@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// claimUIDPath is the field that ties a volume to one claim for good.
+// claimUIDPath is the field that binds a volume to one claim.
 const claimUIDPath = "spec.claimRef.uid"
 
 // claimUID returns the UID of the claim that a released volume was bound to, ""
@@ -24,11 +24,11 @@ func claimUID(live metav1.Object) string {
 	return string(volume.Spec.ClaimRef.UID)
 }
 
-// clearClaimUID makes a released volume available again for a claim of the name
-// that it is reserved for. The data stay.
+// clearClaimUID makes a released volume available to a new claim of the same
+// name. It does not delete data.
 func (s step) clearClaimUID(ctx context.Context) error {
 	patch, err := json.Marshal([]map[string]any{
-		// Only if it is still that claim's.
+		// Only if the volume is still bound to that claim.
 		{"op": "test", "path": "/spec/claimRef/uid", "value": claimUID(s.live)},
 		{"op": "remove", "path": "/spec/claimRef/uid"},
 	})

@@ -9,9 +9,9 @@ import (
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
-// A volume whose claim was deleted is made free for the next claim of the name;
-// one in use never is.
-func TestReleasedVolumeIsUnbound(t *testing.T) {
+// A volume whose claim was deleted becomes available to a new claim of the name; a
+// volume in use does not.
+func TestReleasedVolumeBecomesAvailable(t *testing.T) {
 	for _, test := range []struct {
 		phase corev1.PersistentVolumePhase
 		sent  []string

@@ -11,9 +11,8 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// changedBetween lists in which fields two states of an object differ, as far
-// as somebody asked for them: what the server and the controllers note down
-// (status, versions, ownership) is left out.
+// changedBetween lists the fields in which two states of an object differ, except
+// those that the server and the controllers set: status, versions, ownership.
 func changedBetween(before, after metav1.Object) ([]FieldChange, error) {
 	old, err := kube.Fields(before)
 	if err != nil {
@@ -48,7 +47,7 @@ func differ(changes *[]FieldChange, path string, before, after any) {
 	}
 	oldMap, isMap := before.(map[string]any)
 	newMap, areMaps := after.(map[string]any)
-	// Labels and the like are worth a line each, even where all of them are new.
+	// Labels and annotations get a line each, even if all of them are new.
 	if isMap && areMaps || strings.HasPrefix(path, "metadata.") && (isMap || areMaps) {
 		for _, key := range slices.Sorted(maps.Keys(merged(oldMap, newMap))) {
 			if bookkeeping(path, key) {
@@ -75,15 +74,15 @@ func differ(changes *[]FieldChange, path string, before, after any) {
 	*changes = append(*changes, FieldChange{Path: path, From: before, To: after})
 }
 
-// bookkeeping tells annotations that nobody asked for: one repeats the whole
-// object, the other counts its changes.
+// bookkeeping reports whether a field is one of the annotations that tools set:
+// one repeats the whole object, the other counts its changes.
 func bookkeeping(path, key string) bool {
 	return path == "metadata.annotations" && (key == lastApplied || key == "deployment.kubernetes.io/revision")
 }
 
-// mergeKeys are the keys by which the items of a list are told apart; nil for
-// lists that are one value. They are those of the API's own types, see the
-// listMapKey markers in https://github.com/kubernetes/api/blob/master/core/v1/types.go
+// mergeKeys returns the keys that identify the items of a list, nil for lists that
+// are one value. See the listMapKey markers in
+// https://github.com/kubernetes/api/blob/master/core/v1/types.go
 func mergeKeys(path string, lists ...[]any) []string {
 	switch path[strings.LastIndex(path, ".")+1:] {
 	case "containers", "initContainers", "volumes", "env", "imagePullSecrets":
@@ -107,7 +106,7 @@ func mergeKeys(path string, lists ...[]any) []string {
 	return nil
 }
 
-// keyOf is the value of an item's key; the API's default where it has none.
+// keyOf returns the value of an item's key, or the API's default for it.
 func keyOf(item any, key string) any {
 	value := fieldsOf(item)[key]
 	if key == "protocol" && empty(value) {
@@ -137,9 +136,8 @@ func merged(a, b map[string]any) map[string]any {
 	return all
 }
 
-// unmanaged lists what stands beside what is wanted in an object's lists of
-// containers, volumes, variables, ports and mounts: somebody else put it there,
-// and applying leaves it alone.
+// unmanaged lists the containers, volumes, variables, ports and mounts of an object
+// that are not wanted: others added them, and applying does not change them.
 func unmanaged(live, want map[string]any) []string {
 	var found []string
 	collect(&found, "spec", live["spec"], want["spec"])

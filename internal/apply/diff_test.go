@@ -31,8 +31,8 @@ const podAfter = `{
     "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c", "configMap": {"name": "x"}}]}}}
 }`
 
-// Every field by its name, whatever the order of the lists; nothing that
-// nobody asked for; and no value of a variable.
+// Each field has a line, regardless of the order of lists. Fields that the server
+// sets are omitted, and values of variables are hidden.
 func TestDifferences(t *testing.T) {
 	const d = "spec.template.spec.containers[name=d]"
 	want := []FieldChange{
@@ -56,7 +56,7 @@ func TestDifferences(t *testing.T) {
 		t.Error(diff)
 	}
 	if changes := differences(decode(t, podBefore), decode(t, podBefore)); len(changes) > 0 {
-		t.Errorf("of itself it differs in %v", changes)
+		t.Errorf("without a difference: %v", changes)
 	}
 }
 
@@ -69,6 +69,6 @@ func TestUnmanaged(t *testing.T) {
 		t.Error(diff)
 	}
 	if found := unmanaged(decode(t, podAfter), decode(t, podAfter)); found != nil {
-		t.Errorf("in itself there is %q", found)
+		t.Errorf("without a difference: %q", found)
 	}
 }

@@ -42,8 +42,8 @@ func changedFields(live, want map[string]any, managed []metav1.ManagedFieldsEntr
 	return changes, nil
 }
 
-// compareFields compares the parts of a map or a list, whose items are owned one
-// by one: selected by keys, or in a set of values.
+// compareFields compares a map, or a list whose items are owned one by one: items
+// that have keys, or a set of values.
 func compareFields(changes *[]FieldChange, path string, owned *fieldpath.Set, live, want any) {
 	add := func(label string, from, to any) {
 		*changes = append(*changes, FieldChange{Path: strings.TrimPrefix(path+label, "."), From: from, To: to})
@@ -82,8 +82,8 @@ func compareFields(changes *[]FieldChange, path string, owned *fieldpath.Set, li
 	}
 }
 
-// compareField compares one part of a map or a list: inside, unless it is owned
-// or wanted as a whole.
+// compareField compares a field of a map, or an item of a list: part by part, or
+// as a whole if it is owned as a whole.
 func compareField(changes *[]FieldChange, path string, owned *fieldpath.Set, element fieldpath.PathElement, live, want any) {
 	path = strings.TrimPrefix(path+label(element), ".")
 	inside, hasInside := owned.Children.Get(element)
@@ -135,8 +135,8 @@ func selectedBy(element fieldpath.PathElement) func(item any) bool {
 	}
 }
 
-// same compares values as the API server stores them: what is empty is not
-// stored at all, and numbers have one type.
+// same compares values as the API server stores them: it does not store empty
+// values, and numbers have one type.
 func same(a, b any) bool {
 	if empty(a) && empty(b) || reflect.DeepEqual(a, b) {
 		return true

@@ -33,7 +33,7 @@ const base = `{
   ]}}}
 }`
 
-// stored is base as the server gives it back: defaulted, and without what is empty.
+// stored is base as the server returns it: with defaults, without empty values.
 const stored = `{
   "metadata": {"name": "x", "namespace": "ns", "uid": "u", "labels": {"app": "x", "theirs": "y"}},
   "spec": {"replicas": 1, "paused": false, "template": {"spec": {"dnsPolicy": "ClusterFirst", "containers": [
@@ -141,7 +141,7 @@ func TestChangedFieldsOfAnObjectNeverApplied(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(got) == 0 {
-		t.Error("no changes for an object whose fields are all somebody else's")
+		t.Error("no changes for an object whose fields have other managers")
 	}
 }
 

@@ -8,14 +8,14 @@ import (
 	"github.com/dindctl/dindctl/internal/redact"
 )
 
-// hidden stands for a value that may be a secret: no plan, no log and no
-// document ever shows one. That it changed is told.
+// hidden replaces a value that may be a secret. No plan, log or document shows
+// such a value, only that it changes.
 const hidden = redact.Hidden
 
-// withoutSecrets takes out of changes what may be a secret by where it stands:
-// the values of environment variables, flags and commands, the contents of
-// ConfigMaps and Secrets, foreign annotations. The names, and whether a value
-// was there, stay.
+// withoutSecrets hides values that may be secrets, by their paths: the values of
+// environment variables, flags and commands, the contents of ConfigMaps and
+// Secrets, and annotations of others. It keeps the names, and whether there was a
+// value.
 func withoutSecrets(changes []FieldChange) []FieldChange {
 	for i, change := range changes {
 		changes[i].From = hide(change.Path, change.From)
@@ -49,7 +49,7 @@ func hide(path string, value any) any {
 func hideText(path, value string) any {
 	switch {
 	case under(path, "args"):
-		// Which flags there are is no secret.
+		// The names of flags are no secrets.
 		name, _, joined := strings.Cut(value, "=")
 		switch {
 		case !flagPattern.MatchString(name):
@@ -70,10 +70,10 @@ func hideText(path, value string) any {
 
 var flagPattern = regexp.MustCompile(`^--[a-z0-9-]+$`)
 
-// under tells whether the last part of the path is the key.
+// under reports whether the last part of the path is the key.
 func under(path, key string) bool { return strings.HasSuffix(path, "."+key) }
 
-// confidential tells the contents of ConfigMaps and Secrets.
+// confidential reports whether the path is in the contents of a ConfigMap or Secret.
 func confidential(path string) bool {
 	part, _, _ := strings.Cut(path, ".")
 	switch part {

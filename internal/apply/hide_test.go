@@ -11,25 +11,25 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// A canary is in every place of an object that can hold a secret, new, changed
-// and removed: that something is there is told, and what it is never.
+// A canary is in each place of an object that can hold a secret, added, changed and
+// removed: the change is shown, the canary is not.
 func TestNoSecretsInChanges(t *testing.T) {
 	places := map[string]string{
-		"a variable":             `{"spec":{"containers":[{"name":"d","env":[{"name":"PROXY","value":"%s"}]}]}}`,
-		"a flag":                 `{"spec":{"containers":[{"name":"d","args":["--log-opt=splunk-token=%s","--debug"]}]}}`,
-		"a flag and its value":   `{"spec":{"containers":[{"name":"d","args":["--http-proxy","%s"]}]}}`,
-		"a command":              `{"spec":{"containers":[{"name":"d","command":["sh","-c","login %s"]}]}}`,
-		"a probe":                `{"spec":{"containers":[{"name":"d","startupProbe":{"exec":{"command":["sh","-c","%s"]}}}]}}`,
-		"a header":               `{"spec":{"containers":[{"name":"d","livenessProbe":{"httpGet":{"httpHeaders":[{"name":"Authorization","value":"%s"}]}}}]}}`,
-		"daemon.json":            `{"data":{"daemon.json":"{\"http-proxy\": \"%s\"}"}}`,
-		"a Secret":               `{"data":{"password":"%s"}}`,
-		"a Secret in plain":      `{"stringData":{"password":"%s"}}`,
-		"binary data":            `{"binaryData":{"x":"%s"}}`,
-		"a foreign annotation":   `{"metadata":{"annotations":{"vendor/token":"%s"}}}`,
-		"a template's":           `{"spec":{"template":{"metadata":{"annotations":{"vendor/token":"%s"}}}}}`,
-		"an address, at last":    `{"spec":{"whatever":"https://jane:%s@proxy"}}`,
-		"an added sidecar":       `{"spec":{"containers":[{"name":"s","args":["%[1]s"],"env":[{"name":"A","value":"%[1]s"}],"command":["%[1]s"]}]}}`,
-		"a variable without end": `{"spec":{"containers":[{"name":"d","env":[{"name":"A"},{"name":"B","value":"%s"}]}]}}`,
+		"a variable":                    `{"spec":{"containers":[{"name":"d","env":[{"name":"PROXY","value":"%s"}]}]}}`,
+		"a flag":                        `{"spec":{"containers":[{"name":"d","args":["--log-opt=splunk-token=%s","--debug"]}]}}`,
+		"a flag and its value":          `{"spec":{"containers":[{"name":"d","args":["--http-proxy","%s"]}]}}`,
+		"a command":                     `{"spec":{"containers":[{"name":"d","command":["sh","-c","login %s"]}]}}`,
+		"a probe":                       `{"spec":{"containers":[{"name":"d","startupProbe":{"exec":{"command":["sh","-c","%s"]}}}]}}`,
+		"a header":                      `{"spec":{"containers":[{"name":"d","livenessProbe":{"httpGet":{"httpHeaders":[{"name":"Authorization","value":"%s"}]}}}]}}`,
+		"daemon.json":                   `{"data":{"daemon.json":"{\"http-proxy\": \"%s\"}"}}`,
+		"a Secret":                      `{"data":{"password":"%s"}}`,
+		"a Secret as a string":          `{"stringData":{"password":"%s"}}`,
+		"binary data":                   `{"binaryData":{"x":"%s"}}`,
+		"a foreign annotation":          `{"metadata":{"annotations":{"vendor/token":"%s"}}}`,
+		"a template's":                  `{"spec":{"template":{"metadata":{"annotations":{"vendor/token":"%s"}}}}}`,
+		"an address":                    `{"spec":{"whatever":"https://jane:%s@proxy"}}`,
+		"an added sidecar":              `{"spec":{"containers":[{"name":"s","args":["%[1]s"],"env":[{"name":"A","value":"%[1]s"}],"command":["%[1]s"]}]}}`,
+		"a variable after an empty one": `{"spec":{"containers":[{"name":"d","env":[{"name":"A"},{"name":"B","value":"%s"}]}]}}`,
 	}
 	for name, place := range places {
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestNoSecretsInChanges(t *testing.T) {
 				"changed": differences(one, two), "new": differences(map[string]any{}, one), "removed": differences(one, map[string]any{}),
 			} {
 				if len(changes) == 0 {
-					t.Errorf("%s: nothing is told", what)
+					t.Errorf("%s: no change is shown", what)
 				}
 				if text, _ := json.Marshal(changes); strings.Contains(string(text), "canary") {
 					t.Errorf("%s: %s", what, text)
@@ -48,7 +48,7 @@ func TestNoSecretsInChanges(t *testing.T) {
 	}
 }
 
-// Which flags there are, and what is no secret, stays readable.
+// Names of flags, and values that are not secret, stay readable.
 func TestChangesStayReadable(t *testing.T) {
 	tests := []struct{ path, value, want string }{
 		{"spec.args", "--debug", "--debug"},
@@ -67,7 +67,7 @@ func TestChangesStayReadable(t *testing.T) {
 	}
 }
 
-// What taking over removes is told by name alone.
+// Of the marks that adopting removes, only the names are shown.
 func TestMarksOfToolsAreNamedOnly(t *testing.T) {
 	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"meta.helm.sh/release-name": "canary"}}}
 	want := []FieldChange{{Path: "metadata.annotations.meta.helm.sh/release-name", From: hidden}}

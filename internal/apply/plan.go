@@ -12,7 +12,7 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// Config is an object as it should be: one of client-go's apply configurations.
+// Config describes a wanted object: it is one of client-go's apply configurations.
 type Config interface {
 	GetKind() *string
 	GetNamespace() *string
@@ -40,23 +40,23 @@ type step struct {
 	client kube.Client
 	want   Config
 	live   metav1.Object // nil if there is none
-	// fields are those that differ by the ownership that the API server records;
-	// the server's own answer may show more.
+	// fields are those that differ according to the recorded ownership; the API
+	// server's answer may show more.
 	fields []FieldChange
-	// adopt is set for an object that is not dindctl's yet.
+	// adopt is set for an object that dindctl does not manage yet.
 	adopt bool
 	// phase, replaceable and exclusive are those of the kind, except that copies
-	// in other namespaces come last and have no author of their own.
+	// in other namespaces come last and are not exclusive.
 	phase                  int
 	replaceable, exclusive bool
 }
 
-// NotOwnedError is returned when objects of the wanted names exist that dindctl
+// NotOwnedError is returned if there are objects of the wanted names that dindctl
 // does not manage. Nothing was changed.
 type NotOwnedError struct {
 	Refs []kube.Ref
-	// Previews are what adopting would do to those objects that can be adopted,
-	// as far as it is known. An object of another installation cannot.
+	// Previews are what adopting would do to the objects, as far as it is known,
+	// without the objects of other installations, which cannot be adopted.
 	Previews []Applied
 }
 
@@ -70,8 +70,8 @@ type TerminatingError struct {
 	Finalizers []string // what the deletion waits for
 }
 
-// Passing reports whether the object will be gone soon by itself: the deletion
-// waits for nothing but the objects that it owns.
+// Passing reports whether the object will soon be gone: its deletion waits only
+// for the objects that it owns.
 func (e *TerminatingError) Passing() bool {
 	return !slices.ContainsFunc(e.Finalizers, func(f string) bool { return f != metav1.FinalizerDeleteDependents })
 }
@@ -169,8 +169,8 @@ func (p *Plan) Empty() bool {
 	return !slices.ContainsFunc(p.steps, func(s step) bool { return !s.upToDate() })
 }
 
-// Touches reports whether applying changes, by what is known without a request,
-// a field whose path begins so, or adopts an object.
+// Touches reports whether applying changes a field whose path has this prefix, as
+// far as it is known without a request, or adopts an object.
 func (p *Plan) Touches(path string) bool {
 	return slices.ContainsFunc(p.steps, func(s step) bool {
 		return s.adopt || slices.ContainsFunc(s.fields, func(f FieldChange) bool { return strings.HasPrefix(f.Path, path) })
@@ -179,7 +179,7 @@ func (p *Plan) Touches(path string) bool {
 
 func (s step) upToDate() bool { return s.live != nil && len(s.fields) == 0 && !s.adopt }
 
-// Summary returns in a few words what Apply would do.
+// Summary returns a short description of what Apply would do.
 func (p *Plan) Summary() string {
 	missing, adopted, different := 0, 0, 0
 	for _, s := range p.steps {

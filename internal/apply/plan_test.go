@@ -16,7 +16,7 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// backwards is an object of each phase, the last phase first.
+// backwards returns objects of all phases, the last phase first.
 func backwards() []Config {
 	return []Config{
 		applyapps.Deployment("daemon", "ci").WithLabels(ours),
@@ -27,8 +27,8 @@ func backwards() []Config {
 	}
 }
 
-// Storage comes first, then what the pod needs, then the pod; what follows a
-// refusal is not sent, and what was refused is not among the outcomes.
+// Storage comes first, then the objects that the pod needs, then the Deployment.
+// After a refusal, no further phase is sent; refused objects have no outcome.
 func TestApplyPhases(t *testing.T) {
 	storage, needs := "persistentvolumes storageclasses", "configmaps persistentvolumeclaims"
 	tests := []struct {
@@ -54,17 +54,17 @@ func TestApplyPhases(t *testing.T) {
 				t.Fatal(err)
 			}
 			var mu sync.Mutex
-			told := 0
+			reported := 0
 			applied, err := p.Apply(t.Context(), func(Applied) {
 				mu.Lock()
 				defer mu.Unlock()
-				told++
+				reported++
 			})
 			if (err != nil) != (test.refused != "") || (err != nil && !errors.Is(err, errForbidden)) {
 				t.Errorf("got %v", err)
 			}
-			if got := outcomes(applied); !slices.Equal(got, test.want) || told != len(test.want) {
-				t.Errorf("got  %q (told of %d)\nwant %q", got, told, test.want)
+			if got := outcomes(applied); !slices.Equal(got, test.want) || reported != len(test.want) {
+				t.Errorf("got  %q (%d reported)\nwant %q", got, reported, test.want)
 			}
 			sent := c.sent()
 			for i := range sent {
@@ -79,14 +79,14 @@ func TestApplyPhases(t *testing.T) {
 				sent = sent[n:]
 			}
 			if len(sent) > 0 {
-				t.Errorf("sent %q besides", sent)
+				t.Errorf("also sent %q", sent)
 			}
 		})
 	}
 }
 
-// Names without a namespace are put together from two: what carries our label
-// may still be another installation's.
+// The names of cluster-scoped objects are joined from two names: an object with
+// dindctl's label may still belong to another installation.
 func TestNewPlanGuardsInstances(t *testing.T) {
 	labels := func(instance string) map[string]string {
 		all := map[string]string{kube.ManagedByLabel: kube.ManagedByValue}
@@ -107,7 +107,7 @@ func TestNewPlanGuardsInstances(t *testing.T) {
 			c := newServer()
 			want := applycore.PersistentVolume("volume").WithLabels(labels(test.want))
 			live := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "volume", Labels: labels(test.live)}}
-			// Not even --adopt takes it from the other one.
+			// --adopt does not adopt it either.
 			p, err := NewPlan(c.Cluster, []Config{want}, inventory(live), true)
 			if text(err) != test.err || (p == nil) != (test.err != "") {
 				t.Errorf("got %v, %q, want %q", p, text(err), test.err)

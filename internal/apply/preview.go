@@ -12,9 +12,9 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// Preview returns what Apply would do, by the API server's answers to dry runs:
-// defaults, validation and admission included. It sends nothing for objects that
-// are up to date. The error joins a *kube.ApplyError for each object that the
+// Preview returns what Apply would do, according to the API server's answers to
+// dry runs, which include defaults, validation and admission. It sends nothing for
+// objects that are up to date. The error joins a *kube.ApplyError for each object that the
 // server would refuse; the outcomes of the others are returned.
 func (p *Plan) Preview(ctx context.Context) ([]Applied, error) {
 	outcomes := make([]Applied, len(p.steps))
@@ -36,7 +36,7 @@ func (s step) preview(ctx context.Context) (Applied, error) {
 		return Applied{Ref: s.ref}, &kube.ApplyError{Ref: s.ref, Err: err}
 	}
 	outcome, err := s.outcome(object, true)
-	if uid := claimUID(s.live); uid != "" { // a request by itself, not part of the dry run
+	if uid := claimUID(s.live); uid != "" { // a separate request, not part of the dry run
 		outcome.Change = Configured
 		outcome.Fields = append(outcome.Fields, FieldChange{Path: claimUIDPath, From: uid})
 	}
@@ -59,8 +59,8 @@ func (s step) dryRun(ctx context.Context) (metav1.Object, error) {
 	return s.client.Patch(ctx, s.ref.Name, patch, true)
 }
 
-// Creations returns the outcomes for the objects that do not exist, for a
-// namespace that does not exist either and so allows no dry run.
+// Creations returns the outcomes for the objects that do not exist. It replaces
+// Preview in a namespace that does not exist, where a dry run is impossible.
 func (p *Plan) Creations() []Applied {
 	var outcomes []Applied
 	for _, s := range p.steps {
@@ -72,7 +72,7 @@ func (p *Plan) Creations() []Applied {
 }
 
 // PreviewAdoption returns what adopting would do to the objects that dindctl
-// does not manage. Objects that the API server refuses to preview have no fields.
+// does not manage. Objects whose dry run the API server refuses have no fields.
 func PreviewAdoption[O Config](ctx context.Context, c *kube.Cluster, wanted []O, live kube.Inventory) []Applied {
 	adoption := &Plan{}
 	for _, want := range wanted {
@@ -92,7 +92,7 @@ func PreviewAdoption[O Config](ctx context.Context, c *kube.Cluster, wanted []O,
 	return outcomes
 }
 
-// removedMarks are the marks of other tools that adopting the object removes.
+// removedMarks returns the marks of other tools that adopting the object removes.
 func removedMarks(live metav1.Object) []FieldChange {
 	var changes []FieldChange
 	for _, part := range []string{"labels", "annotations"} {
@@ -109,8 +109,7 @@ func removedMarks(live metav1.Object) []FieldChange {
 	return withoutSecrets(changes)
 }
 
-// replacement is a JSON Patch that makes the live object what adopting it would
-// make of it.
+// replacement returns a JSON Patch with the same result as adopting the object.
 func (s step) replacement() ([]byte, error) {
 	live, err := kube.Fields(s.live)
 	if err != nil {

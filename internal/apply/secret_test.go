@@ -32,8 +32,8 @@ func applyOne(t *testing.T, c server, want Config, live ...metav1.Object) ([]App
 	return plan.Apply(t.Context(), func(Applied) {})
 }
 
-func TestASecretHasOneAuthor(t *testing.T) {
-	t.Run("there is none", func(t *testing.T) {
+func TestApplySecret(t *testing.T) {
+	t.Run("it does not exist", func(t *testing.T) {
 		c := newServer()
 		applied, err := applyOne(t, c, secretIn("ci", "a"))
 		if err != nil || applied[0].Change != Created {
@@ -43,14 +43,14 @@ func TestASecretHasOneAuthor(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("somebody else was quicker", func(t *testing.T) {
+	t.Run("somebody else creates it first", func(t *testing.T) {
 		c := newServer(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "keys", Namespace: "ci"}})
 		_, err := applyOne(t, c, secretIn("ci", "a"))
 		if !Raced(err) || slices.Contains(c.sent(), "patch secrets") {
 			t.Errorf("got %v, sent %q", err, c.sent())
 		}
 	})
-	t.Run("there is one", func(t *testing.T) {
+	t.Run("somebody else changes it", func(t *testing.T) {
 		live := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "keys", Namespace: "ci", Labels: ours, ResourceVersion: "7"}}
 		c := newServer(live)
 		var patch []byte
@@ -64,10 +64,10 @@ func TestASecretHasOneAuthor(t *testing.T) {
 		}
 		var sent applycore.SecretApplyConfiguration
 		if err := json.Unmarshal(patch, &sent); err != nil || sent.ResourceVersion == nil || *sent.ResourceVersion != "7" {
-			t.Errorf("the version that was read is not in what was sent: %v", err)
+			t.Errorf("the request does not contain the version that was read: %v", err)
 		}
 	})
-	t.Run("a copy elsewhere is just applied", func(t *testing.T) {
+	t.Run("a copy in another namespace", func(t *testing.T) {
 		c := newServer()
 		if _, err := applyOne(t, c, secretIn("jobs", "a")); err != nil {
 			t.Error(err)
@@ -96,8 +96,7 @@ func TestRacedIsAboutSecrets(t *testing.T) {
 	}
 }
 
-// A copy is made from the original, which says where the copies are: it comes
-// first.
+// The original, which lists the namespaces of the copies, comes before them.
 func TestCopiesComeAfterTheOriginal(t *testing.T) {
 	c := newServer()
 	plan, err := NewPlan(c.Cluster, []Config{secretIn("jobs", "a"), secretIn("ci", "a")}, nil, false)
@@ -109,6 +108,6 @@ func TestCopiesComeAfterTheOriginal(t *testing.T) {
 		t.Fatal("no error")
 	}
 	if sent := c.sent(); slices.Contains(sent, "patch secrets") {
-		t.Errorf("the copy was made without the original: %q", sent)
+		t.Errorf("the copy was applied without the original: %q", sent)
 	}
 }

@@ -24,15 +24,15 @@ var (
 	errForbidden = apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("no"))
 )
 
-// server is a connection to a cluster that gives objects UIDs and versions as the
-// API server does: a new version only where applying changed something.
+// server is a connection to a cluster that sets UIDs and versions as the API server
+// does: a new version only if applying changed something.
 type server struct{ *kube.Cluster }
 
 func newServer(objects ...runtime.Object) server {
 	return server{&kube.Cluster{Client: clustertest.NewClientset(objects...), Namespace: "ci"}}
 }
 
-// appliedServer is a server that has what is wanted.
+// appliedServer returns a server that has the wanted objects.
 func appliedServer(t *testing.T) server {
 	t.Helper()
 	c := newServer()
@@ -55,8 +55,7 @@ func (c server) sent() []string {
 	return sent
 }
 
-// refuse has the server answer requests to change objects of a resource with
-// this error.
+// refuse makes the server answer requests with the error.
 func (c server) refuse(verb, resource string, err error) {
 	c.fake().PrependReactor(verb, resource, func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, err })
 }
@@ -64,7 +63,7 @@ func (c server) refuse(verb, resource string, err error) {
 // ours are the labels of managed objects.
 var ours = map[string]string{kube.ManagedByLabel: kube.ManagedByValue}
 
-// wanted is one object in each place that matters; data is in the ConfigMap.
+// wanted returns namespaced and cluster-scoped objects; data is in the ConfigMap.
 func wanted(data string) []Config {
 	return []Config{
 		applycore.ConfigMap("config", "ci").WithLabels(ours).WithData(map[string]string{"key": data}),
@@ -74,7 +73,7 @@ func wanted(data string) []Config {
 	}
 }
 
-// inventory lists objects of the kinds that the tests use.
+// inventory returns the objects as if they had been read.
 func inventory(objects ...metav1.Object) (found kube.Inventory) {
 	for _, object := range objects {
 		ref := kube.Ref{Kind: kindOf(object), Namespace: object.GetNamespace(), Name: object.GetName()}
@@ -83,10 +82,10 @@ func inventory(objects ...metav1.Object) (found kube.Inventory) {
 	return found
 }
 
-// kindOf is the name of the type.
+// kindOf returns the kind of an object.
 func kindOf(object metav1.Object) string { return reflect.TypeOf(object).Elem().Name() }
 
-// plan reads what is there and plans for it.
+// plan reads the live objects and returns the plan.
 func plan(t *testing.T, c server, want []Config) *Plan {
 	t.Helper()
 	var refs []kube.Ref

@@ -22,8 +22,8 @@ func (s step) takeOver(ctx context.Context) error {
 		}
 		patch, err := json.Marshal([]map[string]any{
 			{"op": "add", "path": "/metadata/managedFields", "value": entries},
-			// Replaced, not tested: to the API server a failed test is an invalid
-			// request, and this is a conflict.
+			// Not "test": the API server answers a failed test with an invalid
+			// request, and this with a conflict.
 			{"op": "replace", "path": "/metadata/resourceVersion", "value": live.GetResourceVersion()},
 		})
 		if err != nil {
@@ -31,7 +31,7 @@ func (s step) takeOver(ctx context.Context) error {
 		}
 		_, err = s.client.Patch(ctx, s.ref.Name, patch, false)
 		// The patch is for one version of the object. Controllers write to a
-		// Deployment all the time: it is tried again with the new version.
+		// Deployment all the time, so it is retried with the new version.
 		if !apierrors.IsConflict(err) || pause.Steps <= 1 {
 			return err
 		}
@@ -41,16 +41,16 @@ func (s step) takeOver(ctx context.Context) error {
 			return err
 		}
 		if live == nil || live.GetUID() != uid {
-			return nil // another object has the name, or none: there is nothing to take over
+			return nil // that object is gone: there is nothing to take over
 		}
 	}
 }
 
-// lastApplied is where kubectl apply keeps the manifest it sent last.
+// lastApplied is the annotation in which kubectl apply keeps the last manifest.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
-// toolMarks are the keys by which tools recognize their objects, in that part of
-// the metadata. Helm would take the object for its own if they stayed.
+// toolMarks returns the keys in a part of the metadata by which tools recognize
+// their objects. If they stayed, Helm would go on managing the object.
 func toolMarks(part string) []string {
 	if part == "labels" {
 		return []string{"helm.sh/chart"}
@@ -58,5 +58,5 @@ func toolMarks(part string) []string {
 	return []string{lastApplied, "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"}
 }
 
-// contents are the parts of objects that are not metadata and not status.
+// contents returns the parts of objects that are neither metadata nor status.
 func contents() []string { return []string{"spec", "data", "binaryData", "immutable"} }

@@ -1,63 +1,66 @@
 package apply
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/applyconfigurations"
 	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// adoptedFields is an object's managedFields for the moment before dindctl
-// applies it for the first time.
+// adoptedFields returns the managedFields that an object gets before dindctl applies
+// it for the first time.
 //
 // client-go's csaupgrade turns one manager's entry into another's. That is not
-// enough here: what `kubectl create`, Helm, Terraform and `kubectl edit` set is
-// spread over entries of many names, of API versions that are no longer served,
-// and of no one at all (the API server's defaults, such as the rollingUpdate
-// that a Recreate strategy does not allow beside itself). So dindctl takes the
-// specification whole, as it is there, whoever it belongs to; the fields come
-// from the schema that client-go carries, which knows the keys of every list.
+// enough here: the fields that `kubectl create`, Helm, Terraform and `kubectl edit`
+// set are spread over entries of many managers, and of API versions that are no
+// longer served. Some fields have no manager: the API server's defaults, such as
+// rollingUpdate, which the strategy Recreate does not allow. So dindctl takes over
+// the whole specification, regardless of its managers. The fields come from the
+// schema in client-go, which knows the keys of every list.
 //
-// Of claims, volumes and classes it takes nothing: their specification cannot be
-// changed, and must not be cut. Labels and annotations stay with whoever set
-// them, the marks of tools excepted; so does what controllers note down in
-// subresources.
+// dindctl takes over nothing of the specification of claims, volumes and classes,
+// because it is immutable and dindctl sets only a part of it. Labels and
+// annotations stay with their managers, except for the marks of tools; so do the
+// fields that controllers set in subresources.
 func adoptedFields(live metav1.Object, replaceable bool) ([]metav1.ManagedFieldsEntry, error) {
 	version, taken, err := takenFields(live, replaceable)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(taken)
+	fields, err := newFields(taken)
 	if err != nil {
 		return nil, err
 	}
 	entries := []metav1.ManagedFieldsEntry{{
 		Manager: kube.FieldManager, Operation: metav1.ManagedFieldsOperationApply,
-		APIVersion: version, FieldsType: "FieldsV1", FieldsV1: newFields(raw),
+		APIVersion: version, FieldsType: "FieldsV1", FieldsV1: fields,
 	}}
 	for _, entry := range live.GetManagedFields() {
 		if entry.FieldsV1 == nil || isOurs(entry) {
 			continue
 		}
-		// An entry of a version that is no longer served is never looked at
-		// again by the API server, and never goes away.
+		// The API server ignores an entry of a version that it no longer serves,
+		// and never removes it.
 		if entry.APIVersion != version && entry.Subresource != "scale" {
 			entry.APIVersion = version
 		}
 		if entry.Subresource == "" {
-			left, err := released(entry)
+			left, err := keptFields(entry)
 			if err != nil {
 				return nil, err
 			}
-			if left == nil {
+			if left.Empty() {
 				continue
 			}
-			entry.FieldsV1 = newFields(left)
+			if entry.FieldsV1, err = newFields(left); err != nil {
+				return nil, err
+			}
 		}
 		entries = append(entries, entry)
 	}
@@ -68,18 +71,18 @@ func isOurs(entry metav1.ManagedFieldsEntry) bool {
 	return entry.Manager == kube.FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == ""
 }
 
-func newFields(raw []byte) *metav1.FieldsV1 {
+func newFields(set *fieldpath.Set) (*metav1.FieldsV1, error) {
+	raw, err := set.ToJSON()
 	fields := &metav1.FieldsV1{}
 	fields.SetRawBytes(raw)
-	return fields
+	return fields, err
 }
 
-// takenFields are the fields of the object that become dindctl's, in the form
-// of managedFields, and the API version that this form goes by.
-func takenFields(live metav1.Object, replaceable bool) (version string, taken map[string]any, err error) {
+// takenFields returns the fields that dindctl takes over, and their API version.
+func takenFields(live metav1.Object, replaceable bool) (version string, taken *fieldpath.Set, err error) {
 	object, ok := live.(runtime.Object)
 	if !ok {
-		return "", nil, fmt.Errorf("%T is no API object", live)
+		return "", nil, fmt.Errorf("%T is not an API object", live)
 	}
 	object = object.DeepCopyObject()
 	kinds, _, err := scheme.Scheme.ObjectKinds(object)
@@ -96,92 +99,66 @@ func takenFields(live metav1.Object, replaceable bool) (version string, taken ma
 	if err != nil {
 		return "", nil, err
 	}
-	raw, err := set.ToJSON()
-	if err != nil {
-		return "", nil, err
-	}
-	var all map[string]any
-	if err := json.Unmarshal(raw, &all); err != nil {
-		return "", nil, err
-	}
-	taken = map[string]any{}
+	taken = set.Intersection(marks())
 	if replaceable {
 		for _, part := range contents() {
-			if fields := all["f:"+part]; fields != nil {
-				taken["f:"+part] = withoutAllocated(kinds[0].Kind, fields)
-			}
+			inPart := set.FilterIncludeMatches(fieldpath.MakePrefixMatcherOrDie(part))
+			taken = taken.Union(inPart.RecursiveDifference(allocated()))
 		}
-	}
-	if marks := marksOn(live); len(marks) > 0 {
-		taken["f:metadata"] = marks
 	}
 	return version, taken, nil
 }
 
-// withoutAllocated leaves out what the API server allocates for a Service and
-// nobody may take away from it.
-func withoutAllocated(kind string, fields any) any {
-	if kind != "Service" {
-		return fields
+// allocated returns the fields of a Service that the API server allocates and that
+// must not be removed.
+func allocated() *fieldpath.Set {
+	set := fieldpath.NewSet()
+	for _, field := range []string{"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"} {
+		set.Insert(fieldpath.MakePathOrDie("spec", field))
 	}
-	return without(fieldsOf(fields), "f:clusterIP", "f:clusterIPs", "f:ipFamilies", "f:ipFamilyPolicy", "f:healthCheckNodePort")
+	return set
 }
 
-// marksOn are the marks of tools that the object bears.
-func marksOn(live metav1.Object) map[string]any {
-	marks := map[string]any{}
-	for part, there := range map[string]map[string]string{"annotations": live.GetAnnotations(), "labels": live.GetLabels()} {
-		found := map[string]any{}
+// marks returns the fields of the marks of tools.
+func marks() *fieldpath.Set {
+	set := fieldpath.NewSet()
+	for _, part := range []string{"labels", "annotations"} {
 		for _, key := range toolMarks(part) {
-			if _, has := there[key]; has {
-				found["f:"+key] = map[string]any{}
-			}
-		}
-		if len(found) > 0 {
-			marks["f:"+part] = found
+			set.Insert(fieldpath.MakePathOrDie("metadata", part, key))
 		}
 	}
-	return marks
+	return set
 }
 
-// released is what an entry keeps; nil for nothing. kubectl's own is a record
-// of the manifest, which is gone with its annotation.
-func released(entry metav1.ManagedFieldsEntry) ([]byte, error) {
+// keptFields returns the fields that stay with the manager of an entry. The entry
+// of `kubectl apply` goes with its annotation.
+func keptFields(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
+	set := &fieldpath.Set{}
 	if entry.Manager == "kubectl-client-side-apply" {
-		return nil, nil
+		return set, nil
 	}
-	var fields map[string]any
-	if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
+	if err := set.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())); err != nil {
 		return nil, fmt.Errorf("reading which fields %s owns: %w", entry.Manager, err)
 	}
+	taken := marks()
 	if !controller(entry.Manager) {
 		for _, part := range contents() {
-			delete(fields, "f:"+part)
+			taken.Insert(fieldpath.MakePathOrDie(part))
 		}
 	}
-	if metadata, is := fields["f:metadata"].(map[string]any); is {
-		for _, part := range []string{"labels", "annotations"} {
-			if marks, is := metadata["f:"+part].(map[string]any); is {
-				for _, key := range toolMarks(part) {
-					delete(marks, "f:"+key)
-				}
-				if len(without(marks, ".")) == 0 {
-					delete(metadata, "f:"+part)
-				}
-			}
-		}
-		if len(metadata) == 0 {
-			delete(fields, "f:metadata")
+	set = set.RecursiveDifference(taken)
+	metadata := set.WithPrefix(fieldpath.FieldNameElement("metadata"))
+	for _, part := range []string{"labels", "annotations"} {
+		// The map itself goes with the last mark in it.
+		if metadata.WithPrefix(fieldpath.FieldNameElement(part)).Empty() {
+			set = set.RecursiveDifference(fieldpath.NewSet(fieldpath.MakePathOrDie("metadata", part)))
 		}
 	}
-	if len(fields) == 0 {
-		return nil, nil
-	}
-	return json.Marshal(fields)
+	return set, nil
 }
 
-// controller tells Kubernetes' own: what they set (a claim's volume) is not
-// taken from them.
+// controller reports whether the manager is a part of Kubernetes, which keeps the
+// fields that it sets, such as a claim's volume.
 func controller(manager string) bool {
 	switch manager {
 	case "kube-controller-manager", "kube-scheduler", "kube-apiserver", "kubelet", "cloud-controller-manager":

@@ -19,11 +19,11 @@ import (
 func entry(manager string, operation metav1.ManagedFieldsOperationType, version, subresource, fields string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{
 		Manager: manager, Operation: operation, APIVersion: version, Subresource: subresource,
-		FieldsType: "FieldsV1", FieldsV1: newFields([]byte(fields)),
+		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields),
 	}
 }
 
-// entries are what managedFields amount to: "manager operation version/subresource: fields".
+// entries maps "manager operation version subresource" to fields.
 func entries(list []metav1.ManagedFieldsEntry) map[string]any {
 	found := map[string]any{}
 	for _, e := range list {
@@ -36,8 +36,8 @@ func entries(list []metav1.ManagedFieldsEntry) map[string]any {
 	return found
 }
 
-// Whoever applied, created or edited it before: dindctl owns the contents, and
-// nobody else does; what is no contents stays with its owner.
+// dindctl becomes the only owner of the contents, regardless of who applied,
+// created or edited them before. All other fields stay with their owners.
 func TestAdoptedFields(t *testing.T) {
 	const update, apply = metav1.ManagedFieldsOperationUpdate, metav1.ManagedFieldsOperationApply
 	deployment := func(managed ...metav1.ManagedFieldsEntry) *appsv1.Deployment {
@@ -60,7 +60,7 @@ func TestAdoptedFields(t *testing.T) {
 		live metav1.Object
 		want map[string]string
 	}{
-		{"made before there were managed fields", deployment(), map[string]string{"dindctl Apply apps/v1": ours}},
+		{"without managed fields", deployment(), map[string]string{"dindctl Apply apps/v1": ours}},
 		{"kubectl apply", func() metav1.Object {
 			d := deployment(
 				entry("kubectl-client-side-apply", update, "apps/v1", "", `{"f:metadata":{"f:labels":{"f:team":{}}},"f:spec":{"f:replicas":{}}}`),
@@ -107,7 +107,16 @@ func TestAdoptedFields(t *testing.T) {
 		}}, map[string]string{
 			"dindctl Apply v1": `{"f:spec":{"f:ports":{"k:{\"port\":2375,\"protocol\":\"TCP\"}":{".":{},"f:port":{},"f:protocol":{},"f:targetPort":{}}}}}`,
 		}},
-		{"a claim is never cut", &corev1.PersistentVolumeClaim{
+		{"a Secret", &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{
+				entry("kubectl-create", update, "v1", "", `{"f:data":{".":{},"f:a":{}},"f:immutable":{},"f:type":{}}`),
+			}},
+			Data: map[string][]byte{"a": {}}, Immutable: new(true), Type: "Opaque",
+		}, map[string]string{
+			"dindctl Apply v1":         `{"f:data":{"f:a":{}},"f:immutable":{}}`,
+			"kubectl-create Update v1": `{"f:type":{}}`,
+		}},
+		{"a claim keeps its fields", &corev1.PersistentVolumeClaim{
 			ObjectMeta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{
 				entry("kube-controller-manager", update, "v1", "", `{"f:spec":{"f:volumeName":{}}}`),
 				entry("kubectl-client-side-apply", update, "v1", "", `{"f:spec":{"f:accessModes":{}}}`),
@@ -141,8 +150,8 @@ func TestAdoptedFields(t *testing.T) {
 	}
 }
 
-// dropEmpty leaves out what a Go object without defaults has empty and the API
-// server never has: an empty creationTimestamp, resources, selector.
+// dropEmpty removes fields that are empty in a Go object without defaults, and never
+// in an object of the API server: creationTimestamp, resources, selector.
 func dropEmpty(fields map[string]any) {
 	for key, value := range fields {
 		switch key {

@@ -11,22 +11,22 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// Client sends requests about the objects of one kind in one namespace. What
-// may be sent again is retried as Retry does. Errors are the API server's.
+// Client sends requests about the objects of one kind in one namespace, and
+// retries them as Retry does, except for Watch. Errors are the API server's.
 type Client interface {
 	// Get returns nil without an error if there is no such object.
 	Get(ctx context.Context, name string) (metav1.Object, error)
 	// Apply sends an apply configuration of the kind by server-side apply. It
-	// takes over fields that others have changed: whose object it is has been
-	// decided before, and drift is repaired that way. With a version, it fails
-	// with a conflict unless the object has that version.
+	// takes over fields that others have changed, which reverts manual edits; the
+	// caller decides before whose object it is. With a version, it fails with a
+	// conflict unless the object has that version.
 	Apply(ctx context.Context, config any, version string, dryRun bool) (metav1.Object, error)
-	// Create fails if the object exists, which server-side apply cannot do.
+	// Create fails if the object exists; server-side apply cannot do that.
 	Create(ctx context.Context, config any) error
 	// Patch sends a JSON Patch.
 	Patch(ctx context.Context, name string, patch []byte, dryRun bool) (metav1.Object, error)
-	// Delete deletes the object with that UID, and no other one of that name. It
-	// returns nil if that object is gone already.
+	// Delete deletes the object with that UID, and no other object of that name. It
+	// returns nil if that object is already gone.
 	Delete(ctx context.Context, name string, uid types.UID, propagation metav1.DeletionPropagation) error
 	// Watch opens a watch; the caller stops it.
 	Watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error)

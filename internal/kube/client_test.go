@@ -24,7 +24,7 @@ import (
 	ktesting "k8s.io/client-go/testing"
 )
 
-// configs is an apply configuration for each of everyRef.
+// configs returns an apply configuration for each object of everyRef.
 func configs() map[string]any {
 	label := map[string]string{"x": "y"}
 	return map[string]any{
@@ -96,7 +96,7 @@ func TestClientOfEachKind(t *testing.T) {
 	}
 }
 
-// answers notes the requests to change ConfigMaps, and grants them.
+// answers returns a client of ConfigMaps whose requests succeed.
 func answers() (*fake.Clientset, Client) {
 	client := fake.NewClientset()
 	client.PrependReactor("*", "configmaps", func(ktesting.Action) (bool, runtime.Object, error) { return true, &corev1.ConfigMap{}, nil })
@@ -186,8 +186,8 @@ func TestClientRefusesAnotherKind(t *testing.T) {
 	}
 }
 
-// Each request is sent again while the failure may pass; an answer that refuses
-// it is the error.
+// A request is retried after a transient error, and returns the answer that refuses
+// it.
 func TestClientErrors(t *testing.T) {
 	config := applycore.ConfigMap("config", "ci")
 	requests := map[string]func(context.Context, Client) error{

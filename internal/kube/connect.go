@@ -13,8 +13,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Connection says which cluster to speak to, and as whom. Empty fields take
-// what kubectl would take.
+// Connection selects a cluster and a user. Empty fields have kubectl's defaults.
 type Connection struct {
 	Kubeconfig string   // path; "" means $KUBECONFIG, then ~/.kube/config, then the pod's own service account
 	Context    string   // "" means the kubeconfig's current context
@@ -33,20 +32,20 @@ type Cluster struct {
 	Context   string // name of the kubeconfig's context; "" in a pod
 }
 
-// In is the same connection, to another namespace.
+// In returns the same connection to another namespace.
 func (c *Cluster) In(namespace string) *Cluster {
 	other := *c
 	other.Namespace = namespace
 	return &other
 }
 
-// ErrNoConfiguration is returned by Connect where neither a kubeconfig nor a
-// pod's service account says where the cluster is.
+// ErrNoConfiguration is returned by Connect if there is neither a kubeconfig nor
+// a pod's service account.
 var ErrNoConfiguration = errors.New("no kubeconfig was found")
 
-// Connect reads the configuration as kubectl does and prepares clients. It
-// sends no request. It returns a *ConfigurationError when there is no usable
-// configuration, wrapping ErrNoConfiguration when there is none at all.
+// Connect reads the configuration as kubectl does and creates clients, without a
+// request. It returns a *ConfigurationError if there is no usable configuration;
+// the error wraps ErrNoConfiguration if there is none at all.
 func Connect(c Connection) (*Cluster, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = c.Kubeconfig
@@ -74,9 +73,8 @@ func Connect(c Connection) (*Cluster, error) {
 	}
 
 	config.UserAgent = c.UserAgent
-	// A client-side rate limit would make requests that go out together queue
-	// up behind each other; a handful of requests needs none, and the server
-	// has priority and fairness of its own.
+	// A client-side rate limit would queue requests that are sent together. A
+	// handful of requests needs none, and the server has priority and fairness.
 	config.QPS = -1
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
@@ -89,7 +87,7 @@ func Connect(c Connection) (*Cluster, error) {
 	return &Cluster{Client: client, Config: config, Namespace: namespace, Context: context}, nil
 }
 
-// ConfigurationError says that there is no usable client configuration; no
+// ConfigurationError is returned if there is no usable client configuration; no
 // request was sent.
 type ConfigurationError struct{ Err error }
 
@@ -97,7 +95,7 @@ func (e *ConfigurationError) Error() string {
 	return fmt.Sprintf("reading the client configuration: %v", e.Err)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *ConfigurationError) Unwrap() error { return e.Err }
 
 // Ref returns the reference of an object in the connection's namespace; a

@@ -28,7 +28,7 @@ contexts:
 - {name: broken, context: {cluster: nowhere, user: u}}
 `
 
-// write puts a file into a directory of the test's own and gives its path.
+// write creates a temporary file and returns its path.
 func write(t *testing.T, name, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -38,7 +38,7 @@ func write(t *testing.T, name, content string) string {
 	return path
 }
 
-// alone has no configuration but what the test gives.
+// alone clears the environment's configuration.
 func alone(t *testing.T) {
 	t.Helper()
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
@@ -115,7 +115,7 @@ func TestConnectionIsSent(t *testing.T) {
 		}
 	}
 	if c.Config.QPS >= 0 || c.Config.Timeout != 0 {
-		t.Errorf("got QPS %v, timeout %v: requests would queue, or watches be cut", c.Config.QPS, c.Config.Timeout)
+		t.Errorf("got QPS %v, timeout %v: requests would queue, or watches would be cut", c.Config.QPS, c.Config.Timeout)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestConnectFails(t *testing.T) {
 		{"no kubeconfig", Connection{Kubeconfig: write(t, "bad", "a: [")}, "yaml", false},
 		{"an empty file", Connection{Kubeconfig: write(t, "empty", "")}, "no configuration has been provided", false},
 		{"no such context", Connection{Kubeconfig: path, Context: "nope"}, `context "nope" does not exist`, false},
-		// client-go's own words for it; kubectl says the same.
+		// This is client-go's message, and kubectl's.
 		{"a context without a cluster", Connection{Kubeconfig: path, Context: "broken"}, "no configuration has been provided", false},
 		{"no certificate", Connection{Kubeconfig: write(t, "ca", strings.ReplaceAll(kubeconfig, "server: SERVER", "server: https://x, certificate-authority: /does/not/exist"))},
 			"/does/not/exist", false},

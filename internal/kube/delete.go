@@ -28,13 +28,13 @@ func (e *DeleteError) Error() string {
 	return fmt.Sprintf("deleting %s: %v", e.Ref, e.Err)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *DeleteError) Unwrap() error { return e.Err }
 
-// Delete deletes the objects, all at the same time, and returns when they and
-// what they own are gone. It calls done, possibly concurrently, with the index of
-// each object that is gone. Only the very objects given, by their UIDs, are deleted. The
-// error joins a *DeleteError for each object that remains.
+// Delete deletes the objects concurrently and returns when they and what they own
+// are gone. It calls done, possibly concurrently, with the index of each object
+// that is gone. It deletes no other object that has one of the names: the UIDs
+// must match. The error joins a *DeleteError for each object that remains.
 func (c *Cluster) Delete(ctx context.Context, items []Item, done func(n int)) error {
 	failures := make([]error, len(items))
 	var deleting sync.WaitGroup
@@ -61,8 +61,8 @@ func (c *Cluster) deleteOne(ctx context.Context, item Item) error {
 	return c.WaitGone(ctx, item.Ref, uid)
 }
 
-// WaitGone returns when an object that is being deleted, by whomever, is gone
-// with what it owned. The error is a *DeleteError.
+// WaitGone waits until an object that is being deleted, and what it owns, is gone.
+// The error is a *DeleteError.
 func (c *Cluster) WaitGone(ctx context.Context, ref Ref, uid types.UID) error {
 	client, pause := c.For(ref), Backoff()
 	for {
@@ -90,8 +90,8 @@ func (c *Cluster) WaitGone(ctx context.Context, ref Ref, uid types.UID) error {
 	}
 }
 
-// untilGone watches from the object's own version on until that object is
-// deleted, or the watch ends.
+// untilGone watches from the object's version on until the object is deleted or
+// the watch ends.
 func untilGone(ctx context.Context, client Client, object metav1.Object) (gone bool, err error) {
 	options := ByName(object.GetName())
 	options.ResourceVersion = object.GetResourceVersion()

@@ -28,10 +28,10 @@ func claimOf(uid types.UID) *corev1.PersistentVolumeClaim {
 	return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "d-data", Namespace: "ci", UID: uid, ResourceVersion: "1"}}
 }
 
-// mine is the claim as something to delete.
+// mine returns the claim as an item.
 func mine() []Item { return []Item{{Ref{"PersistentVolumeClaim", "ci", "d-data"}, claimOf("mine")}} }
 
-// lingering keeps a claim that is deleted, marked, as finalizers do.
+// lingering only marks a claim that is deleted, as finalizers do.
 func lingering(client *fake.Clientset) {
 	client.PrependReactor("delete", "persistentvolumeclaims", func(ktesting.Action) (bool, runtime.Object, error) {
 		marked := claimOf("mine")
@@ -58,14 +58,14 @@ func TestDelete(t *testing.T) {
 		is        error
 		waiting   []string
 	}{
-		{"gone at once", func(*fake.Clientset) {}, nil, 0, "", nil, nil},
+		{"gone immediately", func(*fake.Clientset) {}, nil, 0, "", nil, nil},
 		{"gone after a while", lingering, gone, 2 * time.Second, "", nil, nil},
 		{"gone before", func(client *fake.Clientset) { _ = gone(client) }, nil, 0, "", nil, nil},
-		{"another one has the name", func(client *fake.Clientset) {
+		{"another object has the name", func(client *fake.Clientset) {
 			_ = client.Tracker().Update(claims, claimOf("another"), "ci")
 			answering("delete", apierrors.NewConflict(gr, "d-data", errors.New("the UID in the precondition does not match")))(client)
 		}, nil, 0, "", nil, nil},
-		{"another one gets the name", lingering, func(client *fake.Clientset) error {
+		{"another object gets the name", lingering, func(client *fake.Clientset) error {
 			return errors.Join(gone(client), client.Tracker().Add(claimOf("another")))
 		}, 2 * time.Second, "", nil, nil},
 		{"a finalizer keeps it", lingering, nil, 30 * time.Second,
@@ -73,7 +73,7 @@ func TestDelete(t *testing.T) {
 			context.DeadlineExceeded, []string{"kubernetes.io/pvc-protection"}},
 		{"not allowed", answering("delete", errForbidden), nil, 0,
 			"deleting persistentvolumeclaim/d-data: pods is forbidden: no", errForbidden, nil},
-		{"not allowed to look", func(client *fake.Clientset) { lingering(client); answering("get", errForbidden)(client) }, nil, 0,
+		{"not allowed to get", func(client *fake.Clientset) { lingering(client); answering("get", errForbidden)(client) }, nil, 0,
 			"deleting persistentvolumeclaim/d-data: pods is forbidden: no", errForbidden, nil},
 		{"not allowed to watch", func(client *fake.Clientset) {
 			lingering(client)
@@ -104,18 +104,18 @@ func TestDelete(t *testing.T) {
 					t.Errorf("took %s, want %s", took, test.took)
 				}
 				if (err == nil) != slices.Equal(done, []int{0}) {
-					t.Errorf("told of %v", done)
+					t.Errorf("reported %v", done)
 				}
 				if failure, is := errors.AsType[*DeleteError](err); err != nil && (!is || !slices.Equal(failure.Waiting, test.waiting)) {
-					t.Errorf("got %+v, want that it waits for %q", failure, test.waiting)
+					t.Errorf("got %+v, want finalizers %q", failure, test.waiting)
 				}
 			})
 		})
 	}
 }
 
-// A watch that is closed again and again must not turn into a storm of requests.
-func TestDeleteDoesNotHurry(t *testing.T) {
+// A watch that is closed again and again does not cause a storm of requests.
+func TestDeleteBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset(claimOf("mine"))
 		lingering(client)
@@ -137,8 +137,8 @@ func TestDeleteDoesNotHurry(t *testing.T) {
 	})
 }
 
-// Each kind is asked for by its own client, with its UID, and what owns pods
-// in the foreground.
+// Each request goes to the object's kind and has its UID; kinds that own pods are
+// deleted in the foreground.
 func TestDeleteRequests(t *testing.T) {
 	foreground := map[string]bool{"deployments": true, "cronjobs": true, "jobs": true}
 	objects := everything()
@@ -183,7 +183,7 @@ func TestDeleteRequests(t *testing.T) {
 		}
 	}
 	if slices.Sort(done); deletions != len(objects) || !slices.Equal(done, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
-		t.Errorf("%d of %d deleted, told of %v", deletions, len(objects), done)
+		t.Errorf("%d of %d deleted, reported %v", deletions, len(objects), done)
 	}
 }
 
@@ -208,7 +208,7 @@ func TestDeleteSeveral(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", text(err), want)
 	}
 	if !slices.Equal(done, []int{2}) {
-		t.Errorf("told of %v", done)
+		t.Errorf("reported %v", done)
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 )
 
-// Exec runs a command in a pod's container and returns what it printed on
-// standard output. The error carries what it printed on standard error, or the
-// API server's own answer where that refused. It returns when ctx ends.
+// Exec runs a command in a pod's container and returns its standard output. The
+// error includes its standard error, or the API server's answer if the server
+// refused the request. It returns when ctx ends.
 func (c *Cluster) Exec(ctx context.Context, pod, container string, command ...string) (string, error) {
 	executor, err := c.executor(pod, container, command)
 	if err != nil {
@@ -36,7 +36,7 @@ func (c *Cluster) Exec(ctx context.Context, pod, container string, command ...st
 	select {
 	case r = <-ended:
 	case <-ctx.Done():
-		// The upgrade of the connection heeds no context.
+		// The upgrade of the connection ignores the context.
 		return "", fmt.Errorf("running %s in pod/%s: %w", command[0], pod, ctx.Err())
 	}
 	switch {
@@ -49,8 +49,8 @@ func (c *Cluster) Exec(ctx context.Context, pod, container string, command ...st
 	}
 }
 
-// executor speaks over a websocket, and over SPDY where something on the way
-// knows no websockets.
+// executor uses a websocket, and SPDY if a proxy on the way does not support
+// websockets.
 func (c *Cluster) executor(pod, container string, command []string) (remotecommand.Executor, error) {
 	url := c.Client.CoreV1().RESTClient().Post().
 		Namespace(c.Namespace).Resource("pods").Name(pod).SubResource("exec").
@@ -66,7 +66,7 @@ func (c *Cluster) executor(pod, container string, command []string) (remotecomma
 		return nil, err
 	}
 	return remotecommand.NewFallbackExecutor(websocket, spdy, func(err error) bool {
-		// SPDY would be refused as well, and in words that have no status.
+		// The server would refuse SPDY too, with an error that has no status.
 		if apierrors.IsForbidden(refusalOf(err)) || apierrors.IsNotFound(refusalOf(err)) {
 			return false
 		}
@@ -74,8 +74,8 @@ func (c *Cluster) executor(pod, container string, command []string) (remotecomma
 	})
 }
 
-// refusalOf takes the API server's answer out of a failed upgrade, which does
-// not unwrap.
+// refusalOf returns the API server's answer to a failed upgrade, an error that
+// does not unwrap.
 func refusalOf(err error) error {
 	var failure *httpstream.UpgradeFailureError
 	if errors.As(err, &failure) {

@@ -33,9 +33,9 @@ func Get[T any](i Inventory, ref Ref) *T {
 	return object
 }
 
-// Read gets the objects, all at the same time; those that do not exist are left
-// out. The error is a *ReadError for the first of those that could not be read;
-// the inventory holds the others.
+// Read gets the objects concurrently and omits those that do not exist. The error
+// is a *ReadError for the first object that could not be read; the inventory
+// holds the others.
 func (c *Cluster) Read(ctx context.Context, refs ...Ref) (Inventory, error) {
 	found, unread := c.ReadEach(ctx, refs)
 	if len(unread) > 0 {
@@ -64,7 +64,7 @@ func (c *Cluster) ReadEach(ctx context.Context, refs []Ref) (found Inventory, un
 }
 
 // With returns the inventory with the objects of another one added, in the order
-// of the table of kinds.
+// of the table of kinds. An object replaces the one with the same reference.
 func (i Inventory) With(more Inventory) Inventory {
 	all := slices.Clone(i)
 	for _, item := range more {

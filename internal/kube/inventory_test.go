@@ -19,7 +19,7 @@ import (
 	ktesting "k8s.io/client-go/testing"
 )
 
-// everyRef is one object of each kind, in another order than that of the table.
+// everyRef returns an object of each kind, not in the order of the table.
 func everyRef() []Ref {
 	return []Ref{
 		{"Job", "ci", "job"}, {"CronJob", "ci", "cron"}, {"Deployment", "ci", "deployment"}, {"Service", "ci", "service"},
@@ -28,7 +28,7 @@ func everyRef() []Ref {
 	}
 }
 
-// everything is one object of each kind, and one in another namespace.
+// everything returns an object of each kind, and one in another namespace.
 func everything() []runtime.Object {
 	in := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "ci", Name: name} }
 	return []runtime.Object{
@@ -54,13 +54,13 @@ func TestRead(t *testing.T) {
 		want  []string
 		gets  int
 	}{
-		{"all there", everyRef(), everything(), []string{
+		{"all exist", everyRef(), everything(), []string{
 			"StorageClass  class", "PersistentVolume  volume", "PersistentVolumeClaim ci claim", "ConfigMap ci config", "Secret ci secret",
 			"NetworkPolicy ci policy", "Service ci service", "Deployment ci deployment", "CronJob ci cron", "Job ci job"}, 10},
-		{"nothing there", everyRef(), nil, nil, 10},
-		{"only what is named", []Ref{{"Service", "ci", "service"}}, everything(), []string{"Service ci service"}, 1},
+		{"none exists", everyRef(), nil, nil, 10},
+		{"only named objects", []Ref{{"Service", "ci", "service"}}, everything(), []string{"Service ci service"}, 1},
 		{"in another namespace", []Ref{{"Service", "elsewhere", "service"}}, everything(), []string{"Service elsewhere service"}, 1},
-		{"nothing named", nil, everything(), nil, 0},
+		{"no names", nil, everything(), nil, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -109,8 +109,8 @@ func TestGetFromInventory(t *testing.T) {
 	}
 }
 
-// The order is that of the table of kinds, and within a kind that of addition.
-// Neither method changes the inventory that it is called on.
+// Objects are in the order of the table of kinds, and within a kind in the order of
+// addition. Neither method changes its receiver.
 func TestInventoryWithAndWithout(t *testing.T) {
 	item := func(kind, name string) Item { return Item{Ref: Ref{kind, "ci", name}} }
 	names := func(i Inventory) (names []string) {

@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// CreateJob creates the Job, whose name must be new, and returns it. If an
-// answer is lost and the request sent again, the Job that the first request
-// created is returned. The error is an *ApplyError.
+// CreateJob creates the Job, whose name must be new, and returns it. If the
+// answer to a request is lost, it returns the Job that the request created. The
+// error is an *ApplyError.
 func (c *Cluster) CreateJob(ctx context.Context, job *batchv1.Job) (*batchv1.Job, error) {
 	jobs, again := c.Client.BatchV1().Jobs(c.Namespace), false
 	created, err := Retry(ctx, func(ctx context.Context) (*batchv1.Job, error) {
@@ -30,19 +30,19 @@ func (c *Cluster) CreateJob(ctx context.Context, job *batchv1.Job) (*batchv1.Job
 	return created, nil
 }
 
-// Run is one run of a CronJob, or one made from it by hand.
+// Run is a Job that a CronJob created, or that was created from it by hand.
 type Run struct {
 	Job *batchv1.Job
-	// Message is what the run left behind in its pod's termination message;
-	// empty where the pod is gone or has not ended.
+	// Message is the termination message of the pod that succeeded; empty if there
+	// is no such pod any more, or not yet.
 	Message string
-	// Failure is what the last of its pods that failed left behind; empty where
-	// none did, or none is there any more.
+	// Failure is the termination message of the newest pod that failed; empty if
+	// there is no such pod.
 	Failure string
 }
 
-// Runs lists a CronJob's Jobs that are still kept, the newest first. selector
-// is what they carry, pods those of the namespace that may be theirs.
+// Runs lists the Jobs of a CronJob that still exist, newest first. selector
+// selects the Jobs by their labels; pods may include pods of other Jobs.
 func (c *Cluster) Runs(ctx context.Context, cron types.UID, selector map[string]string, pods []corev1.Pod) ([]Run, error) {
 	jobs, err := c.jobs(ctx, selector)
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *Cluster) Runs(ctx context.Context, cron types.UID, selector map[string]
 	return runs, nil
 }
 
-// Pods lists the pods that carry the labels.
+// Pods lists the pods that have the labels.
 func (c *Cluster) Pods(ctx context.Context, selector map[string]string) ([]corev1.Pod, error) {
 	pods, err := Retry(ctx, func(ctx context.Context) (*corev1.PodList, error) {
 		return c.Client.CoreV1().Pods(c.Namespace).List(ctx, ByLabels(selector))
@@ -77,9 +77,8 @@ func (c *Cluster) Pods(ctx context.Context, selector map[string]string) ([]corev
 	return pods.Items, nil
 }
 
-// terminationMessage is the message of the newest of the Job's pods that came to
-// this end: those that failed and were tried again tell another story than the
-// one that succeeded.
+// terminationMessage returns the message of the Job's newest pod in this phase. A
+// Job that succeeded may have pods that failed before.
 func terminationMessage(pods []corev1.Pod, job types.UID, end corev1.PodPhase) (message string) {
 	var newest metav1.Time
 	for i := range pods {
@@ -95,7 +94,7 @@ func terminationMessage(pods []corev1.Pod, job types.UID, end corev1.PodPhase) (
 	return message
 }
 
-// TerminationMessage is what the pod's container left behind when it ended.
+// TerminationMessage returns the termination message of the pod's container.
 func TerminationMessage(pod *corev1.Pod) string {
 	for _, status := range pod.Status.ContainerStatuses {
 		if status.State.Terminated != nil {
@@ -105,7 +104,7 @@ func TerminationMessage(pod *corev1.Pod) string {
 	return ""
 }
 
-// Jobs lists the Jobs that carry the labels.
+// Jobs lists the Jobs that have the labels.
 func (c *Cluster) Jobs(ctx context.Context, selector map[string]string) ([]Item, error) {
 	jobs, err := c.jobs(ctx, selector)
 	if err != nil {

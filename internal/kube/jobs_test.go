@@ -16,12 +16,12 @@ import (
 	ktesting "k8s.io/client-go/testing"
 )
 
-// runOf is a Job that runs.
+// runOf returns a Job that runs.
 func runOf(name string) *batchv1.Job {
 	return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "ci", UID: "job"}}
 }
 
-// podOf is a pod of a Job, in a phase.
+// podOf returns a pod of a Job in a phase.
 func podOf(job types.UID, phase corev1.PodPhase) corev1.Pod {
 	return corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
@@ -48,7 +48,7 @@ func TestCreateJob(t *testing.T) {
 	}
 }
 
-// The answer that was lost told of a Job: it is not made twice.
+// If the answer is lost, the Job is not created twice.
 func TestCreateJobAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset()
@@ -89,9 +89,9 @@ func TestRuns(t *testing.T) {
 	other := job("labelled-otherwise", "cron", 0)
 	other.Labels = nil
 	c := &Cluster{Namespace: "ci", Client: fake.NewClientset(
-		job("old", "cron", 300), job("new", "cron", 10), job("foreign", "cron-2", 1), job("free", "", 1), other,
+		job("old", "cron", 300), job("new", "cron", 10), job("of-another", "cron-2", 1), job("free", "", 1), other,
 	)}
-	pods := []corev1.Pod{podOf("new", corev1.PodRunning), ended("new", "freed 2"), ended("foreign", "x"), {}}
+	pods := []corev1.Pod{podOf("new", corev1.PodRunning), ended("new", "freed 2"), ended("of-another", "x"), {}}
 	runs, err := c.Runs(t.Context(), "cron", map[string]string{"instance": "d"}, pods)
 	if err != nil {
 		t.Fatal(err)

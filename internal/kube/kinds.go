@@ -6,20 +6,20 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// Kind is one row of the table of kinds: all that reading, applying and
-// deleting need to know about the objects of a kind.
+// Kind is one row of the table of kinds: how the objects of a kind are read,
+// applied and deleted.
 type Kind struct {
 	Name string
 	// Namespaced kinds have their objects in a namespace.
 	Namespaced bool
-	// Phase is the round, counted from 0, in which objects are applied. Storage
-	// without a namespace comes first: a claim that is seen before its class is
-	// looked at again only at the next resync. Deployments come last: a pod that
-	// is created before its claim or its configuration is put off, with events
-	// that look like trouble.
+	// Phase is the phase of applying, from 0, in which the objects are applied.
+	// Cluster-scoped storage comes first: the controllers retry a claim that they
+	// saw before its class only at the next resync. Deployments come last: a pod
+	// that is created before its claim or its configuration starts late, with
+	// events that look like errors.
 	Phase int
-	// Replaceable kinds are described completely by whoever applies them.
-	// Storage is not: its specification cannot be changed.
+	// Replaceable kinds get their whole specification from dindctl. Storage does
+	// not: its specification is immutable.
 	Replaceable bool
 	// OwnsPods is set for kinds that are deleted in the foreground: when such an
 	// object is gone, its pods are gone too, and nothing writes to their volume.
@@ -71,8 +71,8 @@ func kinds() []Kind {
 	}
 }
 
-// KindOf returns the row of a kind. It panics if there is none: which kinds
-// there are is decided in the program, not by its input.
+// KindOf returns the row of a kind. It panics if there is none: kinds come from
+// the program, not from its input.
 func KindOf(name string) Kind {
 	for _, kind := range kinds() {
 		if kind.Name == name {
@@ -82,7 +82,7 @@ func KindOf(name string) Kind {
 	panic(fmt.Sprintf("kube: no kind %s", name))
 }
 
-// Phases is the number of rounds in which objects are applied.
+// Phases is the number of phases of applying.
 const Phases = lastPhase + 1
 
 // For returns the client for the kind and namespace of an object.

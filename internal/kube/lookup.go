@@ -18,9 +18,9 @@ func (c *Cluster) Version(ctx context.Context) (*version.Info, error) {
 	return Retry(ctx, server.ServerVersionWithContext)
 }
 
-// DryRunPod has the API server process the creation of a pod without keeping
-// it: authorization, Pod Security, quotas, limit ranges and webhooks included.
-// The error is the server's refusal. See
+// DryRunPod sends a dry run of creating a pod: the API server checks
+// authorization, Pod Security, quotas, limit ranges and webhooks. The error is
+// the server's answer. See
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
 func (c *Cluster) DryRunPod(ctx context.Context, pod *corev1.Pod) error {
 	_, err := Retry(ctx, func(ctx context.Context) (*corev1.Pod, error) {
@@ -29,8 +29,8 @@ func (c *Cluster) DryRunPod(ctx context.Context, pod *corev1.Pod) error {
 	return err
 }
 
-// DryRunSecret is DryRunPod for a Secret whose name begins with name, in any
-// namespace.
+// DryRunSecret sends a dry run of creating a Secret, whose name begins with name,
+// in any namespace. The error is the server's answer.
 func (c *Cluster) DryRunSecret(ctx context.Context, namespace, name string) error {
 	_, err := Retry(ctx, func(ctx context.Context) (*corev1.Secret, error) {
 		return c.Client.CoreV1().Secrets(namespace).Create(ctx,
@@ -62,7 +62,7 @@ func (c *Cluster) PersistentVolumes(ctx context.Context) ([]corev1.PersistentVol
 	return list.Items, nil
 }
 
-// Node returns a node, nil without an error if there is none of that name.
+// Node returns a node, nil without an error if there is no node of that name.
 func (c *Cluster) Node(ctx context.Context, name string) (*corev1.Node, error) {
 	return get(ctx, c.Client.CoreV1().Nodes(), name)
 }

@@ -9,9 +9,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// EnsureNamespace creates the connection's namespace if it does not exist. A
-// namespace that exists is not changed, and is enough for a user who may not
-// create one. The error is an *ApplyError.
+// EnsureNamespace creates the connection's namespace if it does not exist. It
+// does not change a namespace that exists, and then needs no permission to create
+// one. The error is an *ApplyError.
 func (c *Cluster) EnsureNamespace(ctx context.Context) (created bool, err error) {
 	namespaces := c.Client.CoreV1().Namespaces()
 	_, err = Retry(ctx, func(ctx context.Context) (*corev1.Namespace, error) {

@@ -32,15 +32,15 @@ func TestEnsureNamespace(t *testing.T) {
 		verbs   []string
 	}{
 		{"missing", nil, func(*fake.Clientset) {}, true, "", []string{"create"}},
-		{"there", []runtime.Object{exists}, func(*fake.Clientset) {}, false, "", []string{"create"}},
-		{"there, and one may not make any", []runtime.Object{exists}, refuse("create", forbidden), false, "", []string{"create", "get"}},
-		{"missing, and one may not make it", nil, refuse("create", forbidden), false,
+		{"it exists", []runtime.Object{exists}, func(*fake.Clientset) {}, false, "", []string{"create"}},
+		{"it exists, not allowed to create", []runtime.Object{exists}, refuse("create", forbidden), false, "", []string{"create", "get"}},
+		{"missing, not allowed to create", nil, refuse("create", forbidden), false,
 			`applying namespace/ci: namespaces "ci" is forbidden: no`, []string{"create", "get"}},
-		{"one may not even look", []runtime.Object{exists}, func(client *fake.Clientset) {
+		{"not allowed to get or create", []runtime.Object{exists}, func(client *fake.Clientset) {
 			refuse("create", forbidden)(client)
 			refuse("get", forbidden)(client)
 		}, false, `applying namespace/ci: namespaces "ci" is forbidden: no`, []string{"create", "get"}},
-		{"refused otherwise", nil, refuse("create", apierrors.NewBadRequest("bad")), false, "applying namespace/ci: bad", []string{"create"}},
+		{"refused for another reason", nil, refuse("create", apierrors.NewBadRequest("bad")), false, "applying namespace/ci: bad", []string{"create"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestNamespaceMissing(t *testing.T) {
 	}{
 		{"the namespace", apierrors.NewNotFound(namespaces, "ci"), true},
 		{"wrapped", &ApplyError{Ref: Ref{"Service", "ci", "d"}, Err: apierrors.NewNotFound(namespaces, "ci")}, true},
-		{"something in it", apierrors.NewNotFound(pods, "ci"), false},
+		{"an object in it", apierrors.NewNotFound(pods, "ci"), false},
 		{"no access to it", apierrors.NewForbidden(namespaces, "ci", errors.New("no")), false},
 		{"without details", &apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonNotFound, Code: 404}}, false},
 		{"no answer at all", errRefusedConnection, false},

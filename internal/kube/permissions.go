@@ -16,13 +16,13 @@ type Permission struct {
 	Verb     string
 	Group    string // "" is the core group
 	Resource string // with a subresource: pods/exec
-	// Namespace is another than the connection's; empty for that.
+	// Namespace is empty for the connection's namespace.
 	Namespace string
-	// ClusterScoped permissions take a ClusterRole.
+	// ClusterScoped permissions need a ClusterRole.
 	ClusterScoped bool
 }
 
-// String is how `kubectl auth can-i` takes it: "create deployments.apps".
+// String returns the arguments of `kubectl auth can-i`: "create deployments.apps".
 func (p Permission) String() string {
 	if p.Group == "" {
 		return p.Verb + " " + p.Resource
@@ -35,10 +35,10 @@ func (p Permission) String() string {
 	return name
 }
 
-// Missing gives those of the wanted permissions that the user does not have in
-// the namespace. One rules review answers for most; it may be incomplete where
-// an authorizer is not RBAC, so that what it does not grant is asked for one
-// by one. See the API's selfsubjectrulesreviews.
+// Missing returns the wanted permissions that the user does not have in the
+// namespace. One rules review answers for most permissions. It may be incomplete
+// if an authorizer is not RBAC, so permissions that it does not grant are reviewed
+// one by one. See the API's selfsubjectrulesreviews.
 func (c *Cluster) Missing(ctx context.Context, wanted []Permission) ([]Permission, error) {
 	reviews := c.Client.AuthorizationV1()
 	review, err := Retry(ctx, func(ctx context.Context) (*authorizationv1.SelfSubjectRulesReview, error) {
@@ -92,10 +92,10 @@ func (c *Cluster) allowed(ctx context.Context, p Permission) (bool, error) {
 	return review.Status.Allowed, nil
 }
 
-// granted tells whether a rule grants the permission on every object. Rules
-// for the namespace do not speak for cluster-scoped resources: a RoleBinding
-// grants nothing there, and the review does not tell the two apart. Nor do they
-// speak for other namespaces.
+// granted reports whether a rule grants the permission on every object. The rules
+// of a namespace say nothing about cluster-scoped resources, because the review
+// does not distinguish a RoleBinding, which grants nothing there, from a
+// ClusterRoleBinding. They say nothing about other namespaces either.
 func granted(rules []authorizationv1.ResourceRule, p Permission) bool {
 	if p.ClusterScoped || p.Namespace != "" {
 		return false
@@ -112,7 +112,7 @@ func has(list []string, item string) bool {
 	return slices.Contains(list, item) || slices.Contains(list, "*")
 }
 
-// hasResource knows RBAC's "*/subresource" beside the plain star.
+// hasResource also matches RBAC's "*/subresource".
 func hasResource(list []string, resource string) bool {
 	_, sub, isSub := strings.Cut(resource, "/")
 	return has(list, resource) || (isSub && slices.Contains(list, "*/"+sub))

@@ -13,14 +13,14 @@ import (
 	ktesting "k8s.io/client-go/testing"
 )
 
-// authority is an API server's authorizer: what its rules review tells, and
-// what it allows when asked for one thing.
+// authority is an API server's authorizer: the answer to a rules review, and the
+// permissions that it grants in access reviews.
 type authority struct {
 	rules    []authorizationv1.ResourceRule
 	rulesErr error
-	allowed  []string // as asked spells it
-	err      error    // the answer to any single question
-	failures int      // how many questions get err; 0 is all
+	allowed  []string // in the format of asked
+	err      error    // the answer to access reviews
+	failures int      // number of access reviews that get err; 0 means all
 
 	mu    sync.Mutex
 	asked []string
@@ -47,7 +47,7 @@ func (a *authority) cluster() *Cluster {
 	return &Cluster{Client: client, Namespace: "ci"}
 }
 
-// note counts the single questions.
+// note records a review and returns the number of access reviews.
 func (a *authority) note(question string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -84,10 +84,10 @@ func TestMissing(t *testing.T) {
 		{"rule by rule", authority{rules: []authorizationv1.ResourceRule{
 			rule(one("get", "list"), one(""), one("services", "pods")), rule(one("create"), one(""), one("pods/exec")), rule(one("patch"), one("apps"), one("deployments")),
 		}}, wanted[:3], nil, []string{rules}},
-		{"the rest is asked for", authority{rules: []authorizationv1.ResourceRule{rule(one("get"), one(""), one("pods"))}, allowed: []string{exec}},
+		{"the rest is reviewed", authority{rules: []authorizationv1.ResourceRule{rule(one("get"), one(""), one("pods"))}, allowed: []string{exec}},
 			wanted[:3], []Permission{deployment}, []string{exec, deployments, rules}},
 		{"in the order wanted", authority{}, wanted, wanted, []string{exec, pods, deployments, class, rules}},
-		{"cluster-scoped is asked for in any case", authority{rules: []authorizationv1.ResourceRule{all}}, wanted, []Permission{classes}, []string{class, rules}},
+		{"cluster-scoped is always reviewed", authority{rules: []authorizationv1.ResourceRule{all}}, wanted, []Permission{classes}, []string{class, rules}},
 		{"cluster-scoped is allowed", authority{rules: []authorizationv1.ResourceRule{all}, allowed: []string{class}}, wanted, nil, []string{class, rules}},
 		{"no rules review", authority{rulesErr: errForbidden, allowed: []string{pods, exec}}, wanted[:3], []Permission{deployment}, []string{exec, pods, deployments, rules}},
 	}
@@ -124,7 +124,7 @@ func TestMissingTriesAgain(t *testing.T) {
 	})
 }
 
-// More than may be asked for at once.
+// More permissions than are reviewed at the same time.
 func TestMissingMany(t *testing.T) {
 	var wanted []Permission
 	for _, verb := range []string{"get", "list", "watch", "create", "patch", "delete"} {
@@ -162,9 +162,9 @@ func TestGranted(t *testing.T) {
 		{"any resource has subresources", rule(one("create"), one(""), one("*")), execPods, true},
 		{"the resource without its subresource", rule(one("create"), one(""), one("pods")), execPods, false},
 		{"the subresource without its resource", rule(one("get"), one(""), one("pods/exec", "*/exec")), getPods, false},
-		{"RBAC has no such star", rule(one("create"), one(""), one("pods/*")), execPods, false},
-		{"not for the cluster", rule(one("*"), one("*"), one("*")), classes, false},
-		{"not for the cluster, named", rule(one("patch"), one("storage.k8s.io"), one("storageclasses")), classes, false},
+		{"not a wildcard of RBAC", rule(one("create"), one(""), one("pods/*")), execPods, false},
+		{"cluster-scoped", rule(one("*"), one("*"), one("*")), classes, false},
+		{"cluster-scoped, named", rule(one("patch"), one("storage.k8s.io"), one("storageclasses")), classes, false},
 		{"an empty rule", rule(nil, nil, nil), getPods, false},
 	}
 	for _, test := range tests {
@@ -175,7 +175,7 @@ func TestGranted(t *testing.T) {
 			}
 		})
 	}
-	t.Run("no rule grants half of it", func(t *testing.T) {
+	t.Run("two rules that each match a half", func(t *testing.T) {
 		if granted([]authorizationv1.ResourceRule{rule(one("get"), one(""), one("services")), rule(one("list"), one(""), one("pods"))}, getPods) {
 			t.Error("granted")
 		}

@@ -57,7 +57,7 @@ func Sleep(ctx context.Context, duration time.Duration) error {
 	}
 }
 
-// Transient reports whether the same request, sent again, may well succeed.
+// Transient reports whether the same request may succeed if it is sent again.
 func Transient(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
@@ -94,8 +94,8 @@ func Unserved(err error) bool {
 	return errors.As(err, &status) && status.Status().Code >= 500
 }
 
-// Unreachable reports whether no API server answered, or not to the end; an
-// answer that refuses the request does not count.
+// Unreachable reports whether no API server answered, or not completely. It is
+// false for an answer that refuses the request.
 func Unreachable(err error) bool {
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {

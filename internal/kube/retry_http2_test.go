@@ -12,9 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Over HTTP/2, which API servers speak, one request is cut off and not the
-// connection; or all of them, when a server that is going away says so and does
-// not finish what it had begun.
+// With HTTP/2, which API servers use, a single request may be cut off without the
+// connection; or all requests, if the server closes the connection.
 func TestRetriedOverHTTP2(t *testing.T) {
 	for name, cut := range map[string]func(http.ResponseWriter, *httptest.Server){
 		"a stream is reset": func(http.ResponseWriter, *httptest.Server) { panic(http.ErrAbortHandler) },
@@ -30,7 +29,7 @@ func TestRetriedOverHTTP2(t *testing.T) {
 			var server *httptest.Server
 			server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.ProtoMajor != 2 {
-					t.Errorf("spoken to in %s", r.Proto)
+					t.Errorf("request in %s", r.Proto)
 				}
 				w.Header().Set("Content-Type", "application/json")
 				if requests.Add(1) == 1 {

@@ -36,21 +36,21 @@ func TestRetry(t *testing.T) {
 	slow := apierrors.NewTooManyRequests("slow", 2)
 	tests := []struct {
 		name     string
-		answers  []error // the last one for ever
+		answers  []error // the last one repeats
 		timeout  time.Duration
 		want     error
 		attempts int
-		// least and most bound how long it takes.
+		// least and most are the limits of the duration.
 		least, most time.Duration
 	}{
-		{"at once", []error{nil}, time.Minute, nil, 1, 0, 0},
-		{"refused for good", []error{errForbidden}, time.Minute, errForbidden, 1, 0, 0},
-		{"transient, then well", []error{errBusy, nil}, time.Minute, nil, 2, 100 * time.Millisecond, 120 * time.Millisecond},
-		{"a lost connection, then well", []error{errRefusedConnection, errRefusedConnection, nil}, time.Minute, nil, 3, 300 * time.Millisecond, 360 * time.Millisecond},
+		{"immediately", []error{nil}, time.Minute, nil, 1, 0, 0},
+		{"refused", []error{errForbidden}, time.Minute, errForbidden, 1, 0, 0},
+		{"transient, then no error", []error{errBusy, nil}, time.Minute, nil, 2, 100 * time.Millisecond, 120 * time.Millisecond},
+		{"a lost connection, then no error", []error{errRefusedConnection, errRefusedConnection, nil}, time.Minute, nil, 3, 300 * time.Millisecond, 360 * time.Millisecond},
 		{"transient, then refused", []error{errBusy, errForbidden}, time.Minute, errForbidden, 2, 100 * time.Millisecond, 120 * time.Millisecond},
-		{"never well", []error{errBusy}, time.Minute, errBusy, 6, 3100 * time.Millisecond, 3720 * time.Millisecond},
+		{"always transient", []error{errBusy}, time.Minute, errBusy, 6, 3100 * time.Millisecond, 3720 * time.Millisecond},
 		{"the server says when", []error{slow, nil}, time.Minute, nil, 2, 2 * time.Second, 2 * time.Second},
-		{"time is up while waiting", []error{slow}, time.Second, slow, 1, time.Second, time.Second},
+		{"the deadline passes during the pause", []error{slow}, time.Second, slow, 1, time.Second, time.Second},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestTransientAndUnreachable(t *testing.T) {
 		{"unknown authority", errUnknownAuthority, false, true},
 		{"forbidden", errForbidden, false, false},
 		{"a proxy has no backend", apierrors.NewGenericServerResponse(http.StatusBadGateway, "GET", pods, "", "<html>", 0, true), true, false},
-		{"a proxy wants a login", apierrors.NewGenericServerResponse(http.StatusUnauthorized, "GET", pods, "", "<html>", 0, true), false, false},
+		{"a proxy requires a login", apierrors.NewGenericServerResponse(http.StatusUnauthorized, "GET", pods, "", "<html>", 0, true), false, false},
 		{"not found", apierrors.NewNotFound(pods, "x"), false, false},
 		{"conflict", apierrors.NewConflict(pods, "x", errors.New("x")), false, false},
 		{"cancelled", fmt.Errorf("get: %w", context.Canceled), false, false},

@@ -17,8 +17,8 @@ type OpenWatch func(context.Context, metav1.ListOptions) (watch.Interface, error
 
 // Follow runs one watch until it ends and returns the version it has reached.
 // It calls changed for each object that was added, modified or deleted, until
-// that returns false. A nil error means that the server closed the watch in
-// good order, that ctx ended, or that changed returned false.
+// that returns false. A nil error means that the server closed the watch
+// normally, that ctx ended, or that changed returned false.
 func Follow(ctx context.Context, open OpenWatch, options metav1.ListOptions, changed func(object runtime.Object, deleted bool) bool) (version string, err error) {
 	version = options.ResourceVersion
 	watcher, err := open(ctx, options)
@@ -50,8 +50,8 @@ func Follow(ctx context.Context, open OpenWatch, options metav1.ListOptions, cha
 	}
 }
 
-// Permanent reports whether a watch was refused for a reason that does not pass
-// by waiting.
+// Permanent reports whether a watch was refused for a reason that waiting does
+// not remove.
 func Permanent(err error) bool {
 	return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) ||
 		apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err)
@@ -65,7 +65,7 @@ func ByField(field, value string) metav1.ListOptions {
 	return metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(field, value).String()}
 }
 
-// ByLabels selects the objects that carry all the labels.
+// ByLabels selects the objects that have all the labels.
 func ByLabels(selector map[string]string) metav1.ListOptions {
 	return metav1.ListOptions{LabelSelector: labels.SelectorFromSet(selector).String()}
 }

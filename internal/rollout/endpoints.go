@@ -14,15 +14,14 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// WaitEndpoint waits until the Service leads to the pod, as far as the API can
-// tell: an EndpointSlice lists the pod as ready. The nodes' proxies follow
-// within their own sync period, which nothing in the API shows. The errors are
-// those of WaitReady.
+// WaitEndpoint waits until the Service routes to the pod: until an EndpointSlice
+// lists the pod as ready. The nodes' proxies follow within their sync period,
+// which the API does not show. The errors are those of WaitReady.
 func WaitEndpoint(ctx context.Context, c *kube.Cluster, service string, pod *corev1.Pod) error {
 	began := time.Now()
 	slices := endpointSource(c, service)
 	known := map[types.UID]*discoveryv1.EndpointSlice{}
-	// First without a watch: more often than not the Service leads there already.
+	// First without a watch: usually the Service already routes to the pod.
 	objects, version, err := slices.list(ctx)
 	if err != nil && kube.Permanent(err) {
 		return &WatchError{Resource: slices.name, Err: err}
@@ -75,7 +74,7 @@ func Endpoints(ctx context.Context, c *kube.Cluster, service string) ([]runtime.
 	return objects, err
 }
 
-// RoutesTo tells whether one of the EndpointSlices lists the pod as ready.
+// RoutesTo reports whether one of the EndpointSlices lists the pod as ready.
 func RoutesTo(slices []runtime.Object, pod *corev1.Pod) bool {
 	for _, object := range slices {
 		if slice, is := object.(*discoveryv1.EndpointSlice); is && routesTo(slice, pod.UID) {

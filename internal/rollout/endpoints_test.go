@@ -32,7 +32,7 @@ func slice(name string, pod types.UID, ready *bool) *discoveryv1.EndpointSlice {
 	}
 }
 
-// sliceServer lists some EndpointSlices, and shows changes to those that watch.
+// sliceServer lists EndpointSlices, and sends changes to watches.
 type sliceServer struct {
 	client  *fake.Clientset
 	watches *watch.RaceFreeFakeWatcher
@@ -60,7 +60,7 @@ func (s *sliceServer) cluster() *kube.Cluster {
 	return &kube.Cluster{Client: s.client, Namespace: "ci"}
 }
 
-// selectors are those of the requests about EndpointSlices.
+// selectors returns the requests for EndpointSlices with their selectors.
 func (s *sliceServer) selectors() (all []string) {
 	for _, action := range s.client.Actions() {
 		switch action := action.(type) {
@@ -85,23 +85,23 @@ func TestWaitEndpoint(t *testing.T) {
 		asked     []string
 	}{
 		{"ready at once", []*discoveryv1.EndpointSlice{slice("a", "other", nil), slice("b", "new", new(true))}, nil, 0, "", []string{listed}},
-		{"an endpoint that does not say is ready", []*discoveryv1.EndpointSlice{slice("a", "new", nil)}, nil, 0, "", []string{listed}},
+		{"an endpoint without the condition is ready", []*discoveryv1.EndpointSlice{slice("a", "new", nil)}, nil, 0, "", []string{listed}},
 		{"ready later", []*discoveryv1.EndpointSlice{slice("a", "new", new(false))}, func(w *watch.RaceFreeFakeWatcher) {
 			w.Modify(slice("a", "new", new(true)))
 		}, 3 * time.Second, "", []string{listed, watched}},
-		{"a slice comes", nil, func(w *watch.RaceFreeFakeWatcher) {
+		{"a slice is created", nil, func(w *watch.RaceFreeFakeWatcher) {
 			w.Add(slice("a", "other", new(true)))
 			time.Sleep(time.Second)
 			w.Add(slice("b", "new", new(true)))
 		}, 4 * time.Second, "", []string{listed, watched}},
-		{"nothing ever", nil, nil, 30 * time.Second, never, []string{listed, watched}},
+		{"there is no slice", nil, nil, 30 * time.Second, never, []string{listed, watched}},
 		{"the pod is never ready", []*discoveryv1.EndpointSlice{slice("a", "new", new(false))}, nil, 30 * time.Second, never, []string{listed, watched}},
-		{"another pod of that name", []*discoveryv1.EndpointSlice{slice("a", "old", new(true))}, nil, 30 * time.Second, never, []string{listed, watched}},
-		// The last that is heard of a slice is its state before it went.
+		{"an earlier pod of that name", []*discoveryv1.EndpointSlice{slice("a", "old", new(true))}, nil, 30 * time.Second, never, []string{listed, watched}},
+		// The last event about a slice has its state before the deletion.
 		{"a slice is deleted", []*discoveryv1.EndpointSlice{slice("a", "new", new(false))}, func(w *watch.RaceFreeFakeWatcher) {
 			w.Delete(slice("a", "new", new(true)))
 		}, 30 * time.Second, never, []string{listed, watched}},
-		{"a slice is deleted, another one comes", []*discoveryv1.EndpointSlice{slice("a", "new", new(false))}, func(w *watch.RaceFreeFakeWatcher) {
+		{"a slice is deleted, another one is created", []*discoveryv1.EndpointSlice{slice("a", "new", new(false))}, func(w *watch.RaceFreeFakeWatcher) {
 			w.Delete(slice("a", "new", new(true)))
 			time.Sleep(time.Second)
 			w.Add(slice("b", "new", new(true)))
@@ -140,7 +140,7 @@ func TestWaitEndpoint(t *testing.T) {
 	}
 }
 
-// The slice that led to the pod comes while nobody watches.
+// The slice that routes to the pod is created between two watches.
 func TestWaitEndpointListsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSliceServer(slice("a", "new", new(false)))
@@ -167,7 +167,7 @@ func TestWaitEndpointStops(t *testing.T) {
 			time.AfterFunc(time.Second, cancel)
 			err := WaitEndpoint(ctx, newSliceServer().cluster(), "d", pod("new", 0))
 			if !errors.Is(err, context.Canceled) {
-				t.Errorf("got %v, want that it was cancelled", err)
+				t.Errorf("got %v, want a cancellation", err)
 			}
 		})
 	})
@@ -207,7 +207,7 @@ func TestRoutesTo(t *testing.T) {
 	}{
 		{"none", nil, false},
 		{"ready", []runtime.Object{slice("a", "new", new(true))}, true},
-		{"does not say", []runtime.Object{slice("a", "new", nil)}, true},
+		{"without the condition", []runtime.Object{slice("a", "new", nil)}, true},
 		{"not ready", []runtime.Object{slice("a", "new", new(false))}, false},
 		{"another pod", []runtime.Object{slice("a", "other", new(true))}, false},
 		{"no pod at all", []runtime.Object{aimless}, false},

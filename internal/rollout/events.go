@@ -11,8 +11,8 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// Events reads the events of what the view shows to be in trouble: the
-// current pod, and the claim while it is not bound.
+// Events reads the events that may explain the state: those of the current pod,
+// and of the claim if it is not bound.
 func Events(ctx context.Context, c *kube.Cluster, v State) ([]*corev1.Event, error) {
 	var uids []types.UID
 	if v.Claim != nil && v.Claim.Status.Phase != corev1.ClaimBound {
@@ -43,16 +43,16 @@ func Events(ctx context.Context, c *kube.Cluster, v State) ([]*corev1.Event, err
 	return events, nil
 }
 
-// eventSources are the events of the objects with these UIDs, to be followed.
+// eventSources returns the sources of events about the objects with these UIDs.
 func eventSources(c *kube.Cluster, uids []types.UID) []source {
 	sources := make([]source, len(uids))
 	for i, uid := range uids {
-		// Events explain and decide nothing: those in the cache will do.
+		// Events only explain: those in the API server's cache suffice.
 		sources[i] = source{name: "events", open: c.Client.CoreV1().Events(c.Namespace).Watch, options: about(uid)}
 	}
 	return sources
 }
 
-// about selects events by their object's UID and not by its name, so that an
-// earlier object's events explain nothing.
+// about selects events by the UID of their object, not by its name, which an
+// earlier object may have had.
 func about(uid types.UID) metav1.ListOptions { return kube.ByField("involvedObject.uid", string(uid)) }

@@ -15,8 +15,8 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// eventServer answers with one event for each UID that is asked for, and
-// notes what was asked.
+// eventServer returns a cluster that has one event for each UID, and adds the
+// selectors of requests to asked.
 func eventServer(asked *[]string) *kube.Cluster {
 	client := &fake.Clientset{}
 	client.AddReactor("list", "events", func(action ktesting.Action) (bool, runtime.Object, error) {
@@ -34,10 +34,10 @@ func TestEvents(t *testing.T) {
 		want   []string
 	}{
 		{"of the pod", func(*State) {}, []string{"involvedObject.uid=new"}},
-		{"of the claim too, while it is not bound", func(v *State) { v.Claim.Status.Phase = corev1.ClaimPending },
+		{"of the claim too, if it is not bound", func(v *State) { v.Claim.Status.Phase = corev1.ClaimPending },
 			[]string{"involvedObject.uid=claim", "involvedObject.uid=new"}},
-		{"of the newest pod alone", func(v *State) { v.Pods = append(v.Pods, pod("old", 100)) }, []string{"involvedObject.uid=new"}},
-		{"of the claim alone", func(v *State) { v.Claim.Status.Phase, v.Pods = corev1.ClaimLost, nil }, []string{"involvedObject.uid=claim"}},
+		{"only of the newest pod", func(v *State) { v.Pods = append(v.Pods, pod("old", 100)) }, []string{"involvedObject.uid=new"}},
+		{"only of the claim", func(v *State) { v.Claim.Status.Phase, v.Pods = corev1.ClaimLost, nil }, []string{"involvedObject.uid=claim"}},
 		{"of nothing", func(v *State) { *v = State{} }, nil},
 	}
 	for _, test := range tests {

@@ -10,13 +10,13 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// explain names what stands in the way of a rollout: the first of the known
-// causes that fits, those that come earlier in a pod's life first. nil means
-// that nothing is known to be wrong.
+// explain returns what blocks a rollout: the first of the known causes that
+// matches, in the order of a pod's life. nil means that nothing is known to be
+// wrong.
 func explain(v State, pod *corev1.Pod) *Cause {
 	if pod != nil && (pod.DeletionTimestamp != nil || (!finished(pod) && !v.updated())) {
-		// On its way out, or of an earlier template and soon to be: how it
-		// fares is no obstacle to the one that follows.
+		// The pod is being deleted, or soon will be because it is of an earlier
+		// template. It does not block the next pod.
 		return claimLost(v, nil)
 	}
 	for _, find := range []func(State, *corev1.Pod) *Cause{
@@ -38,7 +38,7 @@ func podRef(pod *corev1.Pod) kube.Ref {
 	return kube.Ref{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}
 }
 
-// claimLost: a claim whose volume is gone is never bound again.
+// claimLost: a claim whose volume was deleted is never bound again.
 func claimLost(v State, _ *corev1.Pod) *Cause {
 	if v.Claim == nil || v.Claim.Status.Phase != corev1.ClaimLost {
 		return nil
@@ -46,12 +46,12 @@ func claimLost(v State, _ *corev1.Pod) *Cause {
 	return &Cause{
 		Reason: "ClaimLost", Object: claimRef(v.Claim), Final: true,
 		Message: fmt.Sprintf("The claim has lost its volume %s: the PersistentVolume no longer exists.", v.Claim.Spec.VolumeName),
-		Hint:    "`dindctl uninstall --delete-data` removes the claim (the files of a local volume stay on their node); the next install makes a new one.",
+		Hint:    "`dindctl uninstall --delete-data` removes the claim (the files of a local volume stay on their node); the next install creates a new one.",
 	}
 }
 
-// podRefused: when admission refuses the pod, no pod exists to look at; the
-// ReplicaSet's failure is copied into the Deployment's condition.
+// podRefused: if admission refuses the pod, there is no pod; the Deployment has
+// the ReplicaSet's failure as a condition.
 func podRefused(v State, pod *corev1.Pod) *Cause {
 	if v.Deployment == nil || (pod != nil && !finished(pod)) {
 		return nil
@@ -65,8 +65,8 @@ func podRefused(v State, pod *corev1.Pod) *Cause {
 			Reason: reason, Object: kube.Ref{Kind: "Deployment", Namespace: v.Deployment.Namespace, Name: v.Deployment.Name},
 			Message: "The cluster refuses the pod: " + oneLine(condition.Message),
 			Hint:    hint,
-			// One that was there before may be about a pod that would be
-			// admitted now: the controller is slow to try again.
+			// The pod of an earlier refusal may be admitted now: the controller
+			// is slow to retry.
 			Final: !condition.LastUpdateTime.Equal(v.EarlierRefusal),
 		}
 	}
@@ -79,38 +79,38 @@ const (
 	LimitRangeViolated = "LimitRange"
 )
 
-// refusedSomehow is the reason of a refusal whose kind is not known.
+// refusedSomehow is the reason of a refusal of unknown kind.
 const refusedSomehow = "FailedCreate"
 
-// Refusal names the kind of an admission's refusal and the way out of it.
+// Refusal returns the kind of a refusal by admission, and a hint.
 func Refusal(namespace, message string) (reason, hint string) {
 	switch {
 	case strings.Contains(message, "per PersistentVolumeClaim is"):
 		return LimitRangeViolated, "Set --storage-size within the namespace's LimitRange."
 	case strings.Contains(message, "exceeded quota") && strings.Contains(message, "requests.storage"):
-		return QuotaExceeded, "Raise the ResourceQuota, or set --storage-size to what it leaves."
+		return QuotaExceeded, "Raise the ResourceQuota, or set --storage-size to fit it."
 	case strings.Contains(message, "violates PodSecurity"):
 		return "PodSecurity", fmt.Sprintf("A Docker daemon needs a privileged pod: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite", namespace)
 	case strings.Contains(message, "exceeded quota"), strings.Contains(message, "failed quota"):
-		return QuotaExceeded, "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to what it leaves."
+		return QuotaExceeded, "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to fit it."
 	case strings.Contains(message, "per Container is"), strings.Contains(message, "per Pod is"),
 		strings.Contains(message, "limit to request ratio"), strings.Contains(message, "must be less than or equal to"):
 		return LimitRangeViolated, "Set --cpu-request, --memory-request, --cpu-limit and --memory-limit within the namespace's LimitRange."
 	case strings.Contains(message, "no PriorityClass with name"):
-		return "PriorityClassMissing", "List the classes there are with `kubectl get priorityclass` and name one with --priority-class."
+		return "PriorityClassMissing", "`kubectl get priorityclass` lists the classes; set one with --priority-class."
 	case AdmissionDenied(message):
-		return "AdmissionDenied", "Ask whoever runs the cluster about the admission policy that the message names."
+		return "AdmissionDenied", "Ask the cluster's administrator about the admission policy that the message names."
 	}
-	return refusedSomehow, "Ask whoever runs the cluster what refuses the pod."
+	return refusedSomehow, "Ask the cluster's administrator what refuses the pod."
 }
 
-// AdmissionDenied tells whether it is an admission policy or a webhook that
-// speaks in the message.
+// AdmissionDenied reports whether the message is that of an admission policy or
+// webhook.
 func AdmissionDenied(message string) bool {
 	return strings.Contains(message, "admission webhook") || strings.Contains(message, "ValidatingAdmissionPolicy")
 }
 
-// claimPending: a claim that no volume comes for.
+// claimPending: a claim that gets no volume.
 func claimPending(v State, _ *corev1.Pod) *Cause {
 	claim := v.Claim
 	if claim == nil || claim.Status.Phase != corev1.ClaimPending {
@@ -118,14 +118,14 @@ func claimPending(v State, _ *corev1.Pod) *Cause {
 	}
 	cause := &Cause{Object: claimRef(claim)}
 	if event := v.lastEvent(claim.UID, "ProvisioningFailed", "FailedBinding"); event != nil {
-		cause.Reason, cause.Message = event.Reason, "No volume could be made for the claim: "+oneLine(event.Message)
-		cause.Hint = "The storage provisioner will try again; `kubectl get storageclass` lists the classes, --storage-class takes one."
+		cause.Reason, cause.Message = event.Reason, "No volume could be provisioned for the claim: "+oneLine(event.Message)
+		cause.Hint = "The storage provisioner retries; `kubectl get storageclass` lists the classes, and --storage-class sets one."
 	}
 	switch class := claim.Spec.StorageClassName; {
 	case class == nil:
 		cause.Reason = "NoDefaultStorageClass"
-		cause.Message = "The claim names no storage class and the cluster has no default one."
-		cause.Hint = "Name a class with --storage-class (`kubectl get storageclass` lists them), or use --local-path and --local-node."
+		cause.Message = "The claim names no storage class, and the cluster has no default one."
+		cause.Hint = "Set a class with --storage-class (`kubectl get storageclass` lists them), or use --local-path and --local-node."
 	case cause.Reason != "" && strings.Contains(cause.Message, fmt.Sprintf("%q not found", *class)):
 		cause.Reason = "StorageClassMissing"
 		cause.Message = fmt.Sprintf("The storage class %q does not exist.", *class)
@@ -136,8 +136,8 @@ func claimPending(v State, _ *corev1.Pod) *Cause {
 	return cause
 }
 
-// unschedulable: no node takes the pod. A cluster autoscaler may yet add one,
-// so this is told at once but waited for.
+// unschedulable: no node takes the pod. A cluster autoscaler may still add one, so
+// this is reported immediately but is not final.
 func unschedulable(_ State, pod *corev1.Pod) *Cause {
 	if pod == nil {
 		return nil
@@ -155,23 +155,22 @@ func unschedulable(_ State, pod *corev1.Pod) *Cause {
 	return nil
 }
 
-// evicted: the node threw the pod out, or the one before it, of which nothing
-// else is known yet: the ReplicaSet makes another each time.
+// evicted: the node ended the pod, or an earlier one: the ReplicaSet creates
+// another pod each time.
 func evicted(v State, pod *corev1.Pod) *Cause {
 	for _, ended := range append([]*corev1.Pod{pod}, v.Pods...) {
-		// One that is merely stopped fails too, and then has no reason.
+		// A pod that is only stopped fails too, but without a reason.
 		if ended == nil || ended.Status.Phase != corev1.PodFailed || ended.Status.Reason == "" || ended.DeletionTimestamp != nil {
 			continue
 		}
 		return &Cause{
 			Reason: ended.Status.Reason, Object: podRef(ended), Ended: true,
-			Message: "The pod was ended by its node: " + oneLine(ended.Status.Message),
+			Message: "The node ended the pod: " + oneLine(ended.Status.Message),
 			Hint:    "`kubectl describe node " + ended.Spec.NodeName + "` shows what the node is short of.",
 		}
 	}
 	return nil
 }
 
-// oneLine folds a message of the cluster's into one line without a full stop
-// of our own.
+// oneLine returns a message in one line.
 func oneLine(message string) string { return strings.Join(strings.Fields(message), " ") }

@@ -9,16 +9,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// crashesUntilFinal is after how many crashes a daemon is taken to crash
-// always: the first may be the node's, the third is its own.
+// crashesUntilFinal is the number of crashes after which waiting is pointless. The
+// node may have caused the first.
 const crashesUntilFinal = 3
 
-// shortLife is how long a daemon runs at most that is said to crash at its
-// start: restarts that a pod collected over weeks are no crash loop.
+// shortLife is the longest run that counts as a crash at the start: the restarts of
+// a pod over weeks are not a crash loop.
 const shortLife = time.Minute
 
-// volumeNotMounted: only events tell that a volume cannot be attached or
-// mounted; the pod merely stays in ContainerCreating.
+// volumeNotMounted: only events show that a volume cannot be attached or mounted;
+// the pod itself stays in ContainerCreating.
 func volumeNotMounted(v State, pod *corev1.Pod) *Cause {
 	if pod == nil || pod.Spec.NodeName == "" || started(pod) {
 		return nil
@@ -30,26 +30,26 @@ func volumeNotMounted(v State, pod *corev1.Pod) *Cause {
 	cause := &Cause{
 		Reason: event.Reason, Object: podRef(pod),
 		Message: fmt.Sprintf("Node %s cannot mount the volume: %s", pod.Spec.NodeName, oneLine(event.Message)),
-		Hint:    "`kubectl describe pod " + pod.Name + " -n " + pod.Namespace + "` has the whole story.",
+		Hint:    "`kubectl describe pod " + pod.Name + " -n " + pod.Namespace + "` shows the details.",
 	}
 	switch {
 	case missingMount.MatchString(event.Message):
-		cause.Message = fmt.Sprintf("The pod waits for something that does not exist: %s", oneLine(event.Message))
-		cause.Hint = "`dindctl install`, with the options of this installation, makes it."
+		cause.Message = fmt.Sprintf("The pod waits for an object that does not exist: %s", oneLine(event.Message))
+		cause.Hint = "`dindctl install`, with the options of this installation, creates it."
 	case event.Reason == "FailedAttachVolume":
-		cause.Hint = "The volume is still attached to another node; it is released when the pod there is gone."
+		cause.Hint = "The volume is still attached to another node, which releases it when the pod there is gone."
 	case strings.Contains(event.Message, "does not exist"), strings.Contains(event.Message, "no such file or directory"):
-		cause.Hint = fmt.Sprintf("Make the directory of --local-path on node %s; the pod starts by itself then.", pod.Spec.NodeName)
+		cause.Hint = fmt.Sprintf("Create the directory of --local-path on node %s; the pod then starts.", pod.Spec.NodeName)
 	}
 	return cause
 }
 
-// missingMount is how the kubelet says that an object is not there which the pod
-// mounts. It is made before the pod's Deployment is.
+// missingMount matches the kubelet's message about a missing object that the pod
+// mounts. Install creates such objects before the Deployment.
 var missingMount = regexp.MustCompile(`(configmap|secret) "[^"]+" not found`)
 
-// cameFurther tells whether the pod has left behind what an event complains
-// of: its image is only pulled once volumes and sandbox are there.
+// cameFurther reports whether the pod is past the problem of an event: the kubelet
+// pulls the image only after it has mounted the volumes and created the sandbox.
 func (v State) cameFurther(pod *corev1.Pod, trouble *corev1.Event) bool {
 	if state := waiting(pod); state != nil && state.Reason != "" && state.Reason != "ContainerCreating" && state.Reason != "PodInitializing" {
 		return true
@@ -58,8 +58,8 @@ func (v State) cameFurther(pod *corev1.Pod, trouble *corev1.Event) bool {
 	return later != nil && !eventTime(later).Before(eventTime(trouble))
 }
 
-// sandboxNotCreated: before a container there is the pod's sandbox, which the
-// network plugin and the memory limit may refuse; only events tell.
+// sandboxNotCreated: the network plugin and the memory limit may prevent the pod's
+// sandbox, which comes before the containers; only events show it.
 func sandboxNotCreated(v State, pod *corev1.Pod) *Cause {
 	if pod == nil || started(pod) {
 		return nil
@@ -75,15 +75,15 @@ func sandboxNotCreated(v State, pod *corev1.Pod) *Cause {
 	}
 }
 
-// startHint is the way out when the node cannot start a pod or its container.
+// startHint returns the hint for a pod or container that the node cannot start.
 func startHint(message string) string {
 	if strings.Contains(message, "OOM-killed") || strings.Contains(message, "memory limit") {
-		return "Raise --memory-limit: it holds the builds too."
+		return "Raise --memory-limit: it includes the builds."
 	}
 	return "The node's container runtime or network plugin says why; the kubelet keeps trying."
 }
 
-// waiting gives the state of the pod's first container that waits.
+// waiting returns the state of the pod's first container that waits.
 func waiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
 	for i := range pod.Status.ContainerStatuses {
 		if state := pod.Status.ContainerStatuses[i].State.Waiting; state != nil {
@@ -116,7 +116,7 @@ func imageNotPulled(v State, pod *corev1.Pod) *Cause {
 	case "ErrImageNeverPull":
 		cause.Final = true
 		cause.Message = fmt.Sprintf("The image %s is not on node %s, and pulling is not allowed.", image(pod), pod.Spec.NodeName)
-		cause.Hint = "Load the image onto the node, or name another with --image."
+		cause.Hint = "Load the image onto the node, or set another one with --image."
 	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed":
 		cause.Message = fmt.Sprintf("The image %s cannot be pulled: %s", image(pod), pullFailure(v, pod, state))
 		cause.Hint = "Check --image, --image-pull-secret, and that the node reaches the registry."
@@ -126,8 +126,8 @@ func imageNotPulled(v State, pod *corev1.Pod) *Cause {
 	return cause
 }
 
-// pullFailure is the registry's own answer. While the kubelet backs off, the
-// container's state no longer carries it; the Failed event before does.
+// pullFailure returns the registry's answer. While the kubelet backs off, only the
+// earlier Failed event contains it, not the container's state.
 func pullFailure(v State, pod *corev1.Pod, state *corev1.ContainerStateWaiting) string {
 	if state.Reason == "ImagePullBackOff" {
 		if event := v.lastEvent(pod.UID, "Failed"); event != nil && strings.Contains(event.Message, "ailed to pull") {
@@ -153,10 +153,10 @@ func containerNotCreated(v State, pod *corev1.Pod) *Cause {
 	switch state.Reason {
 	case configError:
 		return &Cause{
-			// What it lacked earlier may be there by now: the kubelet looks again.
+			// An object that was missing earlier may exist now: the kubelet retries.
 			Reason: state.Reason, Object: podRef(pod), Final: pod.UID != v.EarlierTrouble,
 			Message: "The container's configuration is not usable: " + oneLine(state.Message),
-			Hint:    "Make the object it names, then run the same command again.",
+			Hint:    "Create the object that the message names, then run the same command again.",
 		}
 	case "CreateContainerError", "RunContainerError", "PreCreateHookError", "CreatePodSandboxError":
 		return &Cause{
@@ -168,10 +168,9 @@ func containerNotCreated(v State, pod *corev1.Pod) *Cause {
 	return nil
 }
 
-// crashed: the daemon started and ended, and the kubelet holds it back from
-// being started again. Its last words are added by whoever can read logs. A
-// container that runs is given its chance: an earlier end may have been the
-// node's.
+// crashed: the daemon started and ended, and the kubelet delays the restart. The
+// caller adds the end of the log. A container that runs is not a crash: the node
+// may have caused an earlier end.
 func crashed(_ State, pod *corev1.Pod) *Cause {
 	if pod == nil {
 		return nil
@@ -192,7 +191,7 @@ func crashed(_ State, pod *corev1.Pod) *Cause {
 		if end.Reason == "OOMKilled" {
 			cause.Reason = "OOMKilled"
 			cause.Message = fmt.Sprintf("The daemon was killed for exceeding its memory limit (%s).", times(crashes))
-			cause.Hint = "Raise --memory-limit: it holds the builds too."
+			cause.Hint = "Raise --memory-limit: it includes the builds."
 			return cause
 		}
 		if end.Reason == "StartError" || end.Reason == "ContainerCannotRun" {

@@ -73,7 +73,7 @@ func TestCauses(t *testing.T) {
 		{"configuration removed", func(v *State) {
 			unready(v.Pods[0])
 			v.Events = []*corev1.Event{event("new", "FailedMount", `MountVolume.SetUp failed for volume "c" : configmap "d-config" not found`)}
-		}, "FailedMount", `waits for something that does not exist: MountVolume.SetUp failed for volume "c" : configmap "d-config" not found`, false},
+		}, "FailedMount", `waits for an object that does not exist: MountVolume.SetUp failed for volume "c" : configmap "d-config" not found`, false},
 		{"a mount that failed before the image was pulled", func(v *State) {
 			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "not found"}
 			v.Events = []*corev1.Event{event("new", "FailedMount", "the claim is not there yet"), event("new", "Pulling", "")}
@@ -87,7 +87,7 @@ func TestCauses(t *testing.T) {
 			v.Events = []*corev1.Event{event("new", "FailedAttachVolume", "Multi-Attach error")}
 		}, "FailedAttachVolume", "Multi-Attach", false},
 		{"image missing", waitingFor("ErrImagePull", "not found"), "ErrImagePull", "docker:29 cannot be pulled: not found", false},
-		{"image back-off tells the registry's answer", func(v *State) {
+		{"image back-off with the registry's answer", func(v *State) {
 			waitingFor("ImagePullBackOff", "Back-off pulling image")(v)
 			v.Events = []*corev1.Event{event("new", "Failed", "Failed to pull image: 404")}
 		}, "ImagePullBackOff", "Failed to pull image: 404", false},
@@ -96,7 +96,7 @@ func TestCauses(t *testing.T) {
 		{"creation", waitingFor("CreateContainerError", "boom"), "CreateContainerError", "boom", false},
 		{"one crash", crashes(1, "Error"), "CrashLoopBackOff", "exit code 1 (once)", false},
 		{"three crashes", crashes(3, "Error"), "CrashLoopBackOff", "exit code 1 (3 times)", true},
-		{"three ends in a long life", func(v *State) {
+		{"three crashes after long runs", func(v *State) {
 			crashes(3, "Error")(v)
 			v.Pods[0].Status.ContainerStatuses[0].LastTerminationState.Terminated.FinishedAt = metav1.NewTime(time.Unix(7200, 0))
 		}, "CrashLoopBackOff", "exit code 1 (3 times)", false},
@@ -107,11 +107,11 @@ func TestCauses(t *testing.T) {
 			v := healthy()
 			v.Deployment.Status.AvailableReplicas = 0
 			test.damage(&v)
-			verdict := Compute(v)
-			if verdict.Ready {
+			status := Compute(v)
+			if status.Ready {
 				t.Fatal("ready")
 			}
-			cause := verdict.Cause
+			cause := status.Cause
 			if cause == nil {
 				t.Fatal("no cause")
 			}
@@ -119,7 +119,7 @@ func TestCauses(t *testing.T) {
 				t.Errorf("cause %q (final %v): %s\nwant %q (final %v): …%s…", cause.Reason, cause.Final, cause.Message, test.reason, test.final, test.message)
 			}
 			if cause.Hint == "" || cause.Object == (kube.Ref{}) {
-				t.Errorf("a cause without a hint or an object: %+v", cause)
+				t.Errorf("no hint or no object: %+v", cause)
 			}
 		})
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// JobFailedError says that a Job ran and did not succeed.
+// JobFailedError is returned for a Job that ran and did not succeed.
 type JobFailedError struct {
 	Ref     kube.Ref
 	Reason  string // the Job's own, for example BackoffLimitExceeded
@@ -26,8 +26,9 @@ func (e *JobFailedError) Error() string {
 }
 
 // WaitJob follows a Job, as it was created, until it has succeeded, and returns
-// the pod that did; nil if that is gone already. report is told what its newest pod is doing each time something changes. It
-// returns a *JobFailedError, or what WaitReady returns.
+// the pod that succeeded; nil if that pod is already gone. It calls report with
+// the status of the newest pod after each change. The error is a *JobFailedError
+// or one of WaitReady.
 func WaitJob(ctx context.Context, c *kube.Cluster, job *batchv1.Job, report func(Status)) (*corev1.Pod, error) {
 	began := time.Now()
 	ref := kube.Ref{Kind: "Job", Namespace: job.Namespace, Name: job.Name}
@@ -62,8 +63,8 @@ func WaitJob(ctx context.Context, c *kube.Cluster, job *batchv1.Job, report func
 	}
 }
 
-// succeeded looks once more for the pod of a Job that is complete: its own end
-// may be told after the Job's. nil where it is gone.
+// succeeded reads the pod of a Job that is complete, because the watch may report
+// the Job before the pod. It returns nil if the pod is gone.
 func succeeded(ctx context.Context, c *kube.Cluster, job *batchv1.Job) (*corev1.Pod, error) {
 	pods, err := c.Pods(ctx, map[string]string{"job-name": job.Name})
 	if err != nil {
@@ -77,7 +78,7 @@ func succeeded(ctx context.Context, c *kube.Cluster, job *batchv1.Job) (*corev1.
 	return nil, nil
 }
 
-// anyPod is the newest pod of the Job; nil where there is none to be seen.
+// anyPod returns the newest pod of the Job, nil if none can be read.
 func anyPod(ctx context.Context, c *kube.Cluster, job *batchv1.Job) *corev1.Pod {
 	pods, err := c.Pods(ctx, map[string]string{"job-name": job.Name})
 	if err != nil {
@@ -90,8 +91,8 @@ func anyPod(ctx context.Context, c *kube.Cluster, job *batchv1.Job) *corev1.Pod 
 	return computeJob(view, job).Pod
 }
 
-// computeJob tells what a Job's pods are up to. A pod of a Job is ready when
-// it has succeeded; that it ends is no crash.
+// computeJob computes the status of a Job's pods. A pod of a Job is ready when it
+// has succeeded; its end is not a crash.
 func computeJob(v State, job *batchv1.Job) Status {
 	sort.Slice(v.Pods, func(i, j int) bool {
 		return v.Pods[j].CreationTimestamp.Before(&v.Pods[i].CreationTimestamp)
@@ -109,7 +110,7 @@ func computeJob(v State, job *batchv1.Job) Status {
 		return Status{Pod: pod, Now: "running"}
 	}
 	if pod.Status.Phase == corev1.PodFailed {
-		return Status{Pod: pod, Now: "failed, will be tried again"}
+		return Status{Pod: pod, Now: "failed, will be retried"}
 	}
 	status := Status{Pod: pod, Now: activity(v, pod)}
 	for _, find := range []func(State, *corev1.Pod) *Cause{unschedulable, volumeNotMounted, imageNotPulled, containerNotCreated} {
@@ -120,9 +121,9 @@ func computeJob(v State, job *batchv1.Job) Status {
 	return status
 }
 
-// jobPodRefused: when admission refuses a Job's pod, only an event of the Job
-// says so. What is known to refuse it goes on doing so; other failures to make
-// the pod may pass.
+// jobPodRefused: if admission refuses a Job's pod, only an event of the Job shows
+// it. A refusal of a known kind is final; other failures to create the pod may
+// pass.
 func jobPodRefused(v State, job *batchv1.Job) *Cause {
 	if job == nil {
 		return nil
@@ -134,9 +135,9 @@ func jobPodRefused(v State, job *batchv1.Job) *Cause {
 	reason, hint := Refusal(job.Namespace, event.Message)
 	switch reason {
 	case QuotaExceeded:
-		hint = "Raise the ResourceQuota of namespace " + job.Namespace + ": the job's pod needs a little room beside what runs there."
+		hint = "Raise the ResourceQuota of namespace " + job.Namespace + ": the job's pod needs a little room in addition to what runs there."
 	case LimitRangeViolated:
-		hint = "Have the LimitRange of namespace " + job.Namespace + " allow the job's pod."
+		hint = "Change the LimitRange of namespace " + job.Namespace + " to allow the job's pod."
 	}
 	return &Cause{
 		Reason: reason, Object: kube.Ref{Kind: "Job", Namespace: job.Namespace, Name: job.Name},
@@ -145,7 +146,7 @@ func jobPodRefused(v State, job *batchv1.Job) *Cause {
 	}
 }
 
-// jobEnded tells whether the Job has ended, and with what failure.
+// jobEnded reports whether the Job has ended, and returns its failure.
 func jobEnded(ctx context.Context, c *kube.Cluster, job *batchv1.Job, pod *corev1.Pod) (bool, error) {
 	if job == nil {
 		return false, nil
@@ -163,7 +164,7 @@ func jobEnded(ctx context.Context, c *kube.Cluster, job *batchv1.Job, pod *corev
 				Reason: condition.Reason, Message: condition.Message,
 			}
 			if pod == nil {
-				// The Job's failure may be told before its pods are.
+				// The watch may report the Job's failure before its pods.
 				pod = anyPod(ctx, c, job)
 			}
 			if pod != nil {

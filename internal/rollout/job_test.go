@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// run is the Job in a state; "" while it runs.
+// run returns the Job in a state, "" for one that runs.
 func run(state batchv1.JobConditionType) *batchv1.Job {
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "prune", Namespace: "ci", UID: "job"}}
 	if state != "" {
@@ -25,7 +25,7 @@ func run(state batchv1.JobConditionType) *batchv1.Job {
 	return job
 }
 
-// jobPod is the Job's pod in a phase, some seconds old.
+// jobPod returns the Job's pod in a phase; age is in seconds.
 func jobPod(name string, phase corev1.PodPhase, age int) *corev1.Pod {
 	p := pod(name, age)
 	p.Labels = map[string]string{"job-name": "prune"}
@@ -48,24 +48,24 @@ func TestWaitJob(t *testing.T) {
 		want      string // else the error
 		log       string
 	}{
-		{"done when looked at", []runtime.Object{run(batchv1.JobComplete), jobPod("p", corev1.PodSucceeded, 1)}, nil, 0, "p", "", ""},
+		{"it has succeeded already", []runtime.Object{run(batchv1.JobComplete), jobPod("p", corev1.PodSucceeded, 1)}, nil, 0, "p", "", ""},
 		{"runs, then succeeds", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
 			s.put(jobPod("p", corev1.PodSucceeded, 1))
 			time.Sleep(time.Second)
 			s.put(run(batchv1.JobComplete))
 		}, 3 * time.Second, "p", "", ""},
-		{"the job says so before the pod does", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
+		{"the job changes before the pod", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
 			s.slip(jobPod("p", corev1.PodSucceeded, 1))
 			s.put(run(batchv1.JobComplete))
 		}, 2 * time.Second, "p", "", ""},
-		{"it fails before its pod is seen", []runtime.Object{run("")}, func(s *scene) {
+		{"the job fails before its pod is reported", []runtime.Object{run("")}, func(s *scene) {
 			s.slip(jobPod("p", corev1.PodFailed, 1))
 			s.put(run(batchv1.JobFailed))
 		}, 2 * time.Second, "", "job/prune failed: BackoffLimitExceeded: it failed too often", "fake logs"},
 		{"its pod is gone", []runtime.Object{run("")}, func(s *scene) { s.put(run(batchv1.JobComplete)) }, 2 * time.Second, "", "", ""},
-		{"somebody deletes it unseen", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) { s.expire("jobs", func() { s.remove(run("")) }) },
+		{"somebody deletes it between two watches", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) { s.expire("jobs", func() { s.remove(run("")) }) },
 			2 * time.Second, "", "job/prune failed: Deleted: somebody deleted the job while it ran", ""},
-		{"succeeds at the second try", []runtime.Object{run(""), jobPod("first", corev1.PodFailed, 9)}, func(s *scene) {
+		{"the second pod succeeds", []runtime.Object{run(""), jobPod("first", corev1.PodFailed, 9)}, func(s *scene) {
 			s.put(jobPod("second", corev1.PodSucceeded, 1))
 			s.put(run(batchv1.JobComplete))
 		}, 2 * time.Second, "second", "", ""},
@@ -82,7 +82,7 @@ func TestWaitJob(t *testing.T) {
 			"job/prune is not ready after 30s: The image docker:29 cannot be pulled: denied", ""},
 		{"the cluster refuses its pod", []runtime.Object{run(""), event("job", "FailedCreate", `pods "prune-x" is forbidden: exceeded quota: q`)}, nil, 0, "",
 			`job/prune is not ready after 0s: The cluster refuses the job's pod: pods "prune-x" is forbidden: exceeded quota: q`, ""},
-		{"its pod cannot be made yet", []runtime.Object{run(""), event("job", "FailedCreate", `serviceaccount "default" not found`)}, func(s *scene) {
+		{"its pod cannot be created yet", []runtime.Object{run(""), event("job", "FailedCreate", `serviceaccount "default" not found`)}, func(s *scene) {
 			s.put(jobPod("p", corev1.PodSucceeded, 1))
 			s.put(run(batchv1.JobComplete))
 		}, 2 * time.Second, "p", "", ""},
@@ -124,7 +124,7 @@ func TestWaitJobStops(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		if _, err := WaitJob(ctx, newScene(State{}, run("")).cluster(), run(""), func(Status) {}); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want that it was cancelled", err)
+			t.Errorf("got %v, want a cancellation", err)
 		}
 	})
 }

@@ -58,10 +58,10 @@ func TestEarlierRefusal(t *testing.T) {
 		before *appsv1.Deployment
 		want   *metav1.Time
 	}{
-		{"there was none", nil, nil},
+		{"no Deployment", nil, nil},
 		{"never refused", healthy().Deployment, nil},
 		{"refused", refusedAt(1000, corev1.ConditionTrue), new(metav1.Unix(1000, 0))},
-		{"refused once, admitted since", refusedAt(1000, corev1.ConditionFalse), nil},
+		{"refused, then admitted", refusedAt(1000, corev1.ConditionFalse), nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -76,12 +76,12 @@ func TestEarlierRefusal(t *testing.T) {
 		got := EarlierRefusal(before)
 		before.Status.Conditions[1].LastUpdateTime = metav1.Unix(2000, 0)
 		if !got.Time.Equal(time.Unix(1000, 0)) {
-			t.Errorf("it changes with the Deployment: %v", got)
+			t.Errorf("changes with the Deployment: %v", got)
 		}
 	})
 }
 
-// A refusal is final unless it is the one that was there before.
+// A refusal is final unless it is older than the rollout.
 func TestRefusalIsFinal(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -90,14 +90,14 @@ func TestRefusalIsFinal(t *testing.T) {
 		final   bool
 	}{
 		{"none before", nil, 1000, true},
-		{"that one was before", new(metav1.Unix(1000, 0)), 1000, false},
+		{"the same as before", new(metav1.Unix(1000, 0)), 1000, false},
 		{"refused again", new(metav1.Unix(1000, 0)), 1001, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			cause := Compute(State{Deployment: refusedAt(test.now, corev1.ConditionTrue), EarlierRefusal: test.earlier}).Cause
 			if cause == nil || cause.Reason != "QuotaExceeded" || cause.Final != test.final {
-				t.Errorf("got %+v, want that it is final: %v", cause, test.final)
+				t.Errorf("got %+v, want final: %v", cause, test.final)
 			}
 		})
 	}

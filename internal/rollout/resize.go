@@ -11,15 +11,15 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// Growing tells whether the claim's volume is still smaller than the claim asks
-// for: its class is at work, or waits for the pod to mount it.
+// Growing reports whether the claim's volume is still smaller than the claim
+// requests: the storage driver is expanding it, or waits for a pod to mount it.
 func Growing(claim *corev1.PersistentVolumeClaim) bool {
 	asked, has := claim.Spec.Resources.Requests[corev1.ResourceStorage], claim.Status.Capacity[corev1.ResourceStorage]
 	return claim.Status.Phase == corev1.ClaimBound && has.Cmp(asked) < 0
 }
 
-// WaitGrown waits until the volume has the size that the claim asks for. report
-// is told what its storage provider says. The errors are those of WaitReady.
+// WaitGrown waits until the volume has the size that the claim requests. It calls
+// report with the progress. The errors are those of WaitReady.
 func WaitGrown(ctx context.Context, c *kube.Cluster, claim *corev1.PersistentVolumeClaim, report func(now string)) error {
 	began := time.Now()
 	ref := claimRef(claim)
@@ -35,7 +35,7 @@ func WaitGrown(ctx context.Context, c *kube.Cluster, claim *corev1.PersistentVol
 				now = o.objects[0].(*corev1.PersistentVolumeClaim)
 			}
 			if o.deleted || now.UID != claim.UID {
-				return nil, true, notReady(ctx, c, ref, Status{Now: "it was deleted meanwhile"}, began)
+				return nil, true, notReady(ctx, c, ref, Status{Now: "it was deleted in the meantime"}, began)
 			}
 			latest = now
 			report(growth(latest))
@@ -44,13 +44,13 @@ func WaitGrown(ctx context.Context, c *kube.Cluster, claim *corev1.PersistentVol
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		return notReady(ctx, c, ref, Status{Cause: &Cause{
 			Reason: "NotGrown", Object: ref, Message: fmt.Sprintf("The volume of claim %s has not grown: %s.", claim.Name, growth(latest)),
-			Hint: fmt.Sprintf("`kubectl describe pvc %s -n %s` shows what the storage driver says; the daemon runs on the old size meanwhile.", claim.Name, claim.Namespace),
+			Hint: fmt.Sprintf("`kubectl describe pvc %s -n %s` shows what the storage driver says; until then, the daemon runs with the old size.", claim.Name, claim.Namespace),
 		}}, began)
 	}
 	return err
 }
 
-// growth says how far it is, in the words of the claim's conditions. See
+// growth returns the progress: the sizes, and the claim's conditions. See
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims
 func growth(claim *corev1.PersistentVolumeClaim) string {
 	asked, has := claim.Spec.Resources.Requests[corev1.ResourceStorage], claim.Status.Capacity[corev1.ResourceStorage]

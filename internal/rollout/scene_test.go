@@ -20,8 +20,7 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// scene is an API server: the test changes what is there and cuts watches as it
-// likes.
+// scene is an API server whose objects the test changes, and whose watches it cuts.
 type scene struct {
 	client *fake.Clientset
 
@@ -70,8 +69,7 @@ func resourceOf(object runtime.Object) string {
 	return strings.TrimPrefix(strings.ToLower(fmt.Sprintf("%T", object)), "*v1.") + "s"
 }
 
-// put has the object in the place of the one with its name, or beside what is
-// there, and tells those that watch.
+// put creates or replaces an object, and sends an event to the watches.
 func (s *scene) put(object runtime.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,10 +80,10 @@ func (s *scene) put(object runtime.Object) {
 	}
 	resource := resourceOf(object)
 	s.objects[resource] = append(s.without(object), object.DeepCopyObject())
-	s.tell(resource, watch.Event{Type: watch.Modified, Object: object})
+	s.send(resource, watch.Event{Type: watch.Modified, Object: object})
 }
 
-// slip is put, but those that watch are not told.
+// slip creates or replaces an object without an event.
 func (s *scene) slip(object runtime.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,17 +94,17 @@ func (s *scene) slip(object runtime.Object) {
 	s.objects[resource] = append(s.without(object), object.DeepCopyObject())
 }
 
-// remove takes the object away and tells those that watch.
+// remove deletes the object and sends an event to the watches.
 func (s *scene) remove(object runtime.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.version++
 	resource := resourceOf(object)
 	s.objects[resource] = s.without(object)
-	s.tell(resource, watch.Event{Type: watch.Deleted, Object: object})
+	s.send(resource, watch.Event{Type: watch.Deleted, Object: object})
 }
 
-func (s *scene) tell(resource string, event watch.Event) {
+func (s *scene) send(resource string, event watch.Event) {
 	event.Object = event.Object.DeepCopyObject()
 	s.changes[resource] = append(s.changes[resource], changed{s.version, event})
 	for _, w := range s.open[resource] {
@@ -120,8 +118,8 @@ func (s *scene) without(object runtime.Object) []runtime.Object {
 	})
 }
 
-// expire makes the server forget what it told so far: watches end, and cannot
-// go on from a version of that time. before is done while nobody watches.
+// expire ends the watches and forgets the events until now, so that no watch can
+// continue from them. It calls before while there are no watches.
 func (s *scene) expire(resource string, before func()) {
 	s.mu.Lock()
 	for _, w := range s.open[resource] {
@@ -185,7 +183,7 @@ func (s *scene) read(action ktesting.Action) (bool, runtime.Object, error) {
 	return false, nil, nil
 }
 
-// asked gives the requests about a resource, each with its selectors.
+// asked returns the requests for a resource, each with its selectors.
 func (s *scene) asked(resource string) []string {
 	var requests []string
 	for _, action := range s.client.Actions() {

@@ -13,8 +13,8 @@ import (
 	"github.com/dindctl/dindctl/internal/redact"
 )
 
-// secrets are the values in the specifications of the Deployment and its pod
-// that may be secrets, for what is said about them in the cluster.
+// secrets returns the values in the specifications of the Deployment and its pod
+// that may be secrets; messages of the cluster may quote them.
 func (v State) secrets(pod *corev1.Pod) redact.Values {
 	var values []string
 	if pod != nil {
@@ -43,8 +43,8 @@ func secretsIn(pod corev1.PodSpec) []string {
 	return values
 }
 
-// harmless tells the variables whose values are worth reading in a log: those
-// that dindctl itself sets.
+// harmless reports whether dindctl itself sets the variable: its value is not a
+// secret, and useful in a log.
 func harmless(variable string) bool {
 	switch variable {
 	case "DOCKER_HOST", "DOCKER_DRIVER", "DOCKER_TLS_CERTDIR", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "HOME":
@@ -53,14 +53,13 @@ func harmless(variable string) bool {
 	return strings.HasPrefix(variable, "PRUNE_") || strings.HasPrefix(variable, "VERIFY_")
 }
 
-// lastWordsLines is how many lines of a crashed daemon's log are shown: enough
-// for dockerd's fatal line and what led to it.
+// lastWordsLines is the number of lines of a crashed daemon's log that are shown:
+// enough for dockerd's fatal error and its reason.
 const lastWordsLines = 5
 
-// lastWords reads the end of the log of the pod's crashed container, without the
-// secrets in it: a daemon quotes the flag it does not understand. It is a
-// help, not an answer: what cannot be read is left out. It takes a moment of
-// its own, for ctx may just have reached its deadline.
+// lastWords reads the end of the log of the pod's crashed container, best effort,
+// and hides secrets in it: a daemon quotes a flag that it does not know. It uses
+// its own short timeout because ctx may have expired.
 func lastWords(ctx context.Context, c *kube.Cluster, pod *corev1.Pod) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()

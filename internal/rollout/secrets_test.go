@@ -12,8 +12,8 @@ import (
 	"github.com/dindctl/dindctl/internal/redact"
 )
 
-// What the kubelet, a webhook and the daemon itself say is told without the
-// values that the pod was made with; what dindctl set is worth reading.
+// Messages of the kubelet, of webhooks and of the daemon are shown without the
+// values of the pod's variables and flags, except for those that dindctl sets.
 func TestNoSecretsInCauses(t *testing.T) {
 	spec := corev1.PodSpec{Containers: []corev1.Container{{
 		Args: []string{"--tls=false", "--log-opt=splunk-token=canary-1", "--debug"},

@@ -11,8 +11,8 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// One object is known already and read again by its name: a Role that allows
-// to get it may not allow to list.
+// One object is already known, and read again by its name: a Role that grants get
+// may not grant list.
 func TestSingle(t *testing.T) {
 	claim := healthy().Claim
 	claim.ResourceVersion = "1"
@@ -37,7 +37,7 @@ func TestSingle(t *testing.T) {
 	}
 	for _, action := range client.Actions() {
 		if action.GetVerb() != "get" {
-			t.Errorf("asked to %s", action.GetVerb())
+			t.Errorf("sent %s", action.GetVerb())
 		}
 	}
 }

@@ -10,26 +10,26 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// State is the state of a rollout as far as it is known: what readiness and its
-// explanation are computed from. Missing objects are nil.
+// State is the known state of a rollout, from which Compute computes the status.
+// Missing objects are nil.
 type State struct {
 	Claim      *corev1.PersistentVolumeClaim
 	Deployment *appsv1.Deployment
 	Pods       []*corev1.Pod
 	Events     []*corev1.Event
-	// Generation is the Deployment's generation that is waited for; an older
-	// Deployment is not evaluated. 0 takes any.
+	// Generation is the generation of the Deployment to wait for; an older
+	// Deployment is not evaluated. 0 means any.
 	Generation int64
-	// EarlierRefusal is when the Deployment's pod had last been refused before
-	// this rollout; nil if it had not.
+	// EarlierRefusal is the time of the last refusal of the Deployment's pod before
+	// this rollout; nil if there was none.
 	EarlierRefusal *metav1.Time
-	// EarlierTrouble is the pod that lacked a Secret or ConfigMap before this was
-	// waited for; "" if none did.
+	// EarlierTrouble is the pod that lacked a Secret or ConfigMap before the wait
+	// began; "" if there was none.
 	EarlierTrouble types.UID
 }
 
-// EarlierRefusal gives the State's field of that name from the Deployment as it
-// was before it was applied; it may be nil.
+// EarlierRefusal returns the State's field of that name from the Deployment before
+// it was applied, which may be nil.
 func EarlierRefusal(before *appsv1.Deployment) *metav1.Time {
 	if before == nil {
 		return nil
@@ -42,13 +42,12 @@ func EarlierRefusal(before *appsv1.Deployment) *metav1.Time {
 	return nil
 }
 
-// CurrentPod is the pod that matters: the newest one of the Deployment, not
-// counting those that are on their way out while another exists. nil where
-// there is none.
+// CurrentPod returns the newest pod of the Deployment, preferring pods that are
+// neither being deleted nor finished; nil if there is none.
 func (v State) CurrentPod() *corev1.Pod {
 	var pods []*corev1.Pod
 	for _, pod := range v.Pods {
-		if v.Deployment == nil || ownedByRollout(pod, v.Deployment.Name) {
+		if v.Deployment == nil || belongsTo(pod, v.Deployment.Name) {
 			pods = append(pods, pod)
 		}
 	}
@@ -68,17 +67,17 @@ func (v State) CurrentPod() *corev1.Pod {
 	return pods[0]
 }
 
-// updated tells whether the pods are of the Deployment's present template: its
-// controller has seen it, and counts a pod of it. With the strategy Recreate no
-// older pod is left then.
+// updated reports whether the pods are of the Deployment's current template: its
+// controller has observed the template, and counts a pod of it. With the strategy
+// Recreate, no older pod exists then.
 func (v State) updated() bool {
 	d := v.Deployment
 	return d != nil && d.Generation >= v.Generation && d.Status.ObservedGeneration >= d.Generation && d.Status.UpdatedReplicas > 0
 }
 
-// ownedByRollout tells whether a pod belongs to a ReplicaSet of the
-// Deployment, whose names are the Deployment's and the template's hash.
-func ownedByRollout(pod *corev1.Pod, deployment string) bool {
+// belongsTo reports whether a pod belongs to a ReplicaSet of the Deployment. The
+// name of the ReplicaSet is the Deployment's with the template's hash.
+func belongsTo(pod *corev1.Pod, deployment string) bool {
 	owner := metav1.GetControllerOf(pod)
 	return owner != nil && owner.Kind == "ReplicaSet" &&
 		owner.Name == deployment+"-"+pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
@@ -97,11 +96,12 @@ func podReady(pod *corev1.Pod) bool {
 	return false
 }
 
+// ContainerRuns reports whether a container of the pod runs.
 func ContainerRuns(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
 }
 
-// lastEvent is the newest event about the object with one of the reasons.
+// lastEvent returns the newest event about the object with one of the reasons.
 func (v State) lastEvent(uid types.UID, reasons ...string) *corev1.Event {
 	var newest *corev1.Event
 	for _, event := range v.Events {
@@ -115,8 +115,8 @@ func (v State) lastEvent(uid types.UID, reasons ...string) *corev1.Event {
 	return newest
 }
 
-// eventTime is when an event last happened: new-style events carry it in
-// their series or eventTime, old-style ones in lastTimestamp.
+// eventTime returns when an event last happened: new events have it in their
+// series or eventTime, old ones in lastTimestamp.
 func eventTime(event *corev1.Event) *metav1.Time {
 	switch {
 	case event.Series != nil:

@@ -9,18 +9,18 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// Status is what a State amounts to.
+// Status is the status of a rollout, computed from its State.
 type Status struct {
-	// Ready says that the rollout is complete: the claim is bound, and the
-	// newest template's one pod is ready and the only one.
+	// Ready is set if the rollout is complete: the claim is bound, and the pod of
+	// the newest template is ready and the only pod.
 	Ready bool
-	Pod   *corev1.Pod // the pod that matters; nil where there is none
-	// Running says that a container runs in the pod, which is the newest
-	// template's; Answering that it is ready, too. The rollout may yet not be
-	// complete: the Deployment's controller learns it later.
+	Pod   *corev1.Pod // the State's CurrentPod
+	// Running is set if the pod is of the newest template and its container runs,
+	// Answering if the pod is also ready. The rollout may still be incomplete:
+	// the Deployment's controller notices later.
 	Running, Answering bool
 	Now                string // what the cluster is doing, in a few words
-	Cause              *Cause // what stands in the way; nil where nothing is known to
+	Cause              *Cause // what blocks the rollout; nil if nothing is known to
 }
 
 // Cause is why something is not ready, and what to do about it.
@@ -29,12 +29,12 @@ type Cause struct {
 	Object  kube.Ref
 	Message string // one sentence
 	Hint    string // the next step, one sentence
-	// Final says that waiting longer cannot help.
+	// Final is set if waiting longer cannot help.
 	Final bool
-	// Ended says that a pod or its container had run and ended; another may run
-	// by now without anything being better.
+	// Ended is set if a pod or its container ran and ended. That another one runs
+	// now does not mean that the problem is solved.
 	Ended bool
-	// Log holds the last lines of the crashed container, where there is one.
+	// Log holds the last lines of the crashed container, if there is one.
 	Log string
 }
 
@@ -45,7 +45,7 @@ func Compute(v State) Status {
 	pod := v.CurrentPod()
 	status := Status{Pod: pod, Cause: explain(v, pod)}
 	if status.Cause != nil {
-		// The kubelet and webhooks repeat what they were told to run.
+		// The kubelet and webhooks quote commands and variables of the pod.
 		status.Cause.Message = v.secrets(pod).In(status.Cause.Message)
 	}
 	status.Running = v.updated() && pod != nil && pod.DeletionTimestamp == nil && !finished(pod) && ContainerRuns(pod)
@@ -63,8 +63,8 @@ func Compute(v State) Status {
 	return status
 }
 
-// rolledOut tells whether the Deployment's newest template runs, available,
-// and nothing else does.
+// rolledOut reports whether pods of the Deployment's newest template are available,
+// and no other pods exist.
 func rolledOut(d *appsv1.Deployment) bool {
 	wanted := int32(1)
 	if d.Spec.Replicas != nil {
@@ -78,7 +78,7 @@ func claimUsable(claim *corev1.PersistentVolumeClaim) bool {
 	return claim == nil || claim.Status.Phase == corev1.ClaimBound
 }
 
-// activity says what the cluster is doing when nothing is wrong.
+// activity returns what the cluster is doing if nothing is wrong.
 func activity(v State, pod *corev1.Pod) string {
 	if pod == nil {
 		return "waiting for the pod to be created"

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// healthy is a rollout that is complete; the tests damage it.
+// healthy returns a rollout that is complete; the tests damage it.
 func healthy() State {
 	one := int32(1)
 	return State{
@@ -48,7 +48,7 @@ func pod(name string, age int) *corev1.Pod {
 	}
 }
 
-// unready takes the pod back to before its container ran.
+// unready resets the pod to the state before its container ran.
 func unready(p *corev1.Pod) *corev1.ContainerStatus {
 	p.Status.Phase = corev1.PodPending
 	p.Status.Conditions = nil
@@ -74,16 +74,16 @@ func TestComputeReady(t *testing.T) {
 		{"without a claim to wait for", func(v *State) { v.Claim = nil }, true, "pod new is ready"},
 		{"nothing seen yet", func(v *State) { *v = State{} }, false, "waiting for the deployment controller"},
 		{"an older generation seen", func(v *State) { v.Generation = 3 }, false, "waiting for the deployment controller"},
-		{"the controller has not looked", func(v *State) { v.Deployment.Status.ObservedGeneration = 1 }, false, "waiting for the deployment controller"},
+		{"generation not observed", func(v *State) { v.Deployment.Status.ObservedGeneration = 1 }, false, "waiting for the deployment controller"},
 		{"not available", func(v *State) { v.Deployment.Status.AvailableReplicas = 0 }, false, "daemon starting"},
-		{"an old replica left", func(v *State) { v.Deployment.Status.Replicas = 2 }, false, "daemon starting"},
+		{"an old replica exists", func(v *State) { v.Deployment.Status.Replicas = 2 }, false, "daemon starting"},
 		{"scaled to zero", func(v *State) {
 			zero := int32(0)
 			v.Deployment.Spec.Replicas, v.Deployment.Status, v.Pods = &zero, appsv1.DeploymentStatus{ObservedGeneration: 2}, nil
 		}, false, "waiting for the pod to be created"},
 		{"pod not ready", func(v *State) { v.Pods[0].Status.Conditions[0].Status = corev1.ConditionFalse }, false, "daemon starting"},
-		{"pod on its way out", func(v *State) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, "waiting for the previous pod new to stop"},
-		{"ended on its way out", func(v *State) {
+		{"pod being deleted", func(v *State) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, "waiting for the previous pod new to stop"},
+		{"ended, and being deleted", func(v *State) {
 			v.Pods[0].DeletionTimestamp = &metav1.Time{}
 			v.Pods[0].Status.ContainerStatuses[0] = corev1.ContainerStatus{
 				RestartCount: 5, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}},
@@ -100,7 +100,7 @@ func TestComputeReady(t *testing.T) {
 			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, &class
 		}, false, "claim d-data waits for a volume"},
 		{"somebody else's pod with the label", func(v *State) { v.Pods[0].OwnerReferences = nil }, false, "waiting for the pod to be created"},
-		{"a failing pod of the template before", func(v *State) {
+		{"a failing pod of the earlier template", func(v *State) {
 			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}
 			v.Deployment.Status.UpdatedReplicas, v.Deployment.Status.AvailableReplicas = 0, 0
 		}, false, "starting the container on node node"},
@@ -130,17 +130,17 @@ func TestComputeReady(t *testing.T) {
 	}
 }
 
-// What a pod lacked before it was waited for may have been made since.
+// An object that the pod lacked before the wait may exist now.
 func TestEarlierTrouble(t *testing.T) {
 	v := healthy()
 	v.Deployment.Status.AvailableReplicas = 0
 	unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError", Message: `secret "s" not found`}
 	if cause := Compute(v).Cause; cause == nil || !cause.Final {
-		t.Errorf("of a new pod: %+v", cause)
+		t.Errorf("a new pod: %+v", cause)
 	}
 	v.EarlierTrouble = v.Pods[0].UID
 	if cause := Compute(v).Cause; cause == nil || cause.Final {
-		t.Errorf("of one that lacked it before: %+v", cause)
+		t.Errorf("a pod that lacked it before: %+v", cause)
 	}
 }
 
@@ -162,23 +162,23 @@ func TestCurrentPod(t *testing.T) {
 		}
 	}
 	if got := v.CurrentPod(); got != nil {
-		t.Errorf("current pod of none is %s", got.Name)
+		t.Errorf("without pods, the current pod is %s", got.Name)
 	}
 }
 
-// How far the pod itself is, whatever the Deployment's controller knows of it.
-func TestHowFarThePodIs(t *testing.T) {
+// The progress of the pod itself, regardless of the Deployment's status.
+func TestRunningAndAnswering(t *testing.T) {
 	for _, test := range []struct {
 		name               string
 		damage             func(*State)
 		running, answering bool
 	}{
-		{"ready, and not counted yet", func(v *State) { v.Deployment.Status.AvailableReplicas = 0 }, true, true},
+		{"ready, but not counted yet", func(v *State) { v.Deployment.Status.AvailableReplicas = 0 }, true, true},
 		{"not ready", func(v *State) { v.Pods[0].Status.Conditions = nil }, true, false},
 		{"no container runs", func(v *State) { unready(v.Pods[0]) }, false, false},
-		{"on its way out", func(v *State) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, false},
+		{"being deleted", func(v *State) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, false},
 		{"of an older template", func(v *State) { v.Deployment.Status.ObservedGeneration = 1 }, false, false},
-		{"of the template before Recreate ended it", func(v *State) { v.Deployment.Status.UpdatedReplicas = 0 }, false, false},
+		{"of the earlier template, before Recreate ends it", func(v *State) { v.Deployment.Status.UpdatedReplicas = 0 }, false, false},
 		{"none", func(v *State) { v.Pods = nil }, false, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -11,47 +11,46 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// observation is one thing that was learnt about a source: its whole state, or
-// a change of one object.
+// observation is a report of a source: its whole state, or a change of one object.
 type observation struct {
 	source string
-	// complete says that objects are all there are: what is not among them is
-	// gone, however that escaped notice.
+	// complete is set if objects are all that exist: any other object is gone, even
+	// if the watch did not report it.
 	complete bool
 	objects  []runtime.Object
-	// object as it is now, or as it last was when deleted is set; nil with
-	// complete.
+	// object is the current object, or its last state if deleted is set; nil if
+	// complete is set.
 	object  runtime.Object
 	deleted bool
-	// err ends the stream: it will not go away by itself.
+	// err ends the stream; a retry would not help.
 	err error
 }
 
-// source is one thing to follow.
+// source is one set of objects to follow.
 type source struct {
 	name string
-	// list gives all there is and the version to watch from. Without it, the
-	// state of the API server's cache will do: it comes with the watch, at once
-	// and perhaps a little old.
+	// list returns all objects and the version to watch from. Without it, the
+	// watch begins with the state of the API server's cache, which may be a little
+	// old.
 	list func(context.Context) (objects []runtime.Object, version string, err error)
 	open kube.OpenWatch
-	// options select what is followed; their resource version, if there is one,
-	// is that of the state which is known already.
+	// options select the objects; their resource version, if there is one, is that
+	// of the state that is already known.
 	options metav1.ListOptions
 }
 
-// anyVersion asks for a watch that begins with the state of the API server's
-// cache. A watch without any version would be the freshest, but an API server
-// on an etcd without progress notifications answers it only once something of
-// that kind has changed. See
+// anyVersion makes a watch begin with the state of the API server's cache. A watch
+// without a version would begin with the newest state, but an API server on an
+// etcd without progress notifications answers it only after something of that
+// kind has changed. See
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
 const anyVersion = "0"
 
-// stream reports the state of the source and every change of it until ctx ends
-// or the server refuses for good: it lists, watches from the version of the
-// list, and lists again when the watch fails or the version has become too old.
-// A watch that the server ends in good order (its own time limit, a restart, a
-// proxy) goes on where it ended.
+// stream reports the state of the source and each change, until ctx ends or the
+// server refuses permanently. It lists, watches from the version of the list, and
+// lists again if the watch fails or the version is too old. After a watch that the
+// server ended normally (its time limit, a restart, a proxy), the next one
+// continues from there.
 func (s source) stream(ctx context.Context, out chan<- observation) {
 	send := func(o observation) bool {
 		o.source = s.name
@@ -97,8 +96,8 @@ func (s source) stream(ctx context.Context, out chan<- observation) {
 			send(observation{err: err})
 			return
 		}
-		// A watch that held for a while ended for a reason of its own, and one
-		// that ended at once will probably end at once again.
+		// The pauses grow only for watches that end immediately: the next one
+		// probably ends immediately too.
 		if time.Since(began) > 5*time.Second || pause.Steps <= 1 {
 			pause = kube.Backoff()
 		}
@@ -108,10 +107,10 @@ func (s source) stream(ctx context.Context, out chan<- observation) {
 	}
 }
 
-// until follows the sources and hands over each observation, one at a time,
-// until the handler is done or fails, or ctx ends. The handler may name more
-// sources to follow from then on. It returns the handler's error, ctx's error,
-// or a *WatchError when the server refuses for good.
+// until follows the sources and calls handle with each observation, one at a time,
+// until handle is done or fails, or ctx ends. handle may return more sources to
+// follow. The error is handle's, ctx's, or a *WatchError if the server refuses
+// permanently.
 func until(ctx context.Context, sources []source, handle func(observation) (more []source, done bool, err error)) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -136,8 +135,8 @@ func until(ctx context.Context, sources []source, handle func(observation) (more
 	}
 }
 
-// WatchError says that the state of the cluster can no longer be followed.
-// Err is the server's answer.
+// WatchError is returned if the state of the cluster cannot be followed any
+// longer. Err is the API server's answer.
 type WatchError struct {
 	Resource string
 	Err      error
@@ -145,5 +144,5 @@ type WatchError struct {
 
 func (e *WatchError) Error() string { return fmt.Sprintf("watching %s: %v", e.Resource, e.Err) }
 
-// Unwrap gives the server's answer.
+// Unwrap returns the API server's answer.
 func (e *WatchError) Unwrap() error { return e.Err }

@@ -22,7 +22,7 @@ var (
 	errForbidden = apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("no"))
 )
 
-// opening is what one request for a watch comes to.
+// opening is the result of one request for a watch.
 type opening func(context.Context) (watch.Interface, error)
 
 // shows opens a watch that has these events and stays open.
@@ -36,7 +36,7 @@ func shows(events ...func(*watch.RaceFreeFakeWatcher)) opening {
 	}
 }
 
-// refused opens no watch.
+// refused fails to open a watch.
 func refused(err error) opening {
 	return func(context.Context) (watch.Interface, error) { return nil, err }
 }
@@ -67,7 +67,7 @@ func podAt(name, version string) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: version}}
 }
 
-// listing is what one request for a list comes to.
+// listing is the result of one list request.
 type listing func() ([]runtime.Object, string, error)
 
 func lists(version string, names ...string) listing {
@@ -82,8 +82,7 @@ func unlisted(err error) listing {
 	return func() ([]runtime.Object, string, error) { return nil, "", err }
 }
 
-// script answers requests one after the other, the last answer for ever, and
-// notes them.
+// script answers requests in turn, repeating the last answer, and records them.
 type script struct {
 	lists    []listing
 	openings []opening
@@ -124,7 +123,7 @@ func spell(o observation) string {
 	return o.object.(*corev1.Pod).Name
 }
 
-// heard runs a stream for a minute and tells what it reported.
+// heard runs a stream for a minute and returns its observations.
 func heard(t *testing.T, followed source) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -152,19 +151,19 @@ func TestStream(t *testing.T) {
 		want    []string
 		asked   []string
 	}{
-		{"what there is, then every change",
+		{"the state, then each change",
 			script{lists: []listing{lists("5", "a", "b")}, openings: []opening{shows(added("c", "6"), modified("a", "7"), deleted("b", "8"))}}, "",
 			[]string{"all: a b", "c", "a", "gone b"}, []string{"list", "watch 5"}},
 		{"nothing there", script{lists: []listing{lists("5")}, openings: []opening{shows()}}, "", []string{"all:"}, []string{"list", "watch 5"}},
-		{"from what is known on", script{lists: []listing{lists("9")}, openings: []opening{shows(modified("a", "6"))}}, "5",
+		{"from a known version", script{lists: []listing{lists("9")}, openings: []opening{shows(modified("a", "6"))}}, "5",
 			[]string{"a"}, []string{"watch 5"}},
-		{"the server closes the watch: on from there",
+		{"the server closes the watch: the next one continues",
 			script{lists: []listing{lists("5", "a")}, openings: []opening{shows(modified("a", "6"), bookmark("8"), closed), shows(added("b", "9"))}}, "",
 			[]string{"all: a", "a", "b"}, []string{"list", "watch 5", "watch 8"}},
-		{"410 within the watch: from the start",
+		{"410 within the watch: list again",
 			script{lists: []listing{lists("5", "a"), lists("20", "b")}, openings: []opening{shows(failed(errGone)), shows(added("c", "21"))}}, "",
 			[]string{"all: a", "all: b", "c"}, []string{"list", "watch 5", "list", "watch 20"}},
-		{"410 for what is known",
+		{"410 for the known version",
 			script{lists: []listing{lists("20", "b")}, openings: []opening{refused(errGone), shows()}}, "5",
 			[]string{"all: b"}, []string{"watch 5", "list", "watch 20"}},
 		{"errors, then recovery",
@@ -174,12 +173,12 @@ func TestStream(t *testing.T) {
 			[]string{"ended: Forbidden"}, []string{"list"}},
 		{"watching is forbidden", script{lists: []listing{lists("5", "a")}, openings: []opening{refused(errForbidden)}}, "",
 			[]string{"all: a", "ended: Forbidden"}, []string{"list", "watch 5"}},
-		{"forbidden meanwhile", script{lists: []listing{lists("5", "a")}, openings: []opening{shows(closed), refused(errForbidden)}}, "",
+		{"watching becomes forbidden", script{lists: []listing{lists("5", "a")}, openings: []opening{shows(closed), refused(errForbidden)}}, "",
 			[]string{"all: a", "ended: Forbidden"}, []string{"list", "watch 5", "watch 5"}},
 		{"forbidden within the watch", script{lists: []listing{lists("5", "a")}, openings: []opening{shows(added("b", "6"), failed(errForbidden))}}, "",
 			[]string{"all: a", "b", "ended: Forbidden"}, []string{"list", "watch 5"}},
-		// What cannot be listed comes with the watch.
-		{"the cache will do", script{openings: []opening{shows(added("a", "5"), closed), shows(added("a", "5"))}}, "",
+		// Without a list, the watch sends the state.
+		{"from the cache", script{openings: []opening{shows(added("a", "5"), closed), shows(added("a", "5"))}}, "",
 			[]string{"a", "a"}, []string{"watch 0", "watch 0"}},
 	}
 	for _, test := range tests {
@@ -202,11 +201,11 @@ func TestStreamBacksOff(t *testing.T) {
 		script      script
 		least, most int // requests in a minute
 	}{
-		{"a watch that is closed at once", script{openings: []opening{shows(closed)}}, 60, 105},
+		{"a watch that is closed immediately", script{openings: []opening{shows(closed)}}, 60, 105},
 		{"a watch that is refused", script{openings: []opening{refused(errBusy)}}, 60, 105},
 		{"a list that fails", script{lists: []listing{unlisted(errBusy)}}, 60, 105},
-		// After 6 s each, every one of them waits for the shortest pause alone.
-		{"a watch that held", script{openings: []opening{func(context.Context) (watch.Interface, error) {
+		// Each watch lasts 6 s and is followed by the shortest pause.
+		{"a watch that lasts", script{openings: []opening{func(context.Context) (watch.Interface, error) {
 			w := watch.NewRaceFreeFake()
 			time.AfterFunc(6*time.Second, w.Stop)
 			return w, nil
@@ -224,19 +223,19 @@ func TestStreamBacksOff(t *testing.T) {
 	}
 }
 
-// Nobody listens any more: the stream must end all the same.
-func TestStreamEndsUnheard(t *testing.T) {
-	for name, unheard := range map[string]script{
-		"while it tells of all":        {lists: []listing{lists("5", "a")}},
-		"while it tells of an object":  {openings: []opening{shows(added("a", "5"))}},
-		"while it tells of a refusal":  {openings: []opening{refused(errForbidden)}},
+// The stream ends even if nobody reads its observations.
+func TestStreamEndsWithoutReader(t *testing.T) {
+	for name, script := range map[string]script{
+		"while it sends the state":     {lists: []listing{lists("5", "a")}},
+		"while it sends an object":     {openings: []opening{shows(added("a", "5"))}},
+		"while it sends a refusal":     {openings: []opening{refused(errForbidden)}},
 		"while it waits for an object": {openings: []opening{shows()}},
 		"while it pauses":              {openings: []opening{shows(closed)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
-				go unheard.source("pods", "").stream(ctx, make(chan observation))
+				go script.source("pods", "").stream(ctx, make(chan observation))
 				synctest.Wait()
 				cancel() // the bubble waits for the goroutine's end
 			})

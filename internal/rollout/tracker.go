@@ -9,7 +9,7 @@ import (
 
 // tracker accumulates observations into a State.
 type tracker struct {
-	// base is the view without objects.
+	// base is the State without objects.
 	base       State
 	deployment *appsv1.Deployment
 	claim      *corev1.PersistentVolumeClaim
@@ -28,58 +28,58 @@ func newTracker(base State) *tracker {
 	}
 }
 
-// take adds an observation, and gives the UIDs of objects whose events should
-// be followed from now on: pods, Jobs, and a claim that is not bound yet.
-func (s *tracker) add(o observation) (follow []types.UID) {
+// add adds an observation, and returns the UIDs of objects whose events the caller
+// should follow from now on: pods, Jobs, and a claim that is not bound.
+func (t *tracker) add(o observation) (follow []types.UID) {
 	want := func(uid types.UID) {
-		if !s.followed[uid] {
-			s.followed[uid] = true
+		if !t.followed[uid] {
+			t.followed[uid] = true
 			follow = append(follow, uid)
 		}
 	}
 	if o.complete {
 		if o.source == "pods" {
-			// Pods that went while nobody watched would otherwise stay for ever.
-			clear(s.pods)
+			// Otherwise, pods that were deleted between two watches would stay.
+			clear(t.pods)
 		}
 		for _, object := range o.objects {
-			follow = append(follow, s.add(observation{source: o.source, object: object})...)
+			follow = append(follow, t.add(observation{source: o.source, object: object})...)
 		}
 		return follow
 	}
 	switch object := o.object.(type) {
 	case *appsv1.Deployment:
-		s.deployment = object
+		t.deployment = object
 	case *corev1.PersistentVolumeClaim:
-		s.claim = object
+		t.claim = object
 		if object.Status.Phase != corev1.ClaimBound {
 			want(object.UID)
 		}
 	case *batchv1.Job:
-		s.job = object
+		t.job = object
 		want(object.UID)
 	case *corev1.Pod:
 		if o.deleted {
-			delete(s.pods, object.UID)
+			delete(t.pods, object.UID)
 			break
 		}
-		s.pods[object.UID] = object
+		t.pods[object.UID] = object
 		if !podReady(object) {
 			want(object.UID)
 		}
 	case *corev1.Event:
-		s.events[object.UID] = object
+		t.events[object.UID] = object
 	}
 	return follow
 }
 
-func (s *tracker) state() State {
-	v := s.base
-	v.Claim, v.Deployment = s.claim, s.deployment
-	for _, pod := range s.pods {
+func (t *tracker) state() State {
+	v := t.base
+	v.Claim, v.Deployment = t.claim, t.deployment
+	for _, pod := range t.pods {
 		v.Pods = append(v.Pods, pod)
 	}
-	for _, event := range s.events {
+	for _, event := range t.events {
 		v.Events = append(v.Events, event)
 	}
 	return v

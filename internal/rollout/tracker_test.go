@@ -28,13 +28,13 @@ func TestTracker(t *testing.T) {
 		pods   []string
 		follow []types.UID
 	}{
-		{"pods come", []observation{one(coming("a")), one(coming("b"))}, []string{"a", "b"}, []types.UID{"a", "b"}},
-		{"nothing is followed twice", []observation{one(coming("a")), one(coming("a")), all(coming("a"))}, []string{"a"}, []types.UID{"a"}},
-		{"what is ready explains nothing", []observation{one(pod("a", 1))}, []string{"a"}, nil},
-		{"a pod goes", []observation{one(coming("a")), {source: "pods", object: coming("a"), deleted: true}}, nil, []types.UID{"a"}},
-		{"a pod went unseen", []observation{one(coming("a")), all(coming("b"))}, []string{"b"}, []types.UID{"a", "b"}},
-		{"all went unseen", []observation{one(coming("a")), all()}, nil, []types.UID{"a"}},
-		// What another source tells in full says nothing about pods.
+		{"pods are created", []observation{one(coming("a")), one(coming("b"))}, []string{"a", "b"}, []types.UID{"a", "b"}},
+		{"events are followed once", []observation{one(coming("a")), one(coming("a")), all(coming("a"))}, []string{"a"}, []types.UID{"a"}},
+		{"events of ready pods are not followed", []observation{one(pod("a", 1))}, []string{"a"}, nil},
+		{"a pod is deleted", []observation{one(coming("a")), {source: "pods", object: coming("a"), deleted: true}}, nil, []types.UID{"a"}},
+		{"a pod was deleted between two watches", []observation{one(coming("a")), all(coming("b"))}, []string{"b"}, []types.UID{"a", "b"}},
+		{"all were deleted between two watches", []observation{one(coming("a")), all()}, nil, []types.UID{"a"}},
+		// The whole state of another source does not include the pods.
 		{"the claim is read again", []observation{one(coming("a")), {source: "persistentvolumeclaim/d-data", complete: true, objects: []runtime.Object{healthy().Claim}}},
 			[]string{"a"}, []types.UID{"a"}},
 		{"a claim that is not bound", []observation{{source: "persistentvolumeclaim/d-data", object: pending}}, nil, []types.UID{"claim"}},

@@ -22,7 +22,7 @@ func TestUntil(t *testing.T) {
 		{"done", one, func(observation) ([]source, bool, error) { return nil, true, nil }, "", nil},
 		{"the handler fails", one, func(observation) ([]source, bool, error) { return nil, false, broken }, "broken", broken},
 		{"time is up", one, func(observation) ([]source, bool, error) { return nil, false, nil }, "context deadline exceeded", context.DeadlineExceeded},
-		{"refused for good", script{openings: []opening{refused(errForbidden)}}, func(o observation) ([]source, bool, error) {
+		{"refused permanently", script{openings: []opening{refused(errForbidden)}}, func(o observation) ([]source, bool, error) {
 			t.Errorf("handed over %v", o)
 			return nil, false, nil
 		}, `watching pods: pods is forbidden: no`, errForbidden},
@@ -32,7 +32,7 @@ func TestUntil(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				quiet := script{openings: []opening{shows()}} // must be ended too
+				quiet := script{openings: []opening{shows()}} // must end too
 				err := until(ctx, []source{test.script.source("pods", ""), quiet.source("quiet", "")}, test.handle)
 				if got := text(err); got != test.want || !errors.Is(err, test.is) {
 					t.Errorf("got %q, want %q", got, test.want)

@@ -26,10 +26,10 @@ type Target struct {
 	EarlierRefusal *metav1.Time
 }
 
-// NotReadyError says that the rollout did not become ready.
+// NotReadyError is returned if a rollout did not become ready.
 type NotReadyError struct {
 	Ref   kube.Ref
-	Cause *Cause // nil when nothing is known to be wrong: it merely takes long
+	Cause *Cause // nil if nothing is known to be wrong: it only takes long
 	Now   string // what the cluster was doing last
 	After time.Duration
 }
@@ -42,12 +42,11 @@ func (e *NotReadyError) Error() string {
 	return fmt.Sprintf("%s is not ready after %s: %s", e.Ref, e.After.Round(time.Second), what)
 }
 
-// WaitReady follows the rollout until its pod is ready and returns the pod. One
-// that is complete already costs one request. report is told what the cluster
-// is doing, and what is in its way, each time something changes. It returns a
-// *NotReadyError when ctx's deadline passes or nothing more can be hoped for, a
-// *WatchError when the state can no longer be followed, and context.Canceled
-// when ctx is cancelled.
+// WaitReady follows the rollout until its pod is ready, and returns the pod. A
+// rollout that is already complete costs one request. WaitReady calls report with
+// the status after each change. It returns a *NotReadyError if ctx's deadline
+// passes or a cause is final, a *WatchError if the state cannot be followed any
+// longer, and context.Canceled if ctx is cancelled.
 func WaitReady(ctx context.Context, c *kube.Cluster, target Target, report func(Status)) (*corev1.Pod, error) {
 	began := time.Now()
 	ref := c.Ref("Deployment", target.Deployment.Name)
@@ -73,8 +72,8 @@ func WaitReady(ctx context.Context, c *kube.Cluster, target Target, report func(
 		seen.base.EarlierTrouble = status.Pod.UID
 		status = Compute(seen.state())
 	}
-	// A daemon that ends again and again runs in between; that it runs at the
-	// deadline does not make it ready.
+	// A daemon that crashes again and again runs in between: it may run at the
+	// deadline without being ready.
 	var ended Status
 	report(status)
 	switch {
@@ -113,7 +112,7 @@ func WaitReady(ctx context.Context, c *kube.Cluster, target Target, report func(
 	}
 }
 
-// readFailure tells a list that failed from one that ctx's deadline ended.
+// readFailure returns the error for a list that failed or that ctx's deadline ended.
 func readFailure(ctx context.Context, c *kube.Cluster, ref kube.Ref, err error, began time.Time) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return notReady(ctx, c, ref, Status{Now: "waiting for the API server"}, began)
@@ -121,7 +120,7 @@ func readFailure(ctx context.Context, c *kube.Cluster, ref kube.Ref, err error, 
 	return &kube.ReadError{Ref: kube.Ref{Kind: "Pod", Namespace: c.Namespace, Name: "*"}, Err: err}
 }
 
-// podSource are the pods that carry the labels.
+// podSource returns the source of the pods that have the labels.
 func podSource(c *kube.Cluster, labels map[string]string) source {
 	options := kube.ByLabels(labels)
 	return source{
@@ -142,8 +141,8 @@ func podSource(c *kube.Cluster, labels map[string]string) source {
 	}
 }
 
-// single is one object, known up to a version. It is read with get: a Role may
-// well not allow to list.
+// single returns the source of one object, known up to a version. It uses get, not
+// list, which the Role may not grant.
 func single(c *kube.Cluster, ref kube.Ref, version string) source {
 	client, options := c.For(ref), kube.ByName(ref.Name)
 	options.ResourceVersion = version
@@ -159,8 +158,8 @@ func single(c *kube.Cluster, ref kube.Ref, version string) source {
 	}
 }
 
-// deletedMeanwhile returns the cause if an object that is waited for was deleted.
-// Pods come and go; the Deployment and the claim must not.
+// deletedMeanwhile returns the cause if an object that must exist was deleted. Pods
+// come and go; the Deployment and the claim must not.
 func deletedMeanwhile(o observation, waitedFor ...kube.Ref) *Cause {
 	if !o.deleted && (!o.complete || len(o.objects) > 0) {
 		return nil
@@ -169,22 +168,21 @@ func deletedMeanwhile(o observation, waitedFor ...kube.Ref) *Cause {
 		if o.source == ref.String() {
 			return &Cause{
 				Reason: "Deleted", Object: ref, Final: true,
-				Message: fmt.Sprintf("Somebody deleted %s while it was waited for.", ref),
-				Hint:    "Run the same command again once nobody else is removing it.",
+				Message: fmt.Sprintf("Somebody deleted %s during the wait.", ref),
+				Hint:    "Run the same command again when nobody else is deleting it.",
 			}
 		}
 	}
 	return nil
 }
 
-// notReady makes the error, with the crashed container's last lines if that
-// is what went wrong.
+// notReady returns the error, with the last lines of a crashed container.
 func notReady(ctx context.Context, c *kube.Cluster, ref kube.Ref, status Status, began time.Time) error {
 	if cause := status.Cause; cause != nil && status.Pod != nil && cause.Reason == "CrashLoopBackOff" {
 		cause.Log = lastWords(ctx, c, status.Pod)
 		if strings.Contains(cause.Log, "no space left on device") {
 			cause.Reason, cause.Message = "DiskFull", "The daemon cannot start: its volume is full."
-			cause.Hint = "Give it more with a larger --storage-size, where the storage class can grow; or delete files on the volume."
+			cause.Hint = "Set a larger --storage-size if the storage class allows expansion, or delete files on the volume."
 		}
 	}
 	return &NotReadyError{Ref: ref, Cause: status.Cause, Now: status.Now, After: time.Since(began)}

@@ -22,7 +22,7 @@ func TestWaitReadyFails(t *testing.T) {
 		status.RestartCount = 2
 		status.State.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1}
 	}
-	const deletedOne = "deployment/d is not ready after 3s: Somebody deleted %s while it was waited for."
+	const deletedOne = "deployment/d is not ready after 3s: Somebody deleted %s during the wait."
 	tests := []struct {
 		name      string
 		before    func(*State)
@@ -34,9 +34,9 @@ func TestWaitReadyFails(t *testing.T) {
 	}{
 		{"nothing is known to be wrong", func(v *State) { *v = starting() }, nil, 30 * time.Second, "",
 			"deployment/d is not ready after 30s: starting the container on node node", ""},
-		{"the controller sleeps", func(v *State) { v.Deployment.Status = appsv1.DeploymentStatus{} }, nil, 30 * time.Second, "",
+		{"the controller does nothing", func(v *State) { v.Deployment.Status = appsv1.DeploymentStatus{} }, nil, 30 * time.Second, "",
 			"deployment/d is not ready after 30s: waiting for the deployment controller", ""},
-		{"an older generation is told of", func(v *State) { *v = starting() }, after(func(s *scene) {
+		{"an older generation is reported", func(v *State) { *v = starting() }, after(func(s *scene) {
 			older := rollingOut().Deployment
 			older.Generation = 1
 			s.put(older)
@@ -52,7 +52,7 @@ func TestWaitReadyFails(t *testing.T) {
 			unready(failing).State.Waiting = &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}
 			s.put(failing)
 		}), 3 * time.Second, "InvalidImageName", `deployment/d is not ready after 3s: "docker:29" is not an image name.`, ""},
-		// Nothing need happen after it: one that is there from the start will do.
+		// No change follows it.
 		{"a final cause from the start", func(v *State) {
 			*v = starting()
 			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}
@@ -63,7 +63,7 @@ func TestWaitReadyFails(t *testing.T) {
 			3 * time.Second, "Deleted", fmt.Sprintf(deletedOne, "deployment/d"), ""},
 		{"the claim is deleted", func(v *State) { *v = starting() }, after(func(s *scene) { s.remove(starting().Claim) }),
 			3 * time.Second, "Deleted", fmt.Sprintf(deletedOne, "persistentvolumeclaim/d-data"), ""},
-		{"the deployment is deleted unseen", func(v *State) { *v = starting() }, after(func(s *scene) {
+		{"the deployment is deleted between two watches", func(v *State) { *v = starting() }, after(func(s *scene) {
 			s.expire("deployments", func() { s.remove(starting().Deployment) })
 		}), 3 * time.Second, "Deleted", fmt.Sprintf(deletedOne, "deployment/d"), ""},
 	}
@@ -99,14 +99,14 @@ func TestWaitReadyStops(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		_, err := WaitReady(ctx, newScene(v).cluster(), Target{Deployment: v.Deployment, Claim: v.Claim}, func(Status) {})
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want that it was cancelled", err)
+			t.Errorf("got %v, want a cancellation", err)
 		}
 	})
 	for refusal, unseen := range map[string]string{
 		"list pods": "", "watch pods": "pods", "watch deployments": "deployment/d",
 		"watch persistentvolumeclaims": "persistentvolumeclaim/d-data", "watch events": "events",
 	} {
-		t.Run("may not "+refusal, func(t *testing.T) {
+		t.Run("not allowed to "+refusal, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				v := starting()
 				s := newScene(v)
@@ -134,13 +134,13 @@ func TestDeletedMeanwhile(t *testing.T) {
 		want string // the object
 	}{
 		{"the Deployment", gone("deployment/d", v.Deployment), "deployment/d"},
-		{"the Deployment, unseen", observation{source: "deployment/d", complete: true}, "deployment/d"},
+		{"the Deployment, between two watches", observation{source: "deployment/d", complete: true}, "deployment/d"},
 		{"the claim", gone("persistentvolumeclaim/d-data", v.Claim), "persistentvolumeclaim/d-data"},
-		{"the claim, unseen", observation{source: "persistentvolumeclaim/d-data", complete: true}, "persistentvolumeclaim/d-data"},
+		{"the claim, between two watches", observation{source: "persistentvolumeclaim/d-data", complete: true}, "persistentvolumeclaim/d-data"},
 		{"the Deployment is still there", observation{source: "deployment/d", complete: true, objects: []runtime.Object{v.Deployment}}, ""},
 		{"a change", observation{source: "deployment/d", object: v.Deployment}, ""},
 		{"a pod", gone("pods", v.Pods[0]), ""},
-		{"all pods, unseen", observation{source: "pods", complete: true}, ""},
+		{"all pods, between two watches", observation{source: "pods", complete: true}, ""},
 		{"an event", gone("events", event("new", "x", "y")), ""},
 	}
 	for _, test := range tests {

@@ -12,14 +12,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// rollingOut is the healthy rollout as WaitReady takes it.
+// rollingOut returns the healthy rollout as WaitReady needs it.
 func rollingOut() State {
 	v := healthy()
 	v.Deployment.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "d"}}
 	return v
 }
 
-// starting is a rollout whose pod has not come up yet.
+// starting returns a rollout whose pod has not started yet.
 func starting() State {
 	v := rollingOut()
 	unready(v.Pods[0])
@@ -27,8 +27,8 @@ func starting() State {
 	return v
 }
 
-// waitReady waits for half a minute while the test changes the scene.
-func waitReady(t *testing.T, s *scene, v State, meanwhile func(*scene)) (pod *corev1.Pod, told []Status, took time.Duration, err error) {
+// waitReady waits for at most half a minute while the test changes the scene.
+func waitReady(t *testing.T, s *scene, v State, meanwhile func(*scene)) (pod *corev1.Pod, reported []Status, took time.Duration, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -37,22 +37,22 @@ func waitReady(t *testing.T, s *scene, v State, meanwhile func(*scene)) (pod *co
 		go meanwhile(s)
 	}
 	rollout := Target{Deployment: v.Deployment, Claim: v.Claim, EarlierRefusal: v.EarlierRefusal}
-	pod, err = WaitReady(ctx, s.cluster(), rollout, func(v Status) { told = append(told, v) })
-	return pod, told, time.Since(began), err
+	pod, err = WaitReady(ctx, s.cluster(), rollout, func(s Status) { reported = append(reported, s) })
+	return pod, reported, time.Since(began), err
 }
 
-// said is what verdicts say, in words.
-func said(told []Status) (words []string) {
-	for _, v := range told {
-		words = append(words, v.Now)
-		if v.Cause != nil {
-			words = append(words, v.Cause.Message)
+// said returns the words and causes of the statuses.
+func said(reported []Status) (words []string) {
+	for _, status := range reported {
+		words = append(words, status.Now)
+		if status.Cause != nil {
+			words = append(words, status.Cause.Message)
 		}
 	}
 	return words
 }
 
-// after does something to the scene after three seconds.
+// after changes the scene after three seconds.
 func after(do func(*scene)) func(*scene) {
 	return func(s *scene) {
 		time.Sleep(3 * time.Second)
@@ -60,7 +60,7 @@ func after(do func(*scene)) func(*scene) {
 	}
 }
 
-func comesUp(s *scene) {
+func starts(s *scene) {
 	s.put(rollingOut().Deployment)
 	s.put(rollingOut().Pods[0])
 }
@@ -74,15 +74,15 @@ func TestWaitReadyAtOnce(t *testing.T) {
 				v := rollingOut()
 				damage(&v)
 				s := newScene(v)
-				pod, told, took, err := waitReady(t, s, v, nil)
+				pod, reported, took, err := waitReady(t, s, v, nil)
 				if err != nil || pod == nil || pod.Name != "new" || took != 0 {
 					t.Fatalf("got pod %v after %s: %v", pod, took, err)
 				}
-				if last := told[len(told)-1]; !last.Ready || last.Now != "pod new is ready" {
-					t.Errorf("told %+v last", last)
+				if last := reported[len(reported)-1]; !last.Ready || last.Now != "pod new is ready" {
+					t.Errorf("reported %+v last", last)
 				}
 				if requests := s.client.Actions(); len(requests) != 1 || !slices.Equal(s.asked("pods"), []string{"list app=d"}) {
-					t.Errorf("more requests than one for the pods: %v", requests)
+					t.Errorf("more requests than one list of pods: %v", requests)
 				}
 			})
 		})
@@ -96,22 +96,22 @@ func TestWaitReadyInTime(t *testing.T) {
 		before    func(*State)
 		meanwhile func(*scene)
 		took      time.Duration
-		told      string // some verdict's words or cause, on the way
+		reported  string // the words or the cause of a status that is reported
 	}{
-		{"the pod comes up", func(v *State) { *v = starting() }, after(comesUp), soon, "starting the container on node node"},
+		{"the pod starts", func(v *State) { *v = starting() }, after(starts), soon, "starting the container on node node"},
 		{"the claim is bound last", func(v *State) {
 			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, new("x")
 		}, after(func(s *scene) { s.put(rollingOut().Claim) }), soon, "claim d-data waits for a volume"},
-		{"the controller has not looked", func(v *State) { v.Deployment.Status.ObservedGeneration = 1 },
+		{"generation not observed", func(v *State) { v.Deployment.Status.ObservedGeneration = 1 },
 			after(func(s *scene) { s.put(rollingOut().Deployment) }), soon, "waiting for the deployment controller"},
 		{"a cause that goes away", func(v *State) {
 			*v = starting()
 			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "no route to host"}
-		}, after(comesUp), soon, "The image docker:29 cannot be pulled: no route to host"},
-		{"told by an event", func(v *State) {
+		}, after(starts), soon, "The image docker:29 cannot be pulled: no route to host"},
+		{"a cause from an event", func(v *State) {
 			*v = starting()
 			v.Events = []*corev1.Event{event("new", "FailedMount", "path does not exist"), event("other", "FailedMount", "not ours")}
-		}, after(comesUp), soon, "Node node cannot mount the volume: path does not exist"},
+		}, after(starts), soon, "Node node cannot mount the volume: path does not exist"},
 		{"refused before, admitted now", func(v *State) {
 			*v = starting()
 			v.Pods = nil
@@ -119,9 +119,9 @@ func TestWaitReadyInTime(t *testing.T) {
 			v.Deployment.Status.Conditions = []appsv1.DeploymentCondition{{
 				Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "exceeded quota", LastUpdateTime: metav1.Unix(1000, 0),
 			}}
-		}, after(comesUp), soon, "The cluster refuses the pod: exceeded quota"},
-		// The newest pod went, and another came up, while nobody watched.
-		{"a pod that went unseen", func(v *State) {
+		}, after(starts), soon, "The cluster refuses the pod: exceeded quota"},
+		// The newest pod is deleted, and another starts, between two watches.
+		{"a pod is deleted between two watches", func(v *State) {
 			*v = starting()
 			stale := pod("stale", 0)
 			unready(stale)
@@ -139,22 +139,22 @@ func TestWaitReadyInTime(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				v := rollingOut()
 				test.before(&v)
-				pod, told, took, err := waitReady(t, newScene(v), v, test.meanwhile)
+				pod, reported, took, err := waitReady(t, newScene(v), v, test.meanwhile)
 				if err != nil || pod == nil || pod.Name != "new" {
 					t.Fatalf("got pod %v: %v", pod, err)
 				}
 				if took < test.took-10*time.Millisecond || took > test.took+10*time.Millisecond {
 					t.Errorf("took %s, want %s", took, test.took)
 				}
-				if !slices.Contains(said(told), test.told) {
-					t.Errorf("told %q, want %q among it", said(told), test.told)
+				if !slices.Contains(said(reported), test.reported) {
+					t.Errorf("reported %q, want %q among it", said(reported), test.reported)
 				}
 			})
 		})
 	}
 }
 
-// Each object in trouble has its events followed, and only once.
+// The events of each object that is not ready are followed, once.
 func TestWaitReadyFollowsEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := starting()
