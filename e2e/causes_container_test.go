@@ -58,8 +58,8 @@ func TestCausesContainer(t *testing.T) {
 		i := inNewNamespace(t, nil)
 		i.noDisk(t)
 		r := dindctl(t, i.command("install", i.installOptions(neverReady, "--timeout", "25s", "-o", "json")...)...).want(t, notReady)
-		r.says(t, "Warning: The pod was ended by its node: ", "ephemeral local storage")
-		failureOf(t, r).names(t, "Evicted", "The pod was ended by its node: ", "ephemeral local storage")
+		r.says(t, "Warning: The node ended the pod: ", "ephemeral local storage")
+		failureOf(t, r).names(t, "Evicted", "The node ended the pod: ", "ephemeral local storage")
 	})
 	// The pod was evicted, and a quota refuses the next one. The quota is the
 	// cause to report, not the eviction.

@@ -119,7 +119,7 @@ func TestDescribe(t *testing.T) {
 				Hint: "ask an administrator for the permission that the message names"}},
 		{"quota exceeded", applying(apierrors.NewForbidden(services, "d", errors.New("exceeded quota: q"))), endedError{},
 			failure{Code: 1, Reason: "QuotaExceeded", Message: `applying service/d: services "d" is forbidden: exceeded quota: q`,
-				Hint: "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to what it leaves."}},
+				Hint: "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to fit it."}},
 		{"bad request", applying(apierrors.NewBadRequest("no")), endedError{}, failure{Code: 1, Reason: "Failed", Message: "applying service/d: no"}},
 		{"invalid object", applying(apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, "d", nil)), endedError{},
 			failure{Code: 1, Reason: "Invalid", Message: `applying service/d: Service "d" is invalid`,
