@@ -126,3 +126,16 @@ func (c *Cluster) jobs(ctx context.Context, selector map[string]string) ([]batch
 	}
 	return jobs.Items, nil
 }
+
+// JobEnd returns the condition that shows how a Job ended, JobComplete or
+// JobFailed; nil while it runs.
+func JobEnd(job *batchv1.Job) *batchv1.JobCondition {
+	for i := range job.Status.Conditions {
+		condition := &job.Status.Conditions[i]
+		ended := condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed
+		if ended && condition.Status == corev1.ConditionTrue {
+			return condition
+		}
+	}
+	return nil
+}

@@ -37,37 +37,19 @@ const lastPhase = 2
 // kinds is the table, in the order in which objects are best applied. Inventories
 // list objects in this order.
 func kinds() []Kind {
+	const yes, no = true, false
 	return []Kind{
-		{Name: "StorageClass", client: func(c kubernetes.Interface, _ string) Client {
-			return typed(c.StorageV1().StorageClasses())
-		}},
-		{Name: "PersistentVolume", client: func(c kubernetes.Interface, _ string) Client {
-			return typed(c.CoreV1().PersistentVolumes())
-		}},
-		{Name: "PersistentVolumeClaim", Namespaced: true, Phase: 1, client: func(c kubernetes.Interface, namespace string) Client {
-			return typed(c.CoreV1().PersistentVolumeClaims(namespace))
-		}},
-		{Name: "ConfigMap", Namespaced: true, Phase: 1, Replaceable: true, client: func(c kubernetes.Interface, namespace string) Client {
-			return typed(c.CoreV1().ConfigMaps(namespace))
-		}},
-		{Name: "Secret", Namespaced: true, Phase: 1, Replaceable: true, Exclusive: true, client: func(c kubernetes.Interface, namespace string) Client {
-			return typed(c.CoreV1().Secrets(namespace))
-		}},
-		{Name: "NetworkPolicy", Namespaced: true, Phase: 1, Replaceable: true, client: func(c kubernetes.Interface, namespace string) Client {
-			return typed(c.NetworkingV1().NetworkPolicies(namespace))
-		}},
-		{Name: "Service", Namespaced: true, Phase: 1, Replaceable: true, client: func(c kubernetes.Interface, namespace string) Client {
-			return typed(c.CoreV1().Services(namespace))
-		}},
-		{Name: "Deployment", Namespaced: true, Phase: lastPhase, Replaceable: true, OwnsPods: true, client: func(c kubernetes.Interface, namespace string) Client {
-			return typed(c.AppsV1().Deployments(namespace))
-		}},
-		{Name: "CronJob", Namespaced: true, Phase: 1, Replaceable: true, OwnsPods: true, client: func(c kubernetes.Interface, namespace string) Client {
-			return typed(c.BatchV1().CronJobs(namespace))
-		}},
-		{Name: "Job", Namespaced: true, Phase: 1, OwnsPods: true, client: func(c kubernetes.Interface, namespace string) Client {
-			return typed(c.BatchV1().Jobs(namespace))
-		}},
+		// name, namespaced, phase, replaceable, owns pods, exclusive, client
+		{"StorageClass", no, 0, no, no, no, func(c kubernetes.Interface, _ string) Client { return typed(c.StorageV1().StorageClasses()) }},
+		{"PersistentVolume", no, 0, no, no, no, func(c kubernetes.Interface, _ string) Client { return typed(c.CoreV1().PersistentVolumes()) }},
+		{"PersistentVolumeClaim", yes, 1, no, no, no, func(c kubernetes.Interface, ns string) Client { return typed(c.CoreV1().PersistentVolumeClaims(ns)) }},
+		{"ConfigMap", yes, 1, yes, no, no, func(c kubernetes.Interface, ns string) Client { return typed(c.CoreV1().ConfigMaps(ns)) }},
+		{"Secret", yes, 1, yes, no, yes, func(c kubernetes.Interface, ns string) Client { return typed(c.CoreV1().Secrets(ns)) }},
+		{"NetworkPolicy", yes, 1, yes, no, no, func(c kubernetes.Interface, ns string) Client { return typed(c.NetworkingV1().NetworkPolicies(ns)) }},
+		{"Service", yes, 1, yes, no, no, func(c kubernetes.Interface, ns string) Client { return typed(c.CoreV1().Services(ns)) }},
+		{"Deployment", yes, lastPhase, yes, yes, no, func(c kubernetes.Interface, ns string) Client { return typed(c.AppsV1().Deployments(ns)) }},
+		{"CronJob", yes, 1, yes, yes, no, func(c kubernetes.Interface, ns string) Client { return typed(c.BatchV1().CronJobs(ns)) }},
+		{"Job", yes, 1, no, yes, no, func(c kubernetes.Interface, ns string) Client { return typed(c.BatchV1().Jobs(ns)) }},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // Prune is the state of the scheduled prune.
@@ -57,7 +58,13 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 	}
 	last := runs[0]
 	state.LastRun = &last.Job.CreationTimestamp.Time
-	result, ended := jobResult(last.Job)
+	ended, result := kube.JobEnd(last.Job), "running"
+	switch {
+	case ended != nil && ended.Type == batchv1.JobComplete:
+		result = "succeeded"
+	case ended != nil:
+		result = "failed"
+	}
 	state.LastResult = &result
 	if began := last.Job.Status.StartTime; began != nil && ended != nil {
 		state.LastDurationSeconds = new(ended.LastTransitionTime.Sub(began.Time).Seconds())
@@ -75,24 +82,6 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 		state.LastReclaimedBytes = &freed.ReclaimedBytes
 	}
 	return state, problems
-}
-
-// jobResult returns a Job's result and the condition that shows it; nil while it
-// runs.
-func jobResult(job *batchv1.Job) (string, *batchv1.JobCondition) {
-	for i := range job.Status.Conditions {
-		condition := &job.Status.Conditions[i]
-		if condition.Status != corev1.ConditionTrue {
-			continue
-		}
-		switch condition.Type {
-		case batchv1.JobComplete:
-			return "succeeded", condition
-		case batchv1.JobFailed:
-			return "failed", condition
-		}
-	}
-	return "running", nil
 }
 
 // failureOf returns why a prune failed: by its termination message, or else by the

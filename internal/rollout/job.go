@@ -151,27 +151,20 @@ func jobEnded(ctx context.Context, c *kube.Cluster, job *batchv1.Job, pod *corev
 	if job == nil {
 		return false, nil
 	}
-	for _, condition := range job.Status.Conditions {
-		if condition.Status != corev1.ConditionTrue {
-			continue
-		}
-		switch condition.Type {
-		case batchv1.JobComplete:
-			return true, nil
-		case batchv1.JobFailed:
-			failure := &JobFailedError{
-				Ref:    kube.Ref{Kind: "Job", Namespace: job.Namespace, Name: job.Name},
-				Reason: condition.Reason, Message: condition.Message,
-			}
-			if pod == nil {
-				// The watch may report the Job's failure before its pods.
-				pod = anyPod(ctx, c, job)
-			}
-			if pod != nil {
-				failure.Log = lastWords(ctx, c, pod)
-			}
-			return true, failure
-		}
+	end := kube.JobEnd(job)
+	if end == nil || end.Type == batchv1.JobComplete {
+		return end != nil, nil
 	}
-	return false, nil
+	failure := &JobFailedError{
+		Ref:    kube.Ref{Kind: "Job", Namespace: job.Namespace, Name: job.Name},
+		Reason: end.Reason, Message: end.Message,
+	}
+	if pod == nil {
+		// The watch may report the Job's failure before its pods.
+		pod = anyPod(ctx, c, job)
+	}
+	if pod != nil {
+		failure.Log = lastWords(ctx, c, pod)
+	}
+	return true, failure
 }
