@@ -6,7 +6,6 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/dindctl/dindctl/internal/daemon"
@@ -79,38 +78,6 @@ func TestNextRun(t *testing.T) {
 			}
 			if got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
-			}
-		})
-	}
-}
-
-func TestJobResult(t *testing.T) {
-	condition := func(kind batchv1.JobConditionType, status corev1.ConditionStatus) batchv1.JobCondition {
-		return batchv1.JobCondition{Type: kind, Status: status, Message: "why"}
-	}
-	tests := []struct {
-		name            string
-		conditions      []batchv1.JobCondition
-		result, message string
-	}{
-		{"no conditions", nil, "running", ""},
-		{"complete", []batchv1.JobCondition{condition(batchv1.JobSuccessCriteriaMet, corev1.ConditionTrue), condition(batchv1.JobComplete, corev1.ConditionTrue)}, "succeeded", ""},
-		{"failed", []batchv1.JobCondition{condition(batchv1.JobFailureTarget, corev1.ConditionTrue), condition(batchv1.JobFailed, corev1.ConditionTrue)}, "failed", "why"},
-		{"not failed", []batchv1.JobCondition{condition(batchv1.JobFailed, corev1.ConditionFalse)}, "running", ""},
-		{"suspended", []batchv1.JobCondition{condition(batchv1.JobSuspended, corev1.ConditionTrue)}, "running", ""},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			result, ended := jobResult(&batchv1.Job{Status: batchv1.JobStatus{Conditions: test.conditions}})
-			message := ""
-			if result == "failed" {
-				message = ended.Message
-			}
-			if (ended == nil) != (result == "running") {
-				t.Errorf("%s, ended %v", result, ended)
-			}
-			if result != test.result || message != test.message {
-				t.Errorf("got %s (%q), want %s (%q)", result, message, test.result, test.message)
 			}
 		})
 	}
