@@ -24,7 +24,7 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	i.image = env.newest()
 	work := i.work(t, "20")
 	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)})
-	r := i.install(t, "--when-idle", "-v").says(t, "waiting for 1 build and 1 container", "restarts; nothing runs in it")
+	r := i.install(t, "--when-idle", "-v").says(t, "waiting for 1 build and 1 container", " aborts nothing")
 	(<-work).want(t, "the build is done")
 	if i.pod(t).UID == pod {
 		t.Error("the pod was not replaced")
@@ -39,7 +39,7 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	// Naming the driver changes nothing if it is the one that the volume
 	// already has.
 	dindctl(t, i.command("install", i.installOptions("--storage-driver", "vfs")...)...).want(t, failed).
-		says(t, "does not fit what is there; nothing was changed", "is not the driver that wrote the data", "(overlay2)")
+		says(t, "conflict with the existing installation; nothing was changed", "is not the driver that wrote the data", "(overlay2)")
 	work = i.work(t, "600")
 	options := []string{"--storage-driver", "overlay2"}
 	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)}, options...)

@@ -125,7 +125,7 @@ func (i Instance) pruneTarget(ctx context.Context) (*batchv1.CronJob, *corev1.Po
 	return found.cronJob(), pod, err
 }
 
-// pruneLine makes of a line of the clean-up's log what is to be seen of it.
+// pruneLine returns a function that reports a line of the prune's log.
 func (i Instance) pruneLine(update, log func(string)) func(string) {
 	return func(line string) {
 		switch text, waiting := dind.ReadPruneLine(line); {
