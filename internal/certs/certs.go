@@ -90,7 +90,7 @@ func Renew(live Set, wish Request) (Renewal, error) {
 		result.Bridged = current.bridge != nil
 	}
 	var err error
-	if result.Server = current.faultOf(live.Server, server, wish); result.Server != "" {
+	if result.Server = current.invalidReason(live.Server, server, wish); result.Server != "" {
 		current.forget(wish.Now)
 		if result.Set.Server, err = current.issue(server, wish); err != nil {
 			return result, err
@@ -99,7 +99,7 @@ func Renew(live Set, wish Request) (Renewal, error) {
 			return result, err
 		}
 	}
-	if result.Client = current.faultOf(live.Client, client, wish); result.Client != "" {
+	if result.Client = current.invalidReason(live.Client, client, wish); result.Client != "" {
 		result.Set.Client, err = current.issue(client, wish)
 	}
 	for _, reason := range []*string{&result.Server, &result.Client} {

@@ -26,8 +26,8 @@ func (r role) usage() x509.ExtKeyUsage {
 	return x509.ExtKeyUsageClientAuth
 }
 
-// faultOf says why the files cannot stay as they are; empty where they can.
-func (a *authority) faultOf(files Files, r role, wish Request) string {
+// invalidReason says why the files cannot stay as they are; empty where they can.
+func (a *authority) invalidReason(files Files, r role, wish Request) string {
 	if len(files) == 0 {
 		return Missing
 	}

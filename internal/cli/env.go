@@ -49,7 +49,7 @@ func (p *program) env(c *cli.Context) error {
 	name := s.text("format", "gitlab")
 	write, known := envFormats[name]
 	if !known {
-		s.problems = append(s.problems, &dind.Problem{
+		s.problems = append(s.problems, &dind.OptionError{
 			Option: "--format", Value: name, Reason: "no such format", Hint: "one of " + envFormatNames(),
 		})
 	}

@@ -43,8 +43,8 @@ var (
 func describe(err error, how endedError) failure {
 	var (
 		usage         *usageError
-		problems      dind.Problems
-		misfit        *dind.MisfitError
+		problems      dind.OptionErrors
+		incompatible  *dind.IncompatibleError
 		notInstalled  *lifecycle.NotInstalledError
 		noSchedule    *lifecycle.NoScheduleError
 		checkFailed   *lifecycle.CheckFailedError
@@ -65,9 +65,9 @@ func describe(err error, how endedError) failure {
 		f.setProblems(usage.problems)
 		f.Message = wrongCommandLine
 		f.Hint = fmt.Sprintf("`%s --help` lists the options", usage.command)
-	case errors.As(err, &misfit):
-		f.Reason, f.Message = "Misfit", "what is asked for does not fit what is there; nothing was changed"
-		f.setProblems(misfit.Problems)
+	case errors.As(err, &incompatible):
+		f.Reason, f.Message = "Incompatible", "what is asked for does not fit what is there; nothing was changed"
+		f.setProblems(incompatible.OptionErrors)
 	case errors.As(err, &problems):
 		f.Code, f.Reason, f.Message = exitUsage, "Usage", wrongCommandLine
 		f.setProblems(problems)

@@ -42,11 +42,11 @@ func TestDescribe(t *testing.T) {
 		how  endedError
 		want failure
 	}{
-		{"command line", &usageError{problems: dind.Problems{{Option: "--mtu", Value: "x", Reason: "is no number", Hint: "Give one."}}, command: "dindctl install"}, endedError{},
+		{"command line", &usageError{problems: dind.OptionErrors{{Option: "--mtu", Value: "x", Reason: "is no number", Hint: "Give one."}}, command: "dindctl install"}, endedError{},
 			failure{Code: 2, Reason: "Usage", Message: "the command line is wrong", Hint: "`dindctl install --help` lists the options",
 				Problems: []failureProblem{{Option: "--mtu", Value: "x", Message: `--mtu "x": is no number`, Hint: "Give one."}}}},
-		{"options that do not fit what is there", &dind.MisfitError{Problems: dind.Problems{{Option: "--storage-size", Value: "1Gi", Reason: "is less"}}}, endedError{},
-			failure{Code: 1, Reason: "Misfit", Message: "what is asked for does not fit what is there; nothing was changed",
+		{"options that do not fit what is there", &dind.IncompatibleError{OptionErrors: dind.OptionErrors{{Option: "--storage-size", Value: "1Gi", Reason: "is less"}}}, endedError{},
+			failure{Code: 1, Reason: "Incompatible", Message: "what is asked for does not fit what is there; nothing was changed",
 				Problems: []failureProblem{{Option: "--storage-size", Value: "1Gi", Message: `--storage-size "1Gi": is less`}}}},
 		{"interrupted", context.Canceled, endedError{ended: context.Canceled},
 			failure{Code: 130, Reason: "Interrupted", Message: "interrupted", Hint: "the same command continues from here"}},

@@ -35,7 +35,7 @@ type failureProblem struct {
 // wrongCommandLine is what stands over problems that no cluster was asked about.
 const wrongCommandLine = "the command line is wrong"
 
-func (f *failure) setProblems(problems dind.Problems) {
+func (f *failure) setProblems(problems dind.OptionErrors) {
 	for _, p := range problems {
 		f.Problems = append(f.Problems, failureProblem{Option: p.Option, Value: p.Value, Message: p.Error(), Hint: p.Hint})
 	}

@@ -38,7 +38,7 @@ func (p *program) install(c *cli.Context) error {
 	s := p.session(c)
 	verifyJob := s.verifyJob()
 	if s.on("rotate-certs") && !s.on("tls") {
-		s.problems = append(s.problems, &dind.Problem{Option: "--rotate-certs", Reason: "needs --tls", Hint: "Without TLS there are no certificates."})
+		s.problems = append(s.problems, &dind.OptionError{Option: "--rotate-certs", Reason: "needs --tls", Hint: "Without TLS there are no certificates."})
 	}
 	options, err := s.objectOptions(c)
 	if err != nil {
@@ -76,7 +76,7 @@ func (p *program) install(c *cli.Context) error {
 // one of the session's problems.
 func (s *session) verifyJob() bool {
 	what := s.text("verify", "daemon")
-	problem := &dind.Problem{Option: "--verify", Value: what}
+	problem := &dind.OptionError{Option: "--verify", Value: what}
 	switch {
 	case what != "daemon" && what != "job":
 		problem.Reason, problem.Hint = "nothing that can prove it", "daemon or job"

@@ -43,7 +43,7 @@ func (p *program) pruneNow(c *cli.Context) error {
 	}
 	dryRun, whenIdle := s.on("dry-run"), s.on("when-idle")
 	if dryRun && whenIdle {
-		s.problems = append(s.problems, &dind.Problem{
+		s.problems = append(s.problems, &dind.OptionError{
 			Option: "--when-idle", Reason: "has no effect together with --dry-run", Hint: "Leave one of the two out.",
 		})
 	}

@@ -39,7 +39,7 @@ type program struct {
 	daemon  func(*kube.Cluster, string) (lifecycle.Link, error)
 	now     func() time.Time
 	// scanned is what is wrong with the command line apart from its values.
-	scanned dind.Problems
+	scanned dind.OptionErrors
 	// secrets are what the command line and the environment have of them.
 	secrets redact.Values
 }

@@ -17,7 +17,7 @@ import (
 // first thing it does not understand: it finds every unknown option, missing
 // value and leftover argument, and gives the command line without them, so
 // that the values of the options that are known can be checked in the same go.
-func scan(app *cli.App, args []string) (clean []string, problems dind.Problems) {
+func scan(app *cli.App, args []string) (clean []string, problems dind.OptionErrors) {
 	s := scanner{flags: app.Flags, clean: args[:1:1]}
 	rest := args[1:]
 	for len(rest) > 0 {
@@ -46,7 +46,7 @@ func scan(app *cli.App, args []string) (clean []string, problems dind.Problems) 
 		}
 	}
 	if len(s.leftovers) > 0 {
-		s.problems = append(s.problems, &dind.Problem{
+		s.problems = append(s.problems, &dind.OptionError{
 			Option: "argument", Value: strings.Join(s.leftovers, " "), Reason: "is not expected",
 			Hint: "dindctl's commands take options only.",
 		})
@@ -59,7 +59,7 @@ type scanner struct {
 	command   *cli.Command
 	clean     []string
 	leftovers []string
-	problems  dind.Problems
+	problems  dind.OptionErrors
 	// confiding tells that the last option may have had a secret for its value.
 	confiding bool
 }
@@ -94,16 +94,16 @@ func (s *scanner) option(rest []string) []string {
 			return rest[2:] // most likely its value
 		}
 	case isSwitch && name == "dry-run" && value == "client":
-		s.problems = append(s.problems, &dind.Problem{
+		s.problems = append(s.problems, &dind.OptionError{
 			Option: dashed(name), Value: value, Reason: "is not supported",
 			Hint: "--dry-run asks the server; `dindctl manifests` prints the objects without a cluster.",
 		})
 	case isSwitch && joined && !isBool(value):
-		s.problems = append(s.problems, &dind.Problem{Option: dashed(name), Value: value, Reason: "is a switch: true or false, or nothing"})
+		s.problems = append(s.problems, &dind.OptionError{Option: dashed(name), Value: value, Reason: "is a switch: true or false, or nothing"})
 	case isSwitch || joined:
 		s.clean = append(s.clean, arg)
 	case len(rest) == 1:
-		s.problems = append(s.problems, &dind.Problem{Option: dashed(name), Reason: "needs a value"})
+		s.problems = append(s.problems, &dind.OptionError{Option: dashed(name), Reason: "needs a value"})
 	default:
 		s.clean = append(s.clean, rest[:2]...)
 		return rest[2:]
@@ -127,8 +127,8 @@ func isBool(value string) bool {
 	return err == nil
 }
 
-func unknownOption(flags []cli.Flag, name string) *dind.Problem {
-	problem := &dind.Problem{Option: dashed(name), Reason: "there is no such option"}
+func unknownOption(flags []cli.Flag, name string) *dind.OptionError {
+	problem := &dind.OptionError{Option: dashed(name), Reason: "there is no such option"}
 	var known []string
 	for _, flag := range flags {
 		known = append(known, flag.Names()[0])
@@ -139,8 +139,8 @@ func unknownOption(flags []cli.Flag, name string) *dind.Problem {
 	return problem
 }
 
-func unknownCommand(app *cli.App, name string) *dind.Problem {
-	problem := &dind.Problem{Option: "command", Value: name, Reason: "there is no such command"}
+func unknownCommand(app *cli.App, name string) *dind.OptionError {
+	problem := &dind.OptionError{Option: "command", Value: name, Reason: "there is no such command"}
 	var known []string
 	for _, command := range app.Commands {
 		known = append(known, command.Name)

@@ -30,7 +30,7 @@ func (s *session) environment() []string {
 		}
 		value, set := s.program.lookup(pair)
 		if !set {
-			s.problems = append(s.problems, dind.EnvProblem(pair, "is not set in this environment", "Export it, or give --env "+dind.ShownName(pair)+"=VALUE."))
+			s.problems = append(s.problems, dind.EnvError(pair, "is not set in this environment", "Export it, or give --env "+dind.ShownName(pair)+"=VALUE."))
 		}
 		env[i] = pair + "=" + value
 	}

@@ -26,7 +26,7 @@ type session struct {
 	output     format
 	mode       terminal.Mode
 	streams    terminal.Streams
-	problems   dind.Problems
+	problems   dind.OptionErrors
 }
 
 func (p *program) session(c *cli.Context) *session {
@@ -65,7 +65,7 @@ func (s *session) parseTimeout(given string) {
 	}
 	d, err := time.ParseDuration(given)
 	if err != nil || d <= 0 {
-		s.problems = append(s.problems, &dind.Problem{
+		s.problems = append(s.problems, &dind.OptionError{
 			Option: "--timeout", Value: given, Reason: "not a positive duration", Hint: "for example 90s or 10m",
 		})
 		return
@@ -78,7 +78,7 @@ func (s *session) parseOutput(given string) {
 	switch s.output {
 	case formatText, formatJSON, formatYAML:
 	default:
-		s.problems = append(s.problems, &dind.Problem{
+		s.problems = append(s.problems, &dind.OptionError{
 			Option: "--output", Value: given, Reason: "no such format", Hint: "one of text, json, yaml",
 		})
 		s.output = formatText
@@ -97,7 +97,7 @@ func (s *session) checked(c *cli.Context) error {
 	return s.refuse(c, problems)
 }
 
-func (s *session) refuse(c *cli.Context, problems dind.Problems) error {
+func (s *session) refuse(c *cli.Context, problems dind.OptionErrors) error {
 	if len(problems) == 0 {
 		return nil
 	}

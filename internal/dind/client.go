@@ -6,57 +6,54 @@ import (
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
-// clientUser is nobody; the client needs no right but to connect.
+// clientUser is the user nobody: the client only needs to connect.
 const clientUser = 65534
 
-// client is a docker client that runs a command in a Job's pod and speaks to an
-// installation the way a CI job does: by the variables that jobs are given.
+// client is a docker client that runs a command in a Job's pod and connects to an
+// installation as a CI job does, with the variables of Variables.
 type client struct {
 	// namespace and name are the installation's.
 	namespace, name string
-	// tls tells whether it speaks TLS; the pod's namespace then has the Secret.
-	tls bool
-	// knocks says that it has no certificates and is only to see whether
-	// anything answers, as in a namespace that is not given the Secret.
-	knocks bool
-	// container is the container's name, image the daemon's own.
+	tls             bool
+	// withoutCerts means that the client has no certificates and only tests whether
+	// the daemon's port responds: the pod's namespace may have no Secret to mount.
+	withoutCerts bool
+	// container is the container's name.
 	container, image string
 	command          []string
-	// env comes beside the variables of a job.
+	// env is added to Variables.
 	env []Variable
 }
 
-// pod has no right that its command does not need. Where it is placed, and with
-// what the image is pulled, is the caller's part.
+// pod returns a pod with the fewest privileges. The caller adds scheduling and image
+// pull secrets.
 func (c client) pod() *applycore.PodSpecApplyConfiguration {
 	pod := applycore.PodSpec().
-		// Never, so that each try leaves a pod with its own log.
+		// Never, so that each attempt leaves a pod with its log.
 		WithRestartPolicy(corev1.RestartPolicyNever).
 		WithAutomountServiceAccountToken(false).
 		WithEnableServiceLinks(false).
 		WithSecurityContext(applycore.PodSecurityContext().
 			WithRunAsNonRoot(true).WithRunAsUser(clientUser).WithRunAsGroup(clientUser).
 			WithSeccompProfile(applycore.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
-		WithContainers(c.run()).
+		WithContainers(c.containerConfig()).
 		WithVolumes(applycore.Volume().WithName("tmp").WithEmptyDir(applycore.EmptyDirVolumeSource()))
-	if c.tls && !c.knocks {
-		pod.WithVolumes(secretVolume(ClientSecretName(c.name)))
-		pod.Containers[0].WithVolumeMounts(
-			applycore.VolumeMount().WithName(certVolumeName).WithMountPath(ClientCertPath).WithReadOnly(true))
+	if c.tls && !c.withoutCerts {
+		mountSecret(pod, ClientSecretName(c.name), ClientCertPath)
 	}
 	return pod
 }
 
-func (c client) run() *applycore.ContainerApplyConfiguration {
+func (c client) containerConfig() *applycore.ContainerApplyConfiguration {
 	var env []*applycore.EnvVarApplyConfiguration
 	variables := Variables(c.namespace, c.name, c.tls)
-	if c.knocks {
+	if c.withoutCerts {
 		variables = []Variable{{"DOCKER_HOST", Endpoint(c.namespace, c.name, c.tls)}}
 	}
 	for _, v := range variables {
 		env = append(env, variable(v.Name, v.Value))
 	}
-	// docker and buildx keep settings in the home directory, and fail without.
+	// docker and buildx fail without a writable home directory.
 	env = append(env, variable("HOME", "/tmp"))
 	for _, v := range c.env {
 		env = append(env, variable(v.Name, v.Value))

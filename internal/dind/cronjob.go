@@ -6,25 +6,24 @@ import (
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
-// The variables that prune.sh reads, beside DOCKER_HOST.
+// The variables that prune.sh reads besides DOCKER_HOST.
 const (
 	unusedForEnv   = "PRUNE_UNUSED_FOR"
 	keepStorageEnv = "PRUNE_KEEP_STORAGE"
 )
 
 const (
-	// A clean-up that was missed, as the control plane was down, is made up
-	// for within six hours. Some deadline must be: without one the controller
-	// gives a schedule up for good after 100 misses.
+	// A run that was missed because the control plane was down still starts within
+	// six hours. Without a deadline the controller stops after 100 missed runs.
 	startingDeadline = 6 * 60 * 60
-	// Long enough to wait half an hour for another prune and then to prune.
+	// prune.sh waits up to half an hour for another prune.
 	pruneDeadline = 60 * 60
 	pruneRetries  = 3
 	jobsKept      = 3
 )
 
-// jobLabels are on the clean-up's pods. The label app is missing on purpose:
-// the Service would send jobs to them.
+// jobLabels returns the labels of the prune pods. They have no app label, so that the
+// Service does not select them.
 func (p plan) jobLabels() map[string]string {
 	labels := p.labels()
 	delete(labels, AppLabel)
@@ -55,8 +54,8 @@ func (p plan) cronJob() *applybatch.CronJobApplyConfiguration {
 		WithSpec(spec)
 }
 
-// prunePod runs anywhere the image runs: the daemon's node selector does not
-// apply, its tolerations do, for clusters where every node has a taint.
+// prunePod returns the prune pod. It may run on any node: it has no node selector, but
+// the daemon's tolerations, for clusters in which every node has a taint.
 func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 	unusedFor, _ := parseUnusedFor(p.PruneUnusedFor)
 	pod := client{

@@ -9,16 +9,13 @@ import (
 	applymeta "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
-// selector is a Deployment's label selector.
-type selector struct{ *metav1.LabelSelector }
-
-// planSelector decides by which labels the daemon's pod is found. A selector
-// cannot be changed once the Deployment exists, so one made by hand keeps its
-// own, and the pods get the labels that it asks for.
-func (p *plan) planSelector(ps *Problems, live *appsv1.Deployment) {
-	p.selector = selector{&metav1.LabelSelector{MatchLabels: Selector(p.Name)}}
+// planSelector sets the labels that select the daemon's pod. The selector of a
+// Deployment is immutable, so a live Deployment keeps its selector, and the pods get
+// the labels that it requires.
+func (p *plan) planSelector(errs *OptionErrors, live *appsv1.Deployment) {
+	p.selector = &metav1.LabelSelector{MatchLabels: Selector(p.Name)}
 	if live != nil && live.Spec.Selector != nil {
-		p.selector = selector{live.Spec.Selector}
+		p.selector = live.Spec.Selector
 	}
 	p.podLabels = p.labels()
 	p.podLabels[ComponentLabel] = DaemonComponent
@@ -32,16 +29,16 @@ func (p *plan) planSelector(ps *Problems, live *appsv1.Deployment) {
 		}
 	}
 	p.traffic = trafficSelector(p.selector, p.podLabels, p.jobLabels())
-	if matches, err := metav1.LabelSelectorAsSelector(p.selector.LabelSelector); err != nil || !matches.Matches(labels.Set(p.podLabels)) {
-		ps.add("--name", p.Name, "is the name of a Deployment whose selector does not allow dindctl's labels",
-			"Choose another --name, or delete that Deployment; its claim is not touched.")
+	if !matches(p.selector, p.podLabels) {
+		errs.add("--name", p.Name, "is the name of a Deployment whose selector does not allow dindctl's labels",
+			"Choose another --name, or delete that Deployment; this does not delete its claim.")
 	}
 }
 
-// trafficSelector is what the Service sends jobs to: the daemon's pod, and
-// never the pod of a clean-up Job. A selector that would match both, or that a
-// Service cannot express, is narrowed by the component's label.
-func trafficSelector(s selector, podLabels, jobLabels map[string]string) map[string]string {
+// trafficSelector returns a selector for the Service that matches the daemon's pod
+// and never the pods of prune Jobs. If the Deployment's selector matches both, or if
+// a Service cannot express it, the component label is added.
+func trafficSelector(s *metav1.LabelSelector, podLabels, jobLabels map[string]string) map[string]string {
 	traffic := maps.Clone(s.MatchLabels)
 	if len(traffic) == 0 {
 		traffic = map[string]string{AppLabel: podLabels[AppLabel]}
@@ -52,11 +49,21 @@ func trafficSelector(s selector, podLabels, jobLabels map[string]string) map[str
 	return traffic
 }
 
-func (s selector) apply() *applymeta.LabelSelectorApplyConfiguration {
+func applySelector(s *metav1.LabelSelector) *applymeta.LabelSelectorApplyConfiguration {
 	apply := applymeta.LabelSelector().WithMatchLabels(s.MatchLabels)
 	for _, e := range s.MatchExpressions {
 		apply.WithMatchExpressions(applymeta.LabelSelectorRequirement().
 			WithKey(e.Key).WithOperator(e.Operator).WithValues(e.Values...))
 	}
 	return apply
+}
+
+// matches reports whether the selector matches the labels. As in a NetworkPolicy, nil
+// matches all.
+func matches(selector *metav1.LabelSelector, set map[string]string) bool {
+	if selector == nil {
+		return true
+	}
+	compiled, err := metav1.LabelSelectorAsSelector(selector)
+	return err == nil && compiled.Matches(labels.Set(set))
 }

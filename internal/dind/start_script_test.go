@@ -92,7 +92,7 @@ func TestAwaitScript(t *testing.T) {
 					b.write("var/run/docker.sock", "")
 				}
 				// Making a socket is no matter for a shell: a file stands in.
-				b.write("etc/dindctl/await.sh", b.move(strings.Replace(awaitScript, "[ -S ", "[ -f ", 1)))
+				b.write("etc/dindctl/await.sh", b.move(strings.Replace(commented()[awaitScriptName], "[ -S ", "[ -f ", 1)))
 				got := b.runFile(shell, "await.sh", []string{"BOX=" + b.root}, "tcp://127.0.0.1:2375")
 				if got.code != test.wantCode {
 					t.Errorf("exit code %d, want %d: %s", got.code, test.wantCode, got.stderr)

@@ -11,17 +11,17 @@ import (
 	"github.com/dindctl/dindctl/internal/redact"
 )
 
-// reservedEnv are variables that dindctl or the image gives a meaning which
-// the rest of the installation depends on.
+// reservedEnv are variables that cannot be set, because the other objects depend on
+// them, each with the reason.
 var reservedEnv = map[string]string{
-	"DOCKER_TLS_CERTDIR": "decides whether the daemon speaks TLS, which Service, probes and jobs must agree with",
-	"DOCKER_HOST":        "moves the daemon's socket, where the probes would not find it",
-	"DOCKER_TLS":         "changes how the probes ask the daemon",
-	"DOCKER_TLS_VERIFY":  "changes how the probes ask the daemon",
-	"DOCKER_CERT_PATH":   "changes how the probes ask the daemon",
+	"DOCKER_TLS_CERTDIR": "is set by --tls",
+	"DOCKER_HOST":        "changes the address that the probes use",
+	"DOCKER_TLS":         "changes how the probes connect to the daemon",
+	"DOCKER_TLS_VERIFY":  "changes how the probes connect to the daemon",
+	"DOCKER_CERT_PATH":   "changes how the probes connect to the daemon",
 }
 
-func (o Options) checkEnv(ps *Problems) {
+func (o Options) checkEnv(errs *OptionErrors) {
 	const option = "--env"
 	seen := map[string]bool{}
 	for _, pair := range o.Env {
@@ -29,30 +29,30 @@ func (o Options) checkEnv(ps *Problems) {
 		shown := ShownName(name)
 		switch {
 		case !ok:
-			ps.add(option, shown, "has no value", "Give it as KEY=VALUE; KEY= sets it empty.")
+			errs.add(option, shown, "has no value", "Use KEY=VALUE; KEY= sets an empty value.")
 		case !IsVariableName(name):
-			ps.add(option, shown, "is not the name of an environment variable",
-				"Use letters, digits and underscores, with no digit first.")
+			errs.add(option, shown, "is not a valid variable name",
+				"Use letters, digits and underscores, not starting with a digit.")
 		case strings.ContainsRune(value, 0):
-			ps.add(option, shown, "has a zero byte in its value", "Remove it.")
+			errs.add(option, shown, "has a null byte in its value", "Remove it.")
 		case !utf8.ValidString(value):
-			ps.add(option, shown, "has a value that is not UTF-8", "Kubernetes would replace what is not; write it in UTF-8.")
+			errs.add(option, shown, "has a value that is not valid UTF-8", useUTF8)
 		case reservedEnv[name] != "":
-			ps.add(option, shown, reservedEnv[name], "Leave it out.")
+			errs.add(option, shown, reservedEnv[name], omitIt)
 		case name == "DOCKER_DRIVER" && o.StorageDriver != "":
-			ps.add(option, shown, "is what --storage-driver sets", "Leave one of the two out.")
+			errs.add(option, shown, "conflicts with --storage-driver", omitOne)
 		case seen[name]:
-			ps.add(option, shown, "is given more than once", "Keep one of them.")
+			errs.add(option, shown, "is set more than once", "Keep one of them.")
 		}
 		seen[name] = true
 	}
 }
 
-// namePattern are names as people give them to variables. What else stands where
-// a name should be may be a password that lost its name, and is not repeated.
+// namePattern matches usual variable names. Anything else may be a password that was
+// given without a name.
 var namePattern = regexp.MustCompile(`^([A-Z0-9_.-]+|[a-z_.-]+)$`)
 
-// ShownName is the name of a variable as it may be shown.
+// ShownName returns the name of a variable for output, hidden if it may be a secret.
 func ShownName(name string) string {
 	if namePattern.MatchString(name) {
 		return name
@@ -60,19 +60,19 @@ func ShownName(name string) string {
 	return redact.Hidden
 }
 
-// IsVariableName tells whether a variable can have the name.
+// IsVariableName reports whether name is a valid variable name.
 func IsVariableName(name string) bool { return len(validation.IsCIdentifier(name)) == 0 }
 
-// EnvProblem is something wrong with a variable of --env.
-func EnvProblem(name, reason, hint string) *Problem {
-	return &Problem{Option: "--env", Value: ShownName(name), Reason: reason, Hint: hint}
+// EnvError returns an error in a variable of --env.
+func EnvError(name, reason, hint string) *OptionError {
+	return &OptionError{Option: "--env", Value: ShownName(name), Reason: reason, Hint: hint}
 }
 
-// ReservedEnv tells why a variable is not the user's to set; "" if it is.
+// ReservedEnv returns the reason why a variable cannot be set, or "".
 func ReservedEnv(name string) string { return reservedEnv[name] }
 
-// Secrets are the values among the options that may be secrets. They are never
-// to be shown. (Of an address only the login is one, see redact.URLs.)
+// Secrets returns the values in the options that may be secrets and must not be shown.
+// For logins in addresses see redact.URLs.
 func (o Options) Secrets() []string {
 	var values []string
 	for _, pair := range slices.Concat(o.Env, o.DockerdArgs) {
