@@ -131,12 +131,12 @@ func ParseVerifyResult(terminationMessage string) (VerifyResult, error) {
 	case VerifyCached, VerifyUncached, VerifyFailed, VerifyReached,
 		VerifyUnresolved, VerifyRefused, VerifySilent, VerifyUnusable:
 	default:
-		return VerifyResult{}, fmt.Errorf("the job reported no result, but %q", terminationMessage)
+		return VerifyResult{}, fmt.Errorf("no outcome in %q", terminationMessage)
 	}
 	result.Steps, _ = strconv.Atoi(values["steps"])
 	result.Cold, result.Warm = verifiedBuild(values, "cold"), verifiedBuild(values, "warm")
 	if result.Outcome == VerifyCached && (result.Cold == nil || result.Warm == nil || result.Steps == 0 || result.Warm.CachedSteps < result.Steps) {
-		return VerifyResult{}, fmt.Errorf("the job reported a cached build without its steps: %q", terminationMessage)
+		return VerifyResult{}, fmt.Errorf("a cached build without its steps in %q", terminationMessage)
 	}
 	return result, nil
 }

@@ -167,9 +167,9 @@ func TestParseVerifyResult(t *testing.T) {
 			VerifyResult{VerifyCached, 2, build(2.45, 0), build(0.07, 2), ""}, ""},
 		{"a build fails", "outcome=failed\nsteps=2\n\nERROR: x=y\n\nfull", VerifyResult{VerifyFailed, 2, nil, nil, "ERROR: x=y\n\nfull"}, ""},
 		{"refused", "outcome=refused\n\nCannot connect\n", VerifyResult{VerifyRefused, 0, nil, nil, "Cannot connect"}, ""},
-		{"nothing", "", VerifyResult{}, "reported no result"},
-		{"a log instead", "sh: not found\n", VerifyResult{}, "reported no result"},
-		{"an outcome of tomorrow", "outcome=wonderful\n\n", VerifyResult{}, "reported no result"},
+		{"nothing", "", VerifyResult{}, "no outcome"},
+		{"a log instead", "sh: not found\n", VerifyResult{}, "no outcome"},
+		{"an outcome of tomorrow", "outcome=wonderful\n\n", VerifyResult{}, "no outcome"},
 		{"cached, and nothing to show for it", "outcome=cached\nsteps=2\n\n", VerifyResult{}, "without its steps"},
 		{"cached, and one step was not", "outcome=cached\nsteps=2\ncold=2\ncold-cached=0\nwarm=2\nwarm-cached=1\n\n", VerifyResult{}, "without its steps"},
 	} {
