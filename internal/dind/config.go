@@ -20,15 +20,13 @@ const configKey = "daemon.json"
 // not start if a setting is both here and a flag: keep this consistent with
 // checkDockerdArgs. The image's entrypoint sets hosts as a flag.
 type daemonConfig struct {
-	Builder            builderConfig     `json:"builder"`
+	Builder struct {
+		GC gcConfig `json:"gc"`
+	} `json:"builder"`
 	InsecureRegistries []string          `json:"insecure-registries,omitempty"`
 	LogDriver          string            `json:"log-driver,omitempty"`
 	LogOpts            map[string]string `json:"log-opts,omitempty"`
 	RegistryMirrors    []string          `json:"registry-mirrors,omitempty"`
-}
-
-type builderConfig struct {
-	GC gcConfig `json:"gc"`
 }
 
 // gcConfig sets the one limit that every engine since 19.03 supports, in bytes, which
@@ -40,11 +38,8 @@ type gcConfig struct {
 }
 
 func (p plan) daemonJSON() string {
-	config := daemonConfig{
-		Builder:            builderConfig{GC: gcConfig{Enabled: true, DefaultKeepStorage: strconv.FormatInt(p.cacheBytes, 10)}},
-		InsecureRegistries: p.insecureRegistries(),
-		RegistryMirrors:    p.RegistryMirrors,
-	}
+	config := daemonConfig{InsecureRegistries: p.insecureRegistries(), RegistryMirrors: p.RegistryMirrors}
+	config.Builder.GC = gcConfig{Enabled: true, DefaultKeepStorage: strconv.FormatInt(p.cacheBytes, 10)}
 	if !p.hasArg("--log-driver", "--log-opt") {
 		// Without a limit the log of one container can fill the volume.
 		config.LogDriver = "json-file"

@@ -17,10 +17,7 @@ var enginePattern = regexp.MustCompile(`^v?([0-9]+(?:\.[0-9]+){0,2})(?:-|$)`)
 // EngineVersion returns the engine's version from the image's tag, or "" if the tag
 // has none, as in "docker:dind".
 func EngineVersion(image string) string {
-	named, err := reference.ParseNormalizedNamed(image)
-	if err != nil {
-		return ""
-	}
+	named, _ := reference.ParseNormalizedNamed(image)
 	tagged, ok := named.(reference.Tagged)
 	if !ok {
 		return ""
@@ -42,27 +39,20 @@ func majorOf(version string) (major int, known bool) {
 func (o Options) checkImage(errs *OptionErrors) {
 	const option = "--image"
 	named, err := reference.ParseNormalizedNamed(o.Image)
-	if shown := redact.Address(o.Image); err != nil && shown != o.Image {
+	shown := redact.Address(o.Image)
+	var tag string
+	if tagged, ok := named.(reference.Tagged); ok {
+		tag = tagged.Tag()
+	}
+	switch {
+	case err != nil && shown != o.Image:
 		errs.add(option, shown, "contains a user name or password", "Use a Secret with --image-pull-secret.")
-		return
-	}
-	if err != nil {
-		errs.add(option, o.Image, "is not an image reference ("+err.Error()+")",
-			"Use [registry/]name:tag, for example "+DefaultImage+".")
-		return
-	}
-	tagged, ok := named.(reference.Tagged)
-	if !ok {
-		return
-	}
-	switch tag := tagged.Tag(); {
+	case err != nil:
+		errs.add(option, o.Image, "is not an image reference ("+err.Error()+")", "Use [registry/]name:tag, for example "+DefaultImage+".")
 	case strings.HasSuffix(tag, "-rootless"):
-		// A rootless image stores its data in a home directory: each restart of the
-		// pod would lose the cache.
-		errs.add(option, o.Image, "is a rootless image, which does not store its data in "+DataRoot,
-			"Use the image without -rootless.")
+		// Its data is in a home directory: each restart of the pod would lose the cache.
+		errs.add(option, o.Image, "is a rootless image, which does not store its data in "+DataRoot, "Use the image without -rootless.")
 	case tag == "cli" || strings.HasSuffix(tag, "-cli"):
-		errs.add(option, o.Image, "contains only the docker client, not the daemon",
-			"Use the -dind image of the same version.")
+		errs.add(option, o.Image, "contains only the docker client, not the daemon", "Use the -dind image of the same version.")
 	}
 }

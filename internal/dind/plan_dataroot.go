@@ -84,13 +84,12 @@ func driverOf(daemon *corev1.Container) string {
 		}
 	}
 	for i, arg := range daemon.Args {
-		for _, flag := range []string{"--storage-driver", "-s"} {
-			if value, is := strings.CutPrefix(arg, flag+"="); is {
-				return value
-			}
-			if arg == flag && i+1 < len(daemon.Args) {
-				return daemon.Args[i+1]
-			}
+		switch name, value, joined := strings.Cut(arg, "="); {
+		case name != "--storage-driver" && name != "-s":
+		case joined:
+			return value
+		case i+1 < len(daemon.Args):
+			return daemon.Args[i+1]
 		}
 	}
 	return ""

@@ -10,32 +10,27 @@ import (
 )
 
 func (o Options) checkResources(errs *OptionErrors) {
-	for _, kind := range []struct {
-		name, request, limit, example string
-		whole                         bool
-	}{
-		{"cpu", o.CPURequest, o.CPULimit, "500m or 2", false},
-		{"memory", o.MemoryRequest, o.MemoryLimit, "512Mi or 4Gi", true},
-	} {
-		request, requestOK := checkResource(errs, "--"+kind.name+"-request", kind.request, kind.example, kind.whole)
-		limit, limitOK := checkResource(errs, "--"+kind.name+"-limit", kind.limit, kind.example, kind.whole)
-		if requestOK && limitOK && request.Cmp(limit) > 0 {
-			errs.add("--"+kind.name+"-request", kind.request, "is more than the limit of "+kind.limit,
-				"Decrease it, or increase --"+kind.name+"-limit.")
-		}
-	}
+	checkResource(errs, "cpu", o.CPURequest, o.CPULimit, "500m or 2", false)
+	checkResource(errs, "memory", o.MemoryRequest, o.MemoryLimit, "512Mi or 4Gi", true)
 }
 
-// checkResource returns the quantity and reports whether it is set and valid.
-func checkResource(errs *OptionErrors, option, value, example string, whole bool) (resource.Quantity, bool) {
-	if value == "" {
-		return resource.Quantity{}, false
+func checkResource(errs *OptionErrors, name, request, limit, example string, whole bool) {
+	// parse returns zero if the value is not set or not valid.
+	parse := func(option, value string) resource.Quantity {
+		if value == "" {
+			return resource.Quantity{}
+		}
+		quantity, reason := parseQuantity(value, whole)
+		if reason != "" {
+			errs.add(option, value, reason, "Use a quantity such as "+example+".")
+			return resource.Quantity{}
+		}
+		return quantity
 	}
-	quantity, reason := parseQuantity(value, whole)
-	if reason != "" {
-		errs.add(option, value, reason, "Use a quantity such as "+example+".")
+	requested, limited := parse("--"+name+"-request", request), parse("--"+name+"-limit", limit)
+	if !limited.IsZero() && requested.Cmp(limited) > 0 {
+		errs.add("--"+name+"-request", request, "is more than the limit of "+limit, "Decrease it, or increase --"+name+"-limit.")
 	}
-	return quantity, reason == ""
 }
 
 func (o Options) checkPlacement(errs *OptionErrors) {
