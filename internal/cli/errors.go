@@ -43,8 +43,8 @@ var (
 func describe(err error, how endedError) failure {
 	var (
 		usage         *usageError
-		problems      dind.Problems
-		incompatible  *dind.MisfitError
+		problems      dind.OptionErrors
+		incompatible  *dind.IncompatibleError
 		notInstalled  *lifecycle.NotInstalledError
 		noSchedule    *lifecycle.NoScheduleError
 		checkFailed   *lifecycle.CheckFailedError
@@ -67,7 +67,7 @@ func describe(err error, how endedError) failure {
 		f.Hint = fmt.Sprintf("`%s --help` lists the options", usage.command)
 	case errors.As(err, &incompatible):
 		f.Reason, f.Message = "Incompatible", "the options conflict with the existing installation; nothing was changed"
-		f.setProblems(incompatible.Problems)
+		f.setProblems(incompatible.OptionErrors)
 	case errors.As(err, &problems):
 		f.Code, f.Reason, f.Message = exitUsage, "Usage", invalidCommandLine
 		f.setProblems(problems)

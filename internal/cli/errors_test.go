@@ -42,10 +42,10 @@ func TestDescribe(t *testing.T) {
 		how  endedError
 		want failure
 	}{
-		{"invalid command line", &usageError{problems: dind.Problems{{Option: "--mtu", Value: "x", Reason: "is not a number", Hint: "Give one."}}, command: "dindctl install"}, endedError{},
+		{"invalid command line", &usageError{problems: dind.OptionErrors{{Option: "--mtu", Value: "x", Reason: "is not a number", Hint: "Give one."}}, command: "dindctl install"}, endedError{},
 			failure{Code: 2, Reason: "Usage", Message: "invalid command line", Hint: "`dindctl install --help` lists the options",
 				Problems: []failureProblem{{Option: "--mtu", Value: "x", Message: `--mtu "x": is not a number`, Hint: "Give one."}}}},
-		{"incompatible options", &dind.MisfitError{Problems: dind.Problems{{Option: "--storage-size", Value: "1Gi", Reason: "is less"}}}, endedError{},
+		{"incompatible options", &dind.IncompatibleError{OptionErrors: dind.OptionErrors{{Option: "--storage-size", Value: "1Gi", Reason: "is less"}}}, endedError{},
 			failure{Code: 1, Reason: "Incompatible", Message: "the options conflict with the existing installation; nothing was changed",
 				Problems: []failureProblem{{Option: "--storage-size", Value: "1Gi", Message: `--storage-size "1Gi": is less`}}}},
 		{"interrupted", context.Canceled, endedError{ended: context.Canceled},

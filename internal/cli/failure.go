@@ -38,15 +38,15 @@ const invalidCommandLine = "invalid command line"
 
 // problemList collects what is wrong with the command line, so that all of it is
 // reported at once.
-type problemList struct{ problems dind.Problems }
+type problemList struct{ problems dind.OptionErrors }
 
 func (l *problemList) problem(option, value, reason, hint string) {
-	l.problems = append(l.problems, &dind.Problem{Option: option, Value: value, Reason: reason, Hint: hint})
+	l.problems = append(l.problems, &dind.OptionError{Option: option, Value: value, Reason: reason, Hint: hint})
 }
 
-// addProblems adds the problems of a validation, which returns dind.Problems or nil.
+// addProblems adds the problems of a validation, which returns dind.OptionErrors or nil.
 func (l *problemList) addProblems(validation error) {
-	var found dind.Problems
+	var found dind.OptionErrors
 	if errors.As(validation, &found) {
 		l.problems = append(l.problems, found...)
 	}
@@ -54,13 +54,13 @@ func (l *problemList) addProblems(validation error) {
 
 // usageError is an invalid command line. No request was sent.
 type usageError struct {
-	problems dind.Problems
+	problems dind.OptionErrors
 	command  string // whose help lists the options
 }
 
 func (e *usageError) Error() string { return e.problems.Error() }
 
-func newUsageError(c *cli.Context, problems dind.Problems) error {
+func newUsageError(c *cli.Context, problems dind.OptionErrors) error {
 	command := c.App.Name
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != c.App.Name {
 		command += " " + c.Command.Name
@@ -71,10 +71,10 @@ func newUsageError(c *cli.Context, problems dind.Problems) error {
 // usageError replaces the library's handling of parse errors, which prints the
 // full help to stdout. scan finds most of these errors first.
 func (p *program) usageError(c *cli.Context, err error, _ bool) error {
-	return newUsageError(c, append(p.scanned, &dind.Problem{Option: "options", Reason: err.Error()}))
+	return newUsageError(c, append(p.scanned, &dind.OptionError{Option: "options", Reason: err.Error()}))
 }
 
-func (f *failure) setProblems(problems dind.Problems) {
+func (f *failure) setProblems(problems dind.OptionErrors) {
 	for _, p := range problems {
 		f.Problems = append(f.Problems, failureProblem{Option: p.Option, Value: p.Value, Message: p.Error(), Hint: p.Hint})
 	}

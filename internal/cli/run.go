@@ -39,7 +39,7 @@ type program struct {
 	daemon  func(*kube.Cluster, string) (lifecycle.Link, error)
 	now     func() time.Time
 	// scanned lists what is wrong with the command line apart from its values.
-	scanned dind.Problems
+	scanned dind.OptionErrors
 	// secrets are those on the command line and in the environment.
 	secrets redact.Values
 }

@@ -16,7 +16,7 @@ import (
 // scan finds every unknown option, missing value and unexpected argument, and
 // returns the command line without them. The library would stop at the first
 // one; after scan, it parses the rest, so that all problems are reported at once.
-func scan(app *cli.App, args []string) (clean []string, problems dind.Problems) {
+func scan(app *cli.App, args []string) (clean []string, problems dind.OptionErrors) {
 	s := scanner{flags: app.Flags, clean: args[:1:1]}
 	rest := args[1:]
 	for len(rest) > 0 {

@@ -31,7 +31,7 @@ func (s *session) environment() []string {
 		}
 		value, set := s.program.lookup(pair)
 		if !set {
-			s.problems = append(s.problems, dind.EnvProblem(pair, "is not set in your environment", "Export it, or use --env "+dind.ShownName(pair)+"=VALUE."))
+			s.problems = append(s.problems, dind.EnvError(pair, "is not set in your environment", "Export it, or use --env "+dind.ShownName(pair)+"=VALUE."))
 		}
 		env[i] = pair + "=" + value
 	}

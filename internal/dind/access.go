@@ -2,15 +2,14 @@ package dind
 
 import "fmt"
 
-// Access is what a CI job needs to reach the daemon.
+// Access is what a CI job needs to connect to the daemon.
 type Access struct {
 	Variables []Variable
-	// Certificates is what the job's pod has to mount; nil where the daemon
-	// asks for none.
+	// Certificates is the Secret to mount in the job's pod; nil without TLS.
 	Certificates *SecretMount
 }
 
-// AccessTo is what a job needs to reach this installation.
+// AccessTo returns what a job needs to connect to this installation.
 func AccessTo(namespace, name string, tls bool) Access {
 	access := Access{Variables: Variables(namespace, name, tls)}
 	if tls {
@@ -19,12 +18,10 @@ func AccessTo(namespace, name string, tls bool) Access {
 	return access
 }
 
-// SecretMount is a Secret of the job's own namespace and the directory that its
-// keys are to be files in.
+// SecretMount is a Secret in the job's namespace and the directory to mount it at.
 type SecretMount struct{ Secret, Path string }
 
-// Endpoint is the daemon's address for jobs in the cluster, the value of
-// DOCKER_HOST.
+// Endpoint returns the value of DOCKER_HOST for jobs in the cluster.
 func Endpoint(namespace, name string, tls bool) string {
 	return fmt.Sprintf("tcp://%s.%s.svc:%d", name, namespace, port(tls))
 }
@@ -35,10 +32,9 @@ type Variable struct {
 	Value string `json:"value"`
 }
 
-// Variables are what a CI job must set to reach the daemon, in the order they
-// are printed. DOCKER_TLS_CERTDIR is empty on purpose: without it a docker
-// image's entrypoint looks for certificates of its own and port 2376, and with
-// TLS the other two say where they are.
+// Variables returns the variables that a CI job must set, in the order in which to
+// print them. DOCKER_TLS_CERTDIR must be empty: otherwise the entrypoint of a docker
+// image looks for other certificates and for port 2376.
 func Variables(namespace, name string, tls bool) []Variable {
 	variables := []Variable{
 		{Name: "DOCKER_HOST", Value: Endpoint(namespace, name, tls)},

@@ -5,61 +5,61 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Live is what must be carried over from the cluster, because the API refuses
-// to change it or because the user grew it. Each may be nil.
+// Live is the state of the cluster that the objects depend on. Each field may be
+// empty.
 type Live struct {
 	// Claim is the claim NAME-data, or the one that ExistingClaim names.
 	Claim *corev1.PersistentVolumeClaim
 	// Deployment is the Deployment NAME.
 	Deployment *appsv1.Deployment
-	// Class is the live claim's, where it could be read.
+	// Class is the class of the live claim.
 	Class *storagev1.StorageClass
-	// StorageDriver is the running daemon's, where it could be asked.
+	// StorageDriver is the storage driver that the running daemon reports.
 	StorageDriver string
 	// Service is the Service NAME.
 	Service *corev1.Service
-	// Certificates are what the Secrets are to hold. They are not made here, for
-	// that takes a clock and chance; without TLS they are of no use.
-	Certificates Certificates
+	// Certificates are the contents of the Secrets with TLS. They come from outside
+	// because issuing them needs a clock and randomness.
+	Certificates CertificateFiles
 }
 
-// plan is what the objects are made from, once options and cluster are read.
+// plan is what the objects are built from.
 type plan struct {
 	Options
-	// size is the claim's, or zero where the claim is not ours.
+	live  *corev1.PersistentVolumeClaim
+	class *storagev1.StorageClass
+	// claimName is the claim that the pod mounts.
+	claimName string
+	// size is the claim's size, zero with ExistingClaim.
 	size resource.Quantity
 	// cacheBytes is the limit of the build cache.
-	cacheBytes int64
-	// claimName is the claim that the pod mounts, live what it is now.
-	claimName string
-	live      *corev1.PersistentVolumeClaim
-	class     *storagev1.StorageClass
-	// certificates are the contents of the Secrets of TLS.
-	certificates Certificates
-	// selector is the Deployment's, podLabels what its pods carry to match it,
-	// traffic what Service and NetworkPolicy go by.
-	selector  selector
+	cacheBytes   int64
+	certificates CertificateFiles
+	// selector is the Deployment's selector, podLabels are the labels of its pods,
+	// traffic is what Service and NetworkPolicy select.
+	selector  *metav1.LabelSelector
 	podLabels map[string]string
 	traffic   map[string]string
 }
 
-// Build validates the options and gives the objects they ask for. Its error is
-// Problems, a *MisfitError, or nil. It changes neither options nor live objects.
+// Build validates the options and returns the objects of the installation. The
+// error is OptionErrors or an *IncompatibleError. Build does not change live.
 func Build(o Options, live Live) (Objects, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	p := plan{Options: o, live: live.Claim, class: live.Class, certificates: live.Certificates}
-	var ps Problems
-	p.planStorage(&ps)
-	p.planSelector(&ps, live.Deployment)
-	p.checkDataRoot(&ps, live)
-	p.checkTLS(&ps, live)
-	if err := ps.err(); err != nil {
+	var errs OptionErrors
+	p.planStorage(&errs)
+	p.planSelector(&errs, live.Deployment)
+	p.checkDataRoot(&errs, live)
+	p.checkTLS(&errs, live)
+	if err := errs.err(); err != nil {
 		if live.Claim != nil || live.Deployment != nil || live.Service != nil {
-			err = &MisfitError{Problems: ps}
+			err = &IncompatibleError{errs}
 		}
 		return nil, err
 	}
@@ -72,7 +72,8 @@ func Build(o Options, live Live) (Objects, error) {
 	return append(objects, p.clientCopies()...), nil
 }
 
-// hashes change when a file does that the daemon reads only at its start.
+// hashes returns annotations that change with the files that the daemon reads only
+// when it starts.
 func (p plan) hashes() map[string]string {
 	hashes := map[string]string{ConfigHashAnnotation: configHash(p.configData())}
 	if p.TLS {
@@ -81,8 +82,8 @@ func (p plan) hashes() map[string]string {
 	return hashes
 }
 
-// labels are Labels and, where the image's tag tells it, the engine's version.
-// It is not dindctl's: upgrading the tool alone must change nothing.
+// labels returns Labels and the engine's version, if it is known. The version is
+// not dindctl's, so that upgrading dindctl changes no object.
 func (p plan) labels() map[string]string {
 	labels := Labels(p.Name)
 	if version := EngineVersion(p.Image); version != "" {

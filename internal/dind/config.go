@@ -16,38 +16,32 @@ import (
 // configKey is the file's name in the ConfigMap and in /etc/docker.
 const configKey = "daemon.json"
 
-// daemonConfig is the part of dockerd's configuration that dindctl sets. A
-// setting that is here and a flag as well stops dockerd from starting, so this
-// and checkDockerdArgs belong together. hosts is never set: the image's
-// entrypoint gives it as a flag.
+// daemonConfig is the part of dockerd's configuration that dindctl sets. dockerd does
+// not start if a setting is both here and a flag: keep this consistent with
+// checkDockerdArgs. The image's entrypoint sets hosts as a flag.
 type daemonConfig struct {
-	Builder            builderConfig     `json:"builder"`
+	Builder struct {
+		GC gcConfig `json:"gc"`
+	} `json:"builder"`
 	InsecureRegistries []string          `json:"insecure-registries,omitempty"`
 	LogDriver          string            `json:"log-driver,omitempty"`
 	LogOpts            map[string]string `json:"log-opts,omitempty"`
 	RegistryMirrors    []string          `json:"registry-mirrors,omitempty"`
 }
 
-type builderConfig struct {
-	GC gcConfig `json:"gc"`
-}
-
-// gcConfig sets the one limit that every engine since 19.03 understands; from
-// 28 on defaultKeepStorage is another name of defaultReservedSpace. Bytes are
-// the one form that they all read alike.
+// gcConfig sets the one limit that every engine since 19.03 supports, in bytes, which
+// all of them read alike. Since 28 defaultKeepStorage is an alias of
+// defaultReservedSpace.
 type gcConfig struct {
 	Enabled            bool   `json:"enabled"`
 	DefaultKeepStorage string `json:"defaultKeepStorage"`
 }
 
 func (p plan) daemonJSON() string {
-	config := daemonConfig{
-		Builder:            builderConfig{GC: gcConfig{Enabled: true, DefaultKeepStorage: strconv.FormatInt(p.cacheBytes, 10)}},
-		InsecureRegistries: p.insecureRegistries(),
-		RegistryMirrors:    p.RegistryMirrors,
-	}
+	config := daemonConfig{InsecureRegistries: p.insecureRegistries(), RegistryMirrors: p.RegistryMirrors}
+	config.Builder.GC = gcConfig{Enabled: true, DefaultKeepStorage: strconv.FormatInt(p.cacheBytes, 10)}
 	if !p.hasArg("--log-driver", "--log-opt") {
-		// Without a bound the log of one chatty container fills the volume.
+		// Without a limit the log of one container can fill the volume.
 		config.LogDriver = "json-file"
 		config.LogOpts = map[string]string{"max-size": "10m", "max-file": "3"}
 	}
@@ -58,9 +52,8 @@ func (p plan) daemonJSON() string {
 	return string(text) + "\n"
 }
 
-// insecureRegistries are the user's and the mirrors that are spoken to in plain
-// HTTP: the builder of engines before 27 takes a mirror's scheme from here, and
-// not from its URL.
+// insecureRegistries returns InsecureRegistries and the mirrors with plain HTTP: the
+// builder of engines before 27 ignores the scheme in a mirror's URL and uses this.
 func (p plan) insecureRegistries() []string {
 	registries := slices.Clone(p.InsecureRegistries)
 	for _, mirror := range p.RegistryMirrors {
@@ -79,9 +72,9 @@ func (p plan) configData() map[string]string {
 	return data
 }
 
-// configHash changes when a file does that the daemon's pod reads as it starts,
-// which are all but the script of the clean-up. It needs to differ, not to resist
-// an attacker: whoever can change the ConfigMap can change the pod.
+// configHash returns a hash of the files that the daemon's pod reads when it starts:
+// all but the prune script. It does not protect against attackers: anyone who can
+// change the ConfigMap can change the pod.
 func configHash(data map[string]string) string {
 	sum := sha256.New()
 	for _, key := range slices.Sorted(maps.Keys(data)) {

@@ -13,17 +13,16 @@ import (
 )
 
 const (
-	// The daemon gives its containers 15 s or their own stop timeout, and then
-	// writes its state; killed before, it has a long start ahead.
+	// The daemon stops its containers within 15 s or their stop timeout, and then
+	// writes its state. If it is killed before, its next start takes long.
 	gracePeriod = 90
-	// Kubernetes' 600 s call a slow pull of the image a failure.
+	// A slow image pull can exceed the default of 600 s.
 	progressDeadline = 3600
-	// Old ReplicaSets are of no use: there is nothing to roll back but flags.
-	revisionHistory = 2
+	revisionHistory  = 2
 )
 
-// deployment runs the one daemon. Two on one data root corrupt it, so the old
-// pod is gone before the new one comes (Recreate).
+// deployment returns the Deployment. Two daemons corrupt a shared data root, so the
+// old pod stops before the new one starts (Recreate).
 func (p plan) deployment() *applyapps.DeploymentApplyConfiguration {
 	return applyapps.Deployment(p.Name, p.Namespace).
 		WithLabels(p.labels()).
@@ -32,7 +31,7 @@ func (p plan) deployment() *applyapps.DeploymentApplyConfiguration {
 			WithRevisionHistoryLimit(revisionHistory).
 			WithProgressDeadlineSeconds(progressDeadline).
 			WithStrategy(applyapps.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)).
-			WithSelector(p.selector.apply()).
+			WithSelector(applySelector(p.selector)).
 			WithTemplate(applycore.PodTemplateSpec().
 				WithLabels(p.podLabels).
 				WithAnnotations(p.hashes()).
@@ -42,17 +41,17 @@ func (p plan) deployment() *applyapps.DeploymentApplyConfiguration {
 func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 	pod := applycore.PodSpec().
 		WithTerminationGracePeriodSeconds(gracePeriod).
-		// Builds are other people's code, and privileged: no token for them.
+		// Builds are untrusted code: give them no token.
 		WithAutomountServiceAccountToken(false).
-		// Service links would put a variable for each Service, the daemon's
-		// DOCKER_DIND_PORT included, into the daemon's environment.
+		// Service links would add variables such as DOCKER_DIND_PORT.
 		WithEnableServiceLinks(false).
 		WithContainers(p.container()).
 		WithVolumes(applycore.Volume().WithName(VolumeName).
 			WithPersistentVolumeClaim(applycore.PersistentVolumeClaimVolumeSource().WithClaimName(p.claimName)))
 	p.mountScripts(pod)
 	if p.TLS {
-		p.mountCertificates(pod)
+		// Only root can read the daemon's key.
+		mountSecret(pod, ServerSecretName(p.Name), certDir+"/server").WithDefaultMode(0o400)
 	}
 	for _, pair := range p.NodeSelector {
 		key, value, _ := strings.Cut(pair, "=")
@@ -62,7 +61,8 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 	return pod
 }
 
-// withScheduling sets what the daemon's pod and the prune Jobs' pods have in common.
+// withScheduling adds the scheduling and image pull options, which the daemon's pod
+// and the prune pods share.
 func (p plan) withScheduling(pod *applycore.PodSpecApplyConfiguration) {
 	for _, name := range unique(p.ImagePullSecrets) {
 		pod.WithImagePullSecrets(applycore.LocalObjectReference().WithName(name))
@@ -83,8 +83,8 @@ func (p plan) withScheduling(pod *applycore.PodSpecApplyConfiguration) {
 	}
 }
 
-// container is the daemon. The pull policy is left to Kubernetes' rule: Always
-// for :latest, IfNotPresent for every other tag.
+// container returns the daemon's container. It sets no pull policy: the default is
+// Always for :latest, and IfNotPresent for other tags.
 func (p plan) container() *applycore.ContainerApplyConfiguration {
 	container := applycore.Container().
 		WithName(ContainerName).
@@ -97,51 +97,50 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 		WithSecurityContext(applycore.SecurityContext().WithPrivileged(true)).
 		WithVolumeMounts(
 			applycore.VolumeMount().WithName(VolumeName).WithMountPath(DataRoot),
-			// One file, so that /etc/docker stays writable: engines before 23
-			// put a key there. Such a mount does not follow the ConfigMap,
-			// which is why a change rolls the pod.
+			// Only this file, so that /etc/docker stays writable: engines before
+			// 23 write a key there. Kubernetes does not update a subPath mount,
+			// so a change restarts the pod.
 			applycore.VolumeMount().WithName(ConfigVolumeName).
 				WithMountPath("/etc/docker/"+configKey).WithSubPath(configKey).WithReadOnly(true),
 		)
 	for _, name := range unique(p.EnvFromSecrets) {
 		container.WithEnvFrom(applycore.EnvFromSource().WithSecretRef(applycore.SecretEnvSource().WithName(name)))
 	}
-	if resources := p.resources(); resources != nil {
-		container.WithResources(resources)
+	requests, limits := resourceList(p.CPURequest, p.MemoryRequest), resourceList(p.CPULimit, p.MemoryLimit)
+	if requests != nil || limits != nil {
+		container.WithResources(&applycore.ResourceRequirementsApplyConfiguration{Requests: requests, Limits: limits})
 	}
 	return p.withProbes(container)
 }
 
-// withProbes adds probes that ask the daemon. There is no liveness probe: a
-// daemon that is slow under load would be restarted, and every build with it.
+// withProbes adds the startup and readiness probes. There is no liveness probe: it
+// would restart a daemon that is slow under load, which aborts every build.
 //
-// With TLS they ask on the socket: the pod has no client's certificate, and the
-// kubelet none either. The daemon opens all its listeners before it answers on
-// any of them.
+// With TLS the probes use the socket, because neither the pod nor the kubelet has a
+// client certificate. The daemon opens all listeners before it responds on any.
 func (p plan) withProbes(container *applycore.ContainerApplyConfiguration) *applycore.ContainerApplyConfiguration {
-	asked := fmt.Sprintf("tcp://127.0.0.1:%d", PlainPort)
+	address := fmt.Sprintf("tcp://127.0.0.1:%d", PlainPort)
 	readiness := applycore.Probe().
-		// From the kubelet, which NetworkPolicies must let through to pods of
-		// its own node.
+		// NetworkPolicies always allow the kubelet of the pod's node.
 		WithHTTPGet(applycore.HTTPGetAction().WithPath("/_ping").WithPort(intstr.FromString(PortName)))
 	if p.TLS {
-		asked = socket
+		address = socket
 		readiness = applycore.Probe().WithExec(applycore.ExecAction().WithCommand("docker", "-H", socket, "version"))
 	}
 	return container.
-		// Each try lasts 40 to 60 s, so 30 of them give the daemon at least 20
-		// minutes: with large graphs it needs some.
+		// Each attempt takes 40 to 60 s: 30 attempts give a daemon with a large data
+		// root at least 20 minutes.
 		WithStartupProbe(applycore.Probe().
-			WithExec(applycore.ExecAction().WithCommand(runScript(awaitScriptName, asked)...)).
+			WithExec(applycore.ExecAction().WithCommand(runScript(awaitScriptName, address)...)).
 			WithPeriodSeconds(1).WithTimeoutSeconds(60).WithFailureThreshold(30)).
 		WithReadinessProbe(readiness.
 			WithPeriodSeconds(10).WithTimeoutSeconds(5).WithFailureThreshold(3))
 }
 
-// dockerdArgs begins with --tls=false where there is no TLS: without it dockerd
-// sleeps 15 s to warn of such a port. (--tlsverify=false would turn TLS on.) With
-// TLS the image's entrypoint adds the flags. The user's come last, because of
-// two flags the last one counts.
+// dockerdArgs returns the daemon's flags. Without TLS, --tls=false skips the 15 s for
+// which dockerd sleeps to warn about an insecure port (--tlsverify=false would enable
+// TLS). With TLS the image's entrypoint adds the flags. DockerdArgs come last, because
+// the last of two equal flags applies.
 func (p plan) dockerdArgs() []string {
 	var args []string
 	if !p.TLS {
@@ -153,16 +152,16 @@ func (p plan) dockerdArgs() []string {
 	return args
 }
 
-// env begins with DOCKER_TLS_CERTDIR, by which the image's entrypoint knows to
-// listen on 2376 with the certificates in it, or on 2375 without where it is
-// empty.
+// env returns the daemon's environment. If DOCKER_TLS_CERTDIR is set, the image's
+// entrypoint listens on 2376 with the certificates in that directory; if it is empty,
+// on 2375 without TLS.
 func (p plan) env() []*applycore.EnvVarApplyConfiguration {
 	env := []*applycore.EnvVarApplyConfiguration{variable(certDirVariable, "")}
 	if p.TLS {
 		env[0].WithValue(certDir)
 	}
 	if p.StorageDriver != "" {
-		// dockerd itself reads it, and it wins over flag and daemon.json.
+		// dockerd prefers it to the flag and daemon.json.
 		env = append(env, variable("DOCKER_DRIVER", p.StorageDriver))
 	}
 	for _, pair := range p.Env {
@@ -176,23 +175,8 @@ func variable(name, value string) *applycore.EnvVarApplyConfiguration {
 	return applycore.EnvVar().WithName(name).WithValue(value)
 }
 
-// resources is nil where nothing was asked for.
-func (p plan) resources() *applycore.ResourceRequirementsApplyConfiguration {
-	requests, limits := resourceList(p.CPURequest, p.MemoryRequest), resourceList(p.CPULimit, p.MemoryLimit)
-	if len(requests)+len(limits) == 0 {
-		return nil
-	}
-	resources := applycore.ResourceRequirements()
-	if len(requests) > 0 {
-		resources.WithRequests(requests)
-	}
-	if len(limits) > 0 {
-		resources.WithLimits(limits)
-	}
-	return resources
-}
-
-func resourceList(cpu, memory string) corev1.ResourceList {
+// resourceList returns nil if both are empty.
+func resourceList(cpu, memory string) *corev1.ResourceList {
 	list := corev1.ResourceList{}
 	if cpu != "" {
 		list[corev1.ResourceCPU] = resource.MustParse(cpu)
@@ -200,5 +184,8 @@ func resourceList(cpu, memory string) corev1.ResourceList {
 	if memory != "" {
 		list[corev1.ResourceMemory] = resource.MustParse(memory)
 	}
-	return list
+	if len(list) == 0 {
+		return nil
+	}
+	return &list
 }

@@ -10,30 +10,30 @@ import (
 // FileSystem is the file system that holds the data root.
 type FileSystem struct {
 	CapacityBytes, UsedBytes int64
-	// InodesUsedPercent is nil where the file system has no fixed number of them.
+	// InodesUsedPercent is nil if the file system has no fixed number of inodes.
 	InodesUsedPercent *float64
-	// LastImageGC is nil where there never was one.
+	// LastImageGC is nil if there was no image garbage collection yet.
 	LastImageGC *ImageGC
 }
 
-// ImageGC is what guard.sh removed because the file system was too full.
+// ImageGC is the result of an image garbage collection by guard.sh.
 type ImageGC struct {
 	Time       time.Time `json:"time"`
 	Images     int64     `json:"images"`
 	FreedBytes int64     `json:"freedBytes"`
 }
 
-// FileSystemCommand is run in the daemon's container; ParseFileSystem reads what
-// it prints: block size, blocks, free blocks, inodes and free inodes, in a format
-// that GNU's stat and BusyBox's understand, and the note that guard.sh left.
+// FileSystemCommand returns a command for the daemon's container. It prints block
+// size, blocks, free blocks, inodes and free inodes, in a format that both GNU and
+// BusyBox stat support, and the record that guard.sh wrote.
 func FileSystemCommand() []string {
 	return []string{"sh", "-c", `stat -f -c '%S %b %f %c %d' "$1" || exit
 cat "$1/dindctl/image-gc" 2>/dev/null || true`, "sh", DataRoot}
 }
 
-// ParseFileSystem reads what FileSystemCommand prints.
+// ParseFileSystem parses the output of FileSystemCommand.
 func ParseFileSystem(out string) (*FileSystem, error) {
-	line, note, _ := strings.Cut(strings.TrimSpace(out), "\n")
+	line, record, _ := strings.Cut(strings.TrimSpace(out), "\n")
 	n, err := numbers(strings.Fields(line))
 	if err != nil || len(n) != 5 {
 		return nil, fmt.Errorf("stat printed %q instead of five numbers", line)
@@ -43,8 +43,8 @@ func ParseFileSystem(out string) (*FileSystem, error) {
 		percent := 100 * float64(n[3]-n[4]) / float64(n[3])
 		found.InodesUsedPercent = &percent
 	}
-	// A disk that was full may have cut it off.
-	kind, rest, _ := strings.Cut(strings.TrimSpace(note), "|")
+	// The record may be truncated if the disk was full.
+	kind, rest, _ := strings.Cut(strings.TrimSpace(record), "|")
 	if n, err := numbers(strings.Split(rest, "|")); err == nil && kind == "R" && len(n) == 3 {
 		found.LastImageGC = &ImageGC{Time: time.Unix(n[0], 0).UTC(), Images: n[1], FreedBytes: n[2]}
 	}

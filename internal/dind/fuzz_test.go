@@ -18,7 +18,7 @@ import (
 )
 
 // Each target takes what a user may type for one option. Validate must answer it
-// with Problems that name the option, or let it pass; what passes must become
+// with OptionErrors that name the option, or let it pass; what passes must become
 // objects that the API's own types take, strictly, and keep what was typed.
 
 // apiTypes are the types of the objects by their kind.
@@ -46,7 +46,7 @@ func built(t *testing.T, edit func(*Options), options ...string) map[string]any 
 		t.Fatalf("Validate says %v, Build %v", valid, err)
 	}
 	if err != nil {
-		var problems Problems
+		var problems OptionErrors
 		if !errors.As(err, &problems) || len(problems) == 0 {
 			t.Fatalf("%v (%T) is no list of problems", err, err)
 		}

@@ -10,59 +10,49 @@ import (
 	"github.com/dindctl/dindctl/internal/redact"
 )
 
-// enginePattern finds the engine's version at the start of a tag, where the
-// official image and its copies have it: "29.7.2-dind", "24-dind-alpine3.18".
+// enginePattern matches the engine's version in the tags of the official image and
+// its copies: "29.7.2-dind", "24-dind-alpine3.18".
 var enginePattern = regexp.MustCompile(`^v?([0-9]+(?:\.[0-9]+){0,2})(?:-|$)`)
 
-// EngineVersion is the engine's version as far as the image's tag tells it; ""
-// where there is no tag or it is not a version, as in "docker:dind".
+// EngineVersion returns the engine's version from the image's tag, or "" if the tag
+// has none, as in "docker:dind".
 func EngineVersion(image string) string {
-	named, err := reference.ParseNormalizedNamed(image)
-	if err != nil {
-		return ""
-	}
+	named, _ := reference.ParseNormalizedNamed(image)
 	tagged, ok := named.(reference.Tagged)
 	if !ok {
 		return ""
 	}
 	match := enginePattern.FindStringSubmatch(tagged.Tag())
-	if match == nil || len(match[1]) > 63 { // the longest value of a label
+	if match == nil || len(match[1]) > 63 { // the maximum length of a label value
 		return ""
 	}
 	return match[1]
 }
 
-// engineMajor is the first number of EngineVersion, or unknown.
-func engineMajor(image string) (major int, known bool) {
-	first, _, _ := strings.Cut(EngineVersion(image), ".")
+// majorOf returns the first number of a version.
+func majorOf(version string) (major int, known bool) {
+	first, _, _ := strings.Cut(version, ".")
 	major, err := strconv.Atoi(first)
 	return major, err == nil
 }
 
-func (o Options) checkImage(ps *Problems) {
+func (o Options) checkImage(errs *OptionErrors) {
 	const option = "--image"
 	named, err := reference.ParseNormalizedNamed(o.Image)
-	if shown := redact.Address(o.Image); err != nil && shown != o.Image {
-		ps.add(option, shown, "has a user name or password in it", "Put them into a Secret and name that with --image-pull-secret.")
-		return
+	shown := redact.Address(o.Image)
+	var tag string
+	if tagged, ok := named.(reference.Tagged); ok {
+		tag = tagged.Tag()
 	}
-	if err != nil {
-		ps.add(option, o.Image, "is not an image reference ("+err.Error()+")",
-			"Give it as [registry/]name:tag, for example "+DefaultImage+".")
-		return
-	}
-	tagged, ok := named.(reference.Tagged)
-	if !ok {
-		return
-	}
-	switch tag := tagged.Tag(); {
+	switch {
+	case err != nil && shown != o.Image:
+		errs.add(option, shown, "contains a user name or password", "Use a Secret with --image-pull-secret.")
+	case err != nil:
+		errs.add(option, o.Image, "is not an image reference ("+err.Error()+")", "Use [registry/]name:tag, for example "+DefaultImage+".")
 	case strings.HasSuffix(tag, "-rootless"):
-		// Rootless images keep their data in the home of another user: the
-		// volume would stay empty and the cache be lost with every pod.
-		ps.add(option, o.Image, "is a rootless image, which does not keep its data in "+DataRoot,
-			"Use the image without -rootless.")
+		// Its data is in a home directory: each restart of the pod would lose the cache.
+		errs.add(option, o.Image, "is a rootless image, which does not store its data in "+DataRoot, "Use the image without -rootless.")
 	case tag == "cli" || strings.HasSuffix(tag, "-cli"):
-		ps.add(option, o.Image, "holds the docker client only, and no daemon",
-			"Use the -dind image of the same version.")
+		errs.add(option, o.Image, "contains only the docker client, not the daemon", "Use the -dind image of the same version.")
 	}
 }

@@ -1,12 +1,10 @@
-// Package dind knows what a Docker-in-Docker installation consists of: the
-// options a user may set, whether they make sense, and the Kubernetes objects
-// that follow from them. It is pure: no input or output, no context, no clock;
-// the same options always give the same objects.
+// Package dind validates the options of a Docker-in-Docker installation and builds
+// its Kubernetes objects. It is pure: no I/O, no context and no clock.
 package dind
 
 import "github.com/dindctl/dindctl/internal/kube"
 
-// The defaults of the options, as a user would type them.
+// The defaults of the options.
 const (
 	DefaultName           = "docker-dind"
 	DefaultNamespace      = "default"
@@ -19,10 +17,9 @@ const (
 	DefaultPruneUnusedFor = "168h"
 )
 
-// Names that do not depend on the instance. The container, volume and port
-// names are those of the guides on the web, so that an installation made by
-// hand from one of them can be adopted in place: containers, volumes and ports
-// merge by name, and another name would mean a second container.
+// Names that do not depend on the instance. The container, volume and port names are
+// those of common guides, so that installations made from them can be adopted:
+// server-side apply merges by name, and another name would add a second container.
 const (
 	ContainerName      = "docker-dind"
 	VolumeName         = "docker-dind-data-vol"
@@ -31,18 +28,18 @@ const (
 	PlainPort          = 2375
 	PruneContainerName = "clear-cache"
 	LocalStorageClass  = "dindctl-local"
-	// DataRoot is where the daemon keeps images, containers and build cache.
+	// DataRoot is the daemon's directory for images, containers and build cache.
 	DataRoot = "/var/lib/docker"
-	// ConfigHashAnnotation is on the pod template: a changed daemon.json or
-	// script of the daemon's changes it, and so rolls the pod.
+	// ConfigHashAnnotation on the pod template changes with daemon.json and the
+	// daemon's scripts, which restarts the pod.
 	ConfigHashAnnotation = "dindctl/config-hash"
-	// RetriedAnnotation is set on a Deployment whose pod was refused, to have
-	// it tried again.
+	// RetriedAnnotation is set on a Deployment whose pod was rejected, to make the
+	// controller retry.
 	RetriedAnnotation = "dindctl/retried-at"
 )
 
-// Label keys and values. ComponentLabel tells the daemon's pod from the pods
-// of the Jobs; no Job's pod ever carries the label AppLabel.
+// Label keys and values. ComponentLabel distinguishes the daemon's pod from the pods
+// of Jobs, which never have AppLabel.
 const (
 	AppLabel        = "app"
 	NameLabel       = "app.kubernetes.io/name"
@@ -54,25 +51,24 @@ const (
 	VerifyComponent = "verify"
 )
 
-// maxNameLength keeps the CronJob's name, NAME-clear-cache, within the 52
-// characters that the API allows, so that the Jobs it makes fit into 63.
+// maxNameLength keeps the CronJob's name within the API's limit of 52 characters.
 const maxNameLength = 52 - len("-clear-cache")
 
-// ClaimName is the name of the claim that holds the daemon's data.
+// ClaimName returns the name of the claim for the daemon's data.
 func ClaimName(name string) string { return name + "-data" }
 
-// ConfigName is the name of the ConfigMap with daemon.json and the scripts.
+// ConfigName returns the name of the ConfigMap with daemon.json and the scripts.
 func ConfigName(name string) string { return name + "-config" }
 
-// CronJobName is the name of the scheduled clean-up.
+// CronJobName returns the name of the CronJob that prunes.
 func CronJobName(name string) string { return name + "-clear-cache" }
 
-// VolumeObjectName is the name of the Local PersistentVolume, which has no
-// namespace and so carries it in its name.
+// VolumeObjectName returns the name of the Local PersistentVolume. It contains the
+// namespace, because the object is cluster-scoped.
 func VolumeObjectName(namespace, name string) string { return namespace + "-" + ClaimName(name) }
 
-// Labels are on every object of the instance, the cluster-scoped StorageClass
-// excepted. The engine's version, which Build adds, is not among them.
+// Labels returns the labels of all objects of the instance except the StorageClass.
+// Build adds the engine's version.
 func Labels(name string) map[string]string {
 	return map[string]string{
 		AppLabel:            name,
@@ -82,7 +78,7 @@ func Labels(name string) map[string]string {
 	}
 }
 
-// Selector matches the daemon's pod and nothing else.
+// Selector returns the labels that select the daemon's pod.
 func Selector(name string) map[string]string {
 	return map[string]string{AppLabel: name}
 }

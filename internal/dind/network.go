@@ -1,6 +1,10 @@
 package dind
 
 import (
+	"maps"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,29 +15,29 @@ import (
 	applynetworking "k8s.io/client-go/applyconfigurations/networking/v1"
 )
 
-// service is the address that jobs use. It has an address of its own and is
-// not headless, so that a job's DNS answer outlives the daemon's pod.
+// service returns the Service for jobs. It is not headless, so that the IP address
+// that a job has resolved stays valid when the daemon's pod is replaced.
 func (p plan) service() *applycore.ServiceApplyConfiguration {
 	return applycore.Service(p.Name, p.Namespace).
 		WithLabels(p.labels()).
 		WithSpec(applycore.ServiceSpec().
 			WithType(corev1.ServiceTypeClusterIP).
 			WithSelector(p.traffic).
-			// Ports merge by port and protocol: the protocol must be there.
+			// Server-side apply merges ports by port and protocol: set the protocol.
 			WithPorts(applycore.ServicePort().
 				WithName(PortName).WithPort(port(p.TLS)).
 				WithProtocol(corev1.ProtocolTCP).WithTargetPort(intstr.FromString(PortName))))
 }
 
-// networkPolicy lets in the pods of this namespace and of those allowed, to the
-// daemon's port only: whoever reaches it is root on the node.
+// networkPolicy allows pods of this namespace and of AllowNamespaces to connect to
+// the daemon's port only: access to the daemon is root access to the node.
 func (p plan) networkPolicy() *applynetworking.NetworkPolicyApplyConfiguration {
 	from := []*applynetworking.NetworkPolicyPeerApplyConfiguration{
 		applynetworking.NetworkPolicyPeer().WithPodSelector(applymeta.LabelSelector()),
 	}
 	for _, namespace := range unique(p.AllowNamespaces) {
 		from = append(from, applynetworking.NetworkPolicyPeer().WithNamespaceSelector(
-			// The API server sets this label, so nobody can borrow the name.
+			// The API server sets this label, so nobody can fake the name.
 			applymeta.LabelSelector().WithMatchLabels(map[string]string{corev1.LabelMetadataName: namespace})))
 	}
 	return applynetworking.NetworkPolicy(p.Name, p.Namespace).
@@ -47,71 +51,105 @@ func (p plan) networkPolicy() *applynetworking.NetworkPolicyApplyConfiguration {
 					WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(port(p.TLS))))))
 }
 
-// unique leaves out what was given before, and keeps the order.
-func unique(values []string) []string {
-	var kept []string
-	seen := map[string]bool{}
+// unique returns the values without duplicates, in order of first appearance.
+func unique(values []string) (kept []string) {
 	for _, v := range values {
-		if !seen[v] {
+		if !slices.Contains(kept, v) {
 			kept = append(kept, v)
 		}
-		seen[v] = true
 	}
 	return kept
 }
 
-// Admits tells whether a NetworkPolicy of the daemon's lets a pod with these
-// labels, in that namespace, reach the daemon's port. Without a policy all may.
-// Other policies may let in more; and no policy does anything unless the
-// network plugin enforces it.
-//
-// Of the namespace only its name is known here: a selector that asks for other
-// labels of it does not match.
-func Admits(policy *networkingv1.NetworkPolicy, namespace string, pod map[string]string) bool {
+// PolicyAllows reports whether the daemon's NetworkPolicy allows a pod with these
+// labels in that namespace to connect to the daemon's port. A nil policy allows all
+// pods. A namespace selector matches only by name: other labels are unknown here.
+// Another policy may allow more, and a network plugin may not enforce any.
+func PolicyAllows(policy *networkingv1.NetworkPolicy, namespace string, pod map[string]string) bool {
 	if policy == nil {
 		return true
 	}
-	for _, rule := range policy.Spec.Ingress {
-		if !opensPort(rule.Ports) {
-			continue
-		}
-		if len(rule.From) == 0 {
-			return true
-		}
-		for _, peer := range rule.From {
-			if peer.IPBlock == nil && isPeer(peer, policy.Namespace, namespace, pod) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(policy.Spec.Ingress, func(rule networkingv1.NetworkPolicyIngressRule) bool {
+		return opensPort(rule.Ports) && (len(rule.From) == 0 || slices.ContainsFunc(rule.From, func(peer networkingv1.NetworkPolicyPeer) bool {
+			return peer.IPBlock == nil && isPeer(peer, policy.Namespace, namespace, pod)
+		}))
+	})
 }
 
 func opensPort(ports []networkingv1.NetworkPolicyPort) bool {
-	for _, p := range ports {
-		switch {
-		case p.Protocol != nil && *p.Protocol != corev1.ProtocolTCP:
-		case p.Port == nil, *p.Port == intstr.FromInt32(PlainPort), *p.Port == intstr.FromInt32(TLSPort), *p.Port == intstr.FromString(PortName):
-			return true
+	return len(ports) == 0 || slices.ContainsFunc(ports, func(p networkingv1.NetworkPolicyPort) bool {
+		if p.Protocol != nil && *p.Protocol != corev1.ProtocolTCP {
+			return false
 		}
-	}
-	return len(ports) == 0
+		return p.Port == nil || *p.Port == intstr.FromInt32(PlainPort) || *p.Port == intstr.FromInt32(TLSPort) || *p.Port == intstr.FromString(PortName)
+	})
 }
 
-// isPeer: a peer without a namespace selector means the policy's own namespace.
-func isPeer(peer networkingv1.NetworkPolicyPeer, own, namespace string, pod map[string]string) bool {
-	if peer.NamespaceSelector == nil && namespace != own {
+// isPeer reports whether the peer matches the pod. Without a namespace selector the
+// peer matches the policy's namespace only.
+func isPeer(peer networkingv1.NetworkPolicyPeer, policyNamespace, namespace string, pod map[string]string) bool {
+	if peer.NamespaceSelector == nil && namespace != policyNamespace {
 		return false
 	}
 	return matches(peer.NamespaceSelector, map[string]string{corev1.LabelMetadataName: namespace}) &&
 		matches(peer.PodSelector, pod)
 }
 
-// matches: no selector selects all here, as an empty one does.
-func matches(selector *metav1.LabelSelector, of map[string]string) bool {
+// planSelector sets the labels that select the daemon's pod. The selector of a
+// Deployment is immutable, so a live Deployment keeps its selector, and the pods get
+// the labels that it requires.
+func (p *plan) planSelector(errs *OptionErrors, live *appsv1.Deployment) {
+	p.selector = &metav1.LabelSelector{MatchLabels: Selector(p.Name)}
+	if live != nil && live.Spec.Selector != nil {
+		p.selector = live.Spec.Selector
+	}
+	p.podLabels = p.labels()
+	p.podLabels[ComponentLabel] = DaemonComponent
+	maps.Copy(p.podLabels, p.selector.MatchLabels)
+	for _, e := range p.selector.MatchExpressions {
+		if _, ok := p.podLabels[e.Key]; !ok && e.Operator == metav1.LabelSelectorOpExists {
+			p.podLabels[e.Key] = ""
+		}
+		if e.Operator == metav1.LabelSelectorOpIn && len(e.Values) > 0 {
+			p.podLabels[e.Key] = e.Values[0]
+		}
+	}
+	p.traffic = trafficSelector(p.selector, p.podLabels, p.jobLabels())
+	if !matches(p.selector, p.podLabels) {
+		errs.add("--name", p.Name, "is the name of a Deployment whose selector does not allow dindctl's labels",
+			"Choose another --name, or delete that Deployment; this does not delete its claim.")
+	}
+}
+
+// trafficSelector returns a selector for the Service that matches the daemon's pod
+// and never the pods of prune Jobs. If the Deployment's selector matches both, or if
+// a Service cannot express it, the component label is added.
+func trafficSelector(s *metav1.LabelSelector, podLabels, jobLabels map[string]string) map[string]string {
+	traffic := maps.Clone(s.MatchLabels)
+	if len(traffic) == 0 {
+		traffic = map[string]string{AppLabel: podLabels[AppLabel]}
+	}
+	if len(s.MatchExpressions) > 0 || labels.SelectorFromSet(traffic).Matches(labels.Set(jobLabels)) {
+		traffic[ComponentLabel] = podLabels[ComponentLabel]
+	}
+	return traffic
+}
+
+func applySelector(s *metav1.LabelSelector) *applymeta.LabelSelectorApplyConfiguration {
+	apply := applymeta.LabelSelector().WithMatchLabels(s.MatchLabels)
+	for _, e := range s.MatchExpressions {
+		apply.WithMatchExpressions(applymeta.LabelSelectorRequirement().
+			WithKey(e.Key).WithOperator(e.Operator).WithValues(e.Values...))
+	}
+	return apply
+}
+
+// matches reports whether the selector matches the labels. As in a NetworkPolicy, nil
+// matches all.
+func matches(selector *metav1.LabelSelector, set map[string]string) bool {
 	if selector == nil {
 		return true
 	}
 	compiled, err := metav1.LabelSelectorAsSelector(selector)
-	return err == nil && compiled.Matches(labels.Set(of))
+	return err == nil && compiled.Matches(labels.Set(set))
 }

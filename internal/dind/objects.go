@@ -18,16 +18,16 @@ type Object interface {
 	GetName() *string
 }
 
-// Objects are the objects of one installation, in the order in which they are best
-// applied: what others refer to first, and the policy before the daemon.
+// Objects are the objects of one installation in the order in which to apply them:
+// each before those that refer to it, and the NetworkPolicy before the daemon.
 type Objects []Object
 
-// Group is which installations have an object.
+// Group says which installations have an object.
 type Group int
 
 // The groups of objects.
 const (
-	Core         Group = iota // every installation may have them
+	Core         Group = iota // any installation
 	LocalStorage              // with LocalPath
 	TLSSecrets                // with TLS
 )
@@ -38,8 +38,8 @@ type Part struct {
 	Kind, Name string
 }
 
-// Parts returns the objects that an installation may have, but for copies in other
-// namespaces, in the order of Objects.
+// Parts returns the objects that an installation may have, in the order of Objects,
+// without the copies in other namespaces.
 func Parts(namespace, name string) []Part {
 	var all []Part
 	for _, row := range parts() {
@@ -61,7 +61,7 @@ func parts() []part {
 	named := func(name func(string) string) func(string, string) string {
 		return func(_, instance string) string { return name(instance) }
 	}
-	own := func(_, instance string) string { return instance }
+	same := func(_, instance string) string { return instance }
 	always := func(Options) bool { return true }
 	local := func(o Options) bool { return o.LocalPath != "" }
 	tls := func(o Options) bool { return o.TLS }
@@ -72,16 +72,14 @@ func parts() []part {
 		{Core, "ConfigMap", named(ConfigName), always, func(p plan) Object { return p.config() }},
 		{TLSSecrets, "Secret", named(ServerSecretName), tls, func(p plan) Object { return p.serverSecret() }},
 		{TLSSecrets, "Secret", named(ClientSecretName), tls, func(p plan) Object { return p.clientSecret() }},
-		{Core, "NetworkPolicy", own, func(o Options) bool { return !o.NoNetworkPolicy }, func(p plan) Object { return p.networkPolicy() }},
-		{Core, "Service", own, always, func(p plan) Object { return p.service() }},
-		{Core, "Deployment", own, always, func(p plan) Object { return p.deployment() }},
+		{Core, "NetworkPolicy", same, func(o Options) bool { return !o.NoNetworkPolicy }, func(p plan) Object { return p.networkPolicy() }},
+		{Core, "Service", same, always, func(p plan) Object { return p.service() }},
+		{Core, "Deployment", same, always, func(p plan) Object { return p.deployment() }},
 		{Core, "CronJob", named(CronJobName), func(o Options) bool { return o.PruneSchedule != NoSchedule }, func(p plan) Object { return p.cronJob() }},
 	}
 }
 
-// YAML renders the objects as documents that kubectl apply takes, in the order
-// in which they are best applied. Apply configurations hold what is asked for
-// and nothing else, so there is no status and no creationTimestamp.
+// YAML returns the objects as YAML documents for kubectl apply.
 func (o Objects) YAML() ([]byte, error) {
 	var out bytes.Buffer
 	for _, object := range o {
@@ -99,9 +97,8 @@ func (o Objects) YAML() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// escape writes the characters of JSON's strings that may not stand in YAML as
-// they are in a way that both read alike: DEL, the C1 controls, and what is no
-// character. See https://yaml.org/spec/1.2.2/#51-character-set
+// escape replaces the characters that JSON allows in strings and YAML does not by
+// escape sequences. See https://yaml.org/spec/1.2.2/#51-character-set
 func escape(encoded []byte) []byte {
 	var out []byte
 	for _, r := range string(encoded) {
@@ -114,14 +111,14 @@ func escape(encoded []byte) []byte {
 	return out
 }
 
-// List is several objects as one JSON document, as kubectl apply takes it.
+// List is a Kubernetes list, which kubectl apply accepts as one JSON document.
 type List struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Items      []any  `json:"items"`
 }
 
-// List returns the objects as one document.
+// List returns the objects as a list.
 func (o Objects) List() List {
 	list := List{APIVersion: "v1", Kind: "List"}
 	for _, object := range o {
@@ -141,7 +138,7 @@ func (o Objects) Pod() (*corev1.Pod, error) {
 	return pod, nil
 }
 
-// first returns the first object of that type.
+// first returns the first object of type T.
 func first[T Object](o Objects) (found T) {
 	for _, object := range o {
 		if object, is := object.(T); is {

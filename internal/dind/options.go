@@ -1,7 +1,7 @@
 package dind
 
-// Options are what the user asked for, as typed. They are raw strings, so that
-// Validate can name the option and the value in each of its complaints.
+// Options are the user's options as typed. They are strings, so that Validate can
+// name the option and the value in each error.
 //
 // The zero value is not valid: start from Defaults.
 type Options struct {
@@ -9,14 +9,14 @@ type Options struct {
 	Image            string
 	ImagePullSecrets []string
 
-	// StorageSize is a quantity; "" asks for the size of the live claim, or
-	// DefaultStorageSize where there is none.
+	// StorageSize is a quantity; "" keeps the size of the live claim, or means
+	// DefaultStorageSize if there is no claim.
 	StorageSize string
 	// StorageClass "" is the cluster's default class.
 	StorageClass string
 	// ExistingClaim is a claim that dindctl uses but does not own.
 	ExistingClaim string
-	// LocalPath on LocalNode becomes a Local PersistentVolume; both or none.
+	// LocalPath on LocalNode becomes a Local PersistentVolume; set both or none.
 	LocalPath, LocalNode string
 
 	RegistryMirrors, InsecureRegistries []string
@@ -26,8 +26,8 @@ type Options struct {
 	MTU string
 	// Env are KEY=VALUE pairs and DockerdArgs flags for the daemon.
 	Env, DockerdArgs []string
-	// EnvFromSecrets are Secrets whose keys become variables of the daemon; a
-	// variable of Env wins over one of theirs.
+	// EnvFromSecrets are Secrets whose keys become variables of the daemon. Env
+	// takes precedence.
 	EnvFromSecrets []string
 
 	CPURequest, MemoryRequest, CPULimit, MemoryLimit string
@@ -35,30 +35,30 @@ type Options struct {
 	NodeSelector, Tolerations []string
 	PriorityClass             string
 
-	// CacheLimit is a share of the volume ("75%") or a size ("50Gi", "50GB").
+	// CacheLimit is a percentage of the volume ("75%") or a size ("50Gi", "50GB").
 	CacheLimit string
-	// HighWater is the share of the file system ("85%") above which images are
-	// removed, the least recently used first, or "none".
+	// HighWater is the disk usage ("85%") above which image garbage collection
+	// removes the least recently used images, or "none".
 	HighWater string
 	// PruneSchedule is five cron fields, or "none" for no CronJob.
 	PruneSchedule string
-	// PruneTimezone is an IANA name; "" is the controller manager's zone.
+	// PruneTimezone is an IANA name; "" is the controller manager's time zone.
 	PruneTimezone string
 	// PruneUnusedFor is a duration; "0" removes everything unused.
 	PruneUnusedFor string
 
-	// AllowDataRootChange goes on where the daemon will not find its cache again.
+	// AllowDataRootChange allows changes that make the daemon lose its cache.
 	AllowDataRootChange bool
 
 	AllowNamespaces []string
 	NoNetworkPolicy bool
-	// TLS is mutual TLS on TLSPort. NoTLS switches it off where it was on, which
-	// takes more than leaving it out.
+	// TLS enables mutual TLS on TLSPort. Disabling it for an installation that has
+	// it takes NoTLS: unsetting TLS is not enough.
 	TLS, NoTLS bool
 }
 
-// Defaults are the options of a user who set none. StorageSize stays empty:
-// Build fills it in, because the default depends on the claim in the cluster.
+// Defaults returns the default options. StorageSize is empty, because its default
+// depends on the live claim: Build sets it.
 func Defaults() Options {
 	return Options{
 		Namespace:      DefaultNamespace,

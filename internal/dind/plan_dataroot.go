@@ -1,32 +1,30 @@
 package dind
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
-// containerdStore is the first engine that keeps the images of a new data root
-// in containerd's store and not with a storage driver of its own. On a data root
-// that has a driver's images it stays with them.
+// containerdStore is the first major version that stores the images of an empty data
+// root in containerd's image store. With existing images it keeps the storage driver.
 const containerdStore = 29
 
-// checkDataRoot refuses what would leave the cache that is there unread: an
-// engine of an older major version, which the newer one's files are not made
-// for, and another storage driver, which starts with nothing beside them. The
-// files stay on the volume and take up its room.
-func (p *plan) checkDataRoot(ps *Problems, live Live) {
+// checkDataRoot rejects changes that make the daemon lose its cache: an older major
+// version of the engine, which may not read the data, and another storage driver,
+// which ignores the data. The old data would keep using space on the volume.
+func (p *plan) checkDataRoot(errs *OptionErrors, live Live) {
 	if p.AllowDataRootChange || p.live == nil {
 		return
 	}
-	const goOn = "--allow-data-root-change goes on all the same; uninstall --delete-data first starts with an empty volume."
+	const override = "To go ahead, use --allow-data-root-change, or start with an empty volume after dindctl uninstall --delete-data."
 	before, known := p.engineBefore(live.Deployment)
-	now, tagged := engineMajor(p.Image)
+	now, tagged := majorOf(EngineVersion(p.Image))
 	if known && tagged && now < before {
-		ps.add("--image", p.Image, "is older than engine "+strconv.Itoa(before)+", which wrote the data on claim "+p.claimName+": it may not read them, and the cache would be lost",
-			"Use an image of engine "+strconv.Itoa(before)+" or later. "+goOn)
+		errs.add("--image", p.Image, fmt.Sprintf("is older than engine %d, which wrote the data on claim %s: it may fail to read the data and lose the cache", before, p.claimName),
+			fmt.Sprintf("Use an image with engine %d or later. ", before)+override)
 	}
 	daemon := daemonOf(live.Deployment)
 	if daemon == nil || p.StorageDriver == "" {
@@ -37,31 +35,27 @@ func (p *plan) checkDataRoot(ps *Problems, live Live) {
 		driver = driverOf(daemon)
 	}
 	if driver == "" {
-		// What engines choose on every file system that can; a current one on a
-		// data root that an older one has begun chooses that one's.
-		driver = "overlay2"
+		driver = "overlay2" // the engine's default on most file systems
 		if known && before >= containerdStore {
 			driver = "overlayfs"
 		}
 	}
 	if driver != p.StorageDriver {
-		ps.add("--storage-driver", p.StorageDriver, "is not the driver that wrote the data on claim "+p.claimName+" ("+driver+"): every image and the whole cache would start anew, beside the old files",
-			"Leave --storage-driver as it was. "+goOn)
+		errs.add("--storage-driver", p.StorageDriver, "is not the driver that wrote the data on claim "+p.claimName+" ("+driver+"): all images and the cache would be lost, but keep using space",
+			"Keep the previous --storage-driver. "+override)
 	}
 }
 
-// engineBefore is the major version of the engine that wrote the data: the
-// running one's, or the one that the claim remembers of an earlier installation.
+// engineBefore returns the major version of the engine that wrote the data, from the
+// Deployment or from the label that an earlier installation left on the claim.
 func (p *plan) engineBefore(live *appsv1.Deployment) (major int, known bool) {
 	if daemon := daemonOf(live); daemon != nil {
-		return engineMajor(daemon.Image)
+		return majorOf(EngineVersion(daemon.Image))
 	}
-	first, _, _ := strings.Cut(p.live.Labels[VersionLabel], ".")
-	major, err := strconv.Atoi(first)
-	return major, err == nil
+	return majorOf(p.live.Labels[VersionLabel])
 }
 
-// daemonOf is the container that runs the daemon; nil where there is none.
+// daemonOf returns the container that runs the daemon, or nil.
 func daemonOf(live *appsv1.Deployment) *corev1.Container {
 	if live == nil {
 		return nil
@@ -75,14 +69,14 @@ func daemonOf(live *appsv1.Deployment) *corev1.Container {
 	return nil
 }
 
-// AsksForDriver tells whether the options name another storage driver than the
-// Deployment: then it is worth asking the daemon which one it has.
-func AsksForDriver(o Options, live *appsv1.Deployment) bool {
+// ChangesDriver reports whether the options name another storage driver than the
+// Deployment. Only then does Build need the driver that the daemon reports.
+func ChangesDriver(o Options, live *appsv1.Deployment) bool {
 	daemon := daemonOf(live)
 	return o.StorageDriver != "" && daemon != nil && driverOf(daemon) != o.StorageDriver
 }
 
-// driverOf is the storage driver that the container names.
+// driverOf returns the storage driver that the container's options name, or "".
 func driverOf(daemon *corev1.Container) string {
 	for _, variable := range daemon.Env {
 		if variable.Name == "DOCKER_DRIVER" && variable.Value != "" {
@@ -90,13 +84,12 @@ func driverOf(daemon *corev1.Container) string {
 		}
 	}
 	for i, arg := range daemon.Args {
-		for _, flag := range []string{"--storage-driver", "-s"} {
-			if value, is := strings.CutPrefix(arg, flag+"="); is {
-				return value
-			}
-			if arg == flag && i+1 < len(daemon.Args) {
-				return daemon.Args[i+1]
-			}
+		switch name, value, joined := strings.Cut(arg, "="); {
+		case name != "--storage-driver" && name != "-s":
+		case joined:
+			return value
+		case i+1 < len(daemon.Args):
+			return daemon.Args[i+1]
 		}
 	}
 	return ""

@@ -55,7 +55,7 @@ func TestDataRootChanges(t *testing.T) {
 			claim.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("100Gi")}
 			live := Live{Claim: claim, Deployment: test.live, StorageDriver: test.told}
 			_, err := Build(o, live)
-			var misfit *MisfitError
+			var misfit *IncompatibleError
 			if errors.As(err, &misfit) != (test.want != "") {
 				t.Errorf("%T is not told from a wrong command line", err)
 			}
@@ -93,7 +93,7 @@ func TestGrowthByClass(t *testing.T) {
 			claim.Spec.StorageClassName = new("fast")
 			claim.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("100Gi")}
 			_, err := Build(o, Live{Claim: claim, Class: test.class})
-			if refused := strings.Contains(text(err), "its class fast does not let volumes grow"); refused != test.refused {
+			if refused := strings.Contains(text(err), "its class fast does not allow volume expansion"); refused != test.refused {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -17,22 +17,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// PruneOverrides change one run of the clean-up; the zero value changes nothing.
+// PruneOverrides override options for one prune; the zero value changes nothing.
 type PruneOverrides struct {
-	// All removes everything unused, whenever it was used last.
+	// All removes everything unused, regardless of age.
 	All bool
-	// UnusedFor replaces the schedule's --prune-unused-for.
+	// UnusedFor overrides --prune-unused-for.
 	UnusedFor string
-	// KeepStorage keeps that much of the build cache, the last used first,
-	// whatever its age; images and containers go by age as ever.
+	// KeepStorage keeps this much of the most recently used build cache, regardless
+	// of age. It does not affect images and containers.
 	KeepStorage string
 }
 
-// PruneJob is a Job made from the CronJob the way kubectl create job --from
-// does it: its controller is the CronJob, whose history limits clear it away.
-// Its name is the CronJob's, a dash and nameSuffix, cut in front of the suffix
-// to the 63 characters that a Job may have. The overrides are valid, and become
-// variables of the container; the CronJob itself is not changed.
+// PruneJob returns a Job like kubectl create job --from: the CronJob is its
+// controller, so the CronJob's history limits apply. The overrides, which must be
+// valid, become variables of the container. PruneJob does not change the CronJob.
 func PruneJob(cron *batchv1.CronJob, overrides PruneOverrides, nameSuffix string) *batchv1.Job {
 	template := cron.Spec.JobTemplate.DeepCopy()
 	annotations := map[string]string{}
@@ -45,8 +43,8 @@ func PruneJob(cron *batchv1.CronJob, overrides PruneOverrides, nameSuffix string
 			Name:        jobName(cron.Name, nameSuffix),
 			Labels:      template.Labels,
 			Annotations: annotations,
-			// No blockOwnerDeletion: with it one needs the right to change the
-			// CronJob's finalizers.
+			// blockOwnerDeletion would require permission to update the CronJob's
+			// finalizers.
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: batchv1.SchemeGroupVersion.String(),
 				Kind:       "CronJob",
@@ -61,25 +59,22 @@ func PruneJob(cron *batchv1.CronJob, overrides PruneOverrides, nameSuffix string
 	return job
 }
 
-func jobName(cron, suffix string) string {
-	const longest = 63
-	suffix = "-" + suffix
-	if room := longest - len(suffix); len(cron) > room {
-		cron = strings.TrimRight(cron[:max(room, 0)], "-.")
-	}
-	return cron + suffix
+// jobName returns name, a dash and suffix, with name truncated so that the result has
+// at most 63 characters.
+func jobName(name, suffix string) string {
+	name = name[:min(len(name), max(62-len(suffix), 0))]
+	return strings.TrimRight(name, "-.") + "-" + suffix
 }
 
 func (o PruneOverrides) apply(pod *corev1.PodSpec) {
-	i := slices.IndexFunc(pod.Containers, func(c corev1.Container) bool { return c.Name == PruneContainerName })
-	if i < 0 {
+	container := pruneContainer(pod)
+	if container == nil {
 		return
 	}
-	container := &pod.Containers[i]
 	if o.UnusedFor != "" {
 		unusedFor, err := parseUnusedFor(o.UnusedFor)
 		if err != nil {
-			unusedFor = o.UnusedFor // the engine will refuse it, and say so
+			unusedFor = o.UnusedFor // the engine will reject it
 		}
 		setEnv(container, unusedForEnv, unusedFor)
 	}
@@ -89,10 +84,18 @@ func (o PruneOverrides) apply(pod *corev1.PodSpec) {
 	if o.KeepStorage != "" {
 		keep := o.KeepStorage
 		if size, err := ParseSize(keep); err == nil {
-			keep = strconv.FormatInt(size, 10) // docker's own units are binary
+			keep = strconv.FormatInt(size, 10) // docker's units are binary
 		}
 		setEnv(container, keepStorageEnv, keep)
 	}
+}
+
+func pruneContainer(pod *corev1.PodSpec) *corev1.Container {
+	i := slices.IndexFunc(pod.Containers, func(c corev1.Container) bool { return c.Name == PruneContainerName })
+	if i < 0 {
+		return nil
+	}
+	return &pod.Containers[i]
 }
 
 func setEnv(container *corev1.Container, name, value string) {
@@ -100,80 +103,76 @@ func setEnv(container *corev1.Container, name, value string) {
 	container.Env = append(container.Env, corev1.EnvVar{Name: name, Value: value})
 }
 
-// PruneTerms reads from a clean-up's Job what it goes by: for how long what it
-// removes must not have been used, 0 being everything unused, and how many bytes
-// of build cache it keeps, 0 being no such limit.
+// PruneTerms returns the options of a prune Job: the minimum time unused, 0 for
+// everything unused, and the bytes of build cache to keep, 0 for none.
 func PruneTerms(job *batchv1.Job) (unusedFor time.Duration, keepBytes int64, err error) {
 	values := map[string]string{}
-	for _, container := range job.Spec.Template.Spec.Containers {
-		if container.Name != PruneContainerName {
-			continue
-		}
+	if container := pruneContainer(&job.Spec.Template.Spec); container != nil {
 		for _, v := range container.Env {
 			values[v.Name] = v.Value
 		}
 	}
 	if unusedFor, err = time.ParseDuration(values[unusedForEnv]); err != nil {
-		return 0, 0, fmt.Errorf("read %s of the clean-up: %w", unusedForEnv, err)
+		return 0, 0, fmt.Errorf("read %s of the prune Job: %w", unusedForEnv, err)
 	}
 	if keep := values[keepStorageEnv]; keep != "" {
 		if keepBytes, err = strconv.ParseInt(keep, 10, 64); err != nil {
-			return 0, 0, fmt.Errorf("read %s of the clean-up: %w", keepStorageEnv, err)
+			return 0, 0, fmt.Errorf("read %s of the prune Job: %w", keepStorageEnv, err)
 		}
 	}
 	return unusedFor, keepBytes, nil
 }
 
-// PruneResult is what a clean-up says of itself.
+// PruneResult is the result that a prune reports.
 type PruneResult struct {
 	ReclaimedBytes int64 `json:"reclaimedBytes"`
 }
 
-// PruneFailedError is what a clean-up left behind that did not succeed.
+// PruneFailedError is the error that a failed prune reports.
 type PruneFailedError struct{ Reason string }
 
 func (e *PruneFailedError) Error() string { return e.Reason }
 
-// ParsePruneResult reads the termination message of the clean-up's container:
-// one line of JSON with the sizes as docker printed them, one for each prune.
-// They are rounded to four digits, and so is the sum. The error is a
-// *PruneFailedError where the clean-up says why it failed.
+// ParsePruneResult parses the termination message of prune.sh: JSON with the sizes
+// that docker printed, which have at most four digits. If the prune reports an error,
+// the error is a *PruneFailedError.
 func ParsePruneResult(terminationMessage string) (PruneResult, error) {
+	const invalid = "invalid prune result"
 	var message struct {
 		Reclaimed *[]string `json:"reclaimed"`
 		Error     string    `json:"error"`
 	}
 	if err := json.Unmarshal([]byte(terminationMessage), &message); err != nil {
-		return PruneResult{}, fmt.Errorf("read the result of the clean-up: %w", err)
+		return PruneResult{}, fmt.Errorf("%s: %w", invalid, err)
 	}
 	if message.Error != "" {
 		return PruneResult{}, &PruneFailedError{Reason: message.Error}
 	}
 	if message.Reclaimed == nil {
-		return PruneResult{}, errors.New("read the result of the clean-up: it does not say what was reclaimed")
+		return PruneResult{}, errors.New(invalid + ": no reclaimed sizes")
 	}
 	var sum int64
 	for _, text := range *message.Reclaimed {
 		size, err := units.FromHumanSize(text)
 		if err != nil {
-			return PruneResult{}, fmt.Errorf("read the result of the clean-up: %w", err)
+			return PruneResult{}, fmt.Errorf("%s: %w", invalid, err)
 		}
 		if size < 0 || size >= math.MaxInt64-sum {
-			return PruneResult{}, fmt.Errorf("read the result of the clean-up: size out of range: %q", text)
+			return PruneResult{}, fmt.Errorf("%s: size out of range: %q", invalid, text)
 		}
 		sum += size
 	}
 	return PruneResult{ReclaimedBytes: sum}, nil
 }
 
-// ReadPruneLine returns what a line of prune.sh's log says: what it does or has
-// removed, or, if waiting, why it does nothing yet. It is empty for all other lines.
+// ReadPruneLine parses a line of prune.sh's log. It returns the command or removal that
+// the line reports, or the reason why prune.sh is waiting, or "".
 func ReadPruneLine(line string) (text string, waiting bool) {
 	if strings.HasPrefix(line, "another prune is running") {
 		return line, true
 	}
-	command, begins := strings.CutPrefix(line, "+ ")
-	if begins || strings.HasPrefix(line, "removed ") {
+	command, started := strings.CutPrefix(line, "+ ")
+	if started || strings.HasPrefix(line, "removed ") {
 		return command, false
 	}
 	return "", false

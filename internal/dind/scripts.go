@@ -1,71 +1,66 @@
 package dind
 
 import (
-	_ "embed"
+	"embed"
 	"regexp"
 	"strings"
 
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
-// The scripts run in the image's own shell, so that the official image needs no
-// change and no other image is pulled. All but verify.sh, which may run in
-// another namespace, are files of the ConfigMap.
+// The scripts run in the image's shell, so that the installation needs no other image.
+// All but verify.sh, which may run in another namespace, are files of the ConfigMap.
 var (
-	//go:embed scripts/start.sh
-	startScript string
-	//go:embed scripts/await.sh
-	awaitScript string
-	//go:embed scripts/images.sh
-	imagesScript string
-	//go:embed scripts/guard.sh
-	guardScript string
-	//go:embed scripts/prune.sh
-	pruneScript string
+	//go:embed scripts
+	scriptFiles embed.FS
 	//go:embed scripts/verify.sh
 	verifyScript string
 )
 
-// scriptsPath is where the pods have the scripts. The whole directory is mounted
-// and no file by subPath, so that it follows the ConfigMap. The kubelet replaces
-// all files at once and changes none: a script that runs goes on reading its own.
+// scriptsPath is where the pods mount the scripts. They mount the directory, because
+// Kubernetes does not update subPath mounts. An update replaces the files, so a running
+// script is not affected.
 const scriptsPath = "/etc/dindctl"
 
-// The scripts' names in the ConfigMap.
+// The names of the scripts that pods run.
 const (
-	startScriptName  = "start.sh"
-	awaitScriptName  = "await.sh"
-	guardScriptName  = "guard.sh"
-	imagesScriptName = "images.sh"
-	pruneScriptName  = "prune.sh"
+	startScriptName = "start.sh"
+	awaitScriptName = "await.sh"
+	pruneScriptName = "prune.sh"
 )
 
-// commented are the scripts of the ConfigMap, by name, with their comments.
+// commented returns the scripts of the ConfigMap, by name, with their comments.
 func commented() map[string]string {
-	return map[string]string{
-		startScriptName:  startScript,
-		awaitScriptName:  awaitScript,
-		guardScriptName:  guardScript,
-		imagesScriptName: imagesScript,
-		pruneScriptName:  pruneScript,
-	}
-}
-
-// scripts are those of the ConfigMap, as they are there.
-func scripts() map[string]string {
-	all := commented()
-	for name, script := range all {
-		all[name] = withoutComments(script)
+	all := map[string]string{}
+	for _, name := range []string{startScriptName, awaitScriptName, pruneScriptName, "guard.sh", "images.sh"} {
+		text, err := scriptFiles.ReadFile("scripts/" + name)
+		if err != nil {
+			panic(err) // they are embedded
+		}
+		all[name] = string(text)
 	}
 	return all
 }
 
-// runScript is the command that runs one of the ConfigMap's scripts.
+// scripts returns the scripts of the ConfigMap without their comments.
+func scripts() map[string]string {
+	all := commented()
+	for name, script := range all {
+		all[name] = commentLine.ReplaceAllString(script, "")
+	}
+	return all
+}
+
+// commentLine matches blank lines and lines with only a comment, in shell and awk. It
+// would also match such lines in a string or here-document: the scripts have none.
+var commentLine = regexp.MustCompile(`(?m)^[ \t]*(#.*)?\n`)
+
+// runScript returns the command that runs a script of the ConfigMap.
 func runScript(name string, args ...string) []string {
 	return append([]string{"/bin/sh", scriptsPath + "/" + name}, args...)
 }
 
-// mountScripts gives the pod's only container the scripts.
+// mountScripts mounts the scripts in the pod's only container.
 func (p plan) mountScripts(pod *applycore.PodSpecApplyConfiguration) {
 	pod.Containers[0].WithVolumeMounts(
 		applycore.VolumeMount().WithName(ConfigVolumeName).WithMountPath(scriptsPath).WithReadOnly(true))
@@ -73,18 +68,8 @@ func (p plan) mountScripts(pod *applycore.PodSpecApplyConfiguration) {
 		WithConfigMap(applycore.ConfigMapVolumeSource().WithName(ConfigName(p.Name))))
 }
 
-var commentLine = regexp.MustCompile(`(?m)^[ \t]*(#.*)?\n`)
-
-// withoutComments drops a script's blank lines and those that hold a comment and
-// nothing else. Awk's comments look the same. In a here-document or any other text
-// of several lines such a line would count: the scripts have none.
-func withoutComments(script string) string {
-	return commentLine.ReplaceAllString(script, "")
-}
-
-// literal protects a user's text from Kubernetes, which in commands, arguments
-// and environment variables turns $(NAME) into a variable's value and $$ into
-// one dollar. A password with a dollar sign must arrive as it was typed.
+// literal escapes a user's text for commands, arguments and environment variables, in
+// which Kubernetes replaces $(NAME) by a variable and $$ by one dollar sign.
 func literal(s string) string {
 	if strings.Contains(s, "$(") || strings.Contains(s, "$$") {
 		return strings.ReplaceAll(s, "$", "$$")

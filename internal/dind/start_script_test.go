@@ -53,7 +53,7 @@ func TestStartScript(t *testing.T) {
 				b.write("etc/dindctl/guard.sh", `guard "$@"`)
 				got := b.runFile(shell, "start.sh", []string{"BOX=" + b.root}, test.mtu, "85", "--tls=false", "-D")
 				guard := slices.Index(got.calls, "guard 85 77")
-				if guard < 0 || !strings.Contains(got.stderr, "the guard of the disk ended (3)") {
+				if guard < 0 || !strings.Contains(got.stderr, "image garbage collection exited with code 3") {
 					t.Fatalf("ran %q, told %q", got.calls, got.stderr)
 				}
 				got.calls = slices.Delete(got.calls, guard, guard+1)
@@ -92,7 +92,7 @@ func TestAwaitScript(t *testing.T) {
 					b.write("var/run/docker.sock", "")
 				}
 				// Making a socket is no matter for a shell: a file stands in.
-				b.write("etc/dindctl/await.sh", b.move(strings.Replace(awaitScript, "[ -S ", "[ -f ", 1)))
+				b.write("etc/dindctl/await.sh", b.move(strings.Replace(commented()[awaitScriptName], "[ -S ", "[ -f ", 1)))
 				got := b.runFile(shell, "await.sh", []string{"BOX=" + b.root}, "tcp://127.0.0.1:2375")
 				if got.code != test.wantCode {
 					t.Errorf("exit code %d, want %d: %s", got.code, test.wantCode, got.stderr)
@@ -100,7 +100,7 @@ func TestAwaitScript(t *testing.T) {
 				if calls := strings.Count(b.read("calls"), "docker -H tcp://127.0.0.1:2375 version\n"); calls != test.wantCalls {
 					t.Errorf("asked %d times, want %d", calls, test.wantCalls)
 				}
-				if test.wantCode != 0 && !strings.Contains(got.stdout, "does not answer") {
+				if test.wantCode != 0 && !strings.Contains(got.stdout, "is not responding") {
 					t.Errorf("stdout %q says nothing", got.stdout)
 				}
 			})

@@ -4,19 +4,17 @@ import (
 	"encoding/json"
 
 	appsv1 "k8s.io/api/apps/v1"
-
-	"github.com/dindctl/dindctl/internal/kube"
-
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 	applystorage "k8s.io/client-go/applyconfigurations/storage/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// localStorageClass makes the scheduler choose the node before a claim binds.
-// All instances share it, so it carries no label of any of them: two of them
-// would take it from each other with every install.
+// localStorageClass returns the StorageClass that makes the scheduler choose the node
+// before a claim binds. All instances share it, so it has no instance label.
 func localStorageClass() *applystorage.StorageClassApplyConfiguration {
 	return applystorage.StorageClass(LocalStorageClass).
 		WithLabels(map[string]string{NameLabel: NameValue, kube.ManagedByLabel: kube.ManagedByValue}).
@@ -25,12 +23,11 @@ func localStorageClass() *applystorage.StorageClassApplyConfiguration {
 		WithVolumeBindingMode(storagev1.VolumeBindingWaitForFirstConsumer)
 }
 
-// volume is a directory on one node, kept for the claim of this instance and
-// kept when that claim goes.
+// volume returns a PersistentVolume for a directory on one node. It is reserved for
+// this instance's claim and outlives it.
 //
-// The reference to the claim has its namespace and name only. The controller
-// adds uid and resourceVersion when it binds; they merge field by field (the
-// API marks claimRef as granular), so applying again takes nothing back.
+// claimRef has the claim's namespace and name. When the controller binds the claim, it
+// adds uid and resourceVersion; a second apply keeps them, because claimRef is granular.
 func (p plan) volume() *applycore.PersistentVolumeApplyConfiguration {
 	return applycore.PersistentVolume(VolumeObjectName(p.Namespace, p.Name)).
 		WithLabels(p.labels()).
@@ -51,9 +48,9 @@ func (p plan) volume() *applycore.PersistentVolumeApplyConfiguration {
 							WithValues(p.LocalNode))))))
 }
 
-// claim holds the daemon's data. Its spec cannot be changed but for growth, so
-// what a live claim has is sent as it is: a second install without
-// --storage-class must not be refused.
+// claim returns the claim for the daemon's data. A claim's spec is immutable except for
+// its size, so the claim keeps the spec of the live one: a second install without
+// --storage-class must succeed.
 func (p plan) claim() *applycore.PersistentVolumeClaimApplyConfiguration {
 	accessModes, volumeMode := []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, corev1.PersistentVolumeFilesystem
 	spec := applycore.PersistentVolumeClaimSpec().
@@ -77,38 +74,37 @@ func (p plan) claim() *applycore.PersistentVolumeClaimApplyConfiguration {
 		WithSpec(spec.WithAccessModes(accessModes...).WithVolumeMode(volumeMode))
 }
 
-// carryOver sends again what a user or an earlier install gave the claim.
-// Leaving out a field that we own would remove it, which the API refuses.
-// What the cluster filled in by itself, such as the default class, belongs to
-// no one; claiming it would make the second install a change.
+// carryOver copies the fields that a user or an earlier install set on the claim:
+// omitting a field that dindctl owns would remove it, which the API rejects. It skips
+// fields that the cluster set, such as the default class: owning them would be a change.
 func carryOver(spec *applycore.PersistentVolumeClaimSpecApplyConfiguration, live *corev1.PersistentVolumeClaim) {
-	if live.Spec.StorageClassName != nil && owned(live, "f:storageClassName") {
+	if live.Spec.StorageClassName != nil && claimFieldSet(live, "f:storageClassName") {
 		spec.WithStorageClassName(*live.Spec.StorageClassName)
 	}
-	if live.Spec.VolumeName != "" && owned(live, "f:volumeName") {
+	if live.Spec.VolumeName != "" && claimFieldSet(live, "f:volumeName") {
 		spec.WithVolumeName(live.Spec.VolumeName)
 	}
-	if s := live.Spec.Selector; s != nil && owned(live, "f:selector") {
-		spec.WithSelector(selector{s}.apply())
+	if s := live.Spec.Selector; s != nil && claimFieldSet(live, "f:selector") {
+		spec.WithSelector(applySelector(s))
 	}
-	if s := live.Spec.DataSource; s != nil && owned(live, "f:dataSource") {
+	if s := live.Spec.DataSource; s != nil && claimFieldSet(live, "f:dataSource") {
 		spec.WithDataSource(applycore.TypedLocalObjectReference().WithKind(s.Kind).WithName(s.Name))
 		spec.DataSource.APIGroup = s.APIGroup
 	}
-	if s := live.Spec.DataSourceRef; s != nil && owned(live, "f:dataSourceRef") {
+	if s := live.Spec.DataSourceRef; s != nil && claimFieldSet(live, "f:dataSourceRef") {
 		spec.WithDataSourceRef(applycore.TypedObjectReference().WithKind(s.Kind).WithName(s.Name))
 		spec.DataSourceRef.APIGroup, spec.DataSourceRef.Namespace = s.APIGroup, s.Namespace
 	}
 }
 
-// owned tells whether a user or a tool set this field of the claim's spec. If
-// the object does not say who set what, it counts as set.
-func owned(claim *corev1.PersistentVolumeClaim, field string) bool {
+// claimFieldSet reports whether a user or a tool set this field of the claim's spec. It
+// returns true if the claim has no usable managed fields.
+func claimFieldSet(claim *corev1.PersistentVolumeClaim, field string) bool {
 	if len(claim.ManagedFields) == 0 {
 		return true
 	}
 	for _, entry := range claim.ManagedFields {
-		// The binder's own entry is not a user's wish.
+		// Skip what the controller set when it bound the claim.
 		if entry.Manager == "kube-controller-manager" || entry.FieldsV1 == nil {
 			continue
 		}
@@ -125,13 +121,13 @@ func owned(claim *corev1.PersistentVolumeClaim, field string) bool {
 	return false
 }
 
-// requestOf is the size that a claim asks for.
+// requestOf returns the size that a claim requests.
 func requestOf(claim *corev1.PersistentVolumeClaim) resource.Quantity {
 	return claim.Spec.Resources.Requests[corev1.ResourceStorage]
 }
 
-// MountedClaim returns the name of the claim that the Deployment's pods mount as
-// their data, "" if there is none. The Deployment may be nil.
+// MountedClaim returns the name of the claim with the daemon's data, or "". The
+// Deployment may be nil.
 func MountedClaim(deployment *appsv1.Deployment) string {
 	if deployment == nil {
 		return ""

@@ -13,8 +13,7 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// The files of a directory of certificates, as docker's client and daemon both
-// look for them.
+// The file names that docker's client and daemon expect.
 const (
 	caFile   = "ca.pem"
 	certFile = "cert.pem"
@@ -22,42 +21,38 @@ const (
 )
 
 const (
-	// TLSPort is the daemon's port with TLS, by docker's own convention.
+	// TLSPort is docker's conventional port with TLS.
 	TLSPort = 2376
-	// ClientCertPath is where jobs find the client's certificates.
+	// ClientCertPath is where jobs mount the client certificate.
 	ClientCertPath = "/certs/client"
-	// certDir is where the image's entrypoint looks for the directory server.
-	// It makes an authority of its own only where it finds ca/key.pem or no
-	// certificates at all, so it takes ours as they are.
-	certDir            = "/certs"
-	serverCertPath     = certDir + "/server"
-	certVolumeName     = "docker-dind-certs-vol"
-	socket             = "unix:///var/run/docker.sock"
-	certDirVariable    = "DOCKER_TLS_CERTDIR"
-	readOnlyByRootMode = 0o400
+	// certDir is the value of DOCKER_TLS_CERTDIR for the daemon. The image's entrypoint
+	// uses the certificates in its directory server, unless it finds ca/key.pem.
+	certDir         = "/certs"
+	certDirVariable = "DOCKER_TLS_CERTDIR"
+	certVolumeName  = "docker-dind-certs-vol"
+	socket          = "unix:///var/run/docker.sock"
 )
 
 const (
-	// CertificateHashAnnotation is on the pod template: the daemon reads its
-	// certificates once, as it starts, so new ones must roll the pod.
+	// CertificateHashAnnotation on the pod template restarts the pod when the
+	// certificates change: the daemon reads them only when it starts.
 	CertificateHashAnnotation = "dindctl/certificate-hash"
-	// CopiesAnnotation is on the client's Secret and lists the other namespaces
-	// that have a copy of it, with commas. It is there before the copies are,
-	// so that none is ever left behind unknown.
+	// CopiesAnnotation on the client's Secret lists the namespaces with a copy of it,
+	// separated by commas. It is written before the copies, so that none is missed.
 	CopiesAnnotation = "dindctl/copied-to"
 )
 
-// Certificates are the contents of the two Secrets, by file name. The server's
-// has a file that no pod gets, the authority's key.
-type Certificates struct{ Server, Client map[string][]byte }
+// CertificateFiles are the contents of the two Secrets by file name. The server's
+// Secret also contains the CA key, which no pod mounts.
+type CertificateFiles struct{ Server, Client map[string][]byte }
 
-// ServerSecretName is the name of the Secret with the daemon's certificates.
+// ServerSecretName returns the name of the Secret with the daemon's certificate.
 func ServerSecretName(name string) string { return name + "-server-tls" }
 
-// ClientSecretName is the name of the Secret with the jobs' certificates.
+// ClientSecretName returns the name of the Secret with the client certificate for jobs.
 func ClientSecretName(name string) string { return name + "-client-tls" }
 
-// ServerNames are all names that the daemon can be reached by.
+// ServerNames returns the host names of the daemon.
 func ServerNames(namespace, name string) []string {
 	return []string{
 		name + "." + namespace + ".svc", name + "." + namespace + ".svc.cluster.local",
@@ -65,19 +60,19 @@ func ServerNames(namespace, name string) []string {
 	}
 }
 
-// CertificateHash changes when what the daemon has to load does.
+// CertificateHash returns a hash of the certificates that the daemon loads.
 func CertificateHash(server map[string][]byte) string {
 	sum := sha256.Sum256(slices.Concat(server[caFile], server[certFile]))
 	return hex.EncodeToString(sum[:8])
 }
 
-// Copies are the namespaces that have a copy of the client's Secret.
+// Copies returns the namespaces that have a copy of the client's Secret.
 func Copies(client *corev1.Secret) []string {
 	return strings.FieldsFunc(client.Annotations[CopiesAnnotation], func(r rune) bool { return r == ',' })
 }
 
-// ServesTLS tells whether the installation that is there speaks TLS: by its
-// pod, or where that is gone by its Service. Either may be nil.
+// ServesTLS reports whether the live installation uses TLS, judging by the pod, or by
+// the Service if there is no Deployment. Both may be nil.
 func ServesTLS(deployment *appsv1.Deployment, service *corev1.Service) bool {
 	if daemonOf(deployment) != nil {
 		return PodServesTLS(deployment.Spec.Template.Spec)
@@ -85,14 +80,14 @@ func ServesTLS(deployment *appsv1.Deployment, service *corev1.Service) bool {
 	return service != nil && slices.ContainsFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == TLSPort })
 }
 
-// PodServesTLS tells whether the daemon in such a pod speaks TLS.
+// PodServesTLS reports whether the daemon in such a pod uses TLS.
 func PodServesTLS(pod corev1.PodSpec) bool {
 	return slices.ContainsFunc(pod.Containers, func(c corev1.Container) bool {
 		return slices.ContainsFunc(c.Env, func(v corev1.EnvVar) bool { return v.Name == certDirVariable && v.Value != "" })
 	})
 }
 
-// port is the daemon's.
+// port returns the daemon's port.
 func port(tls bool) int32 {
 	if tls {
 		return TLSPort
@@ -100,18 +95,17 @@ func port(tls bool) int32 {
 	return PlainPort
 }
 
-// checkTLS refuses to switch TLS off because nobody thought of it: options that
-// are left out go back to their defaults, and here that would open the port.
-func (p *plan) checkTLS(ps *Problems, live Live) {
+// checkTLS rejects disabling TLS by accident: an omitted option means its default,
+// which would open the port to everyone.
+func (p *plan) checkTLS(errs *OptionErrors, live Live) {
 	if p.TLS || p.NoTLS || !ServesTLS(live.Deployment, live.Service) {
 		return
 	}
-	ps.add("--tls", "", "was left out, and the installation has it: without it, whoever reaches the port is let in, and jobs that bring certificates fail",
-		"Give --tls to keep it, or --tls=false to switch it off.")
+	errs.add("--tls", "", "is missing, but this installation uses TLS: without TLS anyone who can reach the port gets access, and jobs with certificates fail",
+		"Use --tls to keep TLS, or --tls=false to disable it.")
 }
 
-// CopyNamespaces returns the other namespaces whose jobs get a copy of the
-// client's Secret.
+// CopyNamespaces returns the other namespaces that get a copy of the client's Secret.
 func CopyNamespaces(o Options) []string {
 	if !o.TLS {
 		return nil
@@ -131,8 +125,7 @@ func (p plan) clientSecret() *applycore.SecretApplyConfiguration {
 	return secret
 }
 
-// clientCopies are the client's Secret in the other namespaces that may reach the
-// daemon.
+// clientCopies returns the copies of the client's Secret in other namespaces.
 func (p plan) clientCopies() Objects {
 	var copies Objects
 	for _, namespace := range CopyNamespaces(p.Options) {
@@ -143,21 +136,15 @@ func (p plan) clientCopies() Objects {
 	return copies
 }
 
-// secretVolume is a directory of certificates; the authority's key is not among
-// the files that it takes.
-func secretVolume(secret string) *applycore.VolumeApplyConfiguration {
+// mountSecret mounts the certificates of a Secret, without the CA key, in the pod's
+// only container.
+func mountSecret(pod *applycore.PodSpecApplyConfiguration, secret, path string) *applycore.SecretVolumeSourceApplyConfiguration {
 	source := applycore.SecretVolumeSource().WithSecretName(secret)
 	for _, file := range []string{caFile, certFile, keyFile} {
 		source.WithItems(applycore.KeyToPath().WithKey(file).WithPath(file))
 	}
-	return applycore.Volume().WithName(certVolumeName).WithSecret(source)
-}
-
-// mountCertificates gives the daemon's pod the server's certificates.
-func (p plan) mountCertificates(pod *applycore.PodSpecApplyConfiguration) {
-	volume := secretVolume(ServerSecretName(p.Name))
-	volume.Secret.WithDefaultMode(readOnlyByRootMode)
-	pod.WithVolumes(volume)
+	pod.WithVolumes(applycore.Volume().WithName(certVolumeName).WithSecret(source))
 	pod.Containers[0].WithVolumeMounts(
-		applycore.VolumeMount().WithName(certVolumeName).WithMountPath(serverCertPath).WithReadOnly(true))
+		applycore.VolumeMount().WithName(certVolumeName).WithMountPath(path).WithReadOnly(true))
+	return source
 }

@@ -15,11 +15,11 @@ import (
 )
 
 // someCertificates are no certificates, but Build does not look into them.
-func someCertificates() Certificates {
+func someCertificates() CertificateFiles {
 	files := func(whose string) map[string][]byte {
 		return map[string][]byte{caFile: []byte("authority"), certFile: []byte(whose + " certificate"), keyFile: []byte(whose + " key")}
 	}
-	c := Certificates{Server: files("server"), Client: files("client")}
+	c := CertificateFiles{Server: files("server"), Client: files("client")}
 	c.Server["ca-key.pem"] = []byte("authority's key")
 	return c
 }

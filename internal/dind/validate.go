@@ -9,12 +9,18 @@ import (
 	"github.com/dindctl/dindctl/internal/redact"
 )
 
-// Validate tells everything that is wrong with the options, as Problems, or
-// nil. It sees the options alone: what depends on the cluster, such as the size
-// of a claim that is there already, is left to Build.
+// Repeated hints.
+const (
+	omitOne = "Omit one of them."
+	omitIt  = "Omit it."
+	useUTF8 = "Kubernetes replaces invalid bytes: use UTF-8."
+)
+
+// Validate returns all errors in the options as OptionErrors, or nil. Build checks
+// what depends on the cluster, such as the size of a live claim.
 func (o Options) Validate() error {
-	var ps Problems
-	for _, check := range []func(*Problems){
+	var errs OptionErrors
+	for _, check := range []func(*OptionErrors){
 		o.checkNames,
 		o.checkImage,
 		o.checkStorage,
@@ -30,68 +36,60 @@ func (o Options) Validate() error {
 		o.checkPrune,
 		o.checkNetworkPolicy,
 	} {
-		check(&ps)
+		check(&errs)
 	}
-	return ps.err()
+	return errs.err()
 }
 
-func (o Options) checkNames(ps *Problems) {
-	checkNamespace(ps, "--namespace", o.Namespace)
+func (o Options) checkNames(errs *OptionErrors) {
+	checkNamespace(errs, "--namespace", o.Namespace)
 	switch {
 	case len(validation.IsDNS1035Label(o.Name)) > 0:
-		// The Service has this name, and Services are stricter than pods.
-		ps.add("--name", o.Name, "is not a name that a Service can have",
-			"Use lower-case letters, digits and dashes, with a letter first, for example "+DefaultName+".")
+		errs.add("--name", o.Name, "is not a valid Service name",
+			"Use lowercase letters, digits and dashes, starting with a letter, for example "+DefaultName+".")
 	case len(o.Name) > maxNameLength:
-		ps.add("--name", o.Name, fmt.Sprintf("is longer than %d characters", maxNameLength),
-			"Choose a shorter name: the CronJob is called "+CronJobName("NAME")+", and Kubernetes allows it 52 characters.")
+		errs.add("--name", o.Name, fmt.Sprintf("is longer than %d characters", maxNameLength),
+			"Choose a shorter name: the CronJob's name "+CronJobName("NAME")+" is limited to 52 characters.")
 	}
-	checkSecretNames(ps, "--image-pull-secret", o.ImagePullSecrets)
-	checkSecretNames(ps, "--env-from-secret", o.EnvFromSecrets)
+	checkSecretNames(errs, "--image-pull-secret", o.ImagePullSecrets)
+	checkSecretNames(errs, "--env-from-secret", o.EnvFromSecrets)
 }
 
-// CheckNamespace tells what is wrong with the name of a namespace that an option
-// gives which is not one of Options.
-func CheckNamespace(option, namespace string) (ps Problems) {
-	checkNamespace(&ps, option, namespace)
-	return ps
+// CheckNamespace returns the error in a namespace that is not one of Options.
+func CheckNamespace(option, namespace string) (errs OptionErrors) {
+	checkNamespace(&errs, option, namespace)
+	return errs
 }
 
-func checkNamespace(ps *Problems, option, namespace string) {
+func checkNamespace(errs *OptionErrors, option, namespace string) {
 	if len(validation.IsDNS1123Label(namespace)) > 0 {
-		ps.add(option, namespace, "is not the name of a namespace",
-			"Use lower-case letters, digits and dashes, 63 characters at most.")
+		errs.add(option, namespace, "is not a valid namespace name", "Use at most 63 lowercase letters, digits and dashes.")
 	}
 }
 
-func checkObjectName(ps *Problems, option, name, kind string) {
+func checkObjectName(errs *OptionErrors, option, name, kind string) {
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {
-		ps.add(option, name, "is not a name that "+kind+" can have",
-			"Use lower-case letters, digits, dashes and dots.")
+		errs.add(option, name, "is not a valid "+kind+" name", "Use lowercase letters, digits, dashes and dots.")
 	}
 }
 
-// checkSecretNames repeats what looks like a name; what else somebody gives may
-// be the secret itself.
-func checkSecretNames(ps *Problems, option string, names []string) {
+// checkSecretNames hides values that do not look like a name: they may be the secret.
+func checkSecretNames(errs *OptionErrors, option string, names []string) {
 	for _, name := range names {
-		shown := name
 		if strings.ContainsAny(name, ":=@/ ") {
-			shown = redact.Hidden
+			name = redact.Hidden
 		}
-		if len(validation.IsDNS1123Subdomain(name)) > 0 {
-			ps.add(option, shown, "is not a name that a Secret can have", "Use lower-case letters, digits, dashes and dots.")
-		}
+		checkObjectName(errs, option, name, "Secret")
 	}
 }
 
-func (o Options) checkNetworkPolicy(ps *Problems) {
+func (o Options) checkNetworkPolicy(errs *OptionErrors) {
 	const option = "--allow-namespace"
 	for _, namespace := range o.AllowNamespaces {
-		checkNamespace(ps, option, namespace)
+		checkNamespace(errs, option, namespace)
 	}
 	if o.NoNetworkPolicy && len(o.AllowNamespaces) > 0 {
-		ps.add(option, strings.Join(o.AllowNamespaces, ","), "has no effect together with --no-network-policy",
-			"Without a policy every pod of the cluster may reach the daemon. Leave one of the two out.")
+		errs.add(option, strings.Join(o.AllowNamespaces, ","), "has no effect with --no-network-policy",
+			"Without a NetworkPolicy every pod in the cluster can connect to the daemon. "+omitOne)
 	}
 }

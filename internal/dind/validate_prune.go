@@ -5,109 +5,105 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // so that the answer does not depend on the machine's files
+	_ "time/tzdata" // the machine may have no time zone files
 
 	"github.com/robfig/cron/v3"
 )
 
-// NoSchedule is the --prune-schedule that asks for no CronJob.
+// NoSchedule is the value of --prune-schedule for no CronJob.
 const NoSchedule = "none"
 
-func (o Options) checkPrune(ps *Problems) {
+func (o Options) checkPrune(errs *OptionErrors) {
 	if o.PruneSchedule != NoSchedule {
 		if reason, hint := scheduleProblem(o.PruneSchedule); reason != "" {
-			ps.add("--prune-schedule", o.PruneSchedule, reason, hint)
+			errs.add("--prune-schedule", o.PruneSchedule, reason, hint)
 		}
 	}
-	o.checkTimezone(ps)
+	o.checkTimezone(errs)
 	if _, err := parseUnusedFor(o.PruneUnusedFor); err != nil {
-		ps.add("--prune-unused-for", o.PruneUnusedFor, err.Error(), unusedForHint)
+		errs.add("--prune-unused-for", o.PruneUnusedFor, err.Error(), unusedForHint)
 	}
 }
 
-const unusedForHint = "Give a duration such as 168h or 7d; 0 removes everything that is unused."
+const unusedForHint = "Use a duration such as 168h or 7d; 0 removes everything unused."
 
-// scheduleProblem reads the schedule with the parser that Kubernetes uses.
+// scheduleProblem checks the schedule with the parser that Kubernetes uses.
 func scheduleProblem(s string) (reason, hint string) {
-	const example = "Give five fields, for example \"" + DefaultPruneSchedule + "\" for Sundays at midnight, or none."
+	const example = "Use five fields, for example \"" + DefaultPruneSchedule + "\" for Sundays at midnight, or none."
 	if strings.Contains(s, "TZ=") {
-		// Kubernetes refuses it: the zone has its own field, timeZone.
-		return "has a time zone in it, which Kubernetes refuses", "Use --prune-timezone."
+		return "contains a time zone, which Kubernetes rejects", "Use --prune-timezone."
 	}
 	schedule, err := cron.ParseStandard(s)
 	if err != nil {
 		return "is not a cron schedule (" + err.Error() + ")", example
 	}
-	// Any fixed moment does: the parser looks five years ahead, and a day that
-	// never comes (31 February) comes in none of them.
+	// The parser looks five years ahead, so any start time finds a date like 31 February.
 	if schedule.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
-		return "never comes", "Check day and month."
+		return "never runs", "Check the day and the month."
 	}
 	return "", ""
 }
 
-func (o Options) checkTimezone(ps *Problems) {
+func (o Options) checkTimezone(errs *OptionErrors) {
 	const option = "--prune-timezone"
 	if o.PruneTimezone == "" {
 		return
 	}
-	// Kubernetes refuses Local: it would mean the controller's machine.
+	// Kubernetes rejects Local.
 	if _, err := time.LoadLocation(o.PruneTimezone); err != nil || strings.EqualFold(o.PruneTimezone, "local") {
-		ps.add(option, o.PruneTimezone, "is not a time zone", "Give a name such as Europe/Berlin or Etc/UTC.")
+		errs.add(option, o.PruneTimezone, "is not a time zone", "Use a name such as Europe/Berlin or Etc/UTC.")
 	}
 	if o.PruneSchedule == NoSchedule {
-		ps.add(option, o.PruneTimezone, "has no effect without a schedule", "Leave it out, or give --prune-schedule.")
+		errs.add(option, o.PruneTimezone, "has no effect without a schedule", "Omit it, or set --prune-schedule.")
 	}
 }
 
-// Validate tells what is wrong with the overrides, as Problems, or nil. The
-// options are prune-now's.
+// Validate returns all errors in the overrides as OptionErrors, or nil.
 func (o PruneOverrides) Validate() error {
-	var ps Problems
+	var errs OptionErrors
 	if o.UnusedFor != "" {
 		if _, err := parseUnusedFor(o.UnusedFor); err != nil {
-			ps.add("--unused-for", o.UnusedFor, err.Error(), unusedForHint)
+			errs.add("--unused-for", o.UnusedFor, err.Error(), unusedForHint)
 		}
 		if o.All {
-			ps.add("--unused-for", o.UnusedFor, "has no effect together with --all", "Leave one of the two out.")
+			errs.add("--unused-for", o.UnusedFor, "has no effect with --all", omitOne)
 		}
 	}
 	if o.KeepStorage != "" {
 		if _, err := ParseSize(o.KeepStorage); err != nil {
-			ps.add("--keep-storage", o.KeepStorage, err.Error(), "Give a size such as 20Gi or 20GB.")
+			errs.add("--keep-storage", o.KeepStorage, err.Error(), "Use a size such as 20Gi or 20GB.")
 		}
 	}
-	return ps.err()
+	return errs.err()
 }
 
-// NoHighWater is the --high-water that lets images fill the disk.
+// NoHighWater is the value of --high-water that disables image garbage collection.
 const NoHighWater = "none"
 
-// The marks that may be asked for. Below the lowest hardly an image would stay,
-// above the highest a build fills the disk between two looks.
+// The allowed percentages. With less, hardly any image stays; with more, a build can
+// fill the disk before the next check.
 const minHighWater, maxHighWater = 10, 98
 
-func (o Options) checkHighWater(ps *Problems) {
+func (o Options) checkHighWater(errs *OptionErrors) {
 	const option = "--high-water"
 	if o.HighWater == NoHighWater {
 		return
 	}
-	mark, err := strconv.ParseUint(strings.TrimSuffix(o.HighWater, "%"), 10, 32)
+	const hint = "Use a percentage of the file system such as " + DefaultHighWater + ", or none."
+	number, isPercent := strings.CutSuffix(o.HighWater, "%")
+	mark, err := strconv.ParseUint(number, 10, 32)
+	limit, _ := ParseCacheLimit(o.CacheLimit)
 	switch {
-	case err != nil || !strings.HasSuffix(o.HighWater, "%"):
-		ps.add(option, o.HighWater, "is neither a whole number of percent nor none", "Give a share of the file system such as "+DefaultHighWater+", or none.")
-		return
+	case err != nil || !isPercent:
+		errs.add(option, o.HighWater, "is neither a whole percentage nor none", hint)
 	case mark < minHighWater || mark > maxHighWater:
-		ps.add(option, o.HighWater, fmt.Sprintf("must be between %d%% and %d%%", minHighWater, maxHighWater), "Give a share of the file system such as "+DefaultHighWater+", or none.")
-		return
-	}
-	// A cache that may grow past the mark would cost every image.
-	limit, err := ParseCacheLimit(o.CacheLimit)
-	if err == nil && limit.Percent >= int64(mark) {
-		ps.add(option, o.HighWater, "is not above --cache-limit "+o.CacheLimit+", so that the build cache alone could pass it",
-			"Give a higher mark, a lower --cache-limit, or --high-water none.")
+		errs.add(option, o.HighWater, fmt.Sprintf("must be between %d%% and %d%%", minHighWater, maxHighWater), hint)
+	case limit.Percent >= int64(mark):
+		// The build cache alone would cause the removal of every image.
+		errs.add(option, o.HighWater, "must be greater than --cache-limit "+o.CacheLimit,
+			"Use a higher percentage, a lower --cache-limit, or --high-water none.")
 	}
 }
 
-// highWater is the mark as guard.sh takes it.
+// highWater returns the argument of guard.sh.
 func (p plan) highWater() string { return strings.TrimSuffix(p.HighWater, "%") }

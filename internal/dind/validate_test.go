@@ -19,13 +19,13 @@ func TestValidate(t *testing.T) {
 	}{
 		{"defaults", func(*Options) {}, nil},
 		{"nothing at all", func(o *Options) { *o = Options{} }, []complaint{
-			{"--namespace", "not the name of a namespace"}, {"--name", "a Service can have"}, {"--image", "not an image reference"},
+			{"--namespace", "not a valid namespace name"}, {"--name", "not a valid Service name"}, {"--image", "not an image reference"},
 			{"--mtu", "neither auto"}, {"--cache-limit", "not a size"}, {"--high-water", "neither"}, {"--prune-schedule", "not a cron schedule"},
 			{"--prune-unused-for", "not a duration"}}},
 
-		{"namespace with capitals", func(o *Options) { o.Namespace = "CI" }, []complaint{{"--namespace", "not the name"}}},
-		{"name that starts with a digit", func(o *Options) { o.Name = "1st" }, []complaint{{"--name", "a Service can have"}}},
-		{"name with a dot", func(o *Options) { o.Name = "a.b" }, []complaint{{"--name", "a Service can have"}}},
+		{"namespace with capitals", func(o *Options) { o.Namespace = "CI" }, []complaint{{"--namespace", "not a valid"}}},
+		{"name that starts with a digit", func(o *Options) { o.Name = "1st" }, []complaint{{"--name", "not a valid Service name"}}},
+		{"name with a dot", func(o *Options) { o.Name = "a.b" }, []complaint{{"--name", "not a valid Service name"}}},
 		{"name of 40 characters", func(o *Options) { o.Name = strings.Repeat("a", 40) }, nil},
 		{"name of 41 characters", func(o *Options) { o.Name = strings.Repeat("a", 41) }, []complaint{{"--name", "longer than 40"}}},
 		{"pull secret with a slash", func(o *Options) { o.ImagePullSecrets = []string{"ok", "a/b"} }, []complaint{{"--image-pull-secret", "Secret"}}},
@@ -36,14 +36,14 @@ func TestValidate(t *testing.T) {
 		{"image with a space", func(o *Options) { o.Image = "docker:dind " }, []complaint{{"--image", "not an image reference"}}},
 		{"image that is an ID", func(o *Options) { o.Image = strings.Repeat("a", 64) }, []complaint{{"--image", "not an image reference"}}},
 		{"rootless image", func(o *Options) { o.Image = "docker:29.7.2-dind-rootless" }, []complaint{{"--image", "rootless"}}},
-		{"client image", func(o *Options) { o.Image = "docker:29-cli" }, []complaint{{"--image", "client only"}}},
-		{"any client image", func(o *Options) { o.Image = "docker:cli" }, []complaint{{"--image", "client only"}}},
+		{"client image", func(o *Options) { o.Image = "docker:29-cli" }, []complaint{{"--image", "only the docker client"}}},
+		{"any client image", func(o *Options) { o.Image = "docker:cli" }, []complaint{{"--image", "only the docker client"}}},
 
 		{"size", func(o *Options) { o.StorageSize = "1.5Ti" }, nil},
 		{"size in words", func(o *Options) { o.StorageSize = "big" }, []complaint{{"--storage-size", "not a quantity"}}},
 		{"size with a docker unit", func(o *Options) { o.StorageSize = "100GB" }, []complaint{{"--storage-size", "not a quantity"}}},
-		{"size zero", func(o *Options) { o.StorageSize = "0" }, []complaint{{"--storage-size", "more than nothing"}}},
-		{"size negative", func(o *Options) { o.StorageSize = "-1Gi" }, []complaint{{"--storage-size", "more than nothing"}}},
+		{"size zero", func(o *Options) { o.StorageSize = "0" }, []complaint{{"--storage-size", "greater than zero"}}},
+		{"size negative", func(o *Options) { o.StorageSize = "-1Gi" }, []complaint{{"--storage-size", "greater than zero"}}},
 		{"size in thousandths", func(o *Options) { o.StorageSize = "100m" }, []complaint{{"--storage-size", "whole number of bytes"}}},
 		{"size without end", func(o *Options) { o.StorageSize = "9e30" }, []complaint{{"--storage-size", "too large"}}},
 		{"storage class", func(o *Options) { o.StorageClass = "fast.ssd" }, nil},
@@ -57,16 +57,16 @@ func TestValidate(t *testing.T) {
 		{"local path alone", func(o *Options) { o.LocalPath = "/mnt/docker" }, []complaint{{"--local-path", "needs --local-node"}}},
 		{"local node alone", func(o *Options) { o.LocalNode = "node-1" }, []complaint{{"--local-node", "needs --local-path"}}},
 		{"local path relative", func(o *Options) { o.LocalPath, o.LocalNode = "mnt", "n" }, []complaint{{"--local-path", "not an absolute"}}},
-		{"local path with dots", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/../etc", "n" }, []complaint{{"--local-path", "not a plain"}}},
-		{"local path that is no text", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/\xff", "n" }, []complaint{{"--local-path", "cannot be shown"}}},
-		{"local path with a line break", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/\n", "n" }, []complaint{{"--local-path", "cannot be shown"}}},
-		{"local path with a slash at its end", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x/", "n" }, []complaint{{"--local-path", "not a plain"}}},
-		{"the node's root", func(o *Options) { o.LocalPath, o.LocalNode = "/", "n" }, []complaint{{"--local-path", "node itself"}}},
-		{"the node's own docker", func(o *Options) { o.LocalPath, o.LocalNode = "/var/lib/docker", "n" }, []complaint{{"--local-path", "node itself"}}},
-		{"local node that is none", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x", "Node_1" }, []complaint{{"--local-node", "not the name of a node"}}},
+		{"local path with dots", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/../etc", "n" }, []complaint{{"--local-path", "not a clean"}}},
+		{"local path that is no text", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/\xff", "n" }, []complaint{{"--local-path", "not printable"}}},
+		{"local path with a line break", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/\n", "n" }, []complaint{{"--local-path", "not printable"}}},
+		{"local path with a slash at its end", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x/", "n" }, []complaint{{"--local-path", "not a clean"}}},
+		{"the node's root", func(o *Options) { o.LocalPath, o.LocalNode = "/", "n" }, []complaint{{"--local-path", "system directory"}}},
+		{"the node's own docker", func(o *Options) { o.LocalPath, o.LocalNode = "/var/lib/docker", "n" }, []complaint{{"--local-path", "system directory"}}},
+		{"local node that is none", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x", "Node_1" }, []complaint{{"--local-node", "not a valid node name"}}},
 		{"local volume and class and claim", func(o *Options) {
 			o.LocalPath, o.LocalNode, o.StorageClass, o.ExistingClaim = "/mnt/x", "n", "fast", "data"
-		}, []complaint{{"--storage-class", "no effect"}, {"--storage-class", "cannot go together"}, {"--existing-claim", "cannot go together"}}},
+		}, []complaint{{"--storage-class", "no effect"}, {"--storage-class", "conflicts with --local-path"}, {"--existing-claim", "conflicts with --local-path"}}},
 
 		{"mirrors", func(o *Options) {
 			o.RegistryMirrors = []string{"https://m", "http://10.0.0.1:5000/", "https://[::1]:5000", "https://m.example.com/hub"}
@@ -92,7 +92,7 @@ func TestValidate(t *testing.T) {
 		{"insecure registry, empty", func(o *Options) { o.InsecureRegistries = []string{""} }, []complaint{{"--insecure-registry", "neither"}}},
 
 		{"storage driver", func(o *Options) { o.StorageDriver = "fuse-overlayfs" }, nil},
-		{"storage driver, two words", func(o *Options) { o.StorageDriver = "overlay 2" }, []complaint{{"--storage-driver", "not the name"}}},
+		{"storage driver, two words", func(o *Options) { o.StorageDriver = "overlay 2" }, []complaint{{"--storage-driver", "not a valid storage driver name"}}},
 		{"MTU at its least", func(o *Options) { o.MTU = "68" }, nil},
 		{"MTU at its most", func(o *Options) { o.MTU = "65535" }, nil},
 		{"MTU too small", func(o *Options) { o.MTU = "67" }, []complaint{{"--mtu", "68 to 65535"}}},
@@ -102,11 +102,11 @@ func TestValidate(t *testing.T) {
 		{"env", func(o *Options) { o.Env = []string{"A=b=c", "_B="} }, nil},
 		{"env without value", func(o *Options) { o.Env = []string{"A"} }, []complaint{{"--env", "no value"}}},
 		{"env with a bad name", func(o *Options) { o.Env = []string{"A-B=c", "1=2", "=x"} },
-			[]complaint{{"--env", "not the name"}, {"--env", "not the name"}, {"--env", "not the name"}}},
+			[]complaint{{"--env", "not a valid variable name"}, {"--env", "not a valid variable name"}, {"--env", "not a valid variable name"}}},
 		{"env twice", func(o *Options) { o.Env = []string{"A=1", "A=2"} }, []complaint{{"--env", "more than once"}}},
-		{"env with a zero byte", func(o *Options) { o.Env = []string{"A=\x00"} }, []complaint{{"--env", "zero byte"}}},
-		{"env of TLS", func(o *Options) { o.Env = []string{"DOCKER_TLS_CERTDIR=/certs"} }, []complaint{{"--env", "TLS"}}},
-		{"env of the socket", func(o *Options) { o.Env = []string{"DOCKER_HOST=unix:///x"} }, []complaint{{"--env", "socket"}}},
+		{"env with a zero byte", func(o *Options) { o.Env = []string{"A=\x00"} }, []complaint{{"--env", "null byte"}}},
+		{"env of TLS", func(o *Options) { o.Env = []string{"DOCKER_TLS_CERTDIR=/certs"} }, []complaint{{"--env", "--tls"}}},
+		{"env of the socket", func(o *Options) { o.Env = []string{"DOCKER_HOST=unix:///x"} }, []complaint{{"--env", "the address that the probes use"}}},
 		{"env of the driver", func(o *Options) { o.Env = []string{"DOCKER_DRIVER=vfs"} }, nil},
 		{"env of the driver, twice", func(o *Options) { o.StorageDriver, o.Env = "overlay2", []string{"DOCKER_DRIVER=vfs"} },
 			[]complaint{{"--env", "--storage-driver"}}},
@@ -116,14 +116,14 @@ func TestValidate(t *testing.T) {
 		{"dockerd arg, empty", func(o *Options) { o.DockerdArgs = []string{"", "-", "--"} },
 			[]complaint{{"--dockerd-arg", "not a flag"}, {"--dockerd-arg", "not a flag"}, {"--dockerd-arg", "not a flag"}}},
 		{"dockerd args of hosts", func(o *Options) { o.DockerdArgs = []string{"--host=tcp://:1", "-H=fd://", "-Hfd://"} },
-			[]complaint{{"--dockerd-arg", "not the user's"}, {"--dockerd-arg", "not the user's"}, {"--dockerd-arg", "not the user's"}}},
+			[]complaint{{"--dockerd-arg", "cannot be set here"}, {"--dockerd-arg", "cannot be set here"}, {"--dockerd-arg", "cannot be set here"}}},
 		{"dockerd args of data and configuration", func(o *Options) { o.DockerdArgs = []string{"--data-root=/x", "--config-file=/x"} },
-			[]complaint{{"--dockerd-arg", "not the user's"}, {"--dockerd-arg", "not the user's"}}},
+			[]complaint{{"--dockerd-arg", "cannot be set here"}, {"--dockerd-arg", "cannot be set here"}}},
 		{"dockerd args that are in daemon.json", func(o *Options) { o.DockerdArgs = []string{"--registry-mirror=https://m", "--insecure-registry=r"} },
-			[]complaint{{"--dockerd-arg", "not the user's"}, {"--dockerd-arg", "not the user's"}}},
-		{"dockerd arg of TLS", func(o *Options) { o.DockerdArgs = []string{"--tlsverify=false"} }, []complaint{{"--dockerd-arg", "how clients reach"}}},
+			[]complaint{{"--dockerd-arg", "cannot be set here"}, {"--dockerd-arg", "cannot be set here"}}},
+		{"dockerd arg of TLS", func(o *Options) { o.DockerdArgs = []string{"--tlsverify=false"} }, []complaint{{"--dockerd-arg", "how clients connect"}}},
 		{"dockerd arg of the driver, twice", func(o *Options) { o.StorageDriver, o.DockerdArgs = "overlay2", []string{"--storage-driver=vfs"} },
-			[]complaint{{"--dockerd-arg", "--storage-driver sets"}}},
+			[]complaint{{"--dockerd-arg", "conflicts with --storage-driver"}}},
 
 		{"resources", func(o *Options) {
 			o.CPURequest, o.CPULimit, o.MemoryRequest, o.MemoryLimit = "500m", "0.5", "1Gi", "1Gi"
@@ -131,7 +131,7 @@ func TestValidate(t *testing.T) {
 		{"resources that are none", func(o *Options) { o.CPURequest, o.MemoryLimit = "half", "4GB" },
 			[]complaint{{"--cpu-request", "not a quantity"}, {"--memory-limit", "not a quantity"}}},
 		{"resources of nothing", func(o *Options) { o.CPULimit, o.MemoryRequest = "0", "-1" },
-			[]complaint{{"--cpu-limit", "more than nothing"}, {"--memory-request", "more than nothing"}}},
+			[]complaint{{"--cpu-limit", "greater than zero"}, {"--memory-request", "greater than zero"}}},
 		{"memory in thousandths", func(o *Options) { o.MemoryLimit = "512m" }, []complaint{{"--memory-limit", "whole number"}}},
 		{"requests over limits", func(o *Options) { o.CPURequest, o.CPULimit, o.MemoryRequest, o.MemoryLimit = "2", "1500m", "2Gi", "2G" },
 			[]complaint{{"--cpu-request", "more than the limit of 1500m"}, {"--memory-request", "more than the limit of 2G"}}},
@@ -150,15 +150,15 @@ func TestValidate(t *testing.T) {
 		{"cache limit in docker's units", func(o *Options) { o.CacheLimit = "20GB" }, nil},
 		{"cache limit of nothing", func(o *Options) { o.CacheLimit = "0%" }, []complaint{{"--cache-limit", "between 1% and 95%"}}},
 		{"cache limit of all", func(o *Options) { o.CacheLimit = "96%" }, []complaint{{"--cache-limit", "between 1% and 95%"}}},
-		{"cache limit of half a percent", func(o *Options) { o.CacheLimit = "0.5%" }, []complaint{{"--cache-limit", "whole number"}}},
-		{"high water that is no share", func(o *Options) { o.HighWater = "85" }, []complaint{{"--high-water", "neither a whole number of percent nor none"}}},
+		{"cache limit of half a percent", func(o *Options) { o.CacheLimit = "0.5%" }, []complaint{{"--cache-limit", "whole percentage"}}},
+		{"high water that is no share", func(o *Options) { o.HighWater = "85" }, []complaint{{"--high-water", "neither a whole percentage nor none"}}},
 		{"high water of half a percent", func(o *Options) { o.HighWater = "84.5%" }, []complaint{{"--high-water", "neither"}}},
 		{"high water too low", func(o *Options) { o.HighWater, o.CacheLimit = "9%", "5%" }, []complaint{{"--high-water", "between 10% and 98%"}}},
 		{"high water too high", func(o *Options) { o.HighWater = "99%" }, []complaint{{"--high-water", "between 10% and 98%"}}},
-		{"high water below the cache", func(o *Options) { o.HighWater, o.CacheLimit = "75%", "75%" }, []complaint{{"--high-water", "the build cache alone could pass it"}}},
+		{"high water below the cache", func(o *Options) { o.HighWater, o.CacheLimit = "75%", "75%" }, []complaint{{"--high-water", "greater than --cache-limit 75%"}}},
 		{"high water just above the cache", func(o *Options) { o.HighWater, o.CacheLimit = "76%", "75%" }, nil},
 		{"no high water", func(o *Options) { o.HighWater, o.CacheLimit = "none", "95%" }, nil},
-		{"cache limit over the size", func(o *Options) { o.StorageSize, o.CacheLimit = "10Gi", "11Gi" }, []complaint{{"--cache-limit", "more than the volume of 10Gi"}}},
+		{"cache limit over the size", func(o *Options) { o.StorageSize, o.CacheLimit = "10Gi", "11Gi" }, []complaint{{"--cache-limit", "larger than the volume of 10Gi"}}},
 		{"cache limit of the size", func(o *Options) { o.StorageSize, o.CacheLimit = "10Gi", "10Gi" }, nil},
 
 		{"schedule by name", func(o *Options) { o.PruneSchedule = "@weekly" }, nil},
@@ -166,7 +166,7 @@ func TestValidate(t *testing.T) {
 		{"schedule of six fields", func(o *Options) { o.PruneSchedule = "0 0 0 * * 0" }, []complaint{{"--prune-schedule", "not a cron"}}},
 		{"schedule out of range", func(o *Options) { o.PruneSchedule = "0 25 * * *" }, []complaint{{"--prune-schedule", "not a cron"}}},
 		{"schedule with a zone", func(o *Options) { o.PruneSchedule = "CRON_TZ=UTC 0 0 * * 0" }, []complaint{{"--prune-schedule", "time zone"}}},
-		{"schedule that never comes", func(o *Options) { o.PruneSchedule = "0 0 31 2 *" }, []complaint{{"--prune-schedule", "never comes"}}},
+		{"schedule that never comes", func(o *Options) { o.PruneSchedule = "0 0 31 2 *" }, []complaint{{"--prune-schedule", "never runs"}}},
 		{"schedule of leap days", func(o *Options) { o.PruneSchedule = "0 0 29 2 *" }, nil},
 		{"time zone", func(o *Options) { o.PruneTimezone = "America/Argentina/Buenos_Aires" }, nil},
 		{"time zone unknown", func(o *Options) { o.PruneTimezone = "Europe/Bonn" }, []complaint{{"--prune-timezone", "not a time zone"}}},
@@ -179,7 +179,7 @@ func TestValidate(t *testing.T) {
 		{"unused for a number", func(o *Options) { o.PruneUnusedFor = "24" }, []complaint{{"--prune-unused-for", "not a duration"}}},
 
 		{"namespaces", func(o *Options) { o.AllowNamespaces = []string{"a", "b", "a"} }, nil},
-		{"namespace that is none", func(o *Options) { o.AllowNamespaces = []string{"a", "*"} }, []complaint{{"--allow-namespace", "not the name"}}},
+		{"namespace that is none", func(o *Options) { o.AllowNamespaces = []string{"a", "*"} }, []complaint{{"--allow-namespace", "not a valid namespace name"}}},
 		{"namespaces without a policy", func(o *Options) { o.AllowNamespaces, o.NoNetworkPolicy = []string{"a"}, true }, []complaint{{"--allow-namespace", "no effect"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -193,14 +193,14 @@ func TestValidate(t *testing.T) {
 // checkComplaints compares problems, in order; each must have a hint as well.
 func checkComplaints(t *testing.T, err error, want []complaint) {
 	t.Helper()
-	var problems Problems
+	var problems OptionErrors
 	if err != nil && !errors.As(err, &problems) {
-		t.Fatalf("%T is not Problems: %v", err, err)
+		t.Fatalf("%T is not OptionErrors: %v", err, err)
 	}
 	if (err == nil) != (len(problems) == 0) {
 		t.Errorf("error %v with %d problems", err, len(problems))
 	}
-	same := slices.EqualFunc(problems, want, func(p *Problem, c complaint) bool {
+	same := slices.EqualFunc(problems, want, func(p *OptionError, c complaint) bool {
 		return p.Option == c.option && strings.Contains(p.Reason, c.reason)
 	})
 	if !same {
@@ -227,14 +227,14 @@ func TestProblemsHideSecrets(t *testing.T) {
 
 func TestProblemsUnwrap(t *testing.T) {
 	err := with(func(o *Options) { o.Name, o.MTU = "A", "B" }).Validate()
-	var first *Problem
+	var first *OptionError
 	if !errors.As(err, &first) || first.Option != "--name" {
 		t.Errorf("errors.As finds %v", first)
 	}
-	if want := "--name \"A\": is not a name that a Service can have\n--mtu \"B\": is neither auto nor a number of bytes from 68 to 65535"; err.Error() != want {
+	if want := "--name \"A\": is not a valid Service name\n--mtu \"B\": is neither auto nor a number of bytes from 68 to 65535"; err.Error() != want {
 		t.Errorf("Error() = %q, want %q", err.Error(), want)
 	}
-	if got := (&Problem{Option: "--x", Reason: "is missing"}).Error(); got != "--x: is missing" {
+	if got := (&OptionError{Option: "--x", Reason: "is missing"}).Error(); got != "--x: is missing" {
 		t.Errorf("Error() = %q", got)
 	}
 }

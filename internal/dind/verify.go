@@ -7,48 +7,50 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	applybatch "k8s.io/client-go/applyconfigurations/batch/v1"
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
-// The variables that verify.sh reads, beside those of a job.
+// The variables that verify.sh reads besides Variables.
 const (
 	verifyTokenEnv  = "VERIFY_TOKEN"
 	verifyExpectEnv = "VERIFY_EXPECT"
 )
 
 const (
-	// verifyDeadline ends a Job whose maker has gone, and verifyKept removes it
-	// then. Whoever waits for it removes it at once.
+	// If dindctl is killed before it deletes the Job, the Job ends after
+	// verifyDeadline, and the cluster deletes it after verifyKept.
 	verifyDeadline = 10 * 60
 	verifyKept     = 10 * 60
 )
 
-// Verification is one proof of the way that a job takes to the daemon.
-type Verification struct {
-	// From is the namespace that the Job runs in.
+// VerifySpec describes one verification.
+type VerifySpec struct {
+	// From is the namespace in which the Job runs.
 	From string
-	// Token is new each time: it makes the Job's name and what it builds.
+	// Token makes the Job's name and its builds unique.
 	Token string
-	// Refused says that the daemon is not to be reached from there; nothing is
-	// built then.
+	// Refused means that the daemon must not be reachable from there. Nothing is
+	// built.
 	Refused bool
 }
 
-// VerifyJob is a Job that builds a small image twice, with the daemon's own
-// image as its client. Where it runs, and with what the image is pulled, is
-// taken from the Deployment as it is. In the Deployment's namespace the Job
-// belongs to it.
-func VerifyJob(daemon *appsv1.Deployment, v Verification) (*batchv1.Job, error) {
+// VerifyJob returns a Job that builds a small image twice. It uses the image and the
+// scheduling options of the live Deployment. In the Deployment's namespace, the
+// Deployment owns the Job.
+func VerifyJob(daemon *appsv1.Deployment, v VerifySpec) (*batchv1.Job, error) {
 	template := daemon.Spec.Template.Spec
+	var image string
+	if container := daemonOf(daemon); container != nil {
+		image = container.Image
+	}
 	expect := "reached"
 	if v.Refused {
 		expect = "refused"
 	}
 	labels := Labels(daemon.Name)
-	delete(labels, AppLabel) // the Service would send jobs to its pod
+	delete(labels, AppLabel) // so that the Service does not select the pod
 	labels[ComponentLabel] = VerifyComponent
 	spec := applybatch.Job(jobName(daemon.Name+"-verify", v.Token), v.From).
 		WithLabels(labels).
@@ -60,8 +62,8 @@ func VerifyJob(daemon *appsv1.Deployment, v Verification) (*batchv1.Job, error) 
 				WithLabels(labels).
 				WithSpec(client{
 					namespace: daemon.Namespace, name: daemon.Name,
-					tls: PodServesTLS(template), knocks: v.Refused,
-					container: VerifyComponent, image: daemonImage(template), command: []string{"sh", "-c", verifyScript},
+					tls: PodServesTLS(template), withoutCerts: v.Refused,
+					container: VerifyComponent, image: image, command: []string{"sh", "-c", verifyScript},
 					env: []Variable{{verifyTokenEnv, v.Token}, {verifyExpectEnv, expect}},
 				}.pod())))
 	job := &batchv1.Job{}
@@ -78,43 +80,33 @@ func VerifyJob(daemon *appsv1.Deployment, v Verification) (*batchv1.Job, error) 
 	return job, nil
 }
 
-// daemonImage is the image of the daemon's container.
-func daemonImage(pod corev1.PodSpec) string {
-	for _, container := range pod.Containers {
-		if container.Name == ContainerName {
-			return container.Image
-		}
-	}
-	return ""
-}
-
-// VerifyOutcome is what a verification found.
+// VerifyOutcome is the outcome of a verification.
 type VerifyOutcome string
 
 // The outcomes, as verify.sh calls them.
 const (
-	VerifyCached     VerifyOutcome = "cached"     // both builds, the second one from the cache
-	VerifyUncached   VerifyOutcome = "uncached"   // both builds, the second one not from the cache
+	VerifyCached     VerifyOutcome = "cached"     // both builds succeeded, the second from the cache
+	VerifyUncached   VerifyOutcome = "uncached"   // both builds succeeded, the second not from the cache
 	VerifyFailed     VerifyOutcome = "failed"     // a build failed
-	VerifyReached    VerifyOutcome = "reached"    // nothing was built, as was asked for
+	VerifyReached    VerifyOutcome = "reached"    // the daemon responded; with Refused nothing is built
 	VerifyUnresolved VerifyOutcome = "unresolved" // the Service's name does not resolve
-	VerifyRefused    VerifyOutcome = "refused"    // nobody listens there
-	VerifySilent     VerifyOutcome = "silent"     // nothing comes back
-	VerifyUnusable   VerifyOutcome = "unusable"   // something answers, and not as it should
+	VerifyRefused    VerifyOutcome = "refused"    // the connection was refused
+	VerifySilent     VerifyOutcome = "silent"     // no response
+	VerifyUnusable   VerifyOutcome = "unusable"   // an unexpected response
 )
 
-// Reached tells whether the daemon, or something in its place, answered.
+// Reached reports whether anything responded.
 func (o VerifyOutcome) Reached() bool {
 	return o != VerifyUnresolved && o != VerifyRefused && o != VerifySilent
 }
 
-// VerifyResult is what verify.sh says of itself.
+// VerifyResult is the result that verify.sh reports.
 type VerifyResult struct {
 	Outcome VerifyOutcome
-	// Steps is of how many steps the build consists.
+	// Steps is the number of steps of a build.
 	Steps      int
-	Cold, Warm *VerifiedBuild // nil for what was not built to its end
-	// Detail is the last of what docker said.
+	Cold, Warm *VerifiedBuild // nil if the build did not succeed
+	// Detail is the end of docker's output.
 	Detail string
 }
 
@@ -124,8 +116,8 @@ type VerifiedBuild struct {
 	CachedSteps int     `json:"cachedSteps"`
 }
 
-// ParseVerifyResult reads the termination message of a verification: lines of
-// NAME=VALUE, an empty line, and what docker said.
+// ParseVerifyResult parses the termination message of verify.sh: lines of NAME=VALUE,
+// an empty line, and the end of docker's output.
 func ParseVerifyResult(terminationMessage string) (VerifyResult, error) {
 	head, detail, _ := strings.Cut(terminationMessage, "\n\n")
 	values := map[string]string{}
@@ -139,12 +131,12 @@ func ParseVerifyResult(terminationMessage string) (VerifyResult, error) {
 	case VerifyCached, VerifyUncached, VerifyFailed, VerifyReached,
 		VerifyUnresolved, VerifyRefused, VerifySilent, VerifyUnusable:
 	default:
-		return VerifyResult{}, fmt.Errorf("the job did not say what it found, but %q", terminationMessage)
+		return VerifyResult{}, fmt.Errorf("no outcome in %q", terminationMessage)
 	}
 	result.Steps, _ = strconv.Atoi(values["steps"])
 	result.Cold, result.Warm = verifiedBuild(values, "cold"), verifiedBuild(values, "warm")
 	if result.Outcome == VerifyCached && (result.Cold == nil || result.Warm == nil || result.Steps == 0 || result.Warm.CachedSteps < result.Steps) {
-		return VerifyResult{}, fmt.Errorf("the job says that the second build was cached, and not how: %q", terminationMessage)
+		return VerifyResult{}, fmt.Errorf("a cached build without its steps in %q", terminationMessage)
 	}
 	return result, nil
 }

@@ -60,7 +60,7 @@ func TestVerifyScript(t *testing.T) {
 		{"a machine of another kind", "reached", "echo amd64 arm64 29.7.2", cold, warm, "outcome=cached\n" + measured + "2\n\n", 1, 2},
 		{"the build fails", "reached", answers, broken, "", "outcome=failed\nengine=29.7.2\nsteps=2\n\nfailed to mount", 1, 1},
 		{"refused", "reached", refuses, "", "", "outcome=refused\n\nCannot connect", 2, 0},
-		{"silent", "reached", "exit 124", "", "", "outcome=silent\n\nno answer from tcp://d.ci.svc:2375 within 5 s\n", 2, 0},
+		{"silent", "reached", "exit 124", "", "", "outcome=silent\n\nno response from tcp://d.ci.svc:2375 within 5 s\n", 2, 0},
 		{"no such name", "reached", "echo 'lookup d.ci.svc on 10.96.0.10:53: no such host'; exit 1", "", "", "outcome=unresolved\n\nlookup", 2, 0},
 		{"somebody else", "reached", "echo 'request returned 404 Not Found'; exit 1", "", "", "outcome=unusable\n\nrequest returned", 2, 0},
 		{"refused as it should be", "refused", refuses, "", "", "outcome=refused\n\n", 1, 0},

@@ -43,7 +43,7 @@ func TestVerifyJobIsAsHardenedAsTheCleanUp(t *testing.T) {
 	o.Image = "registry.example.com/docker:29.7.2-dind"
 	o.ImagePullSecrets, o.Tolerations, o.PriorityClass = []string{"pull"}, []string{"ci=yes:NoSchedule"}, "high"
 	o.NodeSelector = []string{"disk=fast"}
-	job, err := VerifyJob(liveDeployment(t, o), Verification{From: "ci", Token: "t0"})
+	job, err := VerifyJob(liveDeployment(t, o), VerifySpec{From: "ci", Token: "t0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,13 +85,13 @@ func TestVerifyJob(t *testing.T) {
 	daemon := liveDeployment(t, o)
 	for _, test := range []struct {
 		name    string
-		asked   Verification
+		asked   VerifySpec
 		expects string
 		owned   bool
 	}{
-		{"in its own namespace", Verification{From: "ci", Token: "t0"}, "reached", true},
-		{"in another", Verification{From: "jobs", Token: "t0"}, "reached", false},
-		{"where it is not to be reached", Verification{From: "jobs", Token: "t0", Refused: true}, "refused", false},
+		{"in its own namespace", VerifySpec{From: "ci", Token: "t0"}, "reached", true},
+		{"in another", VerifySpec{From: "jobs", Token: "t0"}, "reached", false},
+		{"where it is not to be reached", VerifySpec{From: "jobs", Token: "t0", Refused: true}, "refused", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			job, err := VerifyJob(daemon, test.asked)
@@ -133,7 +133,7 @@ func TestVerifyJobWithTLS(t *testing.T) {
 	o := Defaults()
 	o.Namespace, o.Name, o.TLS = "ci", "d", true
 	for _, refused := range []bool{false, true} {
-		job, err := VerifyJob(liveDeployment(t, o), Verification{From: "jobs", Token: "t0", Refused: refused})
+		job, err := VerifyJob(liveDeployment(t, o), VerifySpec{From: "jobs", Token: "t0", Refused: refused})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,11 +167,11 @@ func TestParseVerifyResult(t *testing.T) {
 			VerifyResult{VerifyCached, 2, build(2.45, 0), build(0.07, 2), ""}, ""},
 		{"a build fails", "outcome=failed\nsteps=2\n\nERROR: x=y\n\nfull", VerifyResult{VerifyFailed, 2, nil, nil, "ERROR: x=y\n\nfull"}, ""},
 		{"refused", "outcome=refused\n\nCannot connect\n", VerifyResult{VerifyRefused, 0, nil, nil, "Cannot connect"}, ""},
-		{"nothing", "", VerifyResult{}, "did not say what it found"},
-		{"a log instead", "sh: not found\n", VerifyResult{}, "did not say what it found"},
-		{"an outcome of tomorrow", "outcome=wonderful\n\n", VerifyResult{}, "did not say what it found"},
-		{"cached, and nothing to show for it", "outcome=cached\nsteps=2\n\n", VerifyResult{}, "and not how"},
-		{"cached, and one step was not", "outcome=cached\nsteps=2\ncold=2\ncold-cached=0\nwarm=2\nwarm-cached=1\n\n", VerifyResult{}, "and not how"},
+		{"nothing", "", VerifyResult{}, "no outcome"},
+		{"a log instead", "sh: not found\n", VerifyResult{}, "no outcome"},
+		{"an outcome of tomorrow", "outcome=wonderful\n\n", VerifyResult{}, "no outcome"},
+		{"cached, and nothing to show for it", "outcome=cached\nsteps=2\n\n", VerifyResult{}, "without its steps"},
+		{"cached, and one step was not", "outcome=cached\nsteps=2\ncold=2\ncold-cached=0\nwarm=2\nwarm-cached=1\n\n", VerifyResult{}, "without its steps"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := ParseVerifyResult(test.message)
@@ -182,7 +182,7 @@ func TestParseVerifyResult(t *testing.T) {
 	}
 }
 
-func TestAdmits(t *testing.T) {
+func TestPolicyAllows(t *testing.T) {
 	o := Defaults()
 	o.Namespace, o.Name, o.AllowNamespaces = "ci", "d", []string{"jobs"}
 	objects, err := Build(o, Live{})
@@ -229,7 +229,7 @@ func TestAdmits(t *testing.T) {
 		{"an address", policy(peer(networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: "0.0.0.0/0"}})), "elsewhere", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := Admits(test.policy, test.from, nil); got != test.want {
+			if got := PolicyAllows(test.policy, test.from, nil); got != test.want {
 				t.Errorf("got %v", got)
 			}
 		})

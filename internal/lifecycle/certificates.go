@@ -28,9 +28,9 @@ func certificateRequest(namespace, name string, now time.Time) certs.Request {
 }
 
 // NewCertificates returns the first certificates of an installation.
-func NewCertificates(namespace, name string, now time.Time) (dind.Certificates, error) {
+func NewCertificates(namespace, name string, now time.Time) (dind.CertificateFiles, error) {
 	renewal, err := certs.Renew(certs.Set{}, certificateRequest(namespace, name, now))
-	return dind.Certificates(renewal.Set), err
+	return dind.CertificateFiles(renewal.Set), err
 }
 
 // reportTLSChange reports what changes for jobs; is is "would be" for a dry run.

@@ -85,7 +85,7 @@ func TestTLSIsSwitched(t *testing.T) {
 	if !slices.ContainsFunc(w.told(), func(line string) bool { return strings.Contains(line, "TLS is being enabled") }) {
 		t.Errorf("told %q", w.told())
 	}
-	var problems dind.Problems
+	var problems dind.OptionErrors
 	if _, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true}); !errors.As(err, &problems) || problems[0].Option != "--tls" {
 		t.Errorf("left out: %v", err)
 	}

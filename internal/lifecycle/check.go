@@ -99,7 +99,7 @@ func checks() []check {
 
 // Check finds out, without changing anything, whether the cluster and this user can
 // run what the options describe. A failed check is not an error: OK is false then.
-// The error is a dind.Problems, a *dind.IncompatibleError, or what the connection
+// The error is a dind.OptionErrors, a *dind.IncompatibleError, or what the connection
 // returns.
 func (i Instance) Check(ctx context.Context, options dind.Options, how InstallOptions) (Checks, error) {
 	outcome := Checks{Namespace: i.Cluster.Namespace, Results: []CheckResult{}}

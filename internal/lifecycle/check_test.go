@@ -135,7 +135,7 @@ func TestCheck(t *testing.T) {
 			"failed secrets: there is no Secret proxy, which --env-from-secret names: the daemon would not start"},
 		{"a Secret for variables", []runtime.Object{secret("HTTPS_PROXY", "DOCKER_TLS_CERTDIR")}, fromSecret, InstallOptions{}, nil, "ok secrets: proxy is there, with 2 keys"},
 		{"a Secret that moves the socket", []runtime.Object{secret("DOCKER_HOST")}, fromSecret, InstallOptions{}, nil,
-			"failed secrets: Secret proxy has a key DOCKER_HOST, which moves the daemon's socket, where the probes would not find it"},
+			"failed secrets: Secret proxy has a key DOCKER_HOST, which changes the address that the probes use"},
 		{"secrets may not be read", nil, fromSecret, InstallOptions{}, forbidden("get", "secrets"),
 			"unknown secrets: unknown whether proxy exists: this user may not read Secrets"},
 		{"no Secret to pull with", nil, func(o *dind.Options) { o.ImagePullSecrets = []string{"key"} }, InstallOptions{}, nil,

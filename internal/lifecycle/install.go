@@ -52,7 +52,7 @@ type Installation struct {
 // unchanged.
 //
 // The Installation holds what was applied also if an error is returned: a
-// dind.Problems; a *dind.IncompatibleError, *apply.NotOwnedError, *CheckFailedError
+// dind.OptionErrors; a *dind.IncompatibleError, *apply.NotOwnedError, *CheckFailedError
 // or *BusyError (nothing was changed then); a *kube.ApplyError,
 // *rollout.NotReadyError, *DaemonError, *VerifyError, or what the connection
 // returns.

@@ -97,7 +97,7 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 func (i Instance) live(ctx context.Context, options dind.Options, found installation, renewal certs.Renewal) (live dind.Live, err error) {
 	live = dind.Live{
 		Claim: found.claim(), Deployment: found.deployment(), Service: found.service(),
-		StorageDriver: i.liveDriver(ctx, options, found), Certificates: dind.Certificates(renewal.Set),
+		StorageDriver: i.liveDriver(ctx, options, found), Certificates: dind.CertificateFiles(renewal.Set),
 	}
 	live.Class, err = i.growthClass(ctx, options, found)
 	return live, err
@@ -126,7 +126,7 @@ func (i Instance) growthClass(ctx context.Context, options dind.Options, found i
 // another one than its Deployment: only the daemon knows what it chose for its
 // data root. It returns "" if the daemon cannot be asked.
 func (i Instance) liveDriver(ctx context.Context, options dind.Options, found installation) string {
-	if !dind.AsksForDriver(options, found.deployment()) {
+	if !dind.ChangesDriver(options, found.deployment()) {
 		return ""
 	}
 	pods, err := i.Cluster.Pods(ctx, found.deployment().Spec.Selector.MatchLabels)

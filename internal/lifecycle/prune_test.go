@@ -111,7 +111,7 @@ func TestPruneNowPartlyKnown(t *testing.T) {
 		{"the daemon does not count", func(w *world) { w.engine.UsageErr = errDown }, freed, true, false,
 			"warning: disk use of the daemon could not be read: asking the daemon in pod/d-abc-1: connection refused"},
 		{"the job does not say", func(*world) {}, "", false, true,
-			"warning: the Job did not report how much it freed: read the result of the clean-up: unexpected end of JSON input"},
+			"warning: the Job did not report how much it freed: invalid prune result: unexpected end of JSON input"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -93,7 +93,7 @@ func (i Instance) verify(ctx context.Context, found installation, outcome *Verif
 	own := outcome.From == i.Cluster.Namespace
 	tls := found.servesTLS()
 	outcome.DockerHost = dind.Endpoint(i.Cluster.Namespace, i.Name, tls)
-	outcome.Expected = own || dind.Admits(found.networkPolicy(), outcome.From, nil)
+	outcome.Expected = own || dind.PolicyAllows(found.networkPolicy(), outcome.From, nil)
 	name := "Job"
 	if !own {
 		name = "Job in namespace " + outcome.From
@@ -143,7 +143,7 @@ func asExpected(outcome dind.VerifyOutcome, expected bool) bool {
 func (i Instance) runVerification(ctx context.Context, daemon *appsv1.Deployment, outcome *Verification, update func(string), log func(string)) (result dind.VerifyResult, err error) {
 	there := i
 	there.Cluster = i.Cluster.In(outcome.From)
-	job, err := dind.VerifyJob(daemon, dind.Verification{
+	job, err := dind.VerifyJob(daemon, dind.VerifySpec{
 		From: outcome.From, Refused: !outcome.Expected, Token: strconv.FormatInt(i.Now().UnixNano(), 36),
 	})
 	if err != nil {

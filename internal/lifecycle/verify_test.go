@@ -156,7 +156,7 @@ func TestVerifyFails(t *testing.T) {
 			finding("outcome=unresolved\n\n")(t, w)
 		}, &failure, "a job in namespace ci cannot resolve the Service's name", "ServiceMissing", ""},
 		{"the job does not say", nil, finding("sh: syntax error"), &failure,
-			"verification from namespace ci failed: the Job reported no result: the job did not say what it found, but \"sh: syntax error\"", "JobFailed", ""},
+			"verification from namespace ci failed: the Job reported no result: no outcome in \"sh: syntax error\"", "JobFailed", ""},
 		{"the job fails", nil, func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, &failure,
 			"failed: BackoffLimitExceeded: it failed too often", "JobFailed", "fake logs"},
 		{"its pod is gone", nil, func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobComplete, "", "") }, &failure,

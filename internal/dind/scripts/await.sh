@@ -1,16 +1,15 @@
-# Startup probe: returns the moment the daemon answers at the address $1.
+# Startup probe: exits with 0 as soon as the daemon responds at the address $1.
 #
-# It waits here, and not by failing once a second, so that the pod is ready
-# about 100 ms after the daemon and not up to a whole period later. It gives up
-# by itself before the probe's timeout, to leave a readable message behind.
+# It polls every 100 ms, so that the pod is ready sooner than with the probe's period of
+# at least a second. It exits before the probe's timeout, so that its message is shown.
 
 tries=0
 while [ "$tries" -lt 400 ]; do
-    # The test of the socket is cheap and spares starting the client in vain:
-    # the daemon opens the socket before its port.
+    # The daemon opens the socket before its port. Testing it is cheaper than starting
+    # the client.
     [ -S /var/run/docker.sock ] && docker -H "$1" version >/dev/null 2>&1 && exit 0
     tries=$((tries + 1))
     sleep 0.1
 done
-echo "the Docker daemon does not answer at $1 yet"
+echo "the Docker daemon is not responding at $1 yet"
 exit 1

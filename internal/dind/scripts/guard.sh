@@ -1,19 +1,19 @@
-# Keeps images from filling the file system of the data root: each minute it
-# looks how full that is, and above a high-water mark it removes images, the
-# least recently used first, until five percent less are in use. Runs beside the
-# daemon for as long as that does, in its container.
-# Arguments: the mark in percent ("none": never remove), the daemon's process.
-# Environment: DINDCTL_IMAGE_SPARE, for how many seconds after its last use an
-# image stays in any case, so that what a pipeline has built but not pushed yet is
-# safe; DINDCTL_GUARD_INTERVAL, how many seconds lie between two looks.
+# Image garbage collection: checks the disk usage of the data root every minute. Above a
+# threshold it removes the least recently used images until usage is five percent below
+# the threshold. Runs in the daemon's container until the daemon exits.
+# Arguments: the threshold in percent ("none": never remove), the daemon's process ID.
+# Environment:
+#   DINDCTL_IMAGE_SPARE     seconds for which an image stays after its last use, so that
+#                           a pipeline can push what it has built
+#   DINDCTL_GUARD_INTERVAL  seconds between two checks
 #
-# What the builder's garbage collector does not touch is bounded by this, and
-# with it the layers that images share with the build cache: once the image is
-# gone they count as cache, and cache that was used no more recently goes along.
+# The builder's garbage collection does not remove images, nor layers that they share
+# with the build cache. Without its image such a layer counts as cache, so cache that is
+# as old as the image is removed too.
 #
-# On the volume, so that a restart forgets nothing, it keeps
-#   dindctl/uses      E|time|image: when containers began and images came
-#   dindctl/image-gc  R|time|images|bytes: what it removed the last time
+# It keeps its state on the volume, so that it survives restarts:
+#   dindctl/uses      E|time|image: starts of containers, and pulls of images
+#   dindctl/image-gc  R|time|images|bytes: the last garbage collection
 
 set -u
 . /etc/dindctl/images.sh
@@ -25,7 +25,7 @@ work=/tmp/dindctl-guard
 spare=${DINDCTL_IMAGE_SPARE:-3600}
 interval=${DINDCTL_GUARD_INTERVAL:-60}
 
-# The daemon's own socket, whatever its port speaks.
+# Use the socket, which needs no certificates.
 case ${DOCKER_HOST:-} in
 unix://*) ;;
 *) export DOCKER_HOST=unix:///var/run/docker.sock ;;
@@ -34,8 +34,7 @@ unset DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CONTEXT
 
 say() { echo "dindctl: $*"; }
 
-# measure sets used, in bytes, and percent, of the blocks or of the inodes,
-# whichever is more.
+# measure sets used, in bytes, and percent, the higher usage of blocks and inodes.
 measure() {
     # shellcheck disable=SC2046
     set -- $(stat -f -c '%S %b %f %c %d' "$root" 2>/dev/null)
@@ -47,9 +46,9 @@ measure() {
     fi
 }
 
-# note_uses writes down which images were used from one time to another: no
-# question to the daemon tells it afterwards. A name without a tag means latest.
-note_uses() {
+# record_uses records which images were used between two times: the daemon does not
+# report it later. A name without a tag means latest.
+record_uses() {
     docker events --since "$1" --until "$2" --filter type=container --filter type=image \
         --format '{{.Action}}|{{.Time}}|{{.Actor.ID}}|{{.Actor.Attributes.image}}' >"$work/events" 2>/dev/null || return 1
     awk -F '|' '
@@ -64,17 +63,17 @@ note_uses() {
         }' "$work/events" >>"$state/uses"
 }
 
-# tidy keeps the last use of each image, of the last two months. It writes to the
-# side first: the disk may be full.
+# tidy keeps the last use of each image, for two months. It writes a new file first,
+# because the disk may be full.
 tidy() {
     awk -F '|' -v from="$(($1 - 5184000))" '$2 > from && $2 > last[$3] { last[$3] = $2 }
         END { for (ref in last) print "E|" last[ref] "|" ref }' "$state/uses" >"$state/new" && mv "$state/new" "$state/uses"
     tidied=$(($1 / 86400))
 }
 
-# collect_images removes images if the disk is too full.
+# collect_images removes images if the disk usage is above the threshold.
 collect_images() {
-    measure && [ "$percent" -ge "$high" ] || { told=; return 0; }
+    measure && [ "$percent" -ge "$high" ] || { reported=; return 0; }
     before=$used
     count=0
     list_images "$work" "$state/uses" >"$work/list" || return 0
@@ -82,35 +81,35 @@ collect_images() {
         [ "$age" -ge "$spare" ] || break
         remove_image "$work" "$id" "$tags" >"$work/said" || continue
         count=$((count + 1))
-        # Without -a, so that what images share stays.
+        # Without -a, which would also remove layers that images share.
         docker builder prune -f --filter "until=${age}s" >/dev/null 2>&1 </dev/null
-        # The daemon frees in the background, and builds come first.
+        # The daemon frees space in the background, and builds have priority.
         sleep 1
         measure || break
-        say "the disk was $high% full: $(cat "$work/said"), unused for $age s; now it is $percent% full"
+        say "the disk was $high% full: $(cat "$work/said"), unused for $age s; it is $percent% full now"
         [ "$percent" -gt $((high - 5)) ] || break
     done <"$work/list"
     if [ "$count" -gt 0 ]; then
-        told=
+        reported=
         freed=$((before > used ? before - used : 0))
         echo "R|$(date +%s)|$count|$freed" >"$state/image-gc"
-        say "removed $count images, the least recently used first, and freed $freed bytes"
-    elif [ -z "$told" ]; then
-        told=1
-        say "the disk is $percent% full, and no image can be removed: containers have them, or they were used in the last $spare s" >&2
+        say "image garbage collection removed $count images and freed $freed bytes"
+    elif [ -z "$reported" ]; then
+        reported=1
+        say "the disk is $percent% full, but no image can be removed: all are in use by containers or were used in the last $spare s" >&2
     fi
 }
 
-told=
+reported=
 tidied=
 mkdir -p "$state" && touch "$state/uses" || exit 1
 since=$(date +%s)
 while [ -d "/proc/$daemon" ]; do
     sleep "$interval"
-    # The official image's entrypoint mounts a tmpfs on /tmp after this began.
+    # The image's entrypoint may mount a tmpfs on /tmp after this script started.
     mkdir -p "$work"
     now=$(date +%s)
-    note_uses "$since" "$now" && since=$now
+    record_uses "$since" "$now" && since=$now
     # Once a day.
     [ $((now / 86400)) = "$tidied" ] || tidy "$now" 2>/dev/null
     [ "$high" = none ] || collect_images

@@ -1,11 +1,11 @@
-# What the clean-up and the guard of the disk know of images; both source it.
+# Functions for images, which prune.sh and guard.sh source.
 #
-# POSIX sh only: Alpine's images bring BusyBox ash, Debian's bring dash.
+# POSIX sh only: Alpine images have BusyBox ash, Debian images have dash.
 
 image_format='I|{{.Id}}|{{.Created}}|{{json .Metadata.LastTagTime}}|{{range .RepoTags}}{{.}},{{end}}|{{range .RootFS.Layers}}{{.}},{{end}}'
 
-# What awk needs to count time: seconds since 1970 of a moment as docker writes
-# it (0: not known), and the seconds of a duration as Go writes it.
+# Functions for awk: epoch converts a time as docker prints it to seconds since 1970
+# (0: unknown), seconds converts a Go duration.
 time_awk='
 function epoch(s,   y, m, d, t, zone) {
     gsub(/"/, "", s)
@@ -31,21 +31,20 @@ function seconds(s,   n, v, unit) {
     return n
 }'
 
-# list_images prints the images that no container has, the least recently used
-# first: the seconds since the last use by the clock of the daemon, the ID, and
-# the tags. Its arguments are a directory for its files and a file of uses that
-# somebody noted down: E|seconds since 1970|ID or tag.
+# list_images prints the images that no container uses, least recently used first: the
+# seconds since the last use by the daemon's clock, the ID, and the tags. Its arguments
+# are a directory for temporary files and a file with recorded uses: E|seconds since
+# 1970|ID or tag.
 #
-# The daemon does not say when an image was used. It says when it was made and
-# when it was tagged last, which a build does each time, if all of it comes from
-# the cache as well. And who builds FROM an image gets its layers: so the base of
-# an image has been used as recently as that.
+# The daemon does not report when an image was used, but when it was created and last
+# tagged. Every build tags its image, even if it is fully cached. An image that is built
+# FROM another contains the other's layers and counts as a use of it.
 list_images() {
     {
         docker info --format 'N|{{.SystemTime}}' && docker ps -aq --no-trunc >"$1/containers" &&
             docker image ls -q --no-trunc >"$1/ids"
     } >"$1/facts" || return 1
-    # Neither of the two fails because something has gone since it was listed.
+    # Ignore errors: containers and images may have been removed since.
     xargs -r -n 100 docker inspect --format 'C|{{.Image}}' <"$1/containers" >>"$1/facts" 2>/dev/null
     sort -u "$1/ids" | xargs -r -n 100 docker image inspect --format "$image_format" >"$1/images" 2>/dev/null
     cat "$1/facts" "$2" "$1/images" | awk -F '|' "$time_awk"'
@@ -69,15 +68,14 @@ list_images() {
         }' | sort -t '|' -k 1,1nr -k 2
 }
 
-# remove_image removes an image that list_images has put on the list, by the same
-# directory, ID and tags, and says so. It leaves alone what was tagged again in
-# the meantime; it uses no force, so the daemon leaves alone what a container got.
+# remove_image removes an image that list_images printed, given the same directory, ID
+# and tags. It skips an image that was tagged since. It does not force the removal, so
+# that the daemon keeps an image that a container uses.
 remove_image() {
     docker image inspect --format "$image_format" "$2" >"$1/again" 2>/dev/null </dev/null || return 1
     grep -qxFf "$1/again" "$1/images" || return 1
     names=$(echo "$3" | tr ',' ' ')
-    # One name a word.
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2086 # one word per name
     docker image rm ${names:-$2} >"$1/removed" 2>&1 </dev/null || return 1
     echo "removed image ${names:-$2}"
 }

@@ -1,18 +1,17 @@
-# Builds a small image twice with the Docker daemon at DOCKER_HOST, as a CI job
-# would, and finds out whether the second build was served from the cache.
+# Connects to the Docker daemon at DOCKER_HOST like a CI job, builds a small image twice,
+# and checks whether the second build uses the cache.
 #
-# VERIFY_TOKEN   is new each time, so that nothing of the first build is cached
-# VERIFY_EXPECT  reached: the daemon is to be reached, and builds twice;
-#                refused: it is not to be reached, and nothing is built
+# VERIFY_TOKEN   is unique, so that nothing of the first build is cached
+# VERIFY_EXPECT  reached: connect and build twice;
+#                refused: the connection must fail, and nothing is built
 #
-# What was found goes to the termination message: lines of NAME=VALUE, an empty
-# line, and the last of what docker said. Whatever was found, the script ends
-# with 0; other codes mean that it could not find out. It removes what it built,
-# also when it is told to stop.
+# The termination message has the result: lines of NAME=VALUE, an empty line, and the
+# end of docker's output. The exit code is 0 for every result; other codes mean that
+# there is none. The script removes what it built, even if it receives a signal.
 #
-# POSIX sh only: Alpine's images bring BusyBox ash, Debian's bring dash.
-# Kubernetes replaces two dollar signs in a row, and a variable's name in
-# dollar and parentheses, before the shell reads this: use neither.
+# POSIX sh only: Alpine images have BusyBox ash, Debian images have dash.
+# Do not use two dollar signs in a row, or a variable's name in a command substitution:
+# Kubernetes replaces both before the shell runs.
 
 set -u
 token=${VERIFY_TOKEN:-}
@@ -23,8 +22,8 @@ child=
 facts=
 building=
 
-# run waits for a command in a way that a signal can interrupt. What the
-# command says goes to /tmp/said.
+# run runs a command so that signals can interrupt the wait. Its output goes to
+# /tmp/said.
 run() {
     "$@" >/tmp/said 2>&1 &
     child=$!
@@ -34,15 +33,15 @@ run() {
     return "$1"
 }
 
-# clock sets now, in hundredths of a second.
+# clock sets now to the uptime in hundredths of a second.
 clock() {
     read -r now _ </proc/uptime
     now=${now%.*}${now#*.}
 }
 
-# records sets ids to those records of the build cache that are this run's:
-# they name the token. What was sent as the build's context and its Dockerfile
-# names nothing; of that, what is here now and was not before is meant.
+# records sets ids to this run's records in the build cache, which contain the token.
+# Context and Dockerfile records carry no token: they are those that did not exist
+# before the build.
 records() {
     sources="$(timeout 60 docker buildx du --verbose --filter type=source.local 2>/dev/null | sed -n 's/^ID:[[:space:]]*//p')"
     ids=$(timeout 60 docker buildx du --verbose 2>/dev/null | awk -v token="$token" '
@@ -56,11 +55,11 @@ records() {
     done
 }
 
-clean_up() {
+remove() {
     trap '' TERM INT
     [ -n "$building" ] || return 0
     timeout 30 docker image rm -f "$image" >/dev/null 2>&1
-    # A record goes only once those that build on it have gone.
+    # A record can be removed only after the records that depend on it.
     for round in 1 2 3; do
         records
         # shellcheck disable=SC2086 # one word each
@@ -73,16 +72,16 @@ clean_up() {
 }
 
 stopped() {
-    echo "told to stop"
+    echo "received a signal to stop"
     if [ -n "$child" ]; then
         kill "$child" 2>/dev/null
         wait "$child" 2>/dev/null
     fi
-    clean_up
+    remove
     exit 143
 }
 
-# conclude OUTCOME: the end.
+# conclude OUTCOME: writes the result and exits.
 conclude() {
     {
         echo "outcome=$1"
@@ -91,7 +90,7 @@ conclude() {
         tail -n 8 /tmp/said | cut -c 1-400
     } >/tmp/conclusion
     cat /tmp/conclusion
-    clean_up
+    remove
     cat /tmp/conclusion >/dev/termination-log
     exit 0
 }
@@ -101,7 +100,7 @@ fact() {
 "
 }
 
-# attempt to reach the daemon, or set problem.
+# attempt connects to the daemon once. It sets problem if that fails.
 attempt() {
     if command -v getent >/dev/null 2>&1 && ! run timeout 10 getent hosts "$host"; then
         echo "the name $host does not resolve" >/tmp/said
@@ -112,7 +111,7 @@ attempt() {
     case $?/$(cat /tmp/said) in
     0/*) return 0 ;;
     124/* | 143/* | *'i/o timeout'* | *'deadline exceeded'*)
-        echo "no answer from $address within 5 s" >>/tmp/said
+        echo "no response from $address within 5 s" >>/tmp/said
         problem=silent
         ;;
     *'no such host'* | *' lookup '*) problem=unresolved ;;
@@ -122,8 +121,8 @@ attempt() {
     return 1
 }
 
-# reach tries until it is as expected, for a while: the node may take a moment
-# to learn where a Service leads and what a policy says about a new pod.
+# reach retries for a while until the result is as expected: the node may take a moment
+# to apply a Service and NetworkPolicies for a new pod.
 reach() {
     clock
     patience=$((now + 1500))
@@ -141,8 +140,8 @@ reach() {
     done
 }
 
-# context makes the directory that is built from: a shell with its libraries for
-# a step that runs, where this machine's programs are the daemon's kind.
+# context creates the build context. If client and daemon have the same platform, it
+# includes a shell with its libraries, for a RUN step.
 context() {
     mkdir -p "/tmp/context/$token"
     cd /tmp/context || exit 1
@@ -150,7 +149,7 @@ context() {
     steps=2
     printf 'FROM scratch\nCOPY %s /\n' "$token" >Dockerfile
     shell=$(readlink -f "$(command -v sh)")
-    if [ "${kinds%% *}" = "${kinds#* }" ] && ldd "$shell" >/tmp/libraries 2>/dev/null; then
+    if [ "${platforms%% *}" = "${platforms#* }" ] && ldd "$shell" >/tmp/libraries 2>/dev/null; then
         mkdir -p "$token/bin"
         cp "$shell" "$token/bin/sh"
         for library in $(grep -o '/[^ ]*' /tmp/libraries); do
@@ -163,8 +162,8 @@ context() {
     fi
 }
 
-# build WHICH: notes how long it took and how many steps the build itself says
-# it took from the cache, as BuildKit puts it and as the builder before it did.
+# build NAME: records the duration and the number of cached steps, as BuildKit and the
+# legacy builder print them.
 build() {
     clock
     began=$now
@@ -191,7 +190,7 @@ reach
 if [ -n "$problem" ]; then
     conclude "$problem"
 fi
-kinds=$(cut -d ' ' -f 1,2 /tmp/said)
+platforms=$(cut -d ' ' -f 1,2 /tmp/said)
 fact engine "$(cut -d ' ' -f 3 /tmp/said)"
 if [ "$expect" != reached ]; then
     : >/tmp/said

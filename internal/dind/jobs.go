@@ -1,0 +1,128 @@
+package dind
+
+import (
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	applybatch "k8s.io/client-go/applyconfigurations/batch/v1"
+	applycore "k8s.io/client-go/applyconfigurations/core/v1"
+)
+
+// The variables that prune.sh reads besides DOCKER_HOST.
+const (
+	unusedForEnv   = "PRUNE_UNUSED_FOR"
+	keepStorageEnv = "PRUNE_KEEP_STORAGE"
+)
+
+const (
+	// A run that was missed because the control plane was down still starts within
+	// six hours. Without a deadline the controller stops after 100 missed runs.
+	startingDeadline = 6 * 60 * 60
+	// prune.sh waits up to half an hour for another prune.
+	pruneDeadline = 60 * 60
+	pruneRetries  = 3
+	jobsKept      = 3
+)
+
+// jobLabels returns the labels of the prune pods. They have no app label, so that the
+// Service does not select them.
+func (p plan) jobLabels() map[string]string {
+	labels := p.labels()
+	delete(labels, AppLabel)
+	labels[ComponentLabel] = PruneComponent
+	return labels
+}
+
+func (p plan) cronJob() *applybatch.CronJobApplyConfiguration {
+	spec := applybatch.CronJobSpec().
+		WithSchedule(p.PruneSchedule).
+		WithConcurrencyPolicy(batchv1.ForbidConcurrent).
+		WithStartingDeadlineSeconds(startingDeadline).
+		WithSuccessfulJobsHistoryLimit(jobsKept).
+		WithFailedJobsHistoryLimit(jobsKept).
+		WithJobTemplate(applybatch.JobTemplateSpec().
+			WithLabels(p.labels()).
+			WithSpec(applybatch.JobSpec().
+				WithBackoffLimit(pruneRetries).
+				WithActiveDeadlineSeconds(pruneDeadline).
+				WithTemplate(applycore.PodTemplateSpec().
+					WithLabels(p.jobLabels()).
+					WithSpec(p.prunePod()))))
+	if p.PruneTimezone != "" {
+		spec.WithTimeZone(p.PruneTimezone)
+	}
+	return applybatch.CronJob(CronJobName(p.Name), p.Namespace).
+		WithLabels(p.labels()).
+		WithSpec(spec)
+}
+
+// prunePod returns the prune pod. It may run on any node: it has no node selector, but
+// the daemon's tolerations, for clusters in which every node has a taint.
+func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
+	unusedFor, _ := parseUnusedFor(p.PruneUnusedFor)
+	pod := client{
+		namespace: p.Namespace, name: p.Name, tls: p.TLS, container: PruneContainerName, image: p.Image,
+		command: runScript(pruneScriptName), env: []Variable{{unusedForEnv, unusedFor}},
+	}.pod()
+	p.mountScripts(pod)
+	p.withScheduling(pod)
+	return pod
+}
+
+// clientUser is the user nobody: the client only needs to connect.
+const clientUser = 65534
+
+// client is a docker client that runs a command in a Job's pod and connects to an
+// installation as a CI job does, with the variables of Variables.
+type client struct {
+	// namespace and name are the installation's.
+	namespace, name string
+	tls             bool
+	// withoutCerts means that the client has no certificates and only tests whether
+	// the daemon's port responds: the pod's namespace may have no Secret to mount.
+	withoutCerts bool
+	// container is the container's name.
+	container, image string
+	command          []string
+	// env is added to Variables.
+	env []Variable
+}
+
+// pod returns a pod with the fewest privileges. The caller adds scheduling and image
+// pull secrets.
+func (c client) pod() *applycore.PodSpecApplyConfiguration {
+	variables := Variables(c.namespace, c.name, c.tls)
+	if c.withoutCerts {
+		variables = variables[:1] // DOCKER_HOST
+	}
+	// docker and buildx fail without a writable home directory.
+	variables = append(variables, Variable{"HOME", "/tmp"})
+	var env []*applycore.EnvVarApplyConfiguration
+	for _, v := range append(variables, c.env...) {
+		env = append(env, variable(v.Name, v.Value))
+	}
+	pod := applycore.PodSpec().
+		// Never, so that each attempt leaves a pod with its log.
+		WithRestartPolicy(corev1.RestartPolicyNever).
+		WithAutomountServiceAccountToken(false).
+		WithEnableServiceLinks(false).
+		WithSecurityContext(applycore.PodSecurityContext().
+			WithRunAsNonRoot(true).WithRunAsUser(clientUser).WithRunAsGroup(clientUser).
+			WithSeccompProfile(applycore.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
+		WithContainers(applycore.Container().
+			WithName(c.container).
+			WithImage(c.image).
+			WithCommand(c.command...).
+			WithEnv(env...).
+			WithResources(applycore.ResourceRequirements().WithRequests(*resourceList("10m", "32Mi"))).
+			WithSecurityContext(applycore.SecurityContext().
+				WithAllowPrivilegeEscalation(false).
+				WithReadOnlyRootFilesystem(true).
+				WithCapabilities(applycore.Capabilities().WithDrop("ALL"))).
+			WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
+			WithVolumeMounts(applycore.VolumeMount().WithName("tmp").WithMountPath("/tmp"))).
+		WithVolumes(applycore.Volume().WithName("tmp").WithEmptyDir(applycore.EmptyDirVolumeSource()))
+	if c.tls && !c.withoutCerts {
+		mountSecret(pod, ClientSecretName(c.name), ClientCertPath)
+	}
+	return pod
+}
