@@ -77,7 +77,7 @@ func (s *session) verifyJob() bool {
 	case method != "daemon" && method != "job":
 		s.problem("--verify", method, `must be "daemon" or "job"`, "")
 	case s.on("no-wait") && s.text("verify", "") != "":
-		s.problem("--verify", method, "has no effect together with --no-wait", "Leave one of the two out.")
+		s.problem("--verify", method, "has no effect with --no-wait", "Omit one of them.")
 	}
 	return method == "job"
 }

@@ -40,7 +40,7 @@ func (p *program) pruneNow(c *cli.Context) error {
 	s.addProblems(overrides.Validate())
 	dryRun, whenIdle := s.on("dry-run"), s.on("when-idle")
 	if dryRun && whenIdle {
-		s.problem("--when-idle", "", "has no effect together with --dry-run", "Leave one of the two out.")
+		s.problem("--when-idle", "", "has no effect with --dry-run", "Omit one of them.")
 	}
 	if err := s.validate(c); err != nil {
 		return err

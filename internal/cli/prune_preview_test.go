@@ -62,7 +62,7 @@ func TestPruneUsage(t *testing.T) {
 	w := installedWorld(t)
 	w.ClearActions()
 	code, stdout, stderr := w.run(t, "prune-now", "--all", "--unused-for", "soon", "--keep-storage", "75%", "-o", "text")
-	for _, want := range []string{`--unused-for "soon": is not a duration`, `has no effect together with --all`, `--keep-storage "75%": is not a size`} {
+	for _, want := range []string{`--unused-for "soon": is not a duration`, `has no effect with --all`, `--keep-storage "75%": is not a size`} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("stderr does not contain %s:\n%s", want, stderr)
 		}

@@ -29,7 +29,7 @@ func TestPruneNow(t *testing.T) {
 			usage + "Freed 1.4 GiB in 0.5s (job/JOB).\n", "Daemon: 3 GiB of images, 5 GiB of build cache\nPrune: job/JOB succeeded\n"},
 		{"unknown amount", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "") }, 0,
 			usage + "Freed an unknown amount in 0.5s (job/JOB).\n",
-			"Warning: the Job did not report how much it freed: read the result of the clean-up: unexpected end of JSON input\n"},
+			"Warning: the Job did not report how much it freed: invalid prune result: unexpected end of JSON input\n"},
 		{"unknown usage", "prune-now -q", nil, func(w *world) {
 			w.engine.Refuse = errDown
 			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
@@ -132,7 +132,7 @@ func TestPruneAllWhileBusy(t *testing.T) {
 				"next: increase --timeout to wait longer; without --when-idle dindctl does not wait, and running builds may fail\n", false},
 		{"idle with --when-idle", "prune-now -q --when-idle", daemon.Activity{}, "", 0, "", true},
 		{"--when-idle in a dry run", "prune-now -q --when-idle --dry-run", busy, "", 2,
-			"error: invalid command line\n  --when-idle: has no effect together with --dry-run\n    Leave one of the two out.\nnext: `dindctl prune-now --help` lists the options\n", false},
+			"error: invalid command line\n  --when-idle: has no effect with --dry-run\n    Omit one of them.\nnext: `dindctl prune-now --help` lists the options\n", false},
 	}
 	for _, test := range tests {
 		synctestRun(t, test.name, func(t *testing.T) {

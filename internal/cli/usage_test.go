@@ -58,10 +58,10 @@ next: ` + "`dindctl install --help`" + ` lists the options
 	{"common options", "status --timeout soon -n Bad_Name --name 1st", nil, `error: invalid command line
   --timeout "soon": must be a positive duration
     For example, 90s or 10m.
-  --namespace "Bad_Name": is not the name of a namespace
-    Use lower-case letters, digits and dashes, 63 characters at most.
-  --name "1st": is not a name that a Service can have
-    Use lower-case letters, digits and dashes, with a letter first, for example docker-dind.
+  --namespace "Bad_Name": is not a valid namespace name
+    Use at most 63 lowercase letters, digits and dashes.
+  --name "1st": is not a valid Service name
+    Use lowercase letters, digits and dashes, starting with a letter, for example docker-dind.
 next: ` + "`dindctl status --help`" + ` lists the options
 `},
 	{"an unknown format", "status -o xml", nil, `error: invalid command line
@@ -90,12 +90,12 @@ next: ` + "`dindctl status --help`" + ` lists the options
     dindctl commands accept only options.
   --timeout "never": must be a positive duration
     For example, 90s or 10m.
-  --storage-size "-1": must be more than nothing
-    Give a quantity, for example 100Gi.
+  --storage-size "-1": must be greater than zero
+    Use a quantity, for example 100Gi.
   --mtu "many": is neither auto nor a number of bytes from 68 to 65535
-    Leave it out: auto takes the MTU of the pod's own network.
+    Omit it to use the MTU of the pod's network.
   --prune-schedule "weekly": is not a cron schedule (expected exactly 5 fields, found 1: [weekly])
-    Give five fields, for example "0 0 * * 0" for Sundays at midnight, or none.
+    Use five fields, for example "0 0 * * 0" for Sundays at midnight, or none.
 next: ` + "`dindctl install --help`" + ` lists the options
 `},
 }

@@ -35,7 +35,7 @@ func TestVerify(t *testing.T) {
 		{"the job fails", "verify -q", func(w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 3, "",
 			"error: verification from namespace ci failed: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: add -v to see the whole log of the Job\n"},
 		{"invalid namespace", "verify --from Other", nil, 2, "",
-			"error: invalid command line\n  --from \"Other\": is not the name of a namespace\n    Use lower-case letters, digits and dashes, 63 characters at most.\nnext: `dindctl verify --help` lists the options\n"},
+			"error: invalid command line\n  --from \"Other\": is not a valid namespace name\n    Use at most 63 lowercase letters, digits and dashes.\nnext: `dindctl verify --help` lists the options\n"},
 		{"install --verify job", "install -q --skip-preflight --verify job", result(cached), 0,
 			"variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n", ""},
 		{"install --verify job fails", "install -q --skip-preflight --verify job", result("outcome=failed\n\nERROR"), 3, "",
@@ -43,7 +43,7 @@ func TestVerify(t *testing.T) {
 		{"install --verify with an unknown method", "install --verify twice", nil, 2, "",
 			"error: invalid command line\n  --verify \"twice\": must be \"daemon\" or \"job\"\nnext: `dindctl install --help` lists the options\n"},
 		{"install --verify with --no-wait", "install --no-wait --verify job", nil, 2, "",
-			"error: invalid command line\n  --verify \"job\": has no effect together with --no-wait\n    Leave one of the two out.\nnext: `dindctl install --help` lists the options\n"},
+			"error: invalid command line\n  --verify \"job\": has no effect with --no-wait\n    Omit one of them.\nnext: `dindctl install --help` lists the options\n"},
 	} {
 		synctestRun(t, test.name, func(t *testing.T) {
 			w := installedWorld(t)
