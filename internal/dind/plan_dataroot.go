@@ -1,6 +1,7 @@
 package dind
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -30,16 +31,11 @@ func (p *plan) checkDataRoot(errs *OptionErrors, live Live) {
 	if daemon == nil || p.StorageDriver == "" {
 		return
 	}
-	driver := live.StorageDriver
-	if driver == "" {
-		driver = driverOf(daemon)
+	byDefault := "overlay2" // on most file systems
+	if known && before >= containerdStore {
+		byDefault = "overlayfs"
 	}
-	if driver == "" {
-		driver = "overlay2" // the engine's default on most file systems
-		if known && before >= containerdStore {
-			driver = "overlayfs"
-		}
-	}
+	driver := cmp.Or(live.StorageDriver, driverOf(daemon), byDefault)
 	if driver != p.StorageDriver {
 		errs.add("--storage-driver", p.StorageDriver, "is not the driver that wrote the data on claim "+p.claimName+" ("+driver+"): all images and the cache would be lost, but keep using space",
 			"Keep the previous --storage-driver. "+override)

@@ -1,6 +1,7 @@
 package dind
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -54,10 +55,7 @@ func (p *plan) planExistingClaim(errs *OptionErrors) {
 func (p *plan) claimSize(errs *OptionErrors) resource.Quantity {
 	const option = "--storage-size"
 	if p.live == nil {
-		if p.StorageSize == "" {
-			return resource.MustParse(DefaultStorageSize)
-		}
-		return resource.MustParse(p.StorageSize)
+		return resource.MustParse(cmp.Or(p.StorageSize, DefaultStorageSize))
 	}
 	live := requestOf(p.live)
 	if p.StorageSize == "" {
@@ -85,8 +83,7 @@ func (p *plan) claimSize(errs *OptionErrors) resource.Quantity {
 	return requested
 }
 
-// checkClass rejects another class or volume than the live claim's: both are
-// immutable.
+// checkClass rejects another class or volume than the live claim's: both are immutable.
 func (p *plan) checkClass(errs *OptionErrors) {
 	// A claim without a class can still get one.
 	if p.live == nil || p.live.Spec.StorageClassName == nil {

@@ -71,8 +71,8 @@ func TestValidate(t *testing.T) {
 		{"mirrors", func(o *Options) {
 			o.RegistryMirrors = []string{"https://m", "http://10.0.0.1:5000/", "https://[::1]:5000", "https://m.example.com/hub"}
 		}, nil},
-		{"mirror without scheme", func(o *Options) { o.RegistryMirrors = []string{"mirror:5000"} }, []complaint{{"--registry-mirror", "no scheme"}}},
-		{"mirror by ftp", func(o *Options) { o.RegistryMirrors = []string{"ftp://mirror"} }, []complaint{{"--registry-mirror", "other than http"}}},
+		{"mirror without scheme", func(o *Options) { o.RegistryMirrors = []string{"mirror:5000"} }, []complaint{{"--registry-mirror", "must start with http"}}},
+		{"mirror by ftp", func(o *Options) { o.RegistryMirrors = []string{"ftp://mirror"} }, []complaint{{"--registry-mirror", "must start with http"}}},
 		{"mirror without host", func(o *Options) { o.RegistryMirrors = []string{"https:///hub"} }, []complaint{{"--registry-mirror", "host"}}},
 		{"mirror with a bad port", func(o *Options) { o.RegistryMirrors = []string{"https://m:99999"} }, []complaint{{"--registry-mirror", "host"}}},
 		{"mirror that is no URL", func(o *Options) { o.RegistryMirrors = []string{"https://m:x y"} }, []complaint{{"--registry-mirror", "not a URL"}}},
