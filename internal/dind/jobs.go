@@ -48,9 +48,7 @@ func (p plan) cronJob() *applybatch.CronJobApplyConfiguration {
 	if p.PruneTimezone != "" {
 		spec.WithTimeZone(p.PruneTimezone)
 	}
-	return applybatch.CronJob(CronJobName(p.Name), p.Namespace).
-		WithLabels(p.labels()).
-		WithSpec(spec)
+	return applybatch.CronJob(CronJobName(p.Name), p.Namespace).WithLabels(p.labels()).WithSpec(spec)
 }
 
 // prunePod returns the prune pod. It may run on any node: it has no node selector, but
@@ -66,7 +64,7 @@ func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 	return pod
 }
 
-// clientUser is the user nobody: the client only needs to connect.
+// clientUser is the user nobody.
 const clientUser = 65534
 
 // client is a docker client that runs a command in a Job's pod and connects to an

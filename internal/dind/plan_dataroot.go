@@ -9,10 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// containerdStore is the first major version that stores the images of an empty data
-// root in containerd's image store. With existing images it keeps the storage driver.
-const containerdStore = 29
-
 // checkDataRoot rejects changes that make the daemon lose its cache: an older major
 // version of the engine, which may not read the data, and another storage driver,
 // which ignores the data. The old data would keep using space on the volume.
@@ -31,8 +27,8 @@ func (p *plan) checkDataRoot(errs *OptionErrors, live Live) {
 	if daemon == nil || p.StorageDriver == "" {
 		return
 	}
-	byDefault := "overlay2" // on most file systems
-	if known && before >= containerdStore {
+	byDefault := "overlay2"    // on most file systems
+	if known && before >= 29 { // with containerd's image store
 		byDefault = "overlayfs"
 	}
 	driver := cmp.Or(live.StorageDriver, driverOf(daemon), byDefault)

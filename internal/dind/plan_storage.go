@@ -112,11 +112,9 @@ func (p *plan) checkMountable(errs *OptionErrors, option, value string) {
 	}
 	modes := p.live.Spec.AccessModes
 	if mode := p.live.Spec.VolumeMode; mode != nil && *mode == corev1.PersistentVolumeBlock {
-		errs.add(option, value, "uses claim "+p.claimName+", which is a raw block device",
-			"Use a claim with volumeMode Filesystem.")
+		errs.add(option, value, "uses claim "+p.claimName+", which is a raw block device", "Use a claim with volumeMode Filesystem.")
 	}
 	if len(modes) > 0 && !slices.ContainsFunc(modes, func(m corev1.PersistentVolumeAccessMode) bool { return m != corev1.ReadOnlyMany }) {
-		errs.add(option, value, "uses claim "+p.claimName+", which is read-only",
-			"Use a claim with access mode ReadWriteOnce.")
+		errs.add(option, value, "uses claim "+p.claimName+", which is read-only", "Use a claim with access mode ReadWriteOnce.")
 	}
 }
