@@ -4,9 +4,8 @@ import "fmt"
 
 // Access is what a CI job needs to connect to the daemon.
 type Access struct {
-	Variables []Variable
-	// Certificates is the Secret to mount in the job's pod; nil without TLS.
-	Certificates *SecretMount
+	Variables    []Variable
+	Certificates *SecretMount // nil without TLS
 }
 
 // AccessTo returns what a job needs to connect to this installation.

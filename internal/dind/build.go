@@ -11,32 +11,25 @@ import (
 // Live is the state of the cluster that the objects depend on. Each field may be
 // empty.
 type Live struct {
-	// Claim is the claim NAME-data, or the one that ExistingClaim names.
-	Claim *corev1.PersistentVolumeClaim
-	// Deployment is the Deployment NAME.
+	// Claim is the claim NAME-data or ExistingClaim.
+	Claim      *corev1.PersistentVolumeClaim
+	Class      *storagev1.StorageClass // of the claim
 	Deployment *appsv1.Deployment
-	// Class is the class of the live claim.
-	Class *storagev1.StorageClass
+	Service    *corev1.Service
 	// StorageDriver is the storage driver that the running daemon reports.
 	StorageDriver string
-	// Service is the Service NAME.
-	Service *corev1.Service
-	// Certificates are the contents of the Secrets with TLS. They come from outside
-	// because issuing them needs a clock and randomness.
+	// Certificates are given, because issuing them needs a clock and randomness.
 	Certificates CertificateFiles
 }
 
 // plan is what the objects are built from.
 type plan struct {
 	Options
-	live  *corev1.PersistentVolumeClaim
-	class *storagev1.StorageClass
-	// claimName is the claim that the pod mounts.
-	claimName string
-	// size is the claim's size, zero with ExistingClaim.
-	size resource.Quantity
-	// cacheBytes is the limit of the build cache.
-	cacheBytes   int64
+	live         *corev1.PersistentVolumeClaim
+	class        *storagev1.StorageClass
+	claimName    string            // the claim that the pod mounts
+	size         resource.Quantity // of the claim; zero with ExistingClaim
+	cacheBytes   int64             // the limit of the build cache
 	certificates CertificateFiles
 	// selector is the Deployment's selector, podLabels are the labels of its pods,
 	// traffic is what Service and NetworkPolicy select.

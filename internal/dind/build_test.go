@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// installation is a named set of options, and what the cluster has already.
+// installation is a named set of options and the state of the cluster.
 type installation struct {
 	name    string
 	options Options
@@ -86,7 +86,7 @@ func installations() []installation {
 				o.AllowNamespaces = []string{"jobs", DefaultNamespace, "more-jobs", "jobs"}
 			}),
 			live: Live{Certificates: someCertificates()}},
-		// A Deployment of a chart, whose labels the clean-up's pods have too.
+		// The Deployment of a Helm chart, whose selector also matches the prune pods.
 		{name: "adopted", options: Defaults(), live: Live{
 			Claim: &corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
 				AccessModes:      []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod},
@@ -114,7 +114,7 @@ func mustBuild(t *testing.T, in installation) Objects {
 	return objects
 }
 
-// decoded is the installation as the API server would read it.
+// decoded are the objects as the API server decodes them.
 type decoded struct {
 	class      *storagev1.StorageClass
 	volume     *corev1.PersistentVolume
@@ -127,7 +127,7 @@ type decoded struct {
 	secrets    []*corev1.Secret
 }
 
-// decode reads the manifests strictly: a misspelt field is an error.
+// decode decodes the manifests. An unknown field is an error.
 func decode(t *testing.T, manifests []byte) decoded {
 	t.Helper()
 	var d decoded
@@ -179,7 +179,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("manifests differ from %s (-want +got), -update accepts:\n%s", file, diff)
+				t.Errorf("manifests differ from %s (-want +got); update with -update:\n%s", file, diff)
 			}
 			decode(t, got)
 			for _, noise := range []string{"creationTimestamp", "status:", ": null", `\n`} {
@@ -221,7 +221,7 @@ func TestObjectsAgree(t *testing.T) {
 			if d.cronJob != nil {
 				job := labels.Set(d.cronJob.Spec.JobTemplate.Spec.Template.Labels)
 				if _, ok := job[AppLabel]; ok || traffic.Matches(job) {
-					t.Errorf("the Service would send traffic to the clean-up's pod %v", job)
+					t.Errorf("the Service selects the prune pod %v", job)
 				}
 			}
 			for _, object := range []metav1.Object{d.claim, d.config, d.policy, d.service, d.deployment, d.cronJob} {
@@ -231,18 +231,18 @@ func TestObjectsAgree(t *testing.T) {
 	}
 }
 
-// checkMeta checks what every namespaced object must have.
+// checkMeta checks the namespace and labels of an object, if it is not nil.
 func checkMeta(t *testing.T, o Options, object metav1.Object) {
 	t.Helper()
 	if reflect.ValueOf(object).IsNil() {
 		return
 	}
 	if object.GetNamespace() != o.Namespace {
-		t.Errorf("%T is in the namespace %q, not %q", object, object.GetNamespace(), o.Namespace)
+		t.Errorf("%T is in namespace %q, want %q", object, object.GetNamespace(), o.Namespace)
 	}
 	for key, value := range Labels(o.Name) {
 		if got := object.GetLabels()[key]; got != value {
-			t.Errorf("%T has %s=%q, not %q", object, key, got, value)
+			t.Errorf("%T has %s=%q, want %q", object, key, got, value)
 		}
 	}
 }

@@ -89,7 +89,7 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 	container := applycore.Container().
 		WithName(ContainerName).
 		WithImage(p.Image).
-		WithCommand(runScript(startScriptName, p.MTU, p.highWater())...).
+		WithCommand(runScript(startScriptName, p.MTU, strings.TrimSuffix(p.HighWater, "%"))...).
 		WithArgs(p.dockerdArgs()...).
 		WithEnv(p.env()...).
 		WithPorts(applycore.ContainerPort().

@@ -10,10 +10,8 @@ import (
 // FileSystem is the file system that holds the data root.
 type FileSystem struct {
 	CapacityBytes, UsedBytes int64
-	// InodesUsedPercent is nil if the file system has no fixed number of inodes.
-	InodesUsedPercent *float64
-	// LastImageGC is nil if there was no image garbage collection yet.
-	LastImageGC *ImageGC
+	InodesUsedPercent        *float64 // nil without a fixed number of inodes
+	LastImageGC              *ImageGC // nil if there was none
 }
 
 // ImageGC is the result of an image garbage collection by guard.sh.

@@ -19,7 +19,7 @@ func TestParseFileSystem(t *testing.T) {
 		{"no fixed number of inodes", "4096 10 5 0 0", 40960, 20480, -1, ""},
 		{"empty", "4096 10 10 8 8", 40960, 0, 0, ""},
 		{"full", "4096 10 0 8 0", 40960, 40960, 100, ""},
-		{"nothing", "", 0, 0, 0, `stat printed "" instead of five numbers`},
+		{"no output", "", 0, 0, 0, `stat printed "" instead of five numbers`},
 		{"too few", "4096 10 5 8", 0, 0, 0, `stat printed "4096 10 5 8" instead of five numbers`},
 		{"words", "4096 10 5 8 many", 0, 0, 0, `stat printed "4096 10 5 8 many" instead of five numbers`},
 		{"an error", "stat: can't read file system information\n", 0, 0, 0, `stat printed "stat: can't read file system information" instead of five numbers`},
@@ -49,10 +49,9 @@ func TestParseFileSystem(t *testing.T) {
 	}
 }
 
-// The note of guard.sh comes after the answer of stat; one that a full disk cut
-// off is left out.
+// The record of guard.sh follows the output of stat. A truncated record is ignored.
 func TestParseImageGC(t *testing.T) {
-	for note, want := range map[string]*ImageGC{
+	for record, want := range map[string]*ImageGC{
 		"R|1795086400|3|1000\n": {time.Unix(1795086400, 0).UTC(), 3, 1000},
 		"R|1795086400|3":        nil,
 		"R|1795086400|3|":       nil,
@@ -60,12 +59,12 @@ func TestParseImageGC(t *testing.T) {
 		"X|1795086400|3|1000\n": nil,
 		"":                      nil,
 	} {
-		found, err := ParseFileSystem("4096 10 5 0 0\n" + note)
+		found, err := ParseFileSystem("4096 10 5 0 0\n" + record)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, found.LastImageGC); diff != "" {
-			t.Errorf("of %q: %s", note, diff)
+			t.Errorf("%q: %s", record, diff)
 		}
 	}
 }

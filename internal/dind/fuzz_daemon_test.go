@@ -13,7 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// daemonFile is the built daemon.json, as dockerd reads it.
+// daemonFile returns the built daemon.json.
 func daemonFile(t *testing.T, objects map[string]any) daemonConfig {
 	t.Helper()
 	var config daemonConfig

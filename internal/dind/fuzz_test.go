@@ -17,11 +17,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Each target takes what a user may type for one option. Validate must answer it
-// with OptionErrors that name the option, or let it pass; what passes must become
-// objects that the API's own types take, strictly, and keep what was typed.
+// Each target fuzzes the value of one option. Validate must return OptionErrors that
+// name the option, or accept the value. With an accepted value Build must return objects
+// that decode strictly and contain the value unchanged.
 
-// apiTypes are the types of the objects by their kind.
+// apiTypes returns constructors of the API types by kind.
 func apiTypes() map[string]func() any {
 	return map[string]func() any{
 		"StorageClass":          func() any { return &storagev1.StorageClass{} },
@@ -35,8 +35,8 @@ func apiTypes() map[string]func() any {
 	}
 }
 
-// built gives the objects that the options become, by kind, as the API reads
-// them; nil where the options are refused, which must be for one of the given.
+// built returns the objects by kind, or nil if the options are rejected. Only the given
+// options may be rejected.
 func built(t *testing.T, edit func(*Options), options ...string) map[string]any {
 	t.Helper()
 	o := with(edit)
@@ -48,11 +48,11 @@ func built(t *testing.T, edit func(*Options), options ...string) map[string]any 
 	if err != nil {
 		var problems OptionErrors
 		if !errors.As(err, &problems) || len(problems) == 0 {
-			t.Fatalf("%v (%T) is no list of problems", err, err)
+			t.Fatalf("%v (%T) is not OptionErrors", err, err)
 		}
 		for _, p := range problems {
 			if !slices.Contains(options, p.Option) || p.Reason == "" || p.Hint == "" {
-				t.Fatalf("a problem of another option, without reason or hint: %+v", *p)
+				t.Fatalf("the error is for another option, or has no reason or hint: %+v", *p)
 			}
 		}
 		return nil
@@ -77,7 +77,7 @@ func built(t *testing.T, edit func(*Options), options ...string) map[string]any 
 	return found
 }
 
-// daemonPod is the pod of the built Deployment.
+// daemonPod returns the pod of the built Deployment.
 func daemonPod(objects map[string]any) corev1.PodSpec {
 	return objects["Deployment"].(*appsv1.Deployment).Spec.Template.Spec
 }

@@ -6,9 +6,8 @@ import (
 	"testing"
 )
 
-// guardStubs are a daemon with the images in the file images, and a disk whose
-// use is told by the lines of the file disk, the last of which is the daemon's
-// end; so is an empty file.
+// guardStubs adds stubs of docker, stat and date. The file images contains the images,
+// each line of the file disk is one output of stat. The daemon exits after the last line.
 func guardStubs(b box) {
 	b.stub("docker", `
 case "$*" in
@@ -31,8 +30,7 @@ echo 1795258800
 `)
 }
 
-// disk are answers of stat: blocks of 1000 bytes of which so many percent are
-// used, and as many inodes.
+// disk returns outputs of stat with these percentages of blocks in use.
 func disk(percents ...int) string {
 	var lines strings.Builder
 	for _, percent := range percents {
@@ -55,35 +53,35 @@ func TestGuardScript(t *testing.T) {
 	const cache = "docker builder prune -f --filter until="
 	for _, test := range []struct {
 		name, high   string
-		disk         string // one line for each look
+		disk         string // one line per check
 		images, uses string
 		env          []string
 		wantCalls    []string
-		says, keeps  string // in the log, in the file image-gc
+		says, keeps  string // contents of the log and of the file image-gc
 	}{
-		{name: "below the mark", high: "85", disk: disk(84), images: all},
-		{name: "no mark", high: "none", disk: "", images: all},
-		{name: "the least recently used until enough is free", high: "85", disk: disk(85, 82, 80), images: all,
+		{name: "below the threshold", high: "85", disk: disk(84), images: all},
+		{name: "no threshold", high: "none", disk: "", images: all},
+		{name: "least recently used images, until enough is free", high: "85", disk: disk(85, 82, 80), images: all,
 			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s", "docker image rm old:1", cache + "990000s"},
 			says:      "removed 2 images and freed 5000 bytes", keeps: "|2|5000\n"},
-		{name: "never what is fresh or in use", high: "85", disk: disk(99, 99, 99, 99), images: all,
+		{name: "no image that is recent or in use", high: "85", disk: disk(99, 99, 99, 99), images: all,
 			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s", "docker image rm old:1", cache + "990000s", "docker image rm young:1", cache + "10800s"},
 			says:      "removed 3 images", keeps: "|3|0\n"},
-		{name: "what a container used lately stays longest", high: "85", disk: disk(85, 80), images: oldest + old, uses: "E|1795251600|oldest:2\n",
+		{name: "an image that a container used stays longer", high: "85", disk: disk(85, 80), images: oldest + old, uses: "E|1795251600|oldest:2\n",
 			wantCalls: []string{"docker image rm old:1", cache + "990000s"}, keeps: "|1|5000\n"},
-		{name: "what a container used just now is spared", high: "85", disk: disk(85), images: oldest, uses: "E|1795258700|oldest:1\n",
+		{name: "an image that a container used recently stays", high: "85", disk: disk(85), images: oldest, uses: "E|1795258700|oldest:1\n",
 			says: "the disk is 85% full, but no image can be removed"},
-		{name: "the base of a fresh image is spared", high: "85", disk: disk(85), images: oldest + image("spared", fresh, never, "spared:1,", "o,s,"),
+		{name: "the base of a recent image stays", high: "85", disk: disk(85), images: oldest + image("spared", fresh, never, "spared:1,", "o,s,"),
 			says: "no image can be removed"},
-		{name: "what the daemon does not let go", high: "85", disk: disk(85, 80), images: stuck + oldest,
+		{name: "the daemon refuses to remove an image", high: "85", disk: disk(85, 80), images: stuck + oldest,
 			wantCalls: []string{"docker image rm stuck:1", "docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|5000\n"},
-		{name: "another time to spare images", high: "85", disk: disk(85, 80), images: spared, env: []string{"DINDCTL_IMAGE_SPARE=60"},
+		{name: "DINDCTL_IMAGE_SPARE", high: "85", disk: disk(85, 80), images: spared, env: []string{"DINDCTL_IMAGE_SPARE=60"},
 			wantCalls: []string{"docker image rm spared:1", cache + "1800s"}, keeps: "|1|5000\n"},
-		{name: "an entrypoint that mounts /tmp", high: "85", disk: disk(85, 80), images: oldest, env: []string{"TMPFS=1"},
+		{name: "the entrypoint mounts /tmp", high: "85", disk: disk(85, 80), images: oldest, env: []string{"TMPFS=1"},
 			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|5000\n"},
-		{name: "the inodes", high: "85", disk: "1000 100 90 1000 140\n" + disk(10), images: oldest,
+		{name: "too many inodes", high: "85", disk: "1000 100 90 1000 140\n" + disk(10), images: oldest,
 			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|0\n"},
-		{name: "a disk that cannot be measured", high: "85", disk: "oops\n", images: oldest},
+		{name: "stat fails", high: "85", disk: "oops\n", images: oldest},
 	} {
 		for name, shell := range shells(t) {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
@@ -97,7 +95,7 @@ func TestGuardScript(t *testing.T) {
 				got := b.runFile(shell, "guard.sh", append(test.env, "BOX="+b.root, "DINDCTL_GUARD_INTERVAL=0"), test.high, "1")
 				var calls []string
 				for _, call := range got.calls {
-					if !looks(call) && !strings.HasPrefix(call, "docker events ") {
+					if !inspects(call) && !strings.HasPrefix(call, "docker events ") {
 						calls = append(calls, call)
 					}
 				}
@@ -115,8 +113,8 @@ func TestGuardScript(t *testing.T) {
 	}
 }
 
-// Uses are noted as tags are written, the last one of each image.
-func TestGuardNotes(t *testing.T) {
+// guard.sh records the last use of each image by tag.
+func TestGuardRecordsUses(t *testing.T) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,11 +131,11 @@ func TestGuardNotes(t *testing.T) {
 			uses := strings.Split(strings.TrimSpace(b.read("var/lib/docker/dindctl/uses")), "\n")
 			for _, want := range []string{"E|4000000002|app:latest", "E|4000000003|registry:5000/x:latest", "E|4000000006|sha256:1"} {
 				if n := strings.Count(strings.Join(uses, "\n")+"\n", want+"\n"); n != 1 || len(uses) != 3 {
-					t.Errorf("uses %q, %d × %s", uses, n, want)
+					t.Errorf("uses %q, want %s once, got %d", uses, want, n)
 				}
 			}
-			if asked := b.read("calls"); !strings.Contains(asked, "docker events --since ") {
-				t.Errorf("asked %s", asked)
+			if calls := b.read("calls"); !strings.Contains(calls, "docker events --since ") {
+				t.Errorf("calls:\n%s", calls)
 			}
 		})
 	}

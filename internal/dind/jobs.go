@@ -7,13 +7,11 @@ import (
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
-// The variables that prune.sh reads besides DOCKER_HOST.
 const (
+	// The variables that prune.sh reads besides DOCKER_HOST.
 	unusedForEnv   = "PRUNE_UNUSED_FOR"
 	keepStorageEnv = "PRUNE_KEEP_STORAGE"
-)
 
-const (
 	// A run that was missed because the control plane was down still starts within
 	// six hours. Without a deadline the controller stops after 100 missed runs.
 	startingDeadline = 6 * 60 * 60
@@ -50,9 +48,7 @@ func (p plan) cronJob() *applybatch.CronJobApplyConfiguration {
 	if p.PruneTimezone != "" {
 		spec.WithTimeZone(p.PruneTimezone)
 	}
-	return applybatch.CronJob(CronJobName(p.Name), p.Namespace).
-		WithLabels(p.labels()).
-		WithSpec(spec)
+	return applybatch.CronJob(CronJobName(p.Name), p.Namespace).WithLabels(p.labels()).WithSpec(spec)
 }
 
 // prunePod returns the prune pod. It may run on any node: it has no node selector, but
@@ -68,23 +64,20 @@ func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 	return pod
 }
 
-// clientUser is the user nobody: the client only needs to connect.
+// clientUser is the user nobody.
 const clientUser = 65534
 
 // client is a docker client that runs a command in a Job's pod and connects to an
 // installation as a CI job does, with the variables of Variables.
 type client struct {
-	// namespace and name are the installation's.
-	namespace, name string
+	namespace, name string // the installation's
 	tls             bool
 	// withoutCerts means that the client has no certificates and only tests whether
 	// the daemon's port responds: the pod's namespace may have no Secret to mount.
-	withoutCerts bool
-	// container is the container's name.
-	container, image string
+	withoutCerts     bool
+	container, image string // container is its name
 	command          []string
-	// env is added to Variables.
-	env []Variable
+	env              []Variable // besides Variables
 }
 
 // pod returns a pod with the fewest privileges. The caller adds scheduling and image

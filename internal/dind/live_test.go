@@ -12,7 +12,7 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// liveClaim is a bound claim of 200Gi, changed as a test needs it.
+// liveClaim returns a bound claim of 200Gi with the given change.
 func liveClaim(change func(*corev1.PersistentVolumeClaim)) *corev1.PersistentVolumeClaim {
 	claim := &corev1.PersistentVolumeClaim{
 		Spec: corev1.PersistentVolumeClaimSpec{
@@ -33,7 +33,7 @@ func liveClaim(change func(*corev1.PersistentVolumeClaim)) *corev1.PersistentVol
 
 func unchanged(*corev1.PersistentVolumeClaim) {}
 
-func TestLiveClaimRefusals(t *testing.T) {
+func TestLiveClaimRejects(t *testing.T) {
 	block := func(c *corev1.PersistentVolumeClaim) { c.Spec.VolumeMode = new(corev1.PersistentVolumeBlock) }
 	readOnly := func(c *corev1.PersistentVolumeClaim) {
 		c.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadOnlyMany}
@@ -47,31 +47,31 @@ func TestLiveClaimRefusals(t *testing.T) {
 		claim   *corev1.PersistentVolumeClaim
 		want    []complaint
 	}{
-		{"nothing asked", func(*Options) {}, liveClaim(unchanged), nil},
+		{"no options", func(*Options) {}, liveClaim(unchanged), nil},
 		{"shrinking", func(o *Options) { o.StorageSize = "100Gi" }, liveClaim(unchanged), []complaint{{"--storage-size", "cannot shrink"}}},
-		{"the same in other words", func(o *Options) { o.StorageSize = "204800Mi" }, liveClaim(unchanged), nil},
+		{"the same size, written differently", func(o *Options) { o.StorageSize = "204800Mi" }, liveClaim(unchanged), nil},
 		{"growing", func(o *Options) { o.StorageSize = "300Gi" }, liveClaim(unchanged), nil},
 		{"growing before it is bound", func(o *Options) { o.StorageSize = "300Gi" },
 			liveClaim(func(c *corev1.PersistentVolumeClaim) { c.Status.Phase = corev1.ClaimPending }), []complaint{{"--storage-size", "not bound yet"}}},
 		{"growing a local volume", func(o *Options) { o.StorageSize = "300Gi" }, liveClaim(local), []complaint{{"--storage-size", "cannot be expanded"}}},
 		{"the same class", func(o *Options) { o.StorageClass = "standard" }, liveClaim(unchanged), nil},
 		{"another class", func(o *Options) { o.StorageClass = "fast" }, liveClaim(unchanged), []complaint{{"--storage-class", `("standard")`}}},
-		{"a class for a claim of none", func(o *Options) { o.StorageClass = "fast" },
+		{"a class for a claim without one", func(o *Options) { o.StorageClass = "fast" },
 			liveClaim(func(c *corev1.PersistentVolumeClaim) { c.Spec.StorageClassName = new("") }), []complaint{{"--storage-class", `("")`}}},
-		{"a class for a claim that waits for one", func(o *Options) { o.StorageClass = "fast" },
+		{"a class for a claim that has none yet", func(o *Options) { o.StorageClass = "fast" },
 			liveClaim(func(c *corev1.PersistentVolumeClaim) { c.Spec.StorageClassName = nil }), nil},
-		{"local, and it is", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x", "n" }, liveClaim(local), nil},
-		{"local, and it is not", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x", "n" }, liveClaim(unchanged), []complaint{{"--local-path", "another volume"}}},
-		{"local, of another volume", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x", "n" },
+		{"local path on a local claim", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x", "n" }, liveClaim(local), nil},
+		{"local path on another claim", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x", "n" }, liveClaim(unchanged), []complaint{{"--local-path", "another volume"}}},
+		{"local path on a claim with another local volume", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x", "n" },
 			liveClaim(func(c *corev1.PersistentVolumeClaim) { local(c); c.Spec.VolumeName = "other" }), []complaint{{"--local-path", "another volume"}}},
-		{"a raw device", func(*Options) {}, liveClaim(block), []complaint{{"--name", "raw block device"}}},
-		{"a raw device of the user's", func(o *Options) { o.ExistingClaim = "data" }, liveClaim(block), []complaint{{"--existing-claim", "raw block device"}}},
-		{"only to be read", func(o *Options) { o.ExistingClaim = "data" }, liveClaim(readOnly), []complaint{{"--existing-claim", "read-only"}}},
+		{"a block device", func(*Options) {}, liveClaim(block), []complaint{{"--name", "raw block device"}}},
+		{"an existing claim with a block device", func(o *Options) { o.ExistingClaim = "data" }, liveClaim(block), []complaint{{"--existing-claim", "raw block device"}}},
+		{"a read-only claim", func(o *Options) { o.ExistingClaim = "data" }, liveClaim(readOnly), []complaint{{"--existing-claim", "read-only"}}},
 		{"cache larger than the claim", func(o *Options) { o.CacheLimit = "201Gi" }, liveClaim(unchanged), []complaint{{"--cache-limit", "volume of 200Gi"}}},
 		{"cache larger than the default size", func(o *Options) { o.CacheLimit = "150Gi" }, nil, []complaint{{"--cache-limit", "volume of 100Gi"}}},
-		{"cache that fits the claim, not the default", func(o *Options) { o.CacheLimit = "150Gi" }, liveClaim(unchanged), nil},
-		{"a share of an unknown claim", func(o *Options) { o.ExistingClaim = "data" }, nil, []complaint{{"--cache-limit", "size is unknown"}}},
-		{"a size on an unknown claim", func(o *Options) { o.ExistingClaim, o.CacheLimit = "data", "10Gi" }, nil, nil},
+		{"cache that fits the claim, but not the default size", func(o *Options) { o.CacheLimit = "150Gi" }, liveClaim(unchanged), nil},
+		{"a percentage of an unknown claim", func(o *Options) { o.ExistingClaim = "data" }, nil, []complaint{{"--cache-limit", "size is unknown"}}},
+		{"a size with an unknown claim", func(o *Options) { o.ExistingClaim, o.CacheLimit = "data", "10Gi" }, nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Build(with(test.options), Live{Claim: test.claim})
@@ -80,18 +80,18 @@ func TestLiveClaimRefusals(t *testing.T) {
 	}
 }
 
-func TestBuildRefusesInvalidOptions(t *testing.T) {
+func TestBuildRejectsInvalidOptions(t *testing.T) {
 	_, err := Build(with(func(o *Options) { o.MTU = "x" }), Live{})
 	checkComplaints(t, err, []complaint{{"--mtu", "neither"}})
 }
 
-// managed says which manager set which fields of the claim's spec.
+// managed returns an entry of managedFields for fields of the claim's spec.
 func managed(manager, fields string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{Manager: manager, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{` + fields + `}}`)}
 }
 
-// What is sent again decides whether a second install is refused (too little
-// of our own), or changes something (too much that is not ours).
+// If Build omits a field that dindctl owns, a second install fails. If it sets a field
+// that the cluster owns, a second install is a change.
 func TestCarryOver(t *testing.T) {
 	full := func(c *corev1.PersistentVolumeClaim) {
 		c.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"disk": "big"}}
@@ -104,25 +104,25 @@ func TestCarryOver(t *testing.T) {
 		options func(*Options)
 		want    func(*corev1.PersistentVolumeClaimSpec)
 	}{
-		{"no record of who set what", full, func(*Options) {}, func(s *corev1.PersistentVolumeClaimSpec) {}},
-		{"class by the cluster's default, volume by the binder",
+		{"no managed fields", full, func(*Options) {}, func(s *corev1.PersistentVolumeClaimSpec) {}},
+		{"class and volume set by the cluster",
 			func(c *corev1.PersistentVolumeClaim) {
 				c.ManagedFields = []metav1.ManagedFieldsEntry{managed("dindctl", `"f:volumeMode":{}`), managed("kube-controller-manager", `"f:volumeName":{}`)}
 			}, func(*Options) {},
 			func(s *corev1.PersistentVolumeClaimSpec) { s.StorageClassName, s.VolumeName = nil, "" }},
-		{"class and volume by an earlier install",
+		{"class and volume set by an earlier install",
 			func(c *corev1.PersistentVolumeClaim) {
 				c.ManagedFields = []metav1.ManagedFieldsEntry{managed("dindctl", `"f:storageClassName":{},"f:volumeName":{}`)}
 			}, func(*Options) {}, func(*corev1.PersistentVolumeClaimSpec) {}},
-		{"class by kubectl",
+		{"class set by kubectl",
 			func(c *corev1.PersistentVolumeClaim) {
 				c.ManagedFields = []metav1.ManagedFieldsEntry{managed("kubectl-client-side-apply", `"f:storageClassName":{}`)}
 			}, func(*Options) {}, func(s *corev1.PersistentVolumeClaimSpec) { s.VolumeName = "" }},
-		{"a record that cannot be read",
+		{"invalid managed fields",
 			func(c *corev1.PersistentVolumeClaim) {
 				c.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x", FieldsV1: metav1.NewFieldsV1(`{`)}}
 			}, func(*Options) {}, func(*corev1.PersistentVolumeClaimSpec) {}},
-		{"the size grows, the mode stays",
+		{"larger size, unchanged access mode",
 			func(c *corev1.PersistentVolumeClaim) {
 				c.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
 			}, func(o *Options) { o.StorageSize = "1Ti" },
@@ -158,14 +158,14 @@ func TestLiveSelector(t *testing.T) {
 		wantTraffic map[string]string
 		want        []complaint
 	}{
-		{"ours", &metav1.LabelSelector{MatchLabels: map[string]string{"app": "docker-dind"}}, map[string]string{"app": "docker-dind"}, nil},
-		{"another app", &metav1.LabelSelector{MatchLabels: map[string]string{"app": "dind", "tier": "ci"}}, map[string]string{"app": "dind", "tier": "ci"}, nil},
-		{"labels of the clean-up too", &metav1.LabelSelector{MatchLabels: map[string]string{kube.InstanceLabel: "docker-dind"}},
+		{"the default selector", &metav1.LabelSelector{MatchLabels: map[string]string{"app": "docker-dind"}}, map[string]string{"app": "docker-dind"}, nil},
+		{"other labels", &metav1.LabelSelector{MatchLabels: map[string]string{"app": "dind", "tier": "ci"}}, map[string]string{"app": "dind", "tier": "ci"}, nil},
+		{"labels that prune pods have too", &metav1.LabelSelector{MatchLabels: map[string]string{kube.InstanceLabel: "docker-dind"}},
 			map[string]string{kube.InstanceLabel: "docker-dind", ComponentLabel: "daemon"}, nil},
 		{"expressions", &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
 			{Key: "app", Operator: metav1.LabelSelectorOpIn, Values: []string{"x", "y"}}, {Key: "ci", Operator: metav1.LabelSelectorOpExists}}},
 			map[string]string{"app": "x", ComponentLabel: "daemon"}, nil},
-		{"our labels forbidden", &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+		{"dindctl's labels excluded", &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
 			{Key: "app", Operator: metav1.LabelSelectorOpDoesNotExist}}}, nil, []complaint{{"--name", "selector does not allow"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -178,7 +178,7 @@ func TestLiveSelector(t *testing.T) {
 			manifests, _ := objects.YAML()
 			d := decode(t, manifests)
 			if diff := cmp.Diff(test.selector, d.deployment.Spec.Selector); diff != "" {
-				t.Errorf("the selector changed, which the API refuses:\n%s", diff)
+				t.Errorf("the selector changed, which the API rejects:\n%s", diff)
 			}
 			if diff := cmp.Diff(test.wantTraffic, d.service.Spec.Selector); diff != "" {
 				t.Errorf("the Service's selector (-want +got):\n%s", diff)

@@ -144,8 +144,7 @@ func applySelector(s *metav1.LabelSelector) *applymeta.LabelSelectorApplyConfigu
 	return apply
 }
 
-// matches reports whether the selector matches the labels. As in a NetworkPolicy, nil
-// matches all.
+// matches reports whether the selector matches the labels; nil matches all.
 func matches(selector *metav1.LabelSelector, set map[string]string) bool {
 	if selector == nil {
 		return true

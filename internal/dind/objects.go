@@ -83,11 +83,10 @@ func parts() []part {
 func (o Objects) YAML() ([]byte, error) {
 	var out bytes.Buffer
 	for _, object := range o {
-		encoded, err := json.Marshal(object)
-		if err != nil {
-			return nil, fmt.Errorf("render %T: %w", object, err)
+		document, err := json.Marshal(object)
+		if err == nil {
+			document, err = yaml.JSONToYAML(escape(document))
 		}
-		document, err := yaml.JSONToYAML(escape(encoded))
 		if err != nil {
 			return nil, fmt.Errorf("render %T: %w", object, err)
 		}
@@ -97,8 +96,8 @@ func (o Objects) YAML() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// escape replaces the characters that JSON allows in strings and YAML does not by
-// escape sequences. See https://yaml.org/spec/1.2.2/#51-character-set
+// escape escapes the characters that JSON allows in strings and YAML does not. See
+// https://yaml.org/spec/1.2.2/#51-character-set
 func escape(encoded []byte) []byte {
 	var out []byte
 	for _, r := range string(encoded) {

@@ -7,14 +7,10 @@ import (
 
 // OptionError is one error in one option.
 type OptionError struct {
-	// Option is the flag with its dashes: "--storage-size".
-	Option string
-	// Value is the value as typed. It may be empty.
-	Value string
-	// Reason says what is wrong, without a full stop.
-	Reason string
-	// Hint says how to fix it.
-	Hint string
+	Option string // the flag with its dashes: "--storage-size"
+	Value  string // as typed; may be empty
+	Reason string // what is wrong, without a full stop
+	Hint   string // how to fix it
 }
 
 // Error returns option, value and reason, without the hint.

@@ -14,10 +14,7 @@ import (
 
 // CacheLimit is the maximum size of the build cache, as a percentage of the volume or
 // in bytes. Exactly one is set.
-type CacheLimit struct {
-	Percent int64
-	Bytes   int64
-}
+type CacheLimit struct{ Percent, Bytes int64 }
 
 // The allowed percentages. The rest of the volume is for images, containers and
 // running builds.
@@ -88,10 +85,7 @@ var daysPattern = regexp.MustCompile(`^([0-9]{1,5})d(.*)$`)
 func parseUnusedFor(s string) (string, error) {
 	normal := s
 	if match := daysPattern.FindStringSubmatch(s); match != nil {
-		days, err := strconv.Atoi(match[1])
-		if err != nil {
-			return "", err
-		}
+		days, _ := strconv.Atoi(match[1]) // at most five digits
 		normal = fmt.Sprintf("%dh%s", days*24, match[2])
 	}
 	age, err := time.ParseDuration(normal)

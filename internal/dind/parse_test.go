@@ -83,7 +83,7 @@ func TestNames(t *testing.T) {
 		t.Error(diff)
 	}
 	if n := len(CronJobName(strings.Repeat("a", maxNameLength))); n != 52 {
-		t.Errorf("the longest CronJob name has %d characters, and 52 are allowed", n)
+		t.Errorf("the longest CronJob name has %d characters, want 52", n)
 	}
 	wantVariables := []Variable{{"DOCKER_HOST", "tcp://n.ns.svc:2375"}, {"DOCKER_TLS_CERTDIR", ""}}
 	if diff := cmp.Diff(wantVariables, Variables("ns", "n", false)); diff != "" {
@@ -91,7 +91,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// expand does what Kubernetes does to commands, arguments and variables.
+// expand expands variables like Kubernetes in commands, arguments and variables.
 func expand(s string, variables map[string]string) string {
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -125,7 +125,7 @@ func FuzzLiteral(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if got := expand(literal(s), map[string]string{"HOME": "/root"}); got != s {
-			t.Errorf("%q arrives as %q", s, got)
+			t.Errorf("literal(%q) expands to %q", s, got)
 		}
 	})
 }
@@ -152,7 +152,7 @@ func FuzzParseUnusedFor(f *testing.F) {
 			return
 		}
 		if age, err := time.ParseDuration(got); err != nil || age < 0 || age > 0 && age < time.Second {
-			t.Errorf("parseUnusedFor(%q) = %q, which the engine would not take as it is meant: %v", s, got, err)
+			t.Errorf("parseUnusedFor(%q) = %q, which the engine would misread: %v", s, got, err)
 		}
 	})
 }
@@ -168,7 +168,7 @@ func FuzzParsePruneResult(f *testing.F) {
 	})
 }
 
-// FuzzValidate: whatever passes must build, and build without a panic.
+// FuzzValidate checks that valid options build and that nothing panics.
 func FuzzValidate(f *testing.F) {
 	f.Add("docker-dind", "docker:29-dind", "100Gi", "75%", "a=b:NoSchedule", "https://m", "r:5000", "A=b", "--x", "0 0 * * 0", "7d")
 	f.Add("", "", "", "", "", "", "", "", "", "", "")

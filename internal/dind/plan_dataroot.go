@@ -1,16 +1,13 @@
 package dind
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 )
-
-// containerdStore is the first major version that stores the images of an empty data
-// root in containerd's image store. With existing images it keeps the storage driver.
-const containerdStore = 29
 
 // checkDataRoot rejects changes that make the daemon lose its cache: an older major
 // version of the engine, which may not read the data, and another storage driver,
@@ -30,16 +27,11 @@ func (p *plan) checkDataRoot(errs *OptionErrors, live Live) {
 	if daemon == nil || p.StorageDriver == "" {
 		return
 	}
-	driver := live.StorageDriver
-	if driver == "" {
-		driver = driverOf(daemon)
+	byDefault := "overlay2"    // on most file systems
+	if known && before >= 29 { // with containerd's image store
+		byDefault = "overlayfs"
 	}
-	if driver == "" {
-		driver = "overlay2" // the engine's default on most file systems
-		if known && before >= containerdStore {
-			driver = "overlayfs"
-		}
-	}
+	driver := cmp.Or(live.StorageDriver, driverOf(daemon), byDefault)
 	if driver != p.StorageDriver {
 		errs.add("--storage-driver", p.StorageDriver, "is not the driver that wrote the data on claim "+p.claimName+" ("+driver+"): all images and the cache would be lost, but keep using space",
 			"Keep the previous --storage-driver. "+override)

@@ -27,25 +27,25 @@ func TestDataRootChanges(t *testing.T) {
 		label         string // the version on the claim
 		image, driver string
 		want          string
-		told          string // the driver that the daemon says it has
+		reported      string // the driver that the daemon reports
 	}{
-		{"the same", container(current, nil), "", current, "", "", ""},
+		{"the same image", container(current, nil), "", current, "", "", ""},
 		{"an upgrade", container(old, nil), "", current, "", "", ""},
 		{"a downgrade", container(current, nil), "29.7.2", old, "", downgrade, ""},
 		{"a downgrade after uninstall", nil, "29.7.2", old, "", downgrade, ""},
 		{"the same after uninstall", nil, "26.1.5", old, "", "", ""},
 		{"an unknown version", container("mirror/dind:ours", nil), "", old, "", "", ""},
 		{"to an unknown version", container(current, nil), "", "docker:dind", "", "", ""},
-		{"the driver is left to the engine", container(current, nil, driver("overlay2")), "", current, "", "", ""},
+		{"no driver set", container(current, nil, driver("overlay2")), "", current, "", "", ""},
 		{"the same driver", container(current, nil, driver("overlay2")), "", current, "overlay2", "", ""},
-		{"the same driver, by a flag", container(current, []string{"--storage-driver=overlay2"}), "", current, "overlay2", "", ""},
-		{"the same driver, by two words", container(current, []string{"-s", "overlay2"}), "", current, "overlay2", "", ""},
+		{"the same driver, as a flag", container(current, []string{"--storage-driver=overlay2"}), "", current, "overlay2", "", ""},
+		{"the same driver, as two arguments", container(current, []string{"-s", "overlay2"}), "", current, "overlay2", "", ""},
 		{"another driver", container(current, nil, driver("overlay2")), "", current, "vfs", otherDriver, ""},
-		{"what the engine chose itself", container(old, nil), "", old, "overlay2", "", ""},
-		{"not what the engine chose itself", container(current, nil), "", current, "overlay2", otherDriver, ""},
-		{"what a current engine found on the data root", container(current, nil), "", current, "overlay2", "", "overlay2"},
-		{"not what a current engine found there", container(current, nil), "", current, "overlay2", otherDriver, "overlayfs"},
-		{"not what the daemon has, whatever its Deployment says", container(current, nil, driver("overlay2")), "", current, "overlay2", otherDriver, "overlayfs"},
+		{"the engine's default driver", container(old, nil), "", old, "overlay2", "", ""},
+		{"not the engine's default driver", container(current, nil), "", current, "overlay2", otherDriver, ""},
+		{"the driver that the daemon reports", container(current, nil), "", current, "overlay2", "", "overlay2"},
+		{"not the driver that the daemon reports", container(current, nil), "", current, "overlay2", otherDriver, "overlayfs"},
+		{"the Deployment's driver, but not the one that the daemon reports", container(current, nil, driver("overlay2")), "", current, "overlay2", otherDriver, "overlayfs"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -53,25 +53,25 @@ func TestDataRootChanges(t *testing.T) {
 			o.Image, o.StorageDriver = test.image, test.driver
 			claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{VersionLabel: test.label}}}
 			claim.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("100Gi")}
-			live := Live{Claim: claim, Deployment: test.live, StorageDriver: test.told}
+			live := Live{Claim: claim, Deployment: test.live, StorageDriver: test.reported}
 			_, err := Build(o, live)
-			var misfit *IncompatibleError
-			if errors.As(err, &misfit) != (test.want != "") {
-				t.Errorf("%T is not told from a wrong command line", err)
+			var incompatible *IncompatibleError
+			if errors.As(err, &incompatible) != (test.want != "") {
+				t.Errorf("unexpected type of error: %T", err)
 			}
 			if got := text(err); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 			o.AllowDataRootChange = true
 			if _, err := Build(o, live); err != nil {
-				t.Errorf("on request: %v", err)
+				t.Errorf("with AllowDataRootChange: %v", err)
 			}
 		})
 	}
 }
 
-// Whether a claim may grow is its class's to say.
-func TestGrowthByClass(t *testing.T) {
+// The class of a claim decides whether the claim can be expanded.
+func TestExpansionByClass(t *testing.T) {
 	class := func(allows *bool) *storagev1.StorageClass {
 		return &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "fast"}, AllowVolumeExpansion: allows}
 	}
@@ -82,9 +82,9 @@ func TestGrowthByClass(t *testing.T) {
 	}{
 		{"allowed", "200Gi", class(new(true)), false},
 		{"not allowed", "200Gi", class(new(false)), true},
-		{"not said", "200Gi", class(nil), true},
-		{"not known", "200Gi", nil, false},
-		{"no growth", "100Gi", class(nil), false},
+		{"not set", "200Gi", class(nil), true},
+		{"unknown class", "200Gi", nil, false},
+		{"same size", "100Gi", class(nil), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := Defaults()

@@ -1,6 +1,7 @@
 package dind
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -54,10 +55,7 @@ func (p *plan) planExistingClaim(errs *OptionErrors) {
 func (p *plan) claimSize(errs *OptionErrors) resource.Quantity {
 	const option = "--storage-size"
 	if p.live == nil {
-		if p.StorageSize == "" {
-			return resource.MustParse(DefaultStorageSize)
-		}
-		return resource.MustParse(p.StorageSize)
+		return resource.MustParse(cmp.Or(p.StorageSize, DefaultStorageSize))
 	}
 	live := requestOf(p.live)
 	if p.StorageSize == "" {
@@ -85,8 +83,7 @@ func (p *plan) claimSize(errs *OptionErrors) resource.Quantity {
 	return requested
 }
 
-// checkClass rejects another class or volume than the live claim's: both are
-// immutable.
+// checkClass rejects another class or volume than the live claim's: both are immutable.
 func (p *plan) checkClass(errs *OptionErrors) {
 	// A claim without a class can still get one.
 	if p.live == nil || p.live.Spec.StorageClassName == nil {
@@ -115,11 +112,9 @@ func (p *plan) checkMountable(errs *OptionErrors, option, value string) {
 	}
 	modes := p.live.Spec.AccessModes
 	if mode := p.live.Spec.VolumeMode; mode != nil && *mode == corev1.PersistentVolumeBlock {
-		errs.add(option, value, "uses claim "+p.claimName+", which is a raw block device",
-			"Use a claim with volumeMode Filesystem.")
+		errs.add(option, value, "uses claim "+p.claimName+", which is a raw block device", "Use a claim with volumeMode Filesystem.")
 	}
 	if len(modes) > 0 && !slices.ContainsFunc(modes, func(m corev1.PersistentVolumeAccessMode) bool { return m != corev1.ReadOnlyMany }) {
-		errs.add(option, value, "uses claim "+p.claimName+", which is read-only",
-			"Use a claim with access mode ReadWriteOnce.")
+		errs.add(option, value, "uses claim "+p.claimName+", which is read-only", "Use a claim with access mode ReadWriteOnce.")
 	}
 }

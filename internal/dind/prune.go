@@ -19,10 +19,8 @@ import (
 
 // PruneOverrides override options for one prune; the zero value changes nothing.
 type PruneOverrides struct {
-	// All removes everything unused, regardless of age.
-	All bool
-	// UnusedFor overrides --prune-unused-for.
-	UnusedFor string
+	All       bool   // remove everything unused, regardless of age
+	UnusedFor string // overrides --prune-unused-for
 	// KeepStorage keeps this much of the most recently used build cache, regardless
 	// of age. It does not affect images and containers.
 	KeepStorage string
@@ -43,14 +41,9 @@ func PruneJob(cron *batchv1.CronJob, overrides PruneOverrides, nameSuffix string
 			Name:        jobName(cron.Name, nameSuffix),
 			Labels:      template.Labels,
 			Annotations: annotations,
-			// blockOwnerDeletion would require permission to update the CronJob's
-			// finalizers.
+			// blockOwnerDeletion would require permission to update the finalizers.
 			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: batchv1.SchemeGroupVersion.String(),
-				Kind:       "CronJob",
-				Name:       cron.Name,
-				UID:        cron.UID,
-				Controller: new(true),
+				APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "CronJob", Name: cron.Name, UID: cron.UID, Controller: new(true),
 			}},
 		},
 		Spec: template.Spec,

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// dockerStub answers like docker: the daemon's version, disk use, one total
-// for a prune, help. BUSY prunes find another one at work.
+// dockerStub is a stub of docker. The file busy contains how many prunes fail because
+// another prune is running.
 const dockerStub = `
 case "$*" in
 version*) [ -z "${DOWN:-}" ] || { echo "Cannot connect to the Docker daemon" >&2; exit 1; }; echo 29.7.2 ;;
@@ -41,10 +41,10 @@ network*) echo "Deleted Networks:" ;;
     echo "Total reclaimed space: 1.2GB" ;;
 esac`
 
-// facts about images, as docker gives them in the stub: a moment for each of
-// made and tagged, tags, layers. It is 11:00 UTC on 21 November.
-func image(id, made, tagged, tags, layers string) string {
-	return "I|sha256:" + id + "|" + made + "|\"" + tagged + "\"|" + tags + "|" + layers + "\n"
+// image returns a line that the stub prints for an image. The stub's time is 11:00 UTC on
+// 21 November.
+func image(id, created, tagged, tags, layers string) string {
+	return "I|sha256:" + id + "|" + created + "|\"" + tagged + "\"|" + tags + "|" + layers + "\n"
 }
 
 const never = "0001-01-01T00:00:00Z"
@@ -70,40 +70,40 @@ func TestPruneScript(t *testing.T) {
 		images    string
 		busy      string
 		wantCode  int
-		wantCalls []string // but for those that only look at images
+		wantCalls []string // without calls that only inspect images
 		result    string
 		wantError string
 	}{
-		{name: "what is old enough", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + busy,
+		{name: "an old image", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + busy,
 			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", cache + until, df},
 			result:    `{"reclaimed":["1.2GB"` + bytes + `,"300MB"]}`},
 		{name: "all tags of an image", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-14T10:59:59Z", never, "old:1,registry:5000/old:2,", "a,"),
 			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1 registry:5000/old:2", cache + until, df}},
 		{name: "an image without a tag", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-01T00:00:00Z", never, "", "a,"),
 			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm sha256:old", cache + until, df}},
-		{name: "an image made within the time", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-14T12:00:00.5+01:00", never, "old:1,", "a,"),
+		{name: "an image as old as PRUNE_UNUSED_FOR", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-14T12:00:00.5+01:00", never, "old:1,", "a,"),
 			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", cache + until, df}},
-		{name: "an image made just within the time", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-14T11:00:01Z", never, "old:1,", "a,"),
+		{name: "an image one second younger than PRUNE_UNUSED_FOR", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-14T11:00:01Z", never, "old:1,", "a,"),
 			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}, result: `{"reclaimed":["1.2GB","300MB"]}`},
 		{name: "an old image that a build tagged again", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-01T00:00:00Z", fresh, "old:1,", "a,"),
 			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
-		{name: "the base of a fresh image", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + image("busy", fresh, never, "busy:1,", "a,b,"),
+		{name: "the base of a recent image", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + image("busy", fresh, never, "busy:1,", "a,b,"),
 			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
 		{name: "the base of an old image in use", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + image("busy", "2026-01-01T00:00:00Z", never, "busy:1,", "a,b,"),
 			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
-		{name: "no base, but a layer of the same beginning", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + image("busy", fresh, never, "busy:1,", "ab,c,"),
+		{name: "a layer with the same prefix is no base", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + image("busy", fresh, never, "busy:1,", "ab,c,"),
 			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", cache + until, df}},
 		{name: "an image of unknown age", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "<no value>", never, "old:1,", "a,"),
 			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
-		{name: "an image tagged while others went", env: []string{"PRUNE_UNUSED_FOR=168h", "AGAIN=1"}, images: old,
+		{name: "an image tagged during the prune", env: []string{"PRUNE_UNUSED_FOR=168h", "AGAIN=1"}, images: old,
 			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
-		{name: "an image that a container got in between", env: []string{"PRUNE_UNUSED_FOR=168h", "IN_USE=1"}, images: old,
+		{name: "an image that a container uses since", env: []string{"PRUNE_UNUSED_FOR=168h", "IN_USE=1"}, images: old,
 			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", cache + until, df}},
 		{name: "minutes and seconds", env: []string{"PRUNE_UNUSED_FOR=1h0.5m30s"}, images: image("old", "2026-11-21T09:58:59Z", never, "old:1,", "a,"),
 			wantCalls: []string{version, df, containers + " --filter until=1h0.5m30s", networks + " --filter until=1h0.5m30s", "docker image rm old:1", cache + " --filter until=1h0.5m30s", df}},
 		{name: "everything unused", env: []string{"PRUNE_UNUSED_FOR=0"},
 			wantCalls: []string{version, df, "docker system prune -af", df}, result: `{"reclaimed":["1.2GB"]}`},
-		{name: "keeping some cache", env: []string{"PRUNE_UNUSED_FOR=168h", "PRUNE_KEEP_STORAGE=1000"}, images: old + busy,
+		{name: "keeping some cache, old buildx", env: []string{"PRUNE_UNUSED_FOR=168h", "PRUNE_KEEP_STORAGE=1000"}, images: old + busy,
 			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", flags, cache + " --keep-storage 1000", df},
 			result:    `{"reclaimed":["1.2GB"` + bytes + `,"300MB"]}`},
 		{name: "keeping some cache, new buildx", env: []string{"PRUNE_UNUSED_FOR=0", "PRUNE_KEEP_STORAGE=1000", "BUILDER_HELP=--max-used-space --reserved-space"},
@@ -112,7 +112,7 @@ func TestPruneScript(t *testing.T) {
 		{name: "after another prune", env: []string{"PRUNE_UNUSED_FOR=0"}, busy: "2",
 			wantCalls: []string{version, df, "docker system prune -af", "docker system prune -af", "docker system prune -af", df},
 			result:    `{"reclaimed":["1.2GB"]}`},
-		{name: "another prune for too long", env: []string{"PRUNE_UNUSED_FOR=0"}, busy: "400",
+		{name: "another prune runs too long", env: []string{"PRUNE_UNUSED_FOR=0"}, busy: "400",
 			wantCode: 1, wantError: "half an hour", result: `{"error":"another prune has been running for half an hour"}`},
 		{name: "disk use unknown", env: []string{"PRUNE_UNUSED_FOR=0", "NO_DF=1"},
 			wantCalls: []string{version, df, "docker system prune -af", df}, result: `{"reclaimed":["1.2GB"]}`},
@@ -137,7 +137,7 @@ func TestPruneScript(t *testing.T) {
 				if got.code != test.wantCode {
 					t.Errorf("exit code %d, want %d; stderr:\n%s", got.code, test.wantCode, got.stderr)
 				}
-				calls := slices.DeleteFunc(got.calls, looks)
+				calls := slices.DeleteFunc(got.calls, inspects)
 				if test.wantCalls != nil && strings.Join(calls, "\n") != strings.Join(test.wantCalls, "\n") {
 					t.Errorf("calls:\n%s\nwant:\n%s", strings.Join(calls, "\n"), strings.Join(test.wantCalls, "\n"))
 				}
@@ -147,10 +147,10 @@ func TestPruneScript(t *testing.T) {
 				}
 				_, err := ParsePruneResult(message)
 				if failed := new(PruneFailedError); (err != nil) != (test.wantCode != 0) || (err != nil && !errors.As(err, &failed)) {
-					t.Errorf("the message is read as %v", err)
+					t.Errorf("ParsePruneResult: %v", err)
 				}
 				if !strings.Contains(got.stderr, test.wantError) {
-					t.Errorf("stderr %q does not say %q", got.stderr, test.wantError)
+					t.Errorf("stderr %q does not contain %q", got.stderr, test.wantError)
 				}
 				var commands []string
 				waited := false
@@ -162,14 +162,14 @@ func TestPruneScript(t *testing.T) {
 					}
 				}
 				if prunes := strings.Contains(strings.Join(calls, "\n"), " prune "); waited != (test.busy != "") || prunes != (len(commands) > 0) {
-					t.Errorf("the log is read as %q, waiting %v:\n%s", commands, waited, got.stdout)
+					t.Errorf("ReadPruneLine returns %q, waiting %v:\n%s", commands, waited, got.stdout)
 				}
 			})
 		}
 	}
 }
 
-// looks tells whether a call only looks at images.
-func looks(call string) bool {
+// inspects reports whether a call only inspects images.
+func inspects(call string) bool {
 	return regexp.MustCompile(`^docker (info|ps|inspect|image ls|image inspect|buildx du|system df --format)\b`).MatchString(call)
 }

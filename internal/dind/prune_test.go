@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// liveCronJob is the default one as the API server would give it back.
+// liveCronJob returns the default CronJob as the API server returns it.
 func liveCronJob(t *testing.T) *batchv1.CronJob {
 	t.Helper()
 	manifests, err := mustBuild(t, installation{options: Defaults()}).YAML()
@@ -84,10 +84,10 @@ func TestPruneJobOfAnotherCronJob(t *testing.T) {
 	cron.Spec.JobTemplate.Spec.Template.Spec.Containers[0].Name = "other"
 	job := PruneJob(cron, PruneOverrides{All: true}, "x")
 	if diff := cmp.Diff(cron.Spec.JobTemplate.Spec, job.Spec); diff != "" {
-		t.Errorf("a container that is not ours was changed:\n%s", diff)
+		t.Errorf("PruneJob changed the container of another CronJob:\n%s", diff)
 	}
 	if _, _, err := PruneTerms(job); err == nil {
-		t.Error("its terms can be read")
+		t.Error("PruneTerms returns no error")
 	}
 }
 
@@ -113,10 +113,10 @@ func TestPruneOverridesValidate(t *testing.T) {
 		want      []complaint
 	}{
 		{"none", PruneOverrides{}, nil},
-		{"all but some", PruneOverrides{All: true, KeepStorage: "1GB"}, nil},
-		{"an age that is none", PruneOverrides{UnusedFor: "week"}, []complaint{{"--unused-for", "not a duration"}}},
+		{"all, but keep some cache", PruneOverrides{All: true, KeepStorage: "1GB"}, nil},
+		{"an invalid age", PruneOverrides{UnusedFor: "week"}, []complaint{{"--unused-for", "not a duration"}}},
 		{"all and an age", PruneOverrides{All: true, UnusedFor: "1h"}, []complaint{{"--unused-for", "no effect"}}},
-		{"a size that is none", PruneOverrides{KeepStorage: "75%"}, []complaint{{"--keep-storage", "not a size"}}},
+		{"an invalid size", PruneOverrides{KeepStorage: "75%"}, []complaint{{"--keep-storage", "not a size"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) { checkComplaints(t, test.overrides.Validate(), test.want) })
 	}
@@ -128,17 +128,17 @@ func TestParsePruneResult(t *testing.T) {
 		want          int64
 		fails         bool
 	}{
-		{"one", `{"reclaimed":["1.234GB"]}`, 1_234_000_000, false},
-		{"several", "{\"reclaimed\":[\"1.2GB\",\"300MB\",\"0B\",\"5kB\"]}\n", 1_500_005_000, false},
-		{"none", `{"reclaimed":[]}`, 0, false},
-		{"nothing", ``, 0, true},
+		{"one size", `{"reclaimed":["1.234GB"]}`, 1_234_000_000, false},
+		{"several sizes", "{\"reclaimed\":[\"1.2GB\",\"300MB\",\"0B\",\"5kB\"]}\n", 1_500_005_000, false},
+		{"no sizes", `{"reclaimed":[]}`, 0, false},
+		{"no message", ``, 0, true},
 		{"a log", `dindctl: the daemon does not answer`, 0, true},
 		{"another object", `{"ok":true}`, 0, true},
-		{"a size that is none", `{"reclaimed":["much"]}`, 0, true},
-		{"a size below zero", `{"reclaimed":["-1GB"]}`, 0, true},
-		{"why it failed", `{"error":"disk on fire"}`, 0, true},
-		{"too much", `{"reclaimed":["9000PB","9000PB"]}`, 0, true},
-		{"more than can be counted", `{"reclaimed":["99999999PB"]}`, 0, true},
+		{"an invalid size", `{"reclaimed":["much"]}`, 0, true},
+		{"a negative size", `{"reclaimed":["-1GB"]}`, 0, true},
+		{"an error", `{"error":"disk on fire"}`, 0, true},
+		{"a sum that overflows", `{"reclaimed":["9000PB","9000PB"]}`, 0, true},
+		{"a size that overflows", `{"reclaimed":["99999999PB"]}`, 0, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := ParsePruneResult(test.message)

@@ -17,8 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// shells are those that run the scripts in images: dash in Debian's, BusyBox
-// ash in Alpine's. Each that this machine has is tested.
+// shells returns the shells on this machine: dash, as in Debian images, BusyBox ash, as
+// in Alpine images, and sh.
 func shells(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
@@ -33,8 +33,8 @@ func shells(t *testing.T) map[string][]string {
 	return found
 }
 
-// box is a directory that a script runs in: its own root for the files that
-// the script reads and writes, and stubs for the programs that it calls.
+// box is a directory with the files that a script reads and writes, and stubs for the
+// programs that it calls.
 type box struct {
 	t    *testing.T
 	root string
@@ -64,7 +64,7 @@ func (b box) read(name string) string {
 	return string(text)
 }
 
-// stub puts a program on the script's PATH; it notes its arguments in calls.
+// stub adds a program to the PATH. It records its arguments in the file calls.
 func (b box) stub(name, body string) {
 	b.write("bin/"+name, fmt.Sprintf("#!/bin/sh\necho \"%s $*\" >>%s/calls\n%s\n", name, b.root, body))
 }
@@ -75,7 +75,7 @@ type outcome struct {
 	calls          []string
 }
 
-// move has the script's absolute paths lead into the box, and leaves out its naps.
+// move changes the script's absolute paths to paths in the box, and removes its delays.
 func (b box) move(script string) string {
 	var moves []string
 	for _, path := range []string{"/proc/", "/sys/", "/dev/termination-log", "/tmp/", "/var/run/", "/var/lib/", "/etc/dindctl/"} {
@@ -83,13 +83,12 @@ func (b box) move(script string) string {
 	}
 	script = strings.NewReplacer(moves...).Replace(script)
 	script = regexp.MustCompile(`sleep [0-9.]+`).ReplaceAllString(script, "sleep 0")
-	// BusyBox may have a stat of its own, which it takes before the PATH's.
+	// BusyBox prefers its built-in stat and date to the PATH.
 	return regexp.MustCompile(`\((stat|date) `).ReplaceAllString(script, "("+b.root+"/bin/$1 ")
 }
 
-// runFile runs a script of the ConfigMap's as the container does, with the others
-// beside it. Those that the box has already are left alone. The shell sh, most
-// often one of the other two, runs them with their comments, to the same end.
+// runFile runs a script of the ConfigMap as the container does. It does not overwrite
+// scripts that the box already has. With sh the scripts keep their comments.
 func (b box) runFile(shell []string, name string, env []string, args ...string) outcome {
 	b.t.Helper()
 	files := scripts()
@@ -104,13 +103,13 @@ func (b box) runFile(shell []string, name string, env []string, args ...string) 
 	return b.run(shell, env, append([]string{filepath.Join(b.root, "etc/dindctl", name)}, args...)...)
 }
 
-// runText runs the text of a script.
+// runText runs a script.
 func (b box) runText(shell []string, script string, env []string) outcome {
 	b.t.Helper()
 	return b.run(shell, env, "-c", b.move(script))
 }
 
-// run runs a shell; where it is BusyBox's, with BusyBox's programs, as Alpine does.
+// run runs a shell. BusyBox ash runs with the programs of BusyBox, as in Alpine.
 func (b box) run(shell []string, env []string, args ...string) outcome {
 	b.t.Helper()
 	if len(shell) > 1 {
@@ -138,34 +137,33 @@ func (b box) run(shell []string, env []string, args ...string) outcome {
 	}
 }
 
-// Kubernetes would change a script in a command on its way to the shell.
+// Kubernetes expands $$ and $(NAME) in commands.
 func TestVerifyScriptSurvivesKubernetes(t *testing.T) {
 	if strings.Contains(verifyScript, "$$") {
-		t.Error("two dollar signs become one")
+		t.Error("Kubernetes replaces $$ by $")
 	}
 	if found := regexp.MustCompile(`\$\([A-Za-z0-9_.-]+\)`).FindString(verifyScript); found != "" {
-		t.Errorf("%s is replaced if a variable has that name", found)
+		t.Errorf("Kubernetes replaces %s if there is a variable of that name", found)
 	}
 }
 
-// What the ConfigMap has of a script does the same: no line that is left out is
-// part of a text.
-func TestWithoutComments(t *testing.T) {
+// Removing comments does not change what a script does.
+func TestScriptsWithoutComments(t *testing.T) {
 	if got, want := commentLine.ReplaceAllString("# one\n\na # two\n  # three\n\tb\n \n#\n", ""), "a # two\n\tb\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	data := plan{Options: Defaults()}.configData()
 	for name, script := range data {
 		if strings.Contains(script, "<<") {
-			t.Errorf("%s has a here-document, of which lines may be missing", name)
+			t.Errorf("%s has a here-document, which may lose lines", name)
 		}
 		if strings.Contains(script, "\t") {
-			t.Errorf("%s: a tab makes the manifest unreadable, as YAML has no block with tabs", name)
+			t.Errorf("%s contains a tab, which makes its YAML unreadable", name)
 		}
 	}
 }
 
-// No manifest has a script in a command: what a pod runs is mounted, and there.
+// No command contains a script: each script that a pod runs is mounted and exists.
 func TestScriptsAreMounted(t *testing.T) {
 	for _, in := range installations() {
 		manifests, err := mustBuild(t, in).YAML()
@@ -203,7 +201,7 @@ func TestScriptsAreMounted(t *testing.T) {
 	}
 }
 
-// The pod rolls for what the daemon reads as it starts, and for nothing else.
+// Only files that the daemon's pod reads when it starts change the hash.
 func TestConfigHash(t *testing.T) {
 	data := plan{Options: Defaults()}.configData()
 	hash := configHash(data)
@@ -211,7 +209,7 @@ func TestConfigHash(t *testing.T) {
 		changed := maps.Clone(data)
 		changed[key] += "x"
 		if rolls := configHash(changed) != hash; rolls != (key != pruneScriptName) {
-			t.Errorf("%s rolls the pod: %v", key, rolls)
+			t.Errorf("%s restarts the pod: %v", key, rolls)
 		}
 	}
 }

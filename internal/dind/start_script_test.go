@@ -22,14 +22,14 @@ func TestStartScript(t *testing.T) {
 		want                           string
 	}{
 		{"the default route's interface", "auto", header + onLink + viaEth0, "", "--default-network-opt", "--mtu=1450 " + network + "1450 --tls=false -D"},
-		{"half a default route is none", "auto", header + half + viaEth0, "", "--default-network-opt", "--mtu=1450 " + network + "1450 --tls=false -D"},
+		{"half a default route", "auto", header + half + viaEth0, "", "--default-network-opt", "--mtu=1450 " + network + "1450 --tls=false -D"},
 		{"IPv6 only", "auto", header, noRoute6 + viaNet6, "--default-network-opt", "--mtu=1280 " + network + "1280 --tls=false -D"},
 		{"IPv4 before IPv6", "auto", header + viaEth0, viaNet6, "--default-network-opt", "--mtu=1450 " + network + "1450 --tls=false -D"},
 		{"an engine before 24", "auto", header + viaEth0, "", "--mtu int", "--mtu=1450 --tls=false -D"},
 		{"no default route", "auto", header + onLink, noRoute6, "--default-network-opt", "--tls=false -D"},
 		{"no routes at all", "auto", "", "", "--default-network-opt", "--tls=false -D"},
-		{"an interface that is gone", "auto", header + strings.Replace(viaEth0, "eth0", "eth9", 1), "", "--default-network-opt", "--tls=false -D"},
-		{"a number asked for", "9000", header + viaEth0, "", "--default-network-opt", "--mtu=9000 " + network + "9000 --tls=false -D"},
+		{"a missing interface", "auto", header + strings.Replace(viaEth0, "eth0", "eth9", 1), "", "--default-network-opt", "--tls=false -D"},
+		{"a given MTU", "9000", header + viaEth0, "", "--default-network-opt", "--mtu=9000 " + network + "9000 --tls=false -D"},
 	} {
 		for name, shell := range shells(t) {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
@@ -47,21 +47,21 @@ func TestStartScript(t *testing.T) {
 				b.write("bin/dockerd", "#!/bin/sh\necho '"+test.help+"'\n")
 				b.stub("dockerd-entrypoint.sh", "exit 7")
 				b.write("proc/self/stat", "77 (sh) S 0\n")
-				// The guard sees its daemon end, or it would be started again.
+				// Without the process start.sh does not restart guard.sh.
 				b.write("proc/77/stat", "")
 				b.stub("guard", `rm -r "$BOX/proc/77"; exit 3`)
 				b.write("etc/dindctl/guard.sh", `guard "$@"`)
 				got := b.runFile(shell, "start.sh", []string{"BOX=" + b.root}, test.mtu, "85", "--tls=false", "-D")
 				guard := slices.Index(got.calls, "guard 85 77")
 				if guard < 0 || !strings.Contains(got.stderr, "image garbage collection exited with code 3") {
-					t.Fatalf("ran %q, told %q", got.calls, got.stderr)
+					t.Fatalf("calls %q, stderr %q", got.calls, got.stderr)
 				}
 				got.calls = slices.Delete(got.calls, guard, guard+1)
 				if want := "dockerd-entrypoint.sh " + test.want; len(got.calls) != 1 || got.calls[0] != want {
-					t.Errorf("ran %q, want %q", got.calls, want)
+					t.Errorf("calls %q, want %q", got.calls, want)
 				}
 				if got.code != 7 {
-					t.Errorf("exit code %d is not the daemon's", got.code)
+					t.Errorf("exit code %d, want the daemon's", got.code)
 				}
 				if unknown := strings.Contains(got.stderr, "unknown"); unknown == strings.Contains(test.want, "--mtu") {
 					t.Errorf("stderr: %q", got.stderr)
@@ -79,10 +79,10 @@ func TestAwaitScript(t *testing.T) {
 			wantCode   int
 			wantCalls  int
 		}{
-			{"answers at once", "exit 0", true, 0, 1},
-			{"answers the third time", `[ "$(grep -c version "$BOX/calls")" -ge 3 ]`, true, 0, 3},
-			{"never answers", "exit 1", true, 1, 400},
-			{"no socket, no client", "exit 0", false, 1, 0},
+			{"responds immediately", "exit 0", true, 0, 1},
+			{"responds to the third attempt", `[ "$(grep -c version "$BOX/calls")" -ge 3 ]`, true, 0, 3},
+			{"never responds", "exit 1", true, 1, 400},
+			{"no socket", "exit 0", false, 1, 0},
 		} {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -91,17 +91,17 @@ func TestAwaitScript(t *testing.T) {
 				if test.socket {
 					b.write("var/run/docker.sock", "")
 				}
-				// Making a socket is no matter for a shell: a file stands in.
+				// A file instead of a socket.
 				b.write("etc/dindctl/await.sh", b.move(strings.Replace(commented()[awaitScriptName], "[ -S ", "[ -f ", 1)))
 				got := b.runFile(shell, "await.sh", []string{"BOX=" + b.root}, "tcp://127.0.0.1:2375")
 				if got.code != test.wantCode {
 					t.Errorf("exit code %d, want %d: %s", got.code, test.wantCode, got.stderr)
 				}
 				if calls := strings.Count(b.read("calls"), "docker -H tcp://127.0.0.1:2375 version\n"); calls != test.wantCalls {
-					t.Errorf("asked %d times, want %d", calls, test.wantCalls)
+					t.Errorf("%d attempts, want %d", calls, test.wantCalls)
 				}
 				if test.wantCode != 0 && !strings.Contains(got.stdout, "is not responding") {
-					t.Errorf("stdout %q says nothing", got.stdout)
+					t.Errorf("unexpected stdout %q", got.stdout)
 				}
 			})
 		}

@@ -43,9 +43,7 @@ func (p plan) volume() *applycore.PersistentVolumeApplyConfiguration {
 				WithRequired(applycore.NodeSelector().
 					WithNodeSelectorTerms(applycore.NodeSelectorTerm().
 						WithMatchExpressions(applycore.NodeSelectorRequirement().
-							WithKey(corev1.LabelHostname).
-							WithOperator(corev1.NodeSelectorOpIn).
-							WithValues(p.LocalNode))))))
+							WithKey(corev1.LabelHostname).WithOperator(corev1.NodeSelectorOpIn).WithValues(p.LocalNode))))))
 }
 
 // claim returns the claim for the daemon's data. A claim's spec is immutable except for
@@ -76,7 +74,7 @@ func (p plan) claim() *applycore.PersistentVolumeClaimApplyConfiguration {
 
 // carryOver copies the fields that a user or an earlier install set on the claim:
 // omitting a field that dindctl owns would remove it, which the API rejects. It skips
-// fields that the cluster set, such as the default class: owning them would be a change.
+// fields that the cluster set, such as the default class: setting them would be a change.
 func carryOver(spec *applycore.PersistentVolumeClaimSpecApplyConfiguration, live *corev1.PersistentVolumeClaim) {
 	if live.Spec.StorageClassName != nil && claimFieldSet(live, "f:storageClassName") {
 		spec.WithStorageClassName(*live.Spec.StorageClassName)

@@ -31,9 +31,6 @@ const (
 	certDirVariable = "DOCKER_TLS_CERTDIR"
 	certVolumeName  = "docker-dind-certs-vol"
 	socket          = "unix:///var/run/docker.sock"
-)
-
-const (
 	// CertificateHashAnnotation on the pod template restarts the pod when the
 	// certificates change: the daemon reads them only when it starts.
 	CertificateHashAnnotation = "dindctl/certificate-hash"

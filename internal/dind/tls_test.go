@@ -14,7 +14,7 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// someCertificates are no certificates, but Build does not look into them.
+// someCertificates returns fake certificates, which Build does not parse.
 func someCertificates() CertificateFiles {
 	files := func(whose string) map[string][]byte {
 		return map[string][]byte{caFile: []byte("authority"), certFile: []byte(whose + " certificate"), keyFile: []byte(whose + " key")}
@@ -50,7 +50,7 @@ func TestTLSObjectsAgree(t *testing.T) {
 				t.Errorf("ServesTLS by the Service alone = %v", got)
 			}
 			if http := container.ReadinessProbe.HTTPGet != nil; http == tls {
-				t.Error("the kubelet asks by HTTP with TLS, or does not without")
+				t.Error("the readiness probe must use HTTP only without TLS")
 			}
 			if got := len(d.secrets); got != map[bool]int{true: 2}[tls] {
 				t.Errorf("%d Secrets", got)
@@ -62,17 +62,17 @@ func TestTLSObjectsAgree(t *testing.T) {
 			}
 			for _, v := range Variables(d.deployment.Namespace, d.deployment.Name, tls) {
 				if value, set := env[v.Name]; !set || value != v.Value {
-					t.Errorf("the clean-up has %s=%q, a job %q", v.Name, value, v.Value)
+					t.Errorf("the prune pod has %s=%q, want %q", v.Name, value, v.Value)
 				}
 			}
 			if got := mounts(job)[ClientCertPath]; (got == "docker-dind-client-tls") != tls {
-				t.Errorf("the clean-up mounts %q at %s", got, ClientCertPath)
+				t.Errorf("the prune pod mounts %q at %s", got, ClientCertPath)
 			}
 		})
 	}
 }
 
-// mounts are the Secrets that a pod's first container mounts, by path.
+// mounts returns the Secrets that a pod's first container mounts, by path.
 func mounts(pod corev1.PodSpec) map[string]string {
 	found := map[string]string{}
 	for _, mount := range pod.Containers[0].VolumeMounts {
@@ -85,16 +85,15 @@ func mounts(pod corev1.PodSpec) map[string]string {
 	return found
 }
 
-// No pod may sign certificates: whoever breaks out of a build would let
-// anybody in, for ten years.
-func TestAuthoritysKeyStaysOutOfPods(t *testing.T) {
+// No pod may mount the CA key: a compromised build could issue certificates.
+func TestNoPodMountsTheCAKey(t *testing.T) {
 	manifests, err := mustBuild(t, installation{options: with(withTLS), live: Live{Certificates: someCertificates()}}).YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := decode(t, manifests)
 	for name, pod := range map[string]corev1.PodSpec{
-		"the daemon's": d.deployment.Spec.Template.Spec, "the clean-up's": d.cronJob.Spec.JobTemplate.Spec.Template.Spec,
+		"the daemon's": d.deployment.Spec.Template.Spec, "the prune": d.cronJob.Spec.JobTemplate.Spec.Template.Spec,
 	} {
 		secrets := 0
 		for _, volume := range pod.Volumes {
@@ -107,7 +106,7 @@ func TestAuthoritysKeyStaysOutOfPods(t *testing.T) {
 				files = append(files, item.Key+" "+item.Path)
 			}
 			if diff := cmp.Diff([]string{"ca.pem ca.pem", "cert.pem cert.pem", "key.pem key.pem"}, files); diff != "" {
-				t.Errorf("%s pod has the files of %s that it should not (-want +got):\n%s", name, volume.Secret.SecretName, diff)
+				t.Errorf("%s pod mounts unexpected files of %s (-want +got):\n%s", name, volume.Secret.SecretName, diff)
 			}
 		}
 		if secrets != 1 {
@@ -115,11 +114,11 @@ func TestAuthoritysKeyStaysOutOfPods(t *testing.T) {
 		}
 	}
 	if _, has := d.secrets[1].Data["ca-key.pem"]; has || d.secrets[1].Name != "docker-dind-client-tls" {
-		t.Errorf("the client's Secret %s has the authority's key", d.secrets[1].Name)
+		t.Errorf("the client's Secret %s contains the CA key", d.secrets[1].Name)
 	}
 }
 
-func TestCopiesOfTheClientsSecret(t *testing.T) {
+func TestCopiesOfTheClientSecret(t *testing.T) {
 	objects := mustBuild(t, installation{options: with(func(o *Options) {
 		o.TLS, o.Namespace, o.AllowNamespaces = true, "ci", []string{"jobs", "ci", "more", "jobs"}
 	}), live: Live{Certificates: someCertificates()}})
@@ -140,14 +139,14 @@ func TestCopiesOfTheClientsSecret(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"jobs", "more"}, Copies(live)); diff != "" {
-		t.Errorf("the client's Secret does not say where its copies are:\n%s", diff)
+		t.Errorf("the annotation does not list the copies:\n%s", diff)
 	}
 	if copies := Copies(&corev1.Secret{}); len(copies) != 0 {
 		t.Errorf("a Secret without the annotation has copies: %q", copies)
 	}
 }
 
-func TestTLSIsNotSwitchedOffBySilence(t *testing.T) {
+func TestTLSIsNotDisabledByOmission(t *testing.T) {
 	served := func(tls bool) Live {
 		o := mustBuild(t, installation{options: with(func(o *Options) { o.TLS = tls }), live: Live{Certificates: someCertificates()}})
 		manifests, err := o.YAML()
@@ -167,13 +166,13 @@ func TestTLSIsNotSwitchedOffBySilence(t *testing.T) {
 		live    Live
 		refused bool
 	}{
-		{"left out, plain", func(*Options) {}, served(false), false},
-		{"left out, TLS", func(*Options) {}, served(true), true},
-		{"left out, the Deployment is gone", func(*Options) {}, noDeployment, true},
-		{"left out, the Deployment says nothing", func(*Options) {}, empty, true},
+		{"omitted, without TLS", func(*Options) {}, served(false), false},
+		{"omitted, with TLS", func(*Options) {}, served(true), true},
+		{"omitted, no Deployment", func(*Options) {}, noDeployment, true},
+		{"omitted, Deployment without containers", func(*Options) {}, empty, true},
 		{"kept", withTLS, served(true), false},
-		{"switched off", func(o *Options) { o.NoTLS = true }, served(true), false},
-		{"switched on", withTLS, served(false), false},
+		{"disabled", func(o *Options) { o.NoTLS = true }, served(true), false},
+		{"enabled", withTLS, served(false), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Build(with(test.options), test.live)

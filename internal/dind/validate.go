@@ -21,20 +21,8 @@ const (
 func (o Options) Validate() error {
 	var errs OptionErrors
 	for _, check := range []func(*OptionErrors){
-		o.checkNames,
-		o.checkImage,
-		o.checkStorage,
-		o.checkLocalVolume,
-		o.checkRegistries,
-		o.checkDaemon,
-		o.checkEnv,
-		o.checkDockerdArgs,
-		o.checkResources,
-		o.checkPlacement,
-		o.checkCacheLimit,
-		o.checkHighWater,
-		o.checkPrune,
-		o.checkNetworkPolicy,
+		o.checkNames, o.checkImage, o.checkStorage, o.checkLocalVolume, o.checkRegistries, o.checkDaemon, o.checkEnv,
+		o.checkDockerdArgs, o.checkResources, o.checkPlacement, o.checkCacheLimit, o.checkHighWater, o.checkPrune, o.checkNetworkPolicy,
 	} {
 		check(&errs)
 	}
@@ -42,7 +30,7 @@ func (o Options) Validate() error {
 }
 
 func (o Options) checkNames(errs *OptionErrors) {
-	checkNamespace(errs, "--namespace", o.Namespace)
+	*errs = append(*errs, CheckNamespace("--namespace", o.Namespace)...)
 	switch {
 	case len(validation.IsDNS1035Label(o.Name)) > 0:
 		errs.add("--name", o.Name, "is not a valid Service name",
@@ -55,16 +43,12 @@ func (o Options) checkNames(errs *OptionErrors) {
 	checkSecretNames(errs, "--env-from-secret", o.EnvFromSecrets)
 }
 
-// CheckNamespace returns the error in a namespace that is not one of Options.
+// CheckNamespace returns an error if the namespace's name is not valid.
 func CheckNamespace(option, namespace string) (errs OptionErrors) {
-	checkNamespace(&errs, option, namespace)
-	return errs
-}
-
-func checkNamespace(errs *OptionErrors, option, namespace string) {
 	if len(validation.IsDNS1123Label(namespace)) > 0 {
 		errs.add(option, namespace, "is not a valid namespace name", "Use at most 63 lowercase letters, digits and dashes.")
 	}
+	return errs
 }
 
 func checkObjectName(errs *OptionErrors, option, name, kind string) {
@@ -86,7 +70,7 @@ func checkSecretNames(errs *OptionErrors, option string, names []string) {
 func (o Options) checkNetworkPolicy(errs *OptionErrors) {
 	const option = "--allow-namespace"
 	for _, namespace := range o.AllowNamespaces {
-		checkNamespace(errs, option, namespace)
+		*errs = append(*errs, CheckNamespace(option, namespace)...)
 	}
 	if o.NoNetworkPolicy && len(o.AllowNamespaces) > 0 {
 		errs.add(option, strings.Join(o.AllowNamespaces, ","), "has no effect with --no-network-policy",

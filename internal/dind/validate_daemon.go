@@ -12,9 +12,6 @@ import (
 	"github.com/dindctl/dindctl/internal/redact"
 )
 
-// The minimum MTU of IPv4 and the maximum packet size.
-const minMTU, maxMTU = 68, 65535
-
 var (
 	wordPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 	// hostPattern matches a DNS name. Like dockerd, it allows upper case.
@@ -35,18 +32,18 @@ func (o Options) checkRegistries(errs *OptionErrors) {
 	}
 }
 
-// mirrorProblem applies dockerd's rules (moby's ValidateMirror), without which dockerd
-// would fail to start.
+// mirrorProblem applies dockerd's rules (moby's ValidateMirror): dockerd does not start
+// with an invalid mirror.
 func (o Options) mirrorProblem(mirror string) string {
 	u, err := url.Parse(mirror)
 	major, known := majorOf(EngineVersion(o.Image))
 	switch {
 	case !strings.Contains(mirror, "://"):
-		return "has no scheme: http:// or https://"
+		return "must start with http:// or https://"
 	case err != nil, !utf8.ValidString(mirror):
 		return "is not a URL"
 	case u.Scheme != "http" && u.Scheme != "https":
-		return "has a scheme other than http or https"
+		return "must start with http:// or https://"
 	case u.User != nil:
 		return "contains a user name or password, which the daemon rejects"
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(mirror, "#"):
@@ -87,7 +84,8 @@ func (o Options) checkDaemon(errs *OptionErrors) {
 			"Omit it to let the engine choose, or use a name such as overlay2.")
 	}
 	if o.MTU != DefaultMTU {
-		if n, err := strconv.ParseUint(o.MTU, 10, 32); err != nil || n < minMTU || n > maxMTU {
+		// IPv4 requires at least 68.
+		if n, err := strconv.ParseUint(o.MTU, 10, 16); err != nil || n < 68 {
 			errs.add("--mtu", o.MTU, "is neither auto nor a number of bytes from 68 to 65535",
 				"Omit it to use the MTU of the pod's network.")
 		}

@@ -31,8 +31,7 @@ func (o Options) checkEnv(errs *OptionErrors) {
 		case !ok:
 			errs.add(option, shown, "has no value", "Use KEY=VALUE; KEY= sets an empty value.")
 		case !IsVariableName(name):
-			errs.add(option, shown, "is not a valid variable name",
-				"Use letters, digits and underscores, not starting with a digit.")
+			errs.add(option, shown, "is not a valid variable name", "Use letters, digits and underscores, not starting with a digit.")
 		case strings.ContainsRune(value, 0):
 			errs.add(option, shown, "has a null byte in its value", "Remove it.")
 		case !utf8.ValidString(value):
@@ -87,12 +86,13 @@ var flagPattern = regexp.MustCompile(`^(-[a-zA-Z]|--[a-z0-9-]+|--?)$`)
 // rejectedArgs are daemon flags that break what the other objects rely on, each with
 // a hint. Short flags have one dash.
 var rejectedArgs = map[string]string{
-	"-H": hostHint, "--host": hostHint,
-	"-g": dataRootHint, "--graph": dataRootHint, "--data-root": dataRootHint,
 	"--config-file":       "The configuration is /etc/docker/daemon.json, from the ConfigMap.",
 	"--registry-mirror":   "Use dindctl's --registry-mirror: the daemon rejects a setting that is both a flag and in daemon.json.",
 	"--insecure-registry": "Use dindctl's --insecure-registry: the daemon rejects a setting that is both a flag and in daemon.json.",
-	"-h":                  exitHint, "--help": exitHint, "-v": exitHint, "--version": exitHint, "--validate": exitHint,
+
+	"-H": hostHint, "--host": hostHint,
+	"-g": dataRootHint, "--graph": dataRootHint, "--data-root": dataRootHint,
+	"-h": exitHint, "--help": exitHint, "-v": exitHint, "--version": exitHint, "--validate": exitHint,
 }
 
 const (

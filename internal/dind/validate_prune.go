@@ -19,7 +19,13 @@ func (o Options) checkPrune(errs *OptionErrors) {
 			errs.add("--prune-schedule", o.PruneSchedule, reason, hint)
 		}
 	}
-	o.checkTimezone(errs)
+	// Kubernetes rejects Local.
+	if _, err := time.LoadLocation(o.PruneTimezone); err != nil || strings.EqualFold(o.PruneTimezone, "local") {
+		errs.add("--prune-timezone", o.PruneTimezone, "is not a time zone", "Use a name such as Europe/Berlin or Etc/UTC.")
+	}
+	if o.PruneTimezone != "" && o.PruneSchedule == NoSchedule {
+		errs.add("--prune-timezone", o.PruneTimezone, "has no effect without a schedule", "Omit it, or set --prune-schedule.")
+	}
 	if _, err := parseUnusedFor(o.PruneUnusedFor); err != nil {
 		errs.add("--prune-unused-for", o.PruneUnusedFor, err.Error(), unusedForHint)
 	}
@@ -42,20 +48,6 @@ func scheduleProblem(s string) (reason, hint string) {
 		return "never runs", "Check the day and the month."
 	}
 	return "", ""
-}
-
-func (o Options) checkTimezone(errs *OptionErrors) {
-	const option = "--prune-timezone"
-	if o.PruneTimezone == "" {
-		return
-	}
-	// Kubernetes rejects Local.
-	if _, err := time.LoadLocation(o.PruneTimezone); err != nil || strings.EqualFold(o.PruneTimezone, "local") {
-		errs.add(option, o.PruneTimezone, "is not a time zone", "Use a name such as Europe/Berlin or Etc/UTC.")
-	}
-	if o.PruneSchedule == NoSchedule {
-		errs.add(option, o.PruneTimezone, "has no effect without a schedule", "Omit it, or set --prune-schedule.")
-	}
 }
 
 // Validate returns all errors in the overrides as OptionErrors, or nil.
@@ -104,6 +96,3 @@ func (o Options) checkHighWater(errs *OptionErrors) {
 			"Use a higher percentage, a lower --cache-limit, or --high-water none.")
 	}
 }
-
-// highWater returns the argument of guard.sh.
-func (p plan) highWater() string { return strings.TrimSuffix(p.HighWater, "%") }

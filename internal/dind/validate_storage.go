@@ -26,10 +26,7 @@ func (o Options) checkStorage(errs *OptionErrors) {
 		return
 	}
 	checkObjectName(errs, "--existing-claim", o.ExistingClaim, "PersistentVolumeClaim")
-	for _, other := range []struct{ option, value string }{
-		{"--storage-size", o.StorageSize},
-		{"--storage-class", o.StorageClass},
-	} {
+	for _, other := range []struct{ option, value string }{{"--storage-size", o.StorageSize}, {"--storage-class", o.StorageClass}} {
 		if other.value != "" {
 			errs.add(other.option, other.value, "has no effect with --existing-claim",
 				"dindctl does not change the claim "+o.ExistingClaim+". "+omitOne)

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// complaint is what a problem must be about: its option, and words of its
-// reason.
+// complaint is an expected error: the option and a part of the reason.
 type complaint struct{ option, reason string }
 
 func TestValidate(t *testing.T) {
@@ -18,7 +17,7 @@ func TestValidate(t *testing.T) {
 		want   []complaint // none: valid
 	}{
 		{"defaults", func(*Options) {}, nil},
-		{"nothing at all", func(o *Options) { *o = Options{} }, []complaint{
+		{"no options", func(o *Options) { *o = Options{} }, []complaint{
 			{"--namespace", "not a valid namespace name"}, {"--name", "not a valid Service name"}, {"--image", "not an image reference"},
 			{"--mtu", "neither auto"}, {"--cache-limit", "not a size"}, {"--high-water", "neither"}, {"--prune-schedule", "not a cron schedule"},
 			{"--prune-unused-for", "not a duration"}}},
@@ -45,7 +44,7 @@ func TestValidate(t *testing.T) {
 		{"size zero", func(o *Options) { o.StorageSize = "0" }, []complaint{{"--storage-size", "greater than zero"}}},
 		{"size negative", func(o *Options) { o.StorageSize = "-1Gi" }, []complaint{{"--storage-size", "greater than zero"}}},
 		{"size in thousandths", func(o *Options) { o.StorageSize = "100m" }, []complaint{{"--storage-size", "whole number of bytes"}}},
-		{"size without end", func(o *Options) { o.StorageSize = "9e30" }, []complaint{{"--storage-size", "too large"}}},
+		{"huge size", func(o *Options) { o.StorageSize = "9e30" }, []complaint{{"--storage-size", "too large"}}},
 		{"storage class", func(o *Options) { o.StorageClass = "fast.ssd" }, nil},
 		{"storage class with a space", func(o *Options) { o.StorageClass = "fast ssd" }, []complaint{{"--storage-class", "StorageClass"}}},
 		{"existing claim", func(o *Options) { o.ExistingClaim = "data" }, nil},
@@ -58,12 +57,12 @@ func TestValidate(t *testing.T) {
 		{"local node alone", func(o *Options) { o.LocalNode = "node-1" }, []complaint{{"--local-node", "needs --local-path"}}},
 		{"local path relative", func(o *Options) { o.LocalPath, o.LocalNode = "mnt", "n" }, []complaint{{"--local-path", "not an absolute"}}},
 		{"local path with dots", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/../etc", "n" }, []complaint{{"--local-path", "not a clean"}}},
-		{"local path that is no text", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/\xff", "n" }, []complaint{{"--local-path", "not printable"}}},
+		{"local path that is not UTF-8", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/\xff", "n" }, []complaint{{"--local-path", "not printable"}}},
 		{"local path with a line break", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/\n", "n" }, []complaint{{"--local-path", "not printable"}}},
 		{"local path with a slash at its end", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x/", "n" }, []complaint{{"--local-path", "not a clean"}}},
-		{"the node's root", func(o *Options) { o.LocalPath, o.LocalNode = "/", "n" }, []complaint{{"--local-path", "system directory"}}},
-		{"the node's own docker", func(o *Options) { o.LocalPath, o.LocalNode = "/var/lib/docker", "n" }, []complaint{{"--local-path", "system directory"}}},
-		{"local node that is none", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x", "Node_1" }, []complaint{{"--local-node", "not a valid node name"}}},
+		{"local path that is the root directory", func(o *Options) { o.LocalPath, o.LocalNode = "/", "n" }, []complaint{{"--local-path", "system directory"}}},
+		{"local path that is the node's docker directory", func(o *Options) { o.LocalPath, o.LocalNode = "/var/lib/docker", "n" }, []complaint{{"--local-path", "system directory"}}},
+		{"invalid local node", func(o *Options) { o.LocalPath, o.LocalNode = "/mnt/x", "Node_1" }, []complaint{{"--local-node", "not a valid node name"}}},
 		{"local volume and class and claim", func(o *Options) {
 			o.LocalPath, o.LocalNode, o.StorageClass, o.ExistingClaim = "/mnt/x", "n", "fast", "data"
 		}, []complaint{{"--storage-class", "no effect"}, {"--storage-class", "conflicts with --local-path"}, {"--existing-claim", "conflicts with --local-path"}}},
@@ -71,8 +70,8 @@ func TestValidate(t *testing.T) {
 		{"mirrors", func(o *Options) {
 			o.RegistryMirrors = []string{"https://m", "http://10.0.0.1:5000/", "https://[::1]:5000", "https://m.example.com/hub"}
 		}, nil},
-		{"mirror without scheme", func(o *Options) { o.RegistryMirrors = []string{"mirror:5000"} }, []complaint{{"--registry-mirror", "no scheme"}}},
-		{"mirror by ftp", func(o *Options) { o.RegistryMirrors = []string{"ftp://mirror"} }, []complaint{{"--registry-mirror", "other than http"}}},
+		{"mirror without scheme", func(o *Options) { o.RegistryMirrors = []string{"mirror:5000"} }, []complaint{{"--registry-mirror", "must start with http"}}},
+		{"mirror by ftp", func(o *Options) { o.RegistryMirrors = []string{"ftp://mirror"} }, []complaint{{"--registry-mirror", "must start with http"}}},
 		{"mirror without host", func(o *Options) { o.RegistryMirrors = []string{"https:///hub"} }, []complaint{{"--registry-mirror", "host"}}},
 		{"mirror with a bad port", func(o *Options) { o.RegistryMirrors = []string{"https://m:99999"} }, []complaint{{"--registry-mirror", "host"}}},
 		{"mirror that is no URL", func(o *Options) { o.RegistryMirrors = []string{"https://m:x y"} }, []complaint{{"--registry-mirror", "not a URL"}}},
@@ -97,14 +96,14 @@ func TestValidate(t *testing.T) {
 		{"MTU at its most", func(o *Options) { o.MTU = "65535" }, nil},
 		{"MTU too small", func(o *Options) { o.MTU = "67" }, []complaint{{"--mtu", "68 to 65535"}}},
 		{"MTU too large", func(o *Options) { o.MTU = "65536" }, []complaint{{"--mtu", "68 to 65535"}}},
-		{"MTU of a word", func(o *Options) { o.MTU = "jumbo" }, []complaint{{"--mtu", "68 to 65535"}}},
+		{"MTU that is not a number", func(o *Options) { o.MTU = "jumbo" }, []complaint{{"--mtu", "68 to 65535"}}},
 
 		{"env", func(o *Options) { o.Env = []string{"A=b=c", "_B="} }, nil},
 		{"env without value", func(o *Options) { o.Env = []string{"A"} }, []complaint{{"--env", "no value"}}},
 		{"env with a bad name", func(o *Options) { o.Env = []string{"A-B=c", "1=2", "=x"} },
 			[]complaint{{"--env", "not a valid variable name"}, {"--env", "not a valid variable name"}, {"--env", "not a valid variable name"}}},
 		{"env twice", func(o *Options) { o.Env = []string{"A=1", "A=2"} }, []complaint{{"--env", "more than once"}}},
-		{"env with a zero byte", func(o *Options) { o.Env = []string{"A=\x00"} }, []complaint{{"--env", "null byte"}}},
+		{"env with a null byte", func(o *Options) { o.Env = []string{"A=\x00"} }, []complaint{{"--env", "null byte"}}},
 		{"env of TLS", func(o *Options) { o.Env = []string{"DOCKER_TLS_CERTDIR=/certs"} }, []complaint{{"--env", "--tls"}}},
 		{"env of the socket", func(o *Options) { o.Env = []string{"DOCKER_HOST=unix:///x"} }, []complaint{{"--env", "the address that the probes use"}}},
 		{"env of the driver", func(o *Options) { o.Env = []string{"DOCKER_DRIVER=vfs"} }, nil},
@@ -128,9 +127,9 @@ func TestValidate(t *testing.T) {
 		{"resources", func(o *Options) {
 			o.CPURequest, o.CPULimit, o.MemoryRequest, o.MemoryLimit = "500m", "0.5", "1Gi", "1Gi"
 		}, nil},
-		{"resources that are none", func(o *Options) { o.CPURequest, o.MemoryLimit = "half", "4GB" },
+		{"invalid resources", func(o *Options) { o.CPURequest, o.MemoryLimit = "half", "4GB" },
 			[]complaint{{"--cpu-request", "not a quantity"}, {"--memory-limit", "not a quantity"}}},
-		{"resources of nothing", func(o *Options) { o.CPULimit, o.MemoryRequest = "0", "-1" },
+		{"zero and negative resources", func(o *Options) { o.CPULimit, o.MemoryRequest = "0", "-1" },
 			[]complaint{{"--cpu-limit", "greater than zero"}, {"--memory-request", "greater than zero"}}},
 		{"memory in thousandths", func(o *Options) { o.MemoryLimit = "512m" }, []complaint{{"--memory-limit", "whole number"}}},
 		{"requests over limits", func(o *Options) { o.CPURequest, o.CPULimit, o.MemoryRequest, o.MemoryLimit = "2", "1500m", "2Gi", "2G" },
@@ -139,19 +138,19 @@ func TestValidate(t *testing.T) {
 		{"node selector without value", func(o *Options) { o.NodeSelector = []string{"ci"} }, []complaint{{"--node-selector", "no value"}}},
 		{"node selector with a bad key", func(o *Options) { o.NodeSelector = []string{"a b=c"} }, []complaint{{"--node-selector", "key"}}},
 		{"node selector with a bad value", func(o *Options) { o.NodeSelector = []string{"a=b c"} }, []complaint{{"--node-selector", "value"}}},
-		{"node selectors at odds", func(o *Options) { o.NodeSelector = []string{"a=b", "a=c"} }, []complaint{{"--node-selector", "another value"}}},
+		{"contradictory node selectors", func(o *Options) { o.NodeSelector = []string{"a=b", "a=c"} }, []complaint{{"--node-selector", "another value"}}},
 		{"tolerations", func(o *Options) { o.Tolerations = []string{"a", "a=b", "a:NoExecute", "x.io/a=:PreferNoSchedule"} }, nil},
-		{"toleration with an odd effect", func(o *Options) { o.Tolerations = []string{"a=b:Never", "a:"} },
+		{"toleration with an unknown effect", func(o *Options) { o.Tolerations = []string{"a=b:Never", "a:"} },
 			[]complaint{{"--toleration", "effect"}, {"--toleration", "effect"}}},
 		{"toleration without a key", func(o *Options) { o.Tolerations = []string{":NoSchedule", ""} }, []complaint{{"--toleration", "key"}, {"--toleration", "key"}}},
 		{"toleration with a bad value", func(o *Options) { o.Tolerations = []string{"a=b c"} }, []complaint{{"--toleration", "value"}}},
 		{"priority class", func(o *Options) { o.PriorityClass = "High" }, []complaint{{"--priority-class", "PriorityClass"}}},
 
 		{"cache limit in docker's units", func(o *Options) { o.CacheLimit = "20GB" }, nil},
-		{"cache limit of nothing", func(o *Options) { o.CacheLimit = "0%" }, []complaint{{"--cache-limit", "between 1% and 95%"}}},
+		{"cache limit of zero", func(o *Options) { o.CacheLimit = "0%" }, []complaint{{"--cache-limit", "between 1% and 95%"}}},
 		{"cache limit of all", func(o *Options) { o.CacheLimit = "96%" }, []complaint{{"--cache-limit", "between 1% and 95%"}}},
 		{"cache limit of half a percent", func(o *Options) { o.CacheLimit = "0.5%" }, []complaint{{"--cache-limit", "whole percentage"}}},
-		{"high water that is no share", func(o *Options) { o.HighWater = "85" }, []complaint{{"--high-water", "neither a whole percentage nor none"}}},
+		{"high water without a percent sign", func(o *Options) { o.HighWater = "85" }, []complaint{{"--high-water", "neither a whole percentage nor none"}}},
 		{"high water of half a percent", func(o *Options) { o.HighWater = "84.5%" }, []complaint{{"--high-water", "neither"}}},
 		{"high water too low", func(o *Options) { o.HighWater, o.CacheLimit = "9%", "5%" }, []complaint{{"--high-water", "between 10% and 98%"}}},
 		{"high water too high", func(o *Options) { o.HighWater = "99%" }, []complaint{{"--high-water", "between 10% and 98%"}}},
@@ -166,20 +165,20 @@ func TestValidate(t *testing.T) {
 		{"schedule of six fields", func(o *Options) { o.PruneSchedule = "0 0 0 * * 0" }, []complaint{{"--prune-schedule", "not a cron"}}},
 		{"schedule out of range", func(o *Options) { o.PruneSchedule = "0 25 * * *" }, []complaint{{"--prune-schedule", "not a cron"}}},
 		{"schedule with a zone", func(o *Options) { o.PruneSchedule = "CRON_TZ=UTC 0 0 * * 0" }, []complaint{{"--prune-schedule", "time zone"}}},
-		{"schedule that never comes", func(o *Options) { o.PruneSchedule = "0 0 31 2 *" }, []complaint{{"--prune-schedule", "never runs"}}},
+		{"schedule that never runs", func(o *Options) { o.PruneSchedule = "0 0 31 2 *" }, []complaint{{"--prune-schedule", "never runs"}}},
 		{"schedule of leap days", func(o *Options) { o.PruneSchedule = "0 0 29 2 *" }, nil},
 		{"time zone", func(o *Options) { o.PruneTimezone = "America/Argentina/Buenos_Aires" }, nil},
 		{"time zone unknown", func(o *Options) { o.PruneTimezone = "Europe/Bonn" }, []complaint{{"--prune-timezone", "not a time zone"}}},
 		{"time zone local", func(o *Options) { o.PruneTimezone = "Local" }, []complaint{{"--prune-timezone", "not a time zone"}}},
 		{"time zone without schedule", func(o *Options) { o.PruneSchedule, o.PruneTimezone = "none", "UTC" }, []complaint{{"--prune-timezone", "no effect"}}},
-		{"unused for nothing", func(o *Options) { o.PruneUnusedFor = "0" }, nil},
+		{"unused for zero", func(o *Options) { o.PruneUnusedFor = "0" }, nil},
 		{"unused for days", func(o *Options) { o.PruneUnusedFor = "7d12h" }, nil},
-		{"unused for less than nothing", func(o *Options) { o.PruneUnusedFor = "-1h" }, []complaint{{"--prune-unused-for", "negative"}}},
-		{"unused for a blink", func(o *Options) { o.PruneUnusedFor = "10ms" }, []complaint{{"--prune-unused-for", "less than a second"}}},
+		{"unused for a negative time", func(o *Options) { o.PruneUnusedFor = "-1h" }, []complaint{{"--prune-unused-for", "negative"}}},
+		{"unused for less than a second", func(o *Options) { o.PruneUnusedFor = "10ms" }, []complaint{{"--prune-unused-for", "less than a second"}}},
 		{"unused for a number", func(o *Options) { o.PruneUnusedFor = "24" }, []complaint{{"--prune-unused-for", "not a duration"}}},
 
 		{"namespaces", func(o *Options) { o.AllowNamespaces = []string{"a", "b", "a"} }, nil},
-		{"namespace that is none", func(o *Options) { o.AllowNamespaces = []string{"a", "*"} }, []complaint{{"--allow-namespace", "not a valid namespace name"}}},
+		{"invalid namespace", func(o *Options) { o.AllowNamespaces = []string{"a", "*"} }, []complaint{{"--allow-namespace", "not a valid namespace name"}}},
 		{"namespaces without a policy", func(o *Options) { o.AllowNamespaces, o.NoNetworkPolicy = []string{"a"}, true }, []complaint{{"--allow-namespace", "no effect"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -190,30 +189,30 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// checkComplaints compares problems, in order; each must have a hint as well.
+// checkComplaints compares the errors in order, and checks that each has a hint.
 func checkComplaints(t *testing.T, err error, want []complaint) {
 	t.Helper()
-	var problems OptionErrors
-	if err != nil && !errors.As(err, &problems) {
+	var errs OptionErrors
+	if err != nil && !errors.As(err, &errs) {
 		t.Fatalf("%T is not OptionErrors: %v", err, err)
 	}
-	if (err == nil) != (len(problems) == 0) {
-		t.Errorf("error %v with %d problems", err, len(problems))
+	if (err == nil) != (len(errs) == 0) {
+		t.Errorf("error %v with %d option errors", err, len(errs))
 	}
-	same := slices.EqualFunc(problems, want, func(p *OptionError, c complaint) bool {
+	same := slices.EqualFunc(errs, want, func(p *OptionError, c complaint) bool {
 		return p.Option == c.option && strings.Contains(p.Reason, c.reason)
 	})
 	if !same {
-		t.Errorf("problems:\n%v\nwant:\n%v", err, want)
+		t.Errorf("errors:\n%v\nwant:\n%v", err, want)
 	}
-	for _, p := range problems {
+	for _, p := range errs {
 		if p.Hint == "" || !strings.HasSuffix(p.Hint, ".") || strings.HasSuffix(p.Reason, ".") {
-			t.Errorf("not a reason without and a hint with a full stop: %+v", p)
+			t.Errorf("the hint must end with a full stop, the reason must not: %+v", p)
 		}
 	}
 }
 
-func TestProblemsHideSecrets(t *testing.T) {
+func TestOptionErrorsHideSecrets(t *testing.T) {
 	o := with(func(o *Options) {
 		o.RegistryMirrors = []string{"https://user:hunter2@mirror"}
 		o.InsecureRegistries = []string{"https://user:hunter2@registry"}
@@ -221,11 +220,11 @@ func TestProblemsHideSecrets(t *testing.T) {
 	})
 	err := o.Validate()
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("a secret is in the text, or there is no problem: %v", err)
+		t.Errorf("no error, or an error that contains a secret: %v", err)
 	}
 }
 
-func TestProblemsUnwrap(t *testing.T) {
+func TestOptionErrorsUnwrap(t *testing.T) {
 	err := with(func(o *Options) { o.Name, o.MTU = "A", "B" }).Validate()
 	var first *OptionError
 	if !errors.As(err, &first) || first.Option != "--name" {

@@ -12,13 +12,11 @@ import (
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
-// The variables that verify.sh reads besides Variables.
 const (
+	// The variables that verify.sh reads besides Variables.
 	verifyTokenEnv  = "VERIFY_TOKEN"
 	verifyExpectEnv = "VERIFY_EXPECT"
-)
 
-const (
 	// If dindctl is killed before it deletes the Job, the Job ends after
 	// verifyDeadline, and the cluster deletes it after verifyKept.
 	verifyDeadline = 10 * 60
@@ -27,13 +25,9 @@ const (
 
 // VerifySpec describes one verification.
 type VerifySpec struct {
-	// From is the namespace in which the Job runs.
-	From string
-	// Token makes the Job's name and its builds unique.
-	Token string
-	// Refused means that the daemon must not be reachable from there. Nothing is
-	// built.
-	Refused bool
+	From    string // the namespace in which the Job runs
+	Token   string // makes the Job's name and its builds unique
+	Refused bool   // the daemon must not be reachable from there
 }
 
 // VerifyJob returns a Job that builds a small image twice. It uses the image and the
@@ -102,12 +96,10 @@ func (o VerifyOutcome) Reached() bool {
 
 // VerifyResult is the result that verify.sh reports.
 type VerifyResult struct {
-	Outcome VerifyOutcome
-	// Steps is the number of steps of a build.
-	Steps      int
+	Outcome    VerifyOutcome
+	Steps      int            // of a build
 	Cold, Warm *VerifiedBuild // nil if the build did not succeed
-	// Detail is the end of docker's output.
-	Detail string
+	Detail     string         // the end of docker's output
 }
 
 // VerifiedBuild is one of the two builds.

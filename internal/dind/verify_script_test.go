@@ -7,9 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// verifyBox has a daemon whose clock moves ten seconds with each question.
-// version, first and second are what docker does when it is asked for its
-// version and for the two builds.
+// verifyBox returns a box in which each call of docker version takes ten seconds.
+// version, first and second are the stubs of docker version and of the two builds.
 func verifyBox(t *testing.T, version, first, second string) box {
 	b := newBox(t)
 	b.write("proc/uptime", "100.50 7.0\n")
@@ -51,20 +50,20 @@ func TestVerifyScript(t *testing.T) {
 	for _, test := range []struct {
 		name, expect           string
 		version, first, second string
-		message                string // the termination message's beginning
+		message                string // prefix of the termination message
 		attempts, builds       int
 	}{
 		{"cached", "reached", answers, cold, warm, "outcome=cached\n" + measured + "2\n\n", 1, 2},
-		{"cached, by the builder before BuildKit", "reached", answers, cold, legacy, "outcome=cached\n" + measured + "2\n\n", 1, 2},
+		{"cached, legacy builder", "reached", answers, cold, legacy, "outcome=cached\n" + measured + "2\n\n", 1, 2},
 		{"not cached", "reached", answers, cold, half, "outcome=uncached\n" + measured + "1\n\n#4 [1/2] COPY t0 /\n", 1, 2},
-		{"a machine of another kind", "reached", "echo amd64 arm64 29.7.2", cold, warm, "outcome=cached\n" + measured + "2\n\n", 1, 2},
+		{"another platform", "reached", "echo amd64 arm64 29.7.2", cold, warm, "outcome=cached\n" + measured + "2\n\n", 1, 2},
 		{"the build fails", "reached", answers, broken, "", "outcome=failed\nengine=29.7.2\nsteps=2\n\nfailed to mount", 1, 1},
 		{"refused", "reached", refuses, "", "", "outcome=refused\n\nCannot connect", 2, 0},
 		{"silent", "reached", "exit 124", "", "", "outcome=silent\n\nno response from tcp://d.ci.svc:2375 within 5 s\n", 2, 0},
-		{"no such name", "reached", "echo 'lookup d.ci.svc on 10.96.0.10:53: no such host'; exit 1", "", "", "outcome=unresolved\n\nlookup", 2, 0},
-		{"somebody else", "reached", "echo 'request returned 404 Not Found'; exit 1", "", "", "outcome=unusable\n\nrequest returned", 2, 0},
-		{"refused as it should be", "refused", refuses, "", "", "outcome=refused\n\n", 1, 0},
-		{"not refused as it should be", "refused", answers, "", "", "outcome=reached\nengine=29.7.2\n\n", 1, 0},
+		{"unresolved", "reached", "echo 'lookup d.ci.svc on 10.96.0.10:53: no such host'; exit 1", "", "", "outcome=unresolved\n\nlookup", 2, 0},
+		{"not a Docker daemon", "reached", "echo 'request returned 404 Not Found'; exit 1", "", "", "outcome=unusable\n\nrequest returned", 2, 0},
+		{"refused, as expected", "refused", refuses, "", "", "outcome=refused\n\n", 1, 0},
+		{"not refused", "refused", answers, "", "", "outcome=reached\nengine=29.7.2\n\n", 1, 0},
 	} {
 		for name, shell := range shells(t) {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
@@ -76,8 +75,8 @@ func TestVerifyScript(t *testing.T) {
 					t.Errorf("got %d, message %q, want %q\n%s%s", got.code, message, test.message, got.stdout, got.stderr)
 				}
 				if result, err := ParseVerifyResult(message); err != nil {
-					t.Errorf("it cannot be read: %v", err)
-				} else if result.Outcome.Reached() != (test.builds > 0 || test.name == "somebody else" || test.expect == "refused" && test.version == answers) {
+					t.Errorf("ParseVerifyResult: %v", err)
+				} else if result.Outcome.Reached() != (test.builds > 0 || test.name == "not a Docker daemon" || test.expect == "refused" && test.version == answers) {
 					t.Errorf("reached: %v", result.Outcome.Reached())
 				}
 				attempts, builds := count(got.calls, "docker version"), count(got.calls, "docker build ")
@@ -90,7 +89,7 @@ func TestVerifyScript(t *testing.T) {
 	}
 }
 
-// checkRemoved: what was built is removed, and nothing else.
+// checkRemoved checks that the script removed what it built and nothing else.
 func checkRemoved(t *testing.T, b box, got outcome, built bool) {
 	t.Helper()
 	if diff := cmp.Diff("old\n", b.read("tmp/records")); diff != "" {
@@ -114,7 +113,7 @@ func TestVerifyScriptNameUnresolved(t *testing.T) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			b := verifyBox(t, "", "", "")
-			// The daemon is not asked, so the clock has to move here.
+			// docker version does not run, so advance the time here.
 			b.stub("getent", `read -r up _ <`+b.root+`/proc/uptime; echo "$((${up%.*} + 10)).50 7.0" >`+b.root+`/proc/uptime; exit 2`)
 			got := b.runText(shell, verifyScript, []string{"DOCKER_HOST=tcp://d.ci.svc:2375", "VERIFY_TOKEN=t0"})
 			if message := b.read("dev/termination-log"); message != "outcome=unresolved\n\nthe name d.ci.svc does not resolve\n" {
@@ -124,8 +123,7 @@ func TestVerifyScriptNameUnresolved(t *testing.T) {
 	}
 }
 
-// Told to stop in the middle of a build, it ends the build and removes what
-// there is of it.
+// After a signal during a build, the script stops the build and removes what it built.
 func TestVerifyScriptStops(t *testing.T) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// liveDeployment is what Build's Deployment is once it is in the cluster.
+// liveDeployment returns the Deployment as the API server returns it.
 func liveDeployment(t *testing.T, o Options) *appsv1.Deployment {
 	t.Helper()
 	objects, err := Build(o, Live{})
@@ -35,9 +35,9 @@ func liveDeployment(t *testing.T, o Options) *appsv1.Deployment {
 	return live
 }
 
-// The pods of all Jobs are the same but for their script, its variables and
-// their names: what one may not do, none may.
-func TestVerifyJobIsAsHardenedAsTheCleanUp(t *testing.T) {
+// The pods of all Jobs have the same restrictions: they differ only in name, script and
+// variables.
+func TestVerifyJobIsAsHardenedAsThePruneJob(t *testing.T) {
 	o := Defaults()
 	o.Namespace, o.Name = "ci", "d"
 	o.Image = "registry.example.com/docker:29.7.2-dind"
@@ -56,7 +56,7 @@ func TestVerifyJobIsAsHardenedAsTheCleanUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, got := prune.Spec.Template.Spec.DeepCopy(), job.Spec.Template.Spec.DeepCopy()
-	// It may run in another namespace, where no ConfigMap has its script.
+	// The verify Job may run in a namespace without the ConfigMap.
 	ofConfig := func(m corev1.VolumeMount) bool { return m.Name == ConfigVolumeName && m.ReadOnly }
 	want.Volumes = slices.DeleteFunc(want.Volumes, func(v corev1.Volume) bool { return v.Name == ConfigVolumeName })
 	want.Containers[0].VolumeMounts = slices.DeleteFunc(want.Containers[0].VolumeMounts, ofConfig)
@@ -85,16 +85,16 @@ func TestVerifyJob(t *testing.T) {
 	daemon := liveDeployment(t, o)
 	for _, test := range []struct {
 		name    string
-		asked   VerifySpec
+		spec    VerifySpec
 		expects string
 		owned   bool
 	}{
-		{"in its own namespace", VerifySpec{From: "ci", Token: "t0"}, "reached", true},
-		{"in another", VerifySpec{From: "jobs", Token: "t0"}, "reached", false},
-		{"where it is not to be reached", VerifySpec{From: "jobs", Token: "t0", Refused: true}, "refused", false},
+		{"in the same namespace", VerifySpec{From: "ci", Token: "t0"}, "reached", true},
+		{"in another namespace", VerifySpec{From: "jobs", Token: "t0"}, "reached", false},
+		{"where the daemon must not be reachable", VerifySpec{From: "jobs", Token: "t0", Refused: true}, "refused", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			job, err := VerifyJob(daemon, test.asked)
+			job, err := VerifyJob(daemon, test.spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,29 +106,29 @@ func TestVerifyJob(t *testing.T) {
 				"DOCKER_HOST": Endpoint("ci", o.Name, false), "DOCKER_TLS_CERTDIR": "", "HOME": "/tmp",
 				"VERIFY_TOKEN": "t0", "VERIFY_EXPECT": test.expects,
 			}
-			if test.asked.Refused {
+			if test.spec.Refused {
 				delete(want, "DOCKER_TLS_CERTDIR")
 			}
 			if diff := cmp.Diff(want, env); diff != "" {
 				t.Error(diff)
 			}
-			if job.Namespace != test.asked.From || (len(job.OwnerReferences) == 1) != test.owned || !strings.HasSuffix(job.Name, "-verify-t0") || len(job.Name) > 63 {
+			if job.Namespace != test.spec.From || (len(job.OwnerReferences) == 1) != test.owned || !strings.HasSuffix(job.Name, "-verify-t0") || len(job.Name) > 63 {
 				t.Errorf("got %s in %s, owned by %v", job.Name, job.Namespace, job.OwnerReferences)
 			}
 			for _, labels := range []map[string]string{job.Labels, job.Spec.Template.Labels} {
 				if labels[kube.InstanceLabel] != o.Name || labels[kube.ManagedByLabel] != kube.ManagedByValue || labels[AppLabel] != "" || labels[ComponentLabel] != VerifyComponent {
-					t.Errorf("labels %v: it must be found again, and the Service must not find it", labels)
+					t.Errorf("labels %v must identify the Job, but not match the Service", labels)
 				}
 			}
 			if job.Spec.TTLSecondsAfterFinished == nil || job.Spec.ActiveDeadlineSeconds == nil || *job.Spec.BackoffLimit != 0 {
-				t.Error("a Job whose maker was killed stays for ever")
+				t.Error("the Job needs a deadline, a TTL and no retries")
 			}
 		})
 	}
 }
 
-// With TLS the Job has the certificates of a job; where the daemon is not to be
-// reached there is no Secret to mount, and none is needed to see whether it is.
+// With TLS the Job mounts the client certificate, unless the daemon must not be
+// reachable: that namespace may have no Secret.
 func TestVerifyJobWithTLS(t *testing.T) {
 	o := Defaults()
 	o.Namespace, o.Name, o.TLS = "ci", "d", true
@@ -167,11 +167,11 @@ func TestParseVerifyResult(t *testing.T) {
 			VerifyResult{VerifyCached, 2, build(2.45, 0), build(0.07, 2), ""}, ""},
 		{"a build fails", "outcome=failed\nsteps=2\n\nERROR: x=y\n\nfull", VerifyResult{VerifyFailed, 2, nil, nil, "ERROR: x=y\n\nfull"}, ""},
 		{"refused", "outcome=refused\n\nCannot connect\n", VerifyResult{VerifyRefused, 0, nil, nil, "Cannot connect"}, ""},
-		{"nothing", "", VerifyResult{}, "no outcome"},
+		{"no message", "", VerifyResult{}, "no outcome"},
 		{"a log instead", "sh: not found\n", VerifyResult{}, "no outcome"},
-		{"an outcome of tomorrow", "outcome=wonderful\n\n", VerifyResult{}, "no outcome"},
-		{"cached, and nothing to show for it", "outcome=cached\nsteps=2\n\n", VerifyResult{}, "without its steps"},
-		{"cached, and one step was not", "outcome=cached\nsteps=2\ncold=2\ncold-cached=0\nwarm=2\nwarm-cached=1\n\n", VerifyResult{}, "without its steps"},
+		{"an unknown outcome", "outcome=wonderful\n\n", VerifyResult{}, "no outcome"},
+		{"cached without builds", "outcome=cached\nsteps=2\n\n", VerifyResult{}, "without its steps"},
+		{"cached, but not every step", "outcome=cached\nsteps=2\ncold=2\ncold-cached=0\nwarm=2\nwarm-cached=1\n\n", VerifyResult{}, "without its steps"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := ParseVerifyResult(test.message)
@@ -213,20 +213,20 @@ func TestPolicyAllows(t *testing.T) {
 	}{
 		{"no policy", nil, "elsewhere", true},
 		{"the same namespace", policy(nil), "ci", true},
-		{"an allowed one", policy(nil), "jobs", true},
-		{"any other", policy(nil), "elsewhere", false},
-		{"one whose name begins alike", policy(nil), "jobs-2", false},
+		{"an allowed namespace", policy(nil), "jobs", true},
+		{"another namespace", policy(nil), "elsewhere", false},
+		{"a namespace with the same prefix", policy(nil), "jobs-2", false},
 		{"another port", policy(port(intstr.FromInt32(9323))), "ci", false},
-		{"the port by its name", policy(port(intstr.FromString(PortName))), "ci", true},
+		{"the port by name", policy(port(intstr.FromString(PortName))), "ci", true},
 		{"another protocol", policy(func(n *networkingv1.NetworkPolicy) { n.Spec.Ingress[0].Ports[0].Protocol = new(corev1.ProtocolUDP) }), "ci", false},
 		{"every port", policy(func(n *networkingv1.NetworkPolicy) { n.Spec.Ingress[0].Ports = nil }), "ci", true},
-		{"from everywhere", policy(func(n *networkingv1.NetworkPolicy) { n.Spec.Ingress[0].From = nil }), "elsewhere", true},
+		{"all sources", policy(func(n *networkingv1.NetworkPolicy) { n.Spec.Ingress[0].From = nil }), "elsewhere", true},
 		{"no rule", policy(func(n *networkingv1.NetworkPolicy) { n.Spec.Ingress = nil }), "ci", false},
 		{"all namespaces", policy(peer(networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{}})), "elsewhere", true},
-		{"certain pods of all namespaces", policy(peer(networkingv1.NetworkPolicyPeer{
+		{"some pods of all namespaces", policy(peer(networkingv1.NetworkPolicyPeer{
 			NamespaceSelector: &metav1.LabelSelector{}, PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}},
 		})), "elsewhere", false},
-		{"an address", policy(peer(networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: "0.0.0.0/0"}})), "elsewhere", false},
+		{"an IP block", policy(peer(networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: "0.0.0.0/0"}})), "elsewhere", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := PolicyAllows(test.policy, test.from, nil); got != test.want {
