@@ -41,7 +41,7 @@ func TestOptionsReachTheDaemon(t *testing.T) {
 		"configmap/" + i.name + "-config", "deployment/" + i.name, "persistentvolumeclaim/" + i.name + "-data", "service/" + i.name,
 	})
 	equal(t, "claim, without --storage-size", i.claim(t).Spec.Resources.Requests.Storage().String(), "12Gi")
-	dindctl(t, i.command("install", i.installOptions("--storage-size", "1Gi")...)...).want(t, failed).says(t, "conflict with the existing installation; nothing was changed", `--storage-size "1Gi"`, "shrinking is refused")
+	dindctl(t, i.command("install", i.installOptions("--storage-size", "1Gi")...)...).want(t, failed).says(t, "conflict with the existing installation; nothing was changed", `--storage-size "1Gi"`, "a claim cannot shrink")
 	dindctl(t, i.command("prune-now")...).want(t, failed).says(t, "without a scheduled prune", "--prune-schedule")
 	if s := statusOf(t, i); !s.Healthy || s.Prune != nil {
 		t.Errorf("without a schedule: healthy %v, prune %+v", s.Healthy, s.Prune)

@@ -109,12 +109,12 @@ func TestFailedPruneIsExplained(t *testing.T) {
 		if prune == nil || prune.LastResult == nil || *prune.LastResult != "failed" {
 			return false, nil
 		}
-		if prune.LastFailure == nil || !strings.Contains(*prune.LastFailure, "does not answer") || prune.LastDurationSeconds == nil || prune.LastReclaimedBytes != nil {
+		if prune.LastFailure == nil || !strings.Contains(*prune.LastFailure, "is not responding") || prune.LastDurationSeconds == nil || prune.LastReclaimedBytes != nil {
 			t.Errorf("the last prune: %+v", prune)
 		}
 		return true, nil
 	})
-	contains(t, "status as text", dindctl(t, i.command("status")...).want(t, notReady).stdout, "The last prune failed", "does not answer")
+	contains(t, "status as text", dindctl(t, i.command("status")...).want(t, notReady).stdout, "The last prune failed", "is not responding")
 }
 
 // Sixteen clients build in a loop while prune runs with and without

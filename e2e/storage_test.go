@@ -26,8 +26,8 @@ func TestClaimExpansion(t *testing.T) {
 	i.install(t, "--create-namespace", "--storage-class", fixed, "--storage-size", "2Gi", "--no-wait")
 	i.awaitBound(t)
 	before := i.objects(t)
-	dindctl(t, i.command("install", i.installOptions("--storage-size", "3Gi")...)...).want(t, failed).says(t, "does not let volumes grow", fixed)
-	dindctl(t, i.command("install", i.installOptions("--storage-size", "1Gi")...)...).want(t, failed).says(t, "shrinking is refused")
+	dindctl(t, i.command("install", i.installOptions("--storage-size", "3Gi")...)...).want(t, failed).says(t, "does not allow volume expansion", fixed)
+	dindctl(t, i.command("install", i.installOptions("--storage-size", "1Gi")...)...).want(t, failed).says(t, "a claim cannot shrink")
 	equal(t, "claim after refusals", i.objects(t)["persistentvolumeclaim/"+i.name+"-data"], before["persistentvolumeclaim/"+i.name+"-data"])
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
 
