@@ -125,7 +125,8 @@ func (i Instance) pruneTarget(ctx context.Context) (*batchv1.CronJob, *corev1.Po
 	return found.cronJob(), pod, err
 }
 
-// pruneLine makes of a line of the clean-up's log what is to be seen of it.
+// pruneLine returns a function that handles the lines of a prune's log: it passes them
+// to log, or else reports those that matter.
 func (i Instance) pruneLine(update, log func(string)) func(string) {
 	return func(line string) {
 		switch text, waiting := dind.ReadPruneLine(line); {

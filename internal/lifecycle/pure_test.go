@@ -17,28 +17,28 @@ func TestNewDisk(t *testing.T) {
 	volume := &dind.FileSystem{CapacityBytes: 10, UsedBytes: 4, InodesUsedPercent: &percent}
 	usage := &daemon.DiskUsage{ImagesBytes: 1, BuildCacheBytes: 2, ReclaimableBytes: 3}
 	if got := newDisk(nil, nil); got != nil {
-		t.Errorf("of nothing: %+v", got)
+		t.Errorf("without sources: %+v", got)
 	}
 	if got := newDisk(volume, nil); *got.CapacityBytes != 10 || *got.UsedBytes != 4 || *got.InodesUsedPercent != 5 ||
 		got.ImagesBytes != nil || got.BuildCacheBytes != nil || got.ReclaimableBytes != nil {
-		t.Errorf("of the volume: %+v", got)
+		t.Errorf("from the volume: %+v", got)
 	}
 	if got := newDisk(nil, usage); *got.ImagesBytes != 1 || *got.BuildCacheBytes != 2 || *got.ReclaimableBytes != 3 ||
 		got.CapacityBytes != nil || got.UsedBytes != nil || got.InodesUsedPercent != nil {
-		t.Errorf("of the daemon: %+v", got)
+		t.Errorf("from the daemon: %+v", got)
 	}
 }
 
-func TestFailureOfAPrune(t *testing.T) {
+func TestFailureOfPrune(t *testing.T) {
 	ended := &batchv1.JobCondition{Message: "Job has reached the specified backoff limit", LastTransitionTime: metav1.Time{}}
-	for said, want := range map[string]string{
-		`{"error":"disk on fire"}`:   "disk on fire (Job has reached the specified backoff limit)",
-		`{"reclaimed":["1GB"]}`:      ended.Message,
-		"a log that ended somewhere": ended.Message,
-		"":                           ended.Message,
+	for message, want := range map[string]string{
+		`{"error":"disk on fire"}`: "disk on fire (Job has reached the specified backoff limit)",
+		`{"reclaimed":["1GB"]}`:    ended.Message,
+		"a truncated log":          ended.Message,
+		"":                         ended.Message,
 	} {
-		if got := failureOf(ended, said); got != want {
-			t.Errorf("of %q: %q, want %q", said, got, want)
+		if got := failureOf(ended, message); got != want {
+			t.Errorf("message %q: got %q, want %q", message, got, want)
 		}
 	}
 }
@@ -53,14 +53,14 @@ func TestNextRun(t *testing.T) {
 		err            string
 	}{
 		{"weekly, in UTC", "0 0 * * 0", "", false, noon, "2026-11-22T00:00:00Z", ""},
-		{"the clock of the machine does not matter", "0 0 * * 0", "", false, noon.In(time.FixedZone("far", 14*3600)), "2026-11-22T00:00:00Z", ""},
+		{"the local time zone does not matter", "0 0 * * 0", "", false, noon.In(time.FixedZone("far", 14*3600)), "2026-11-22T00:00:00Z", ""},
 		{"in a time zone", "0 0 * * 0", "Europe/Berlin", false, noon, "2026-11-22T00:00:00+01:00", ""},
-		{"where it is Sunday already", "0 0 * * 0", "Pacific/Auckland", false, noon, "2026-11-29T00:00:00+13:00", ""},
-		{"over the change to summer time", "30 2 * * *", "Europe/Berlin", false, time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC), "2026-03-30T02:30:00+02:00", ""},
-		{"a name for a schedule", "@daily", "", false, noon, "2026-11-22T00:00:00Z", ""},
+		{"in a time zone where it is Sunday already", "0 0 * * 0", "Pacific/Auckland", false, noon, "2026-11-29T00:00:00+13:00", ""},
+		{"across the start of daylight saving time", "30 2 * * *", "Europe/Berlin", false, time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC), "2026-03-30T02:30:00+02:00", ""},
+		{"a named schedule", "@daily", "", false, noon, "2026-11-22T00:00:00Z", ""},
 		{"suspended", "0 0 * * 0", "", true, noon, "", ""},
-		{"no such zone", "0 0 * * 0", "Mars/Base", false, noon, "", "unknown time zone Mars/Base"},
-		{"no schedule", "weekly", "", false, noon, "", "expected exactly 5 fields"},
+		{"unknown time zone", "0 0 * * 0", "Mars/Base", false, noon, "", "unknown time zone Mars/Base"},
+		{"invalid schedule", "weekly", "", false, noon, "", "expected exactly 5 fields"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestNextRun(t *testing.T) {
 }
 
 func TestSummary(t *testing.T) {
-	of := func(changes ...string) (list []ObjectChange) {
+	changed := func(changes ...string) (list []ObjectChange) {
 		for _, change := range changes {
 			list = append(list, ObjectChange{Change: change})
 		}
@@ -92,9 +92,9 @@ func TestSummary(t *testing.T) {
 	}
 	for want, changes := range map[string][]ObjectChange{
 		"":                                   nil,
-		"3 created":                          of("created", "created", "created"),
-		"1 configured, 2 unchanged":          of("unchanged", "configured", "unchanged"),
-		"2 configured, 1 created, 1 deleted": of("deleted", "configured", "created", "configured"),
+		"3 created":                          changed("created", "created", "created"),
+		"1 configured, 2 unchanged":          changed("unchanged", "configured", "unchanged"),
+		"2 configured, 1 created, 1 deleted": changed("deleted", "configured", "created", "configured"),
 	} {
 		if got := summary(changes); got != want {
 			t.Errorf("got %q, want %q", got, want)
