@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,9 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	ktesting "k8s.io/client-go/testing"
 
 	"github.com/dindctl/dindctl/internal/apply"
@@ -111,21 +110,6 @@ func TestInstallEnablesAndDisablesTLS(t *testing.T) {
 	}
 }
 
-func TestInstallUpdatesCopiesForAllowedNamespaces(t *testing.T) {
-	w := installedWorld(t, secureFor("jobs", "more"))
-	w.install(t, options(secureFor("more", "others")))
-	for namespace, want := range map[string]bool{"jobs": false, "more": true, "others": true} {
-		if got := w.secret(namespace, "d-client-tls") != nil; got != want {
-			t.Errorf("copy in %s: %v", namespace, got)
-		}
-	}
-	// A copy is deleted before the Secret no longer lists its namespace.
-	sent := w.Requests("delete", "patch")
-	if slices.Index(sent, "delete secrets") > slices.Index(sent, "patch secrets") {
-		t.Errorf("wrong order: %q", sent)
-	}
-}
-
 func TestInstallRenewsCertificates(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -194,27 +178,6 @@ func TestConcurrentInstallsUseTheSameCertificates(t *testing.T) {
 	}
 }
 
-func secretMeta(name string, labels map[string]string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Name: name, Namespace: "ci", Labels: labels, ResourceVersion: "1", UID: "other"}
-}
-
-func TestInstallRefusesUnmanagedSecrets(t *testing.T) {
-	for name, labels := range map[string]map[string]string{
-		"without labels": {},
-		"a copy of another installation's Secret": {kube.ManagedByLabel: kube.ManagedByValue, kube.InstanceLabel: "d", kube.HomeLabel: "elsewhere"},
-		"of an installation with another name":    {kube.ManagedByLabel: kube.ManagedByValue, kube.InstanceLabel: "e"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, &corev1.Secret{ObjectMeta: secretMeta("d-client-tls", labels), Data: map[string][]byte{"key.pem": []byte("other")}})
-			_, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true})
-			var notOwned *apply.NotOwnedError
-			if !errors.As(err, &notOwned) || len(w.Writes()) > 0 {
-				t.Errorf("got %v, sent %q", err, w.Writes())
-			}
-		})
-	}
-}
-
 // Private keys appear neither in results nor in events.
 func TestInstallDoesNotShowPrivateKeys(t *testing.T) {
 	w := newWorld(t)
@@ -268,108 +231,8 @@ func TestInstallDoesNotShowPrivateKeys(t *testing.T) {
 	}
 }
 
-func TestUninstallWithTLS(t *testing.T) {
-	w := installedWorld(t, secureFor("jobs"))
-	planned, err := w.PlanRemoval(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.reset()
-	outcome, err := w.Remove(t.Context(), planned)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := append([]string{"- Secret d-client-tls", "- Secret d-client-tls", "- Secret d-server-tls"}, workload...)
-	want = append(want, "= PersistentVolumeClaim d-data: "+holdsTheCache)
-	slices.Sort(want)
-	if diff := cmp.Diff(want, removedAndKept(outcome)); diff != "" {
-		t.Error(diff)
-	}
-	if outcome.Removed[0].Namespace != "jobs" {
-		t.Errorf("the copy is not deleted first: %+v", outcome.Removed)
-	}
-}
-
-// The Deployment shows the next uninstall that there are Secrets.
-func TestUninstallKeepsTheDeploymentWhileSecretsRemain(t *testing.T) {
-	w := installedWorld(t, secure)
-	planned, err := w.PlanRemoval(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	refuse(w, "delete", "secrets")
-	if _, err := w.Remove(t.Context(), planned); !apierrors.IsForbidden(err) {
-		t.Errorf("got %v", err)
-	}
-	if sent := w.Requests("delete"); slices.Contains(sent, "delete deployments") {
-		t.Errorf("sent %q", sent)
-	}
-}
-
-func TestUninstallKeepsTheCopyOfAnotherInstallation(t *testing.T) {
-	w := installedWorld(t, secure)
-	change(t, w, secrets, "d-client-tls", func(s *corev1.Secret) { s.Labels[kube.HomeLabel] = "elsewhere" })
-	planned, err := w.PlanRemoval(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if lines := removedAndKept(planned.Outcome()); !slices.Contains(lines, "= Secret d-client-tls: belongs to another installation of this name") {
-		t.Errorf("got %q", lines)
-	}
-}
-
-func TestPermissionsIncludeSecretsForTLS(t *testing.T) {
-	needed, _ := permissions(options(secureFor("jobs", "ci")), InstallOptions{})
-	var got []string
-	for _, p := range needed {
-		if p.Resource == "secrets" {
-			got = append(got, p.Namespace+" "+p.String())
-		}
-	}
-	want := []string{
-		" get secrets", " create secrets", " patch secrets", " delete secrets",
-		"jobs get secrets", "jobs create secrets", "jobs patch secrets", "jobs delete secrets",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	if needed, _ := permissions(options(nil), InstallOptions{}); slices.ContainsFunc(needed, func(p kube.Permission) bool { return p.Resource == "secrets" }) {
-		t.Error("permissions for Secrets without TLS")
-	}
-}
-
-func TestUninstallKeepsUnreadableCopies(t *testing.T) {
-	w := installedWorld(t, secureFor("jobs"))
-	w.PrependReactor("get", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
-		if action.GetNamespace() != "jobs" {
-			return false, nil, nil
-		}
-		return true, nil, apierrors.NewForbidden(secrets.GroupResource(), "d-client-tls", errors.New("no"))
-	})
-	planned, err := w.PlanRemoval(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept := planned.Outcome().Kept
-	if !slices.ContainsFunc(kept, func(k KeptObject) bool { return k.Kind == "Secret" && k.Namespace == "jobs" }) {
-		t.Errorf("kept %+v", kept)
-	}
-}
-
-func TestInstallFailsWithoutTheNamespaceOfACopy(t *testing.T) {
-	w := newWorld(t)
-	w.PrependReactor("create", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
-		if action.GetNamespace() != "nowhere" {
-			return true, action.(ktesting.CreateActionImpl).GetObject(), nil
-		}
-		return true, nil, apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "nowhere")
-	})
-	_, err := w.Install(t.Context(), options(secureFor("jobs", "nowhere")), InstallOptions{})
-	var failed *CheckFailedError
-	if !errors.As(err, &failed) || len(failed.Failed) != 1 || !strings.Contains(failed.Failed[0].Reason, "namespace nowhere does not exist") {
-		t.Fatalf("got %v", err)
-	}
-	if len(w.Writes()) > 0 {
-		t.Errorf("sent %q", w.Writes())
-	}
+// verifyWith returns the options of a daemon that accepts client certificates of these
+// authorities.
+func verifyWith(authorities *x509.CertPool) x509.VerifyOptions {
+	return x509.VerifyOptions{Roots: authorities, CurrentTime: noon, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 }

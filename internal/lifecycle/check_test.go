@@ -10,11 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,7 +20,6 @@ import (
 	fakediscovery "k8s.io/client-go/discovery/fake"
 	ktesting "k8s.io/client-go/testing"
 
-	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
@@ -185,28 +180,6 @@ func noNamespace(w *world) {
 	})
 }
 
-// denies denies one permission, written as for kubectl auth can-i.
-func denies(permission string) func(*world) {
-	return func(w *world) {
-		w.PrependReactor("create", "selfsubjectrulesreviews", func(ktesting.Action) (bool, runtime.Object, error) {
-			return true, &authorizationv1.SelfSubjectRulesReview{}, nil
-		})
-		w.PrependReactor("create", "selfsubjectaccessreviews", func(action ktesting.Action) (bool, runtime.Object, error) {
-			review := action.(ktesting.CreateActionImpl).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
-			a := review.Spec.ResourceAttributes
-			requested := a.Verb + " " + a.Resource
-			if a.Group != "" {
-				requested += "." + a.Group
-			}
-			if a.Subresource != "" {
-				requested += "/" + a.Subresource
-			}
-			review.Status.Allowed = requested != permission
-			return true, review, nil
-		})
-	}
-}
-
 // A check without an answer ends at its deadline.
 func TestCheckDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -223,100 +196,4 @@ func TestCheckDeadline(t *testing.T) {
 			t.Errorf("took %s", took)
 		}
 	})
-}
-
-// The printed Roles grant all requests of all commands.
-func TestRolesGrantAllRequests(t *testing.T) {
-	tests := []struct {
-		name    string
-		options func(*dind.Options)
-		how     InstallOptions
-		objects []runtime.Object
-	}{
-		{"defaults", nil, InstallOptions{}, nil},
-		{"a new namespace", nil, InstallOptions{CreateNamespace: true}, nil},
-		{"a local volume", local, InstallOptions{}, []runtime.Object{&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}}},
-		{"TLS for other namespaces", secureFor("jobs", "more"), InstallOptions{}, nil},
-		{"without prune and network policy", func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }, InstallOptions{}, nil},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, test.objects...)
-			o := options(test.options)
-			role, clusterRole := Roles(o, test.how)
-			if role.Namespace != "ci" {
-				t.Errorf("role in namespace %q", role.Namespace)
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			if _, err := w.Install(ctx, o, test.how); err != nil {
-				t.Fatal(err)
-			}
-			w.withExec(t, clustertest.Prints(clustertest.StatOutput))
-			if _, err := w.Status(ctx); err != nil {
-				t.Fatal(err)
-			}
-			if o.PruneSchedule != "none" {
-				w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
-				if _, err := w.PruneNow(ctx, PruneOptions{}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			planned, err := w.PlanRemoval(ctx, true)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := w.Remove(ctx, planned); err != nil {
-				t.Fatal(err)
-			}
-			for _, action := range w.Actions() {
-				if strings.HasPrefix(action.GetResource().Resource, "selfsubject") || action.GetResource().Resource == "version" {
-					continue // everyone has these permissions
-				}
-				rules := role.Rules
-				if action.GetNamespace() != "ci" {
-					rules = nil
-				}
-				if action.GetNamespace() == "" && clusterRole != nil {
-					rules = clusterRole.Rules
-				}
-				for _, copyRole := range CopyRoles(o) {
-					if copyRole.Namespace == action.GetNamespace() {
-						rules = copyRole.Rules
-					}
-				}
-				if !slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
-					resource := action.GetResource().Resource
-					if sub := action.GetSubresource(); sub != "" {
-						resource += "/" + sub
-					}
-					return slices.Contains(r.Verbs, action.GetVerb()) && slices.Contains(r.Resources, resource) && slices.Contains(r.APIGroups, action.GetResource().Group)
-				}) {
-					t.Errorf("%s %s/%s in %q is not granted", action.GetVerb(), action.GetResource(), action.GetSubresource(), action.GetNamespace())
-				}
-			}
-		})
-	}
-}
-
-// Install makes the controller retry a refused pod immediately. By itself, it may wait
-// a quarter of an hour.
-func TestInstallRetriesARefusedPod(t *testing.T) {
-	w := installedWorld(t, nil)
-	change(t, w, deployments, "d", func(d *appsv1.Deployment) {
-		d.Status.Conditions = []appsv1.DeploymentCondition{{
-			Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "exceeded quota", LastUpdateTime: metav1.NewTime(noon),
-		}}
-	})
-	w.install(t, options(nil))
-	object, err := w.Tracker().Get(deployments, "ci", "d")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := object.(*appsv1.Deployment).Annotations[dind.RetriedAnnotation]; got != "2026-11-21T12:00:00Z" {
-		t.Errorf("got %q", got)
-	}
-	if diff := cmp.Diff([]string{"patch deployments"}, w.Writes()); diff != "" {
-		t.Error(diff)
-	}
 }

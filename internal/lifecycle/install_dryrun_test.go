@@ -1,19 +1,15 @@
 package lifecycle
 
 import (
-	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/dind"
-	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // A dry run does not wait, does not connect to the daemon, and changes nothing.
@@ -58,45 +54,4 @@ func number(v any) any {
 		return float64(n)
 	}
 	return v
-}
-
-// Without Adopt, install refuses an object that dindctl did not create and previews
-// the changes. With Adopt, it takes the object over.
-func TestInstallAdoptsUnmanagedObjects(t *testing.T) {
-	unmanaged := func() *corev1.Service {
-		return &corev1.Service{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d", ResourceVersion: "1", Labels: map[string]string{kube.ManagedByLabel: "Helm"}},
-			Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "other"}},
-		}
-	}
-	w := newWorld(t, unmanaged())
-	_, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true})
-	var refused *apply.NotOwnedError
-	if !errors.As(err, &refused) || len(refused.Previews) != 1 || len(w.Writes()) > 0 {
-		t.Fatalf("got %v, sent %q", err, w.Writes())
-	}
-	if fields := NewObjectChange(refused.Previews[0]).Fields; !slices.ContainsFunc(fields, func(f apply.FieldChange) bool {
-		return f.String() == "spec.selector.app: other → d"
-	}) {
-		t.Errorf("the preview has %v", fields)
-	}
-	outcome, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true, Adopt: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := summary(outcome.Objects); got != "1 adopted, 5 created" {
-		t.Errorf("got %q", got)
-	}
-	if n := len(slices.DeleteFunc(w.Writes(), func(r string) bool { return r != "patch services" })); n != 2 {
-		t.Errorf("%d requests to the Service, want one to adopt it and one to apply it", n)
-	}
-	for _, line := range w.messages() {
-		if strings.HasPrefix(line, "info: ") {
-			t.Errorf("message %q about an adopted object", line)
-		}
-	}
-	again, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true})
-	if got := summary(again.Objects); err != nil || got != "6 unchanged" {
-		t.Errorf("second install: %q, %v", got, err)
-	}
 }

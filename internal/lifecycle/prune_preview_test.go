@@ -76,18 +76,3 @@ func TestPreviewPruneFails(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-// Without a log, steps and removals update the progress step, and waiting for another
-// prune is a message. With a log, all lines go there.
-func TestPruneLine(t *testing.T) {
-	lines := []string{"+ docker image rm", "removed image app:1", "another prune is running; waiting for it", "TYPE TOTAL"}
-	w := newWorld(t)
-	var updates, log []string
-	for _, line := range lines {
-		w.pruneLine(func(s string) { updates = append(updates, s) }, nil)(line)
-		w.pruneLine(func(string) { t.Error("update with a log") }, func(s string) { log = append(log, s) })(line)
-	}
-	if diff := cmp.Diff([][]string{{"docker image rm", "removed image app:1"}, lines, {"info: " + lines[2]}}, [][]string{updates, log, w.messages()}); diff != "" {
-		t.Error(diff)
-	}
-}

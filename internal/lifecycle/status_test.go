@@ -32,13 +32,6 @@ func statusWorld(t *testing.T) *world {
 	return w
 }
 
-// lastPrune adds a prune Job that was created an hour ago.
-func lastPrune(w *world, state batchv1.JobConditionType, message string) {
-	job, pod := clustertest.PruneRun("d", noon.Add(-time.Hour))
-	clustertest.End(job, pod, state, corev1.PodSucceeded, message)
-	w.Add(job, pod)
-}
-
 func TestStatusHealthy(t *testing.T) {
 	w := statusWorld(t)
 	lastPrune(w, batchv1.JobComplete, `{"reclaimed":["1.5GB","500MB"]}`)
@@ -185,78 +178,6 @@ func TestStatusReportsProblems(t *testing.T) {
 			}
 		})
 	}
-}
-
-// What is not known is nil, and the rest is there.
-func TestStatusPartlyKnown(t *testing.T) {
-	t.Run("no permission to exec", func(t *testing.T) {
-		w := statusWorld(t)
-		w.withExec(t, clustertest.Forbids)
-		status, err := w.Status(t.Context())
-		if err != nil || status.Disk == nil || status.Disk.CapacityBytes != nil || status.Disk.ImagesBytes == nil {
-			t.Fatalf("got %+v, %v", status.Disk, err)
-		}
-		if p := status.Problems[0]; !strings.Contains(p.Hint, "the permission to create pods/exec") || !strings.HasSuffix(p.Message, "no exec") {
-			t.Errorf("got %+v", p)
-		}
-	})
-	t.Run("an API server without websockets", func(t *testing.T) {
-		w := statusWorld(t)
-		w.withExec(t, printsOverSPDY(clustertest.StatOutput))
-		status, err := w.Status(t.Context())
-		if err != nil || status.Disk == nil || status.Disk.CapacityBytes == nil {
-			t.Fatalf("got %+v, %v: %+v", status.Disk, err, status.Problems)
-		}
-	})
-	t.Run("the daemon does not return its disk usage", func(t *testing.T) {
-		w := statusWorld(t)
-		w.engine.UsageErr = errDown
-		status, err := w.Status(t.Context())
-		if err != nil || status.Disk == nil || status.Disk.CapacityBytes == nil || status.Disk.ImagesBytes != nil || status.Daemon == nil {
-			t.Fatalf("got %+v, %v", status, err)
-		}
-	})
-	t.Run("running", func(t *testing.T) {
-		w := statusWorld(t)
-		lastPrune(w, "", "")
-		status, err := w.Status(t.Context())
-		if err != nil || *status.Prune.LastResult != "running" || status.Prune.LastReclaimedBytes != nil {
-			t.Fatalf("got %+v, %v", status.Prune, err)
-		}
-	})
-	t.Run("no prune", func(t *testing.T) {
-		w := installedWorld(t, func(o *dind.Options) { o.PruneSchedule = "none" })
-		w.withExec(t, clustertest.Prints(clustertest.StatOutput))
-		status, err := w.Status(t.Context())
-		if err != nil || status.Prune != nil || !status.Healthy {
-			t.Fatalf("got %+v, %v", status, err)
-		}
-	})
-	t.Run("a local volume", func(t *testing.T) {
-		w := installedWorld(t, local)
-		change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.Status.Capacity = nil })
-		w.withExec(t, clustertest.Prints(clustertest.StatOutput))
-		status, err := w.Status(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := []ObjectState{
-			{"PersistentVolume", "ci-d-data", "", false, "/mnt/docker"},
-			{"PersistentVolumeClaim", "d-data", "Bound", true, "dindctl-local"},
-		}
-		if diff := cmp.Diff(want, status.Objects[:2]); diff != "" {
-			t.Error(diff)
-		}
-	})
-	t.Run("an existing claim", func(t *testing.T) {
-		w := newWorld(t, oldClaim())
-		w.install(t, options(func(o *dind.Options) { o.ExistingClaim = "old" }))
-		w.withExec(t, clustertest.Prints(clustertest.StatOutput))
-		status, err := w.Status(t.Context())
-		if err != nil || !status.Healthy || status.Objects[0].Name != "old" {
-			t.Fatalf("got %+v, %v", status, err)
-		}
-	})
 }
 
 func TestStatusFails(t *testing.T) {

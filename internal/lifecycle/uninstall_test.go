@@ -1,7 +1,6 @@
 package lifecycle
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -15,12 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
 
-	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
 )
-
-func local(o *dind.Options) { o.LocalPath, o.LocalNode = "/mnt/docker", "worker" }
 
 // disown removes dindctl's labels.
 func disown(object metav1.Object) { object.SetLabels(map[string]string{"app": "d"}) }
@@ -130,15 +126,6 @@ func TestUninstall(t *testing.T) {
 	}
 }
 
-// oldClaim returns a bound claim that dindctl did not create.
-func oldClaim() *corev1.PersistentVolumeClaim {
-	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "old", UID: "old"}}
-	claim.Spec.StorageClassName = new("standard")
-	clustertest.Bind(claim)
-	claim.Spec.Resources.Requests = claim.Status.Capacity
-	return claim
-}
-
 // checkDeletions checks that all changes were deletions with the UIDs of the planned
 // objects, and that storage was deleted last, in this order.
 func checkDeletions(t *testing.T, w *world, storage []string) {
@@ -169,46 +156,6 @@ func checkDeletions(t *testing.T, w *world, storage []string) {
 		if strings.HasPrefix(resource, "persistent") || resource == "storageclasses" {
 			t.Errorf("%s deleted", resource)
 		}
-	}
-}
-
-// Only an uninstall with --delete-data changes or deletes an existing claim.
-func TestOtherCommandsKeepTheClaim(t *testing.T) {
-	bare := func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }
-	tests := map[string]func(*world) error{
-		"install again": func(w *world) error {
-			w.install(t, options(bare))
-			return nil
-		},
-		"status":            func(w *world) error { _, err := w.Status(t.Context()); return err },
-		"variables":         func(w *world) error { _, err := w.Access(t.Context()); return err },
-		"plan of uninstall": func(w *world) error { _, err := w.PlanRemoval(t.Context(), true); return err },
-		"uninstall": func(w *world) error {
-			planned, err := w.PlanRemoval(t.Context(), false)
-			if err != nil {
-				return err
-			}
-			_, err = w.Remove(t.Context(), planned)
-			return err
-		},
-	}
-	for name, act := range tests {
-		t.Run(name, func(t *testing.T) {
-			w := installedWorld(t, nil)
-			change(t, w, deployments, "d", func(d *appsv1.Deployment) {
-				if name == "status" {
-					d.Status.AvailableReplicas = 0 // status would exec in a ready pod
-				}
-			})
-			if err := act(w); err != nil {
-				t.Fatal(err)
-			}
-			for _, request := range w.Writes() {
-				if strings.HasSuffix(request, " persistentvolumeclaims") {
-					t.Errorf("sent %q", request)
-				}
-			}
-		})
 	}
 }
 
@@ -261,36 +208,4 @@ func TestUninstallFails(t *testing.T) {
 		t.Error("the claim was deleted after a failure")
 	}
 	w.checkSteps(t)
-}
-
-func TestUninstallPlanFails(t *testing.T) {
-	var missing *NotInstalledError
-	if _, err := newWorld(t).PlanRemoval(t.Context(), true); !errors.As(err, &missing) || missing.Claim != "" ||
-		err.Error() != "d is not installed in namespace ci" {
-		t.Errorf("got %v", err)
-	}
-	w := installedWorld(t, nil)
-	refuse(w, "get", "deployments")
-	if _, err := w.PlanRemoval(t.Context(), true); !apierrors.IsForbidden(err) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestAccess(t *testing.T) {
-	w := installedWorld(t, nil)
-	got, err := w.Access(t.Context())
-	if diff := cmp.Diff(dind.AccessTo("ci", "d", false), got); diff != "" || err != nil {
-		t.Errorf("%v %s", err, diff)
-	}
-	if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "d"); err != nil {
-		t.Fatal(err)
-	}
-	var missing *NotInstalledError
-	if _, err := w.Access(t.Context()); !errors.As(err, &missing) || missing.Claim != "d-data" {
-		t.Errorf("got %v", err)
-	}
-	refuse(w, "get", "services")
-	if _, err := w.Access(t.Context()); !apierrors.IsForbidden(err) {
-		t.Errorf("got %v", err)
-	}
 }

@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"sync"
@@ -12,14 +11,39 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	ktesting "k8s.io/client-go/testing"
 
 	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
+
+func secretMeta(name string, labels map[string]string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, Namespace: "ci", Labels: labels, ResourceVersion: "1", UID: "other"}
+}
+
+// refuse makes the server forbid requests.
+func refuse(w *world, verb, resource string) {
+	w.PrependReactor(verb, resource, func(action ktesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
+	})
+}
+
+func local(o *dind.Options) { o.LocalPath, o.LocalNode = "/mnt/docker", "worker" }
+
+// oldClaim returns a bound claim that dindctl did not create.
+func oldClaim() *corev1.PersistentVolumeClaim {
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "old", UID: "old"}}
+	claim.Spec.StorageClassName = new("standard")
+	clustertest.Bind(claim)
+	claim.Spec.Resources.Requests = claim.Status.Capacity
+	return claim
+}
 
 // noon is the current time in these tests. It is a Saturday.
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -171,12 +195,6 @@ func (w *world) checkSteps(t *testing.T) {
 			t.Errorf("step %s started %d times more often than it ended", step, n)
 		}
 	}
-}
-
-// verifyWith returns the options of a daemon that accepts client certificates of these
-// authorities.
-func verifyWith(authorities *x509.CertPool) x509.VerifyOptions {
-	return x509.VerifyOptions{Roots: authorities, CurrentTime: noon, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 }
 
 func text(err error) string {

@@ -6,28 +6,12 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 )
-
-func TestNewDisk(t *testing.T) {
-	percent := 5.0
-	volume := &dind.FileSystem{CapacityBytes: 10, UsedBytes: 4, InodesUsedPercent: &percent}
-	usage := &daemon.DiskUsage{ImagesBytes: 1, BuildCacheBytes: 2, ReclaimableBytes: 3}
-	if got := newDisk(nil, nil); got != nil {
-		t.Errorf("without sources: %+v", got)
-	}
-	if got := newDisk(volume, nil); *got.CapacityBytes != 10 || *got.UsedBytes != 4 || *got.InodesUsedPercent != 5 ||
-		got.ImagesBytes != nil || got.BuildCacheBytes != nil || got.ReclaimableBytes != nil {
-		t.Errorf("from the volume: %+v", got)
-	}
-	if got := newDisk(nil, usage); *got.ImagesBytes != 1 || *got.BuildCacheBytes != 2 || *got.ReclaimableBytes != 3 ||
-		got.CapacityBytes != nil || got.UsedBytes != nil || got.InodesUsedPercent != nil {
-		t.Errorf("from the daemon: %+v", got)
-	}
-}
 
 func TestFailureOfPrune(t *testing.T) {
 	ended := &batchv1.JobCondition{Message: "Job has reached the specified backoff limit", LastTransitionTime: metav1.Time{}}
@@ -83,21 +67,28 @@ func TestNextRun(t *testing.T) {
 	}
 }
 
-func TestSummary(t *testing.T) {
-	changed := func(changes ...string) (list []ObjectChange) {
-		for _, change := range changes {
-			list = append(list, ObjectChange{Change: change})
+// lastPrune adds a prune Job that was created an hour ago.
+func lastPrune(w *world, state batchv1.JobConditionType, message string) {
+	job, pod := clustertest.PruneRun("d", noon.Add(-time.Hour))
+	clustertest.End(job, pod, state, corev1.PodSucceeded, message)
+	w.Add(job, pod)
+}
+
+func TestStatusOfPrune(t *testing.T) {
+	t.Run("running", func(t *testing.T) {
+		w := statusWorld(t)
+		lastPrune(w, "", "")
+		status, err := w.Status(t.Context())
+		if err != nil || *status.Prune.LastResult != "running" || status.Prune.LastReclaimedBytes != nil {
+			t.Fatalf("got %+v, %v", status.Prune, err)
 		}
-		return list
-	}
-	for want, changes := range map[string][]ObjectChange{
-		"":                                   nil,
-		"3 created":                          changed("created", "created", "created"),
-		"1 configured, 2 unchanged":          changed("unchanged", "configured", "unchanged"),
-		"2 configured, 1 created, 1 deleted": changed("deleted", "configured", "created", "configured"),
-	} {
-		if got := summary(changes); got != want {
-			t.Errorf("got %q, want %q", got, want)
+	})
+	t.Run("no prune", func(t *testing.T) {
+		w := installedWorld(t, func(o *dind.Options) { o.PruneSchedule = "none" })
+		w.withExec(t, clustertest.Prints(clustertest.StatOutput))
+		status, err := w.Status(t.Context())
+		if err != nil || status.Prune != nil || !status.Healthy {
+			t.Fatalf("got %+v, %v", status, err)
 		}
-	}
+	})
 }
