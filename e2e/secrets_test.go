@@ -40,7 +40,7 @@ func TestSecretsStayHidden(t *testing.T) {
 
 	// The preflight reports a missing Secret; without the preflight, the pod
 	// that does not start does.
-	silent(i.command("install", options...)...).want(t, notReady).says(t, "there is no Secret proxy, which --env-from-secret names")
+	silent(i.command("install", options...)...).want(t, notReady).says(t, "Secret proxy (--env-from-secret) does not exist")
 	silent(i.command("install", append(options, "--skip-preflight", "--timeout", "1m")...)...).want(t, notReady).says(t, `secret "proxy" not found`)
 	_, err := env.cluster.CoreV1().Secrets(i.namespace).Create(t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: "proxy"}, StringData: map[string]string{"FROM_SECRET": canary, "BOTH": "of the Secret"},

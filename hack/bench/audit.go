@@ -13,20 +13,19 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// auditLog is the path of the API server's audit log; empty where it cannot be
-// read, as on a user's own cluster.
+// auditLog is the path of the API server's audit log. It is empty if the log cannot
+// be read, as on a user's cluster.
 type auditLog string
 
-// request is one request of a client. A long one, like a watch, is answered when
-// its answer begins.
+// request is one request of a client. A watch is answered when its answer begins.
 type request struct {
 	verb, uri          string
 	received, answered time.Time
 }
 
-// mark writes a kubeconfig whose requests carry a uid, which the log repeats: so
-// nobody else's requests are counted, and none of a client's own are missed. The
-// server's additional check is the same for all contenders.
+// mark writes a kubeconfig that impersonates a user with this uid. The uid is in the
+// log, so exactly the requests of one client are counted. The server's additional
+// check is the same for all contenders.
 func (l auditLog) mark(kubeconfig, marked, uid string) error {
 	config, err := (&clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig}).Load()
 	if err != nil {
@@ -39,11 +38,11 @@ func (l auditLog) mark(kubeconfig, marked, uid string) error {
 	return clientcmd.WriteToFile(*config, marked)
 }
 
-// settle is for how long a log has to be quiet to be taken for complete: the
-// server writes a line after it has answered.
+// settle is the time without new lines after which the log is complete. The server
+// writes a line after its answer.
 const settle = 200 * time.Millisecond
 
-// end is the position behind the last line.
+// end returns the position after the last line.
 func (l auditLog) end() (int64, error) {
 	if l == "" {
 		return 0, nil
@@ -55,8 +54,7 @@ func (l auditLog) end() (int64, error) {
 	return info.Size(), nil
 }
 
-// since gives the requests marked with a uid behind a position; nil if there is
-// no log.
+// since returns the requests with this uid after a position, nil without a log.
 func (l auditLog) since(ctx context.Context, position int64, uid string) ([]request, error) {
 	if l == "" {
 		return nil, nil
@@ -67,7 +65,7 @@ func (l auditLog) since(ctx context.Context, position int64, uid string) ([]requ
 			return nil, err
 		}
 		if now < position {
-			return nil, errors.New("the audit log was rotated meanwhile: run it again")
+			return nil, errors.New("the audit log was rotated: run the benchmark again")
 		}
 		if now == size || now > position+maxTail {
 			break
@@ -90,11 +88,12 @@ func (l auditLog) since(ctx context.Context, position int64, uid string) ([]requ
 	return requests(file, uid)
 }
 
-// maxTail ends the wait for a quiet log on a cluster that is never quiet.
+// maxTail is the number of new bytes that ends the wait for a busy cluster's log to
+// settle.
 const maxTail = 16 << 20
 
-// requests counts each request once: long ones, like watches, have a line for
-// their beginning and one for their end.
+// requests returns each request once. A watch has two lines: for its beginning and
+// for its end.
 func requests(log io.Reader, uid string) ([]request, error) {
 	seen := map[string]bool{}
 	found := []request{}
@@ -102,7 +101,7 @@ func requests(log io.Reader, uid string) ([]request, error) {
 	for {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return found, nil // a line without an end is still being written
+			return found, nil // the last line is incomplete
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading the audit log: %w", err)

@@ -11,14 +11,14 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-func TestRequests(t *testing.T) {
+func TestRequestsCountsEachRequestOnce(t *testing.T) {
 	line := func(id, verb, uid string) string {
 		return fmt.Sprintf(`{"auditID":%q,"verb":%q,"requestURI":"/x","user":{"uid":"a"},"impersonatedUser":{"uid":%q}}`, id, verb, uid) + "\n"
 	}
 	log := line("1", "get", "a") +
 		line("2", "watch", "a") +
 		line("3", "create", "a") +
-		line("2", "watch", "a") + // its end
+		line("2", "watch", "a") + // the end of the watch
 		line("4", "get", "b") +
 		`{"auditID":"5","verb":"get","requestURI":"/api"}` + "\n" +
 		`{"auditID":"6","ver`
@@ -27,18 +27,18 @@ func TestRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	var verbs []string
-	for _, one := range got {
-		verbs = append(verbs, one.verb+" "+one.uri)
+	for _, r := range got {
+		verbs = append(verbs, r.verb+" "+r.uri)
 	}
 	if diff := cmp.Diff([]string{"get /x", "watch /x", "create /x"}, verbs); diff != "" {
 		t.Error(diff)
 	}
 	if none, err := requests(strings.NewReader(""), "a"); err != nil || none == nil {
-		t.Errorf("an empty log gives %v, %v: nil would mean that nothing could be counted", none, err)
+		t.Errorf("an empty log: got %v, %v; nil would mean that requests cannot be counted", none, err)
 	}
 }
 
-func TestMark(t *testing.T) {
+func TestMarkAddsUID(t *testing.T) {
 	plain := api.NewConfig()
 	plain.AuthInfos["someone"] = &api.AuthInfo{Token: "secret"}
 	kubeconfig, marked := filepath.Join(t.TempDir(), "plain"), filepath.Join(t.TempDir(), "marked")

@@ -10,45 +10,44 @@ import (
 	"time"
 )
 
-// The ways to a built image that are measured. The first is GitLab's guide, the
-// others are dindctl's, in the order in which they happen.
+// The measured ways to build an image. The first follows GitLab's guide, the others
+// use dindctl's daemon, in this order.
 const (
-	perJob      = "a daemon for each job, as in GitLab's guide"
-	firstBuild  = "dindctl, the first build"
-	warmBuild   = "dindctl, the next builds"
-	afterWeekly = "dindctl, after the weekly clean-up"
-	afterGuides = "after the guides' clean-up (system prune -af)"
+	perJob           = "a new daemon for each job, as in GitLab's guide"
+	firstBuild       = "dindctl, the first build"
+	warmBuild        = "dindctl, later builds"
+	afterPrune       = "dindctl, after the weekly prune"
+	afterSystemPrune = "dindctl, after docker system prune -af"
 )
 
-// buildSize is what is built: how many megabytes of dependencies, and of how
-// many builds at once the daemon is given.
+// buildSize has the megabytes of dependencies and the numbers of parallel builds.
 type buildSize struct {
 	megabytes int
-	atOnce    []int
+	parallel  []int
 }
 
-// sizeFor is the real thing, or a sample that shows that everything works.
+// sizeFor returns a smaller size if there are too few runs for the goals.
 func sizeFor(runs int) buildSize {
-	if runs < enough {
-		return buildSize{megabytes: 20, atOnce: []int{1, 4}}
+	if runs < enoughRuns {
+		return buildSize{megabytes: 20, parallel: []int{1, 4}}
 	}
-	return buildSize{megabytes: 200, atOnce: []int{1, 2, 4, 8, 16}}
+	return buildSize{megabytes: 200, parallel: []int{1, 2, 4, 8, 16}}
 }
 
-// buildSamples are what one engine's rounds gave.
+// buildSamples are the measurements of one engine.
 type buildSamples struct {
-	image  string
-	ways   map[string][]float64
-	atOnce map[int][]burst
+	image    string
+	ways     map[string][]float64
+	parallel map[int][]burst // by the number of builds
 }
 
-// burst is a number of builds at once.
+// burst is the measurement of parallel builds.
 type burst struct {
 	seconds float64
 	failed  int
 }
 
-// engines are the images of the daemon to measure, as the tests have them.
+// engines returns the images of the daemon to measure, which e2e tests use too.
 func engines() []string {
 	if images := os.Getenv("DINDCTL_E2E_IMAGES"); images != "" {
 		return strings.Split(images, ",")
@@ -56,12 +55,12 @@ func engines() []string {
 	return []string{"docker:26.1.5-dind", "docker:29.7.2-dind"}
 }
 
-// builds measures each engine in turns, each time in a fresh namespace.
+// builds measures the engines in turns, each time in a new namespace.
 func (s setting) builds(ctx context.Context) (*buildFigures, error) {
 	size := sizeFor(s.runs)
 	all := make([]*buildSamples, 0, 2)
 	for _, image := range engines() {
-		all = append(all, &buildSamples{image: image, ways: map[string][]float64{}, atOnce: map[int][]burst{}})
+		all = append(all, &buildSamples{image: image, ways: map[string][]float64{}, parallel: map[int][]burst{}})
 	}
 	for turn := range s.runs {
 		for _, samples := range all {
@@ -74,15 +73,15 @@ func (s setting) builds(ctx context.Context) (*buildFigures, error) {
 	return newBuildFigures(all, size), nil
 }
 
-// buildRound takes all ways once. A daemon for each job goes first and last in
-// turns: what the machine's caches do for one, they do for the other.
+// buildRound measures each way once. The daemon for each job comes first in one round
+// and last in the next, so that the machine's caches help all ways equally.
 func (s setting) buildRound(ctx context.Context, samples *buildSamples, size buildSize, turn int) (err error) {
-	namespace, err := s.freshNamespace(ctx)
+	namespace, err := s.newNamespace(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		// Also after Ctrl-C, so not within the context that it has ended.
+		// Also after Ctrl-C, which cancels ctx.
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
 		defer cancel()
 		err = errors.Join(err, s.removeNamespace(ending, namespace))
@@ -106,7 +105,7 @@ func (s setting) buildRound(ctx context.Context, samples *buildSamples, size bui
 	return nil
 }
 
-// buildPerJob builds with a daemon that lives as long as the job.
+// buildPerJob builds with a daemon that ends with the job.
 func (a arena) buildPerJob(ctx context.Context, samples *buildSamples, size buildSize) error {
 	built, err := a.buildJob(ctx, buildPod{image: samples.image, daemon: true, registry: a.registry, megabytes: size.megabytes, builds: 1})
 	if err != nil {
@@ -115,9 +114,8 @@ func (a arena) buildPerJob(ctx context.Context, samples *buildSamples, size buil
 	return samples.add(perJob, built)
 }
 
-// buildShared builds with the daemon that dindctl installs: first and again,
-// after the clean-up that it runs weekly and after that of the guides, and many
-// at once.
+// buildShared builds with the daemon that dindctl installs: the first time and again,
+// after the weekly prune, after docker system prune -af, and in parallel.
 func (a arena) buildShared(ctx context.Context, samples *buildSamples, size buildSize) error {
 	install := []string{"install", "-n", a.namespace, "--image", samples.image, "--storage-size", "10Gi"}
 	if a.registry != "" {
@@ -133,11 +131,11 @@ func (a arena) buildShared(ctx context.Context, samples *buildSamples, size buil
 	}{
 		{firstBuild, nil},
 		{warmBuild, nil},
-		{afterWeekly, func() error {
+		{afterPrune, func() error {
 			_, err := a.run(ctx, a.dindctl, "prune-now", "-n", a.namespace)
 			return err
 		}},
-		{afterGuides, func() error {
+		{afterSystemPrune, func() error {
 			_, err := a.buildJob(ctx, buildPod{image: samples.image, script: "docker system prune -af"})
 			return err
 		}},
@@ -155,18 +153,18 @@ func (a arena) buildShared(ctx context.Context, samples *buildSamples, size buil
 			return fmt.Errorf("%s: %w", step.way, err)
 		}
 	}
-	for _, n := range size.atOnce {
+	for _, n := range size.parallel {
 		job.builds = n
 		built, err := a.buildJob(ctx, job)
 		if err != nil {
-			return fmt.Errorf("%d builds at once: %w", n, err)
+			return fmt.Errorf("%d parallel builds: %w", n, err)
 		}
-		samples.atOnce[n] = append(samples.atOnce[n], built)
+		samples.parallel[n] = append(samples.parallel[n], built)
 	}
 	return nil
 }
 
-// add notes a single build, which has to succeed.
+// add records a single build, which must succeed.
 func (b *buildSamples) add(way string, built burst) error {
 	if built.failed > 0 {
 		return errors.New("the build failed, see the log above")

@@ -1,7 +1,7 @@
-# A CI job: builds an image in several stages, BUILDS of them at once, with
-# MEGABYTES of dependencies. The application is another one each time; the
-# dependencies are not. Prints for how long, the wait for the daemon included,
-# and how many builds failed.
+# A CI job. It runs BUILDS parallel builds of an image with several stages and
+# MEGABYTES of dependencies. The application changes with each build, the
+# dependencies do not. It prints how long this took, including the wait for the
+# daemon, and how many builds failed.
 
 set -u
 
@@ -10,7 +10,7 @@ clock() {
     now=${now%.*}${now#*.}
 }
 
-# checkout NUMBER: what a job has before it builds.
+# checkout NUMBER creates the files of one build.
 checkout() {
     mkdir -p "/tmp/app/$1"
     cat /proc/sys/kernel/random/uuid >"/tmp/app/$1/source"

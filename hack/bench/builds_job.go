@@ -15,24 +15,24 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// buildScript is what a job does; builds.sh says what it expects and prints.
+// buildScript is a job's script. Its first comment describes its input and output.
 //
 //go:embed builds.sh
 var buildScript string
 
-// buildPod is a CI job's pod.
+// buildPod has the options of a CI job's pod.
 type buildPod struct {
 	image     string
 	megabytes int
 	builds    int
-	// daemon gives the job a daemon of its own, registry that daemon's mirror.
+	// daemon adds a daemon to the pod. registry is that daemon's mirror.
 	daemon   bool
 	registry string
-	// script is run instead of builds.
+	// script is run instead of buildScript.
 	script string
 }
 
-// jobContainer is the container that the job's script runs in.
+// jobContainer is the container that runs the script.
 const jobContainer = "build"
 
 func (b buildPod) pod(namespace string) *corev1.Pod {
@@ -65,8 +65,8 @@ func (b buildPod) pod(namespace string) *corev1.Pod {
 	return pod
 }
 
-// addDaemon adds the `services: docker:dind` of GitLab's guide, in the variant
-// without TLS, whose --tls=false spares it dockerd's 15 seconds of warning.
+// addDaemon adds the `services: docker:dind` of GitLab's guide, in its variant without
+// TLS. With --tls=false, dockerd does not wait 15 seconds before it opens the port.
 func (b buildPod) addDaemon(pod *corev1.PodSpec) {
 	arguments := []string{"--tls=false"}
 	if b.registry != "" {
@@ -81,7 +81,7 @@ func (b buildPod) addDaemon(pod *corev1.PodSpec) {
 	})
 }
 
-// buildJob runs a job to its end, removes it, and reads what it measured.
+// buildJob runs a job, removes it and returns what it measured.
 func (a arena) buildJob(ctx context.Context, job buildPod) (built burst, err error) {
 	pods := a.client.CoreV1().Pods(a.namespace)
 	pod, err := pods.Create(ctx, job.pod(a.namespace), metav1.CreateOptions{})
@@ -91,7 +91,7 @@ func (a arena) buildJob(ctx context.Context, job buildPod) (built burst, err err
 	err = until(ctx, func(ctx context.Context) error {
 		now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
 		if err == nil && !jobEnded(now) {
-			err = errors.New("it has not ended")
+			err = errors.New("the job has not ended")
 		}
 		return err
 	})
@@ -114,7 +114,7 @@ func (a arena) buildJob(ctx context.Context, job buildPod) (built burst, err err
 	return built, err
 }
 
-// jobEnded looks at the job's container: a daemon beside it goes on.
+// jobEnded reports whether the job's container ended. A daemon in the pod continues.
 func jobEnded(pod *corev1.Pod) bool {
 	for _, status := range pod.Status.ContainerStatuses {
 		if status.Name == jobContainer {
@@ -126,7 +126,7 @@ func jobEnded(pod *corev1.Pod) bool {
 
 var measuredLine = regexp.MustCompile(`(?m)^measured: hundredths=(\d+) failed=(\d+)$`)
 
-// readBurst finds what a job measured in its log.
+// readBurst returns what a job measured, from its log.
 func readBurst(log string) (burst, error) {
 	match := measuredLine.FindStringSubmatch(log)
 	if match == nil {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// buildFigures are the report's section about builds.
+// buildFigures is the report's section about builds.
 type buildFigures struct {
 	DependencyMegabytes int            `json:"dependencyMegabytes"`
 	Engines             []engineBuilds `json:"engines"`
@@ -15,8 +15,8 @@ type buildFigures struct {
 type engineBuilds struct {
 	Image string     `json:"image"`
 	Ways  []buildWay `json:"ways"`
-	// AtOnce are numbers of builds that one daemon was given at once.
-	AtOnce []buildsAtOnce `json:"atOnce"`
+	// Parallel has the parallel builds of one daemon.
+	Parallel []parallelBuilds `json:"atOnce"`
 }
 
 type buildWay struct {
@@ -25,9 +25,9 @@ type buildWay struct {
 	MedianSeconds float64   `json:"medianSeconds"`
 }
 
-type buildsAtOnce struct {
+type parallelBuilds struct {
 	Builds int `json:"builds"`
-	// Failed is of all rounds.
+	// Failed is the number of failed builds in all rounds.
 	Failed        int       `json:"failed"`
 	Seconds       []float64 `json:"seconds"`
 	MedianSeconds float64   `json:"medianSeconds"`
@@ -38,21 +38,21 @@ func newBuildFigures(all []*buildSamples, size buildSize) *buildFigures {
 	figures := &buildFigures{DependencyMegabytes: size.megabytes}
 	for _, samples := range all {
 		engine := engineBuilds{Image: samples.image}
-		for _, way := range []string{perJob, firstBuild, warmBuild, afterWeekly, afterGuides} {
+		for _, way := range []string{perJob, firstBuild, warmBuild, afterPrune, afterSystemPrune} {
 			if seconds := samples.ways[way]; len(seconds) > 0 {
 				engine.Ways = append(engine.Ways, buildWay{way, seconds, median(seconds)})
 			}
 		}
-		for _, n := range size.atOnce {
-			one := buildsAtOnce{Builds: n}
-			for _, b := range samples.atOnce[n] {
-				one.Seconds = append(one.Seconds, b.seconds)
-				one.Failed += b.failed
+		for _, n := range size.parallel {
+			p := parallelBuilds{Builds: n}
+			for _, b := range samples.parallel[n] {
+				p.Seconds = append(p.Seconds, b.seconds)
+				p.Failed += b.failed
 			}
-			if len(one.Seconds) > 0 {
-				one.MedianSeconds = median(one.Seconds)
-				one.PerMinute = 60 * float64(n) / one.MedianSeconds
-				engine.AtOnce = append(engine.AtOnce, one)
+			if len(p.Seconds) > 0 {
+				p.MedianSeconds = median(p.Seconds)
+				p.PerMinute = 60 * float64(n) / p.MedianSeconds
+				engine.Parallel = append(engine.Parallel, p)
 			}
 		}
 		figures.Engines = append(figures.Engines, engine)
@@ -60,31 +60,31 @@ func newBuildFigures(all []*buildSamples, size buildSize) *buildFigures {
 	return figures
 }
 
-// goals are what is promised of builds: the weekly clean-up leaves them warm,
-// and no number of them at once makes one fail.
+// goals returns the goals for builds: they are as fast after the weekly prune as
+// before, and no parallel build fails.
 func (f *buildFigures) goals() []goal {
 	if f == nil {
 		return nil
 	}
 	var goals []goal
 	for _, engine := range f.Engines {
-		var kept *float64
-		before, after := engine.way(warmBuild), engine.way(afterWeekly)
+		var ratio *float64
+		before, after := engine.way(warmBuild), engine.way(afterPrune)
 		if before != nil && after != nil && *before > 0 {
-			kept = new(*after / *before)
+			ratio = new(*after / *before)
 		}
 		failed := 0
-		for _, n := range engine.AtOnce {
+		for _, n := range engine.Parallel {
 			failed += n.Failed
 		}
 		goals = append(goals,
-			goal{Goal: "a warm build after the weekly clean-up, as against before, " + engine.Image, Value: kept, Limit: 1.2, Unit: "×"},
-			goal{Goal: "failures among builds at once, " + engine.Image, Value: new(float64(failed))})
+			goal{Goal: "a build after the weekly prune, compared with before, " + engine.Image, Value: ratio, Limit: 1.2, Unit: "×"},
+			goal{Goal: "failed parallel builds, " + engine.Image, Value: new(float64(failed))})
 	}
 	return goals
 }
 
-// way is the median of one way; nil where it was not taken.
+// way returns the median of one way, nil if it was not measured.
 func (e engineBuilds) way(name string) *float64 {
 	i := slices.IndexFunc(e.Ways, func(w buildWay) bool { return w.Name == name })
 	if i < 0 {
@@ -93,7 +93,7 @@ func (e engineBuilds) way(name string) *float64 {
 	return &e.Ways[i].MedianSeconds
 }
 
-// write adds the section to a table, the engines side by side.
+// write adds the section to a table, with a column for each engine.
 func (f *buildFigures) write(table io.Writer) {
 	if f == nil || len(f.Engines) == 0 {
 		return
@@ -102,7 +102,7 @@ func (f *buildFigures) write(table io.Writer) {
 	for _, engine := range f.Engines {
 		fmt.Fprintf(table, "%s\t", engine.Image)
 	}
-	fmt.Fprintf(table, "  one build with %d MB of dependencies, the application changed\n", f.DependencyMegabytes)
+	fmt.Fprintf(table, "  one build with %d MB of dependencies and a changed application\n", f.DependencyMegabytes)
 	for n, way := range f.Engines[0].Ways {
 		for _, engine := range f.Engines {
 			fmt.Fprintf(table, "%.1f s\t", engine.Ways[n].MedianSeconds)
@@ -110,11 +110,11 @@ func (f *buildFigures) write(table io.Writer) {
 		fmt.Fprintf(table, "  %s\n", way.Name)
 	}
 	fmt.Fprintf(table, "\n")
-	for n, atOnce := range f.Engines[0].AtOnce {
+	for n, parallel := range f.Engines[0].Parallel {
 		for _, engine := range f.Engines {
-			one := engine.AtOnce[n]
-			fmt.Fprintf(table, "%.0f a minute, %d failed\t", one.PerMinute, one.Failed)
+			p := engine.Parallel[n]
+			fmt.Fprintf(table, "%.0f per minute, %d failed\t", p.PerMinute, p.Failed)
 		}
-		fmt.Fprintf(table, "  %d builds at once\n", atOnce.Builds)
+		fmt.Fprintf(table, "  parallel builds: %d\n", parallel.Builds)
 	}
 }

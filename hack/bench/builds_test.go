@@ -10,23 +10,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestBuildFigures(t *testing.T) {
+func TestReportOfBuilds(t *testing.T) {
 	samples := func(image string, warm, kept float64, failed int) *buildSamples {
 		return &buildSamples{
 			image: image,
 			ways: map[string][]float64{
-				perJob: {30, 20, 25}, firstBuild: {15, 14, 16}, warmBuild: {warm, warm, warm}, afterWeekly: {kept, 9, 0.5}, afterGuides: {14, 14, 14},
+				perJob: {30, 20, 25}, firstBuild: {15, 14, 16}, warmBuild: {warm, warm, warm}, afterPrune: {kept, 9, 0.5}, afterSystemPrune: {14, 14, 14},
 			},
-			atOnce: map[int][]burst{1: {{2, 0}, {1, 0}, {3, 0}}, 4: {{4, 0}, {4, failed}, {5, 0}}},
+			parallel: map[int][]burst{1: {{2, 0}, {1, 0}, {3, 0}}, 4: {{4, 0}, {4, failed}, {5, 0}}},
 		}
 	}
 	figures := newBuildFigures([]*buildSamples{samples("docker:26", 1, 1.2, 0), samples("docker:29", 1, 1.3, 1)}, buildSize{200, []int{1, 4}})
-	r := newReport(&measurements{}, figures, enough)
+	r := newReport(&measurements{}, figures, enoughRuns)
 	want := map[string]bool{
-		"a warm build after the weekly clean-up, as against before, docker:26": true,
-		"a warm build after the weekly clean-up, as against before, docker:29": false,
-		"failures among builds at once, docker:26":                             true,
-		"failures among builds at once, docker:29":                             false,
+		"a build after the weekly prune, compared with before, docker:26": true,
+		"a build after the weekly prune, compared with before, docker:29": false,
+		"failed parallel builds, docker:26":                               true,
+		"failed parallel builds, docker:29":                               false,
 	}
 	got := map[string]bool{}
 	for _, g := range r.Goals {
@@ -39,22 +39,22 @@ func TestBuildFigures(t *testing.T) {
 	}
 	text := r.text()
 	for _, line := range []string{
-		"25.0 s     25.0 s  a daemon for each job, as in GitLab's guide",
-		"1.2 s      1.3 s  dindctl, after the weekly clean-up",
-		"60 a minute, 0 failed  60 a minute, 1 failed  4 builds at once",
+		"25.0 s     25.0 s  a new daemon for each job, as in GitLab's guide",
+		"1.2 s      1.3 s  dindctl, after the weekly prune",
+		"60 per minute, 0 failed  60 per minute, 1 failed  parallel builds: 4",
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)
 		}
 	}
 	if newReport(&measurements{}, nil, 1).Builds != nil {
-		t.Error("what was not measured is reported")
+		t.Error("the report has builds that were not measured")
 	}
 }
 
-func TestSampleIsSmall(t *testing.T) {
-	sample, all := sizeFor(1), sizeFor(enough)
-	if sample.megabytes >= all.megabytes || len(sample.atOnce) >= len(all.atOnce) || all.megabytes < 200 || all.atOnce[len(all.atOnce)-1] != 16 {
+func TestFewRunsBuildLess(t *testing.T) {
+	sample, all := sizeFor(1), sizeFor(enoughRuns)
+	if sample.megabytes >= all.megabytes || len(sample.parallel) >= len(all.parallel) || all.megabytes < 200 || all.parallel[len(all.parallel)-1] != 16 {
 		t.Errorf("sample %+v, all %+v", sample, all)
 	}
 }
@@ -65,12 +65,12 @@ func TestReadBurst(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if _, err := readBurst("Cannot connect to the Docker daemon\n"); err == nil {
-		t.Error("a job that measured nothing gives a figure")
+		t.Error("no error for a job that measured nothing")
 	}
 }
 
-// The script counts those builds that failed, waits for the daemon, and builds
-// another application each time.
+// The script waits for the daemon, changes the application for each build, and counts
+// the builds that failed.
 func TestBuildScript(t *testing.T) {
 	root := t.TempDir()
 	write := func(name, content string) {
@@ -121,10 +121,10 @@ func TestBuildPod(t *testing.T) {
 		t.Errorf("containers %v and %v", alone.Spec.Containers, shared.Spec.Containers)
 	}
 	if host := alone.Spec.Containers[0].Env[0].Value; host != "tcp://127.0.0.1:2375" {
-		t.Errorf("a job with a daemon of its own asks %s", host)
+		t.Errorf("a job with a daemon in its pod connects to %s", host)
 	}
 	if host := shared.Spec.Containers[0].Env[0].Value; host != "tcp://docker-dind.ns.svc:2375" {
-		t.Errorf("a job without asks %s", host)
+		t.Errorf("a job without one connects to %s", host)
 	}
 	if diff := cmp.Diff([]string{"--tls=false", "--registry-mirror=http://r:5000", "--insecure-registry=r:5000"}, alone.Spec.Containers[1].Args); diff != "" {
 		t.Error(diff)

@@ -14,7 +14,7 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// The commands that are measured. The first four compete.
+// The measured commands. The first four are compared with each other.
 const (
 	byDindctl = "dindctl install"
 	byKubectl = "kubectl apply --server-side, rollout status, port-forward"
@@ -25,14 +25,15 @@ const (
 	uninstall = "dindctl uninstall"
 )
 
-// options are the objects' for all contenders: a size that any cluster has.
+// options are dindctl's options for the objects of all contenders. Any cluster has a
+// volume of this size.
 var options = []string{"--storage-size", "1Gi"}
 
-// arena is where one contender runs once.
+// arena is the environment of one run of a contender.
 type arena struct {
 	setting
 	namespace, kubeconfig, directory string
-	// memory is the most that a client had since it was last set to 0.
+	// memory is the peak memory of the clients since it was last set to 0.
 	memory *atomic.Int64
 }
 
@@ -74,7 +75,7 @@ func kubectl(ctx context.Context, a arena, measure measure) error {
 	if err != nil {
 		return err
 	}
-	return a.applied(ctx, measure, byKubectl, "--server-side", "-f", objects)
+	return a.apply(ctx, measure, byKubectl, "--server-side", "-f", objects)
 }
 
 //go:embed guide.yaml
@@ -85,11 +86,11 @@ func guide(ctx context.Context, a arena, measure measure) error {
 	if err := os.WriteFile(objects, []byte(strings.ReplaceAll(guideYAML, "IMAGE", dind.DefaultImage)), 0o644); err != nil {
 		return err
 	}
-	return a.applied(ctx, measure, byGuide, "-f", objects)
+	return a.apply(ctx, measure, byGuide, "-f", objects)
 }
 
-// applied measures kubectl on its way from objects to a daemon that answers.
-func (a arena) applied(ctx context.Context, measure measure, name string, arguments ...string) error {
+// apply measures kubectl from applying the objects to the daemon's answer.
+func (a arena) apply(ctx context.Context, measure measure, name string, arguments ...string) error {
 	return measure(name, func() (time.Time, error) {
 		if _, err := a.run(ctx, a.kubectl, append([]string{"apply", "-n", a.namespace}, arguments...)...); err != nil {
 			return time.Time{}, err
@@ -97,7 +98,7 @@ func (a arena) applied(ctx context.Context, measure measure, name string, argume
 		if _, err := a.run(ctx, a.kubectl, "rollout", "status", "-n", a.namespace, "deployment/"+dind.DefaultName); err != nil {
 			return time.Time{}, err
 		}
-		return a.answers(ctx)
+		return a.awaitAnswer(ctx)
 	})
 }
 
@@ -106,7 +107,7 @@ func helm(ctx context.Context, a arena, measure measure) error {
 	if err != nil {
 		return err
 	}
-	chart, err := makeChart(objects)
+	chart, err := createChart(objects)
 	if err != nil {
 		return err
 	}
@@ -114,12 +115,12 @@ func helm(ctx context.Context, a arena, measure measure) error {
 		if _, err := a.run(ctx, a.helm, "install", "dind", chart, "-n", a.namespace, "--wait"); err != nil {
 			return time.Time{}, err
 		}
-		return a.answers(ctx)
+		return a.awaitAnswer(ctx)
 	})
 }
 
-// manifests gives the file with the objects that install makes. Writing it is
-// not counted against those who need it.
+// manifests writes the objects of install to a file and returns its name. This is
+// not measured.
 func (a arena) manifests(ctx context.Context) (string, error) {
 	printed, err := a.run(ctx, a.dindctl, append([]string{"manifests", "-n", a.namespace}, options...)...)
 	if err != nil {
@@ -129,8 +130,9 @@ func (a arena) manifests(ctx context.Context) (string, error) {
 	return file, os.WriteFile(file, []byte(printed), 0o644)
 }
 
-// makeChart wraps the objects, braces and all, into a chart beside their file.
-func makeChart(objects string) (string, error) {
+// createChart creates a chart from the objects, in the directory of their file. Helm
+// does not interpret their braces.
+func createChart(objects string) (string, error) {
 	directory := filepath.Dir(objects)
 	for name, content := range map[string]string{
 		"Chart.yaml":             "apiVersion: v2\nname: dind\nversion: 1.0.0\n",
@@ -147,21 +149,21 @@ func makeChart(objects string) (string, error) {
 	return directory, nil
 }
 
-// run executes a client to its end and returns its standard output.
+// run runs a client and returns its standard output.
 func (a arena) run(ctx context.Context, program string, arguments ...string) (string, error) {
 	command := a.command(ctx, program, arguments...)
 	var out, errs strings.Builder
 	command.Stdout, command.Stderr = &out, &errs
 	err := command.Run()
-	a.memory.Store(max(a.memory.Load(), peak(command.ProcessState)))
+	a.memory.Store(max(a.memory.Load(), peakMemory(command.ProcessState)))
 	if err != nil {
 		return "", fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(program), strings.Join(arguments, " "), err, out.String(), errs.String())
 	}
 	return out.String(), nil
 }
 
-// command prepares a client. Its caches are the benchmark's own; otherwise it
-// has the user's environment, which logging in to his cluster may need.
+// command returns a command for a client. Its caches belong to the benchmark; the
+// rest of its environment is the user's, which the login to a cluster may need.
 func (a arena) command(ctx context.Context, program string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, program, arguments...)
 	for _, variable := range os.Environ() {

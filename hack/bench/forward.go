@@ -15,27 +15,28 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// forwarding is what kubectl prints as soon as it listens.
+// forwarding matches what kubectl prints when it listens.
 var forwarding = regexp.MustCompile(`^Forwarding from (127\.0\.0\.1:\d+) ->`)
 
-// answers asks the daemon what it is, through kubectl's port-forward, as often
-// as it takes, and says when it had the answer.
-func (a arena) answers(ctx context.Context) (time.Time, error) {
+// awaitAnswer requests the daemon's info through kubectl's port-forward until the
+// daemon answers, and returns the time of the answer.
+func (a arena) awaitAnswer(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("no answer within a minute"))
 	defer cancel()
 	for {
-		done, err := a.ask(ctx)
+		done, err := a.requestInfo(ctx)
 		if err == nil {
 			return done, nil
 		}
 		if ctx.Err() != nil {
-			return time.Time{}, fmt.Errorf("asking the daemon: %w; the last attempt: %w", context.Cause(ctx), err)
+			return time.Time{}, fmt.Errorf("requesting the daemon's info: %w; last error: %w", context.Cause(ctx), err)
 		}
 	}
 }
 
-// ask tries once: kubectl ends a port-forward when a connection is refused.
-func (a arena) ask(ctx context.Context) (time.Time, error) {
+// requestInfo requests it once: kubectl ends a port-forward when a connection is
+// refused.
+func (a arena) requestInfo(ctx context.Context) (time.Time, error) {
 	forward := a.command(ctx, a.kubectl, "port-forward", "-n", a.namespace, "--address", "127.0.0.1",
 		"deployment/"+dind.DefaultName, fmt.Sprintf(":%d", dind.PlainPort))
 	var errs strings.Builder
@@ -47,7 +48,7 @@ func (a arena) ask(ctx context.Context) (time.Time, error) {
 	if err := forward.Start(); err != nil {
 		return time.Time{}, err
 	}
-	// Ended by the time this returns: its requests are complete then.
+	// The port-forward has ended on return, so its requests are in the audit log.
 	defer func() {
 		_ = forward.Process.Signal(os.Interrupt)
 		_ = forward.Wait()
@@ -67,7 +68,7 @@ func getInfo(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	// No proxy and no connection kept: the tunnel is there for this alone.
+	// No proxy and no keep-alive: the tunnel serves only this request.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
@@ -78,7 +79,7 @@ func getInfo(ctx context.Context, url string) error {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the daemon says %s", response.Status)
+		return fmt.Errorf("the daemon answers %s", response.Status)
 	}
 	return nil
 }

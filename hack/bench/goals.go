@@ -2,20 +2,20 @@ package main
 
 import "fmt"
 
-// goal is something that is promised, and what was measured of it.
+// goal is a goal and the measured value.
 type goal struct {
 	Goal  string   `json:"goal"`
-	Value *float64 `json:"value"` // null where it could not be measured
+	Value *float64 `json:"value"` // null if it was not measured
 	Limit float64  `json:"limit"`
-	// Floor is what would have been measured of a client that takes no time
-	// itself, because the pod takes its own; null where there is no such thing.
+	// Floor is the value that a client would reach if it took no time itself, only
+	// the pod did; null if there is none.
 	Floor *float64 `json:"floor"`
 	Unit  string   `json:"unit,omitempty"`
-	// Met is null if it was not measured, or too seldom to tell.
+	// Met is null if it was not measured, or in too few runs.
 	Met *bool `json:"met"`
 }
 
-// goals are all that is promised of dindctl's own speed and size.
+// goals returns the goals for the commands and for builds.
 func (r report) goals() []goal {
 	ratio := func(of func(result) *float64, to string) *float64 {
 		own, other := of(r.command(byDindctl)), of(r.command(to))
@@ -41,7 +41,7 @@ func (r report) goals() []goal {
 	if seconds := r.command(byDindctl).LagSeconds; seconds != nil {
 		lag = new(1000 * *seconds)
 	}
-	away := fmt.Sprintf(", %v away", farAway)
+	withLatency := fmt.Sprintf(" with %v latency", latency)
 	own := r.command(byDindctl)
 	floor := func(pod *float64, of func(result) *float64, to string) *float64 {
 		if other := of(r.command(to)); pod != nil && other != nil && *other > 0 {
@@ -50,28 +50,28 @@ func (r report) goals() []goal {
 		return nil
 	}
 	goals := []goal{
-		{Goal: "fresh install, as against kubectl", Value: ratio(near, byKubectl), Limit: 1.0, Unit: "×", Floor: floor(own.PodSeconds, near, byKubectl)},
-		{Goal: "fresh install, as against Helm", Value: ratio(near, byHelm), Limit: 0.7, Unit: "×", Floor: floor(own.PodSeconds, near, byHelm)},
-		{Goal: "fresh install, as against kubectl" + away, Value: ratio(far, byKubectl), Limit: 0.5, Unit: "×", Floor: floor(own.FarPodSeconds, far, byKubectl)},
-		{Goal: "fresh install, as against Helm" + away, Value: ratio(far, byHelm), Limit: 0.5, Unit: "×", Floor: floor(own.FarPodSeconds, far, byHelm)},
+		{Goal: "fresh install, compared with kubectl", Value: ratio(near, byKubectl), Limit: 1.0, Unit: "×", Floor: floor(own.PodSeconds, near, byKubectl)},
+		{Goal: "fresh install, compared with Helm", Value: ratio(near, byHelm), Limit: 0.7, Unit: "×", Floor: floor(own.PodSeconds, near, byHelm)},
+		{Goal: "fresh install" + withLatency + ", compared with kubectl", Value: ratio(far, byKubectl), Limit: 0.5, Unit: "×", Floor: floor(own.FarPodSeconds, far, byKubectl)},
+		{Goal: "fresh install" + withLatency + ", compared with Helm", Value: ratio(far, byHelm), Limit: 0.5, Unit: "×", Floor: floor(own.FarPodSeconds, far, byHelm)},
 		{Goal: "requests of an install with nothing to change", Value: number(unchanged.Requests), Limit: 12},
 		{Goal: "sequential round trips of an install with nothing to change", Value: number(unchanged.Sequential), Limit: 4},
 		{Goal: "requests of status", Value: number(state.Requests), Limit: 8},
 		{Goal: "sequential round trips of status", Value: number(state.Sequential), Limit: 3},
 		{Goal: "from the daemon's first answer to the end of install", Value: lag, Limit: 150, Unit: "ms"},
-		{Goal: "start-up of dindctl --help", Value: starts, Limit: 20, Unit: "ms"},
-		{Goal: "peak memory of install, as against kubectl", Value: ratio(memory, byKubectl), Limit: 1.0, Unit: "×"},
+		{Goal: "start of dindctl --help", Value: starts, Limit: 20, Unit: "ms"},
+		{Goal: "peak memory of install, compared with kubectl", Value: ratio(memory, byKubectl), Limit: 1.0, Unit: "×"},
 	}
 	goals = append(goals, r.Builds.goals()...)
 	for i := range goals {
-		if value := goals[i].Value; value != nil && r.Runs >= enough {
+		if value := goals[i].Value; value != nil && r.Runs >= enoughRuns {
 			goals[i].Met = new(*value <= goals[i].Limit)
 		}
 	}
 	return goals
 }
 
-// command is the result of that name; an empty one where there is none.
+// command returns the result of that name, an empty one if there is none.
 func (r report) command(name string) result {
 	for _, c := range r.Commands {
 		if c.Name == name {
@@ -88,24 +88,23 @@ func number[T int | int64](n *T) *float64 {
 	return new(float64(*n))
 }
 
-// String is the goal in a line: what was measured, what the limit is, and
-// whether that is enough.
+// String returns the goal in one line: the value, the limit, and whether it is met.
 func (g goal) String() string {
-	said, value := "too few runs to tell", "–"
+	result, value := "too few runs", "–"
 	switch {
 	case g.Value == nil:
-		said = "not measured"
+		result = "not measured"
 	case g.Met != nil && *g.Met:
-		said = "met"
+		result = "met"
 	case g.Met != nil:
-		said = "missed"
+		result = "missed"
 	}
 	if g.Value != nil {
 		value = format(*g.Value, g.Unit)
 	}
-	line := fmt.Sprintf("%s\t≤ %s\t%s\t  %s", value, format(g.Limit, g.Unit), said, g.Goal)
+	line := fmt.Sprintf("%s\t≤ %s\t%s\t  %s", value, format(g.Limit, g.Unit), result, g.Goal)
 	if g.Floor != nil {
-		line += fmt.Sprintf(" (the pod alone takes %s)", format(*g.Floor, g.Unit))
+		line += fmt.Sprintf(" (the pod alone: %s)", format(*g.Floor, g.Unit))
 	}
 	return line
 }

@@ -14,11 +14,12 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// listening is the daemon's line in its log when it begins to answer on its port.
+// listening matches the daemon's log line when it opens its port.
 var listening = regexp.MustCompile(`^time="([^"]+)" level=info msg="API listen on \[::\]:` + fmt.Sprint(dind.PlainPort) + `"`)
 
-// firstAnswer is when the daemon began to answer, by the clock of its node. That
-// has to be this machine's: zero where it cannot be, as it came after it was done.
+// firstAnswer returns when the daemon opened its port, by the clock of its node, which
+// must be the clock of this machine. It returns zero if that is unknown, or if the time
+// is after done, because the clocks differ then.
 func (s setting) firstAnswer(ctx context.Context, namespace string, done time.Time) (time.Time, error) {
 	pods, err := s.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + dind.DefaultName})
 	if err != nil {
@@ -38,8 +39,8 @@ func (s setting) firstAnswer(ctx context.Context, namespace string, done time.Ti
 	return time.Time{}, nil
 }
 
-// lag is how long after the daemon's first answer the client's word came that it
-// answers; nil where that is not known.
+// lag returns the time from the daemon's first answer to the end of the client, nil if
+// it is unknown.
 func (v sample) lag() *float64 {
 	if v.answered.IsZero() {
 		return nil
@@ -47,13 +48,13 @@ func (v sample) lag() *float64 {
 	return new(v.done.Sub(v.answered).Seconds())
 }
 
-// podStart is what the cluster and the daemon take, whoever asked for them: from
-// the moment at which the API server had the Deployment to the daemon's first
-// answer; nil where that is not known.
+// podStart returns the time that the cluster and the daemon take for any client: from
+// the creation of the Deployment to the daemon's first answer. It returns nil if that
+// is unknown.
 func (v sample) podStart() *float64 {
-	for _, one := range v.requests {
-		if deploymentWritten.MatchString(one.verb + " " + one.uri) {
-			if seconds := v.answered.Sub(one.answered).Seconds(); seconds > 0 {
+	for _, r := range v.requests {
+		if deploymentWritten.MatchString(r.verb + " " + r.uri) {
+			if seconds := v.answered.Sub(r.answered).Seconds(); seconds > 0 {
 				return &seconds
 			}
 		}
@@ -61,7 +62,7 @@ func (v sample) podStart() *float64 {
 	return nil
 }
 
-// deploymentWritten is a request that makes the Deployment.
+// deploymentWritten matches a request that creates the Deployment.
 var deploymentWritten = regexp.MustCompile(`^(create|patch) /apis/apps/v1/namespaces/[^/]+/deployments(/[^/?]+)?(\?|$)`)
 
 func firstAnswer(log io.Reader) (time.Time, bool) {

@@ -17,14 +17,14 @@ time="2026-11-21T12:00:09Z" level=info msg="API listen on [::]:2375"
 		t.Errorf("got %v, %v", at, found)
 	}
 	if _, found := firstAnswer(strings.NewReader("nothing\n")); found {
-		t.Error("an answer was found where there is none")
+		t.Error("found an answer in a log without one")
 	}
 }
 
 func TestPodStart(t *testing.T) {
 	for _, test := range []struct {
 		verb, uri string
-		counts    bool
+		want      bool
 	}{
 		{"patch", "/apis/apps/v1/namespaces/ci/deployments/docker-dind?fieldManager=dindctl&force=true", true},
 		{"create", "/apis/apps/v1/namespaces/ci/deployments?fieldManager=helm", true},
@@ -34,7 +34,7 @@ func TestPodStart(t *testing.T) {
 		{"create", "/apis/apps/v1/namespaces/ci/replicasets", false},
 	} {
 		v := sample{answered: noon.Add(3 * time.Second), requests: []request{{}, {verb: test.verb, uri: test.uri, answered: noon}}}
-		if got := v.podStart(); (got != nil) != test.counts || got != nil && *got != 3 {
+		if got := v.podStart(); (got != nil) != test.want || got != nil && *got != 3 {
 			t.Errorf("%s %s: %v", test.verb, test.uri, got)
 		}
 	}

@@ -1,12 +1,12 @@
-// Command bench times the way from nothing to a Docker daemon that answers:
-// dindctl beside kubectl and Helm, on the same objects, in turns, in a fresh
-// namespace each time. Then it times builds: with a daemon for each job, and
-// with the one that dindctl installs. `make bench` starts the cluster and builds
-// the clients.
+// Command bench measures how long dindctl, kubectl and Helm take from an empty
+// namespace to a Docker daemon that answers. They install the same objects and take
+// turns, each time in a new namespace. Then it measures builds: with a new daemon
+// for each job, and with the one that dindctl installs. `make bench` starts the
+// cluster and builds the clients.
 //
-// The first round is not counted: it pulls the image and fills the clients'
-// discovery caches. Deleting is not timed. Requests are counted in the API
-// server's audit log, where there is access to it.
+// The first round is not counted, because it pulls the image and fills the clients'
+// discovery caches. Deleting is not measured. Requests are counted in the API
+// server's audit log, if it can be read.
 package main
 
 import (
@@ -24,17 +24,17 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// enough is the number of rounds from which medians are worth a verdict.
-// Fewer are a sample that shows only that everything works.
-const enough = 3
+// enoughRuns is the number of runs from which medians are compared with the goals.
+// Fewer runs only show that everything works.
+const enoughRuns = 3
 
-// setting is where and with what the benchmark runs.
+// setting is what the benchmark runs with.
 type setting struct {
 	dindctl, kubectl, helm string // programs
 	kubeconfig             string
 	audit                  auditLog
 	client                 kubernetes.Interface
-	scratch                string // what clients write goes here
+	scratch                string // a directory for what clients write
 	runs                   int
 	registry               string // a mirror of Docker Hub, for the daemons
 }
@@ -55,28 +55,28 @@ func run(ctx context.Context) error {
 	flag.StringVar(&s.kubectl, "kubectl", "kubectl", "the kubectl to compare with")
 	flag.StringVar(&s.helm, "helm", "helm", "the helm to compare with")
 	flag.StringVar(&s.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG_E2E"), "an administrator's kubeconfig")
-	flag.IntVar(&s.runs, "runs", 5, "timed runs of each")
-	only := flag.String("only", "", "commands or builds: leave out the rest")
+	flag.IntVar(&s.runs, "runs", 5, "measured runs of each")
+	only := flag.String("only", "", "measure only commands or only builds")
 	output := flag.String("json", "", "file for the results")
 	flag.Parse()
 	if *only != "" && *only != "commands" && *only != "builds" {
-		return errors.New("-only takes commands or builds")
+		return errors.New("-only must be commands or builds")
 	}
 	if s.dindctl == "" || s.kubeconfig == "" || s.runs < 1 {
-		return errors.New("name the program and the cluster with -dindctl and -kubeconfig, or run `make bench`, which does")
+		return errors.New("-dindctl, -kubeconfig and at least one run are required; `make bench` sets them")
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", s.kubeconfig)
 	if err != nil {
 		return err
 	}
 	config.UserAgent = "dindctl-bench"
-	config.QPS = -1 // a limit of its own would hide what the server last said
+	config.QPS = -1 // a rate limit of the client would hide the server's last error
 	if s.client, err = kubernetes.NewForConfig(config); err != nil {
 		return err
 	}
 	version, err := s.client.Discovery().ServerVersion()
 	if err != nil {
-		return fmt.Errorf("asking the cluster: %w", err)
+		return fmt.Errorf("reading the version of the cluster: %w", err)
 	}
 	if s.scratch, err = os.MkdirTemp("", "dindctl-bench-"); err != nil {
 		return err
@@ -102,7 +102,7 @@ func run(ctx context.Context) error {
 	return r.write(*output)
 }
 
-// measure takes all sections, or only one.
+// measure measures commands and builds, or only one of them.
 func (s setting) measure(ctx context.Context, only string) (m *measurements, b *buildFigures, err error) {
 	if err := s.removeLeftovers(ctx); err != nil {
 		return nil, nil, err

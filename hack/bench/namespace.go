@@ -15,10 +15,10 @@ import (
 // label is on every namespace of the benchmark.
 const label = "dindctl/bench"
 
-// freshNamespace makes a namespace that pods can be created in: not before its
-// service account is there, which would be counted against the contender.
-func (s setting) freshNamespace(ctx context.Context) (string, error) {
-	made, err := s.client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{
+// newNamespace creates a namespace and waits for its service account, without which
+// no pods can be created. The wait is not part of a contender's time.
+func (s setting) newNamespace(ctx context.Context) (string, error) {
+	created, err := s.client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "bench-", Labels: map[string]string{
 			label: "true",
 			// A cluster may enforce another level by default.
@@ -26,20 +26,20 @@ func (s setting) freshNamespace(ctx context.Context) (string, error) {
 		}},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return "", fmt.Errorf("making a namespace: %w", err)
+		return "", fmt.Errorf("creating a namespace: %w", err)
 	}
 	err = until(ctx, func(ctx context.Context) error {
-		_, err := s.client.CoreV1().ServiceAccounts(made.Name).Get(ctx, "default", metav1.GetOptions{})
+		_, err := s.client.CoreV1().ServiceAccounts(created.Name).Get(ctx, "default", metav1.GetOptions{})
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("waiting for the service account of namespace %s: %w", made.Name, err)
+		return "", fmt.Errorf("waiting for the service account of namespace %s: %w", created.Name, err)
 	}
-	return made.Name, nil
+	return created.Name, nil
 }
 
-// removeNamespace deletes a namespace and waits until nothing of it is left
-// that could slow the next contender down.
+// removeNamespace deletes a namespace and waits until it is gone, so that its
+// deletion does not slow down the next contender.
 func (s setting) removeNamespace(ctx context.Context, name string) error {
 	if err := s.removePods(ctx, name); err != nil {
 		return fmt.Errorf("removing the pods of namespace %s: %w", name, err)
@@ -50,7 +50,7 @@ func (s setting) removeNamespace(ctx context.Context, name string) error {
 		err = until(ctx, func(ctx context.Context) error {
 			_, err := namespaces.Get(ctx, name, metav1.GetOptions{})
 			if err == nil {
-				return errors.New("it is still there")
+				return errors.New("it still exists")
 			}
 			return ignoreNotFound(err)
 		})
@@ -68,8 +68,8 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// removePods goes first: with pods in it, a namespace is not looked at again
-// before half their grace period is over.
+// removePods deletes the pods before their namespace. The namespace controller
+// retries a namespace with pods only after half their grace period.
 func (s setting) removePods(ctx context.Context, namespace string) error {
 	background, all := metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}, metav1.ListOptions{}
 	err := errors.Join(
@@ -84,14 +84,13 @@ func (s setting) removePods(ctx context.Context, namespace string) error {
 	return until(ctx, func(ctx context.Context) error {
 		pods, err := s.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 		if err == nil && len(pods.Items) > 0 {
-			return fmt.Errorf("%d are still there", len(pods.Items))
+			return fmt.Errorf("%d pods remain", len(pods.Items))
 		}
 		return err
 	})
 }
 
-// removeLeftovers clears away what a benchmark left that could not end
-// properly.
+// removeLeftovers removes the namespaces of a benchmark that was killed.
 func (s setting) removeLeftovers(ctx context.Context) error {
 	left, err := s.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: label})
 	if err != nil {
@@ -105,15 +104,15 @@ func (s setting) removeLeftovers(ctx context.Context) error {
 	return nil
 }
 
-// until repeats a question until it has an answer.
-func until(ctx context.Context, ask func(context.Context) error) error {
+// until calls check until it succeeds.
+func until(ctx context.Context, check func(context.Context) error) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
-		last = ask(ctx)
+		last = check(ctx)
 		return last == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("%w; last: %w", err, last)
+		return fmt.Errorf("%w; last error: %w", err, last)
 	}
 	return nil
 }

@@ -11,20 +11,19 @@ import (
 	"time"
 )
 
-// program is what a client costs before it does anything.
+// program has the startup costs of a client.
 type program struct {
 	Name string `json:"name"`
-	// HelpSeconds is how long `--help` takes, and HelpMemoryBytes the most
-	// memory that it had.
+	// HelpSeconds is how long `--help` takes, HelpMemoryBytes its peak memory.
 	HelpSeconds     float64 `json:"helpSeconds"`
 	HelpMemoryBytes int64   `json:"helpMemoryBytes"`
 	FileBytes       int64   `json:"fileBytes"`
 }
 
-// starts is how often each program is started: it costs milliseconds.
+// starts is how often each program is started. A start takes milliseconds.
 const starts = 15
 
-// programs starts the clients in turns.
+// programs measures the clients, which take turns.
 func (s setting) programs(ctx context.Context) ([]program, error) {
 	paths := []string{s.dindctl, s.kubectl, s.helm}
 	seconds, memory := make([][]float64, len(paths)), make([][]int64, len(paths))
@@ -37,7 +36,7 @@ func (s setting) programs(ctx context.Context) ([]program, error) {
 				return nil, fmt.Errorf("%s --help: %w", path, err)
 			}
 			seconds[i] = append(seconds[i], time.Since(began).Seconds())
-			memory[i] = append(memory[i], peak(command.ProcessState))
+			memory[i] = append(memory[i], peakMemory(command.ProcessState))
 		}
 	}
 	for i, path := range paths {
@@ -54,9 +53,9 @@ func (s setting) programs(ctx context.Context) ([]program, error) {
 	return found, nil
 }
 
-// peak is the most memory that a process had at once; 0 where the system does
-// not tell.
-func peak(process *os.ProcessState) int64 {
+// peakMemory returns the peak memory of a process, 0 if the system does not report
+// it.
+func peakMemory(process *os.ProcessState) int64 {
 	if process == nil { // it was not started
 		return 0
 	}

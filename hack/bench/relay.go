@@ -14,18 +14,17 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// relay passes connections on to the API server, puts a distance between it and
-// its clients, and counts their bytes, encrypted as they are. Its methods do
-// nothing on nil.
+// relay forwards connections to the API server. It adds latency and counts the
+// encrypted bytes. The methods of a nil relay do nothing.
 type relay struct {
 	listener       net.Listener
 	target         string
-	distance       time.Duration // what a way there and back takes
+	latency        time.Duration // of a round trip
 	sent, received atomic.Int64
 }
 
-// startRelay starts a relay and writes a kubeconfig that leads through it.
-func startRelay(kubeconfig, relayed string, distance time.Duration) (*relay, error) {
+// startRelay starts a relay and writes a kubeconfig that uses it.
+func startRelay(kubeconfig, relayed string, latency time.Duration) (*relay, error) {
 	config, err := (&clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig}).Load()
 	if err != nil {
 		return nil, err
@@ -40,7 +39,7 @@ func startRelay(kubeconfig, relayed string, distance time.Duration) (*relay, err
 		return nil, err
 	}
 	if server.Scheme != "https" || cluster.ProxyURL != "" {
-		return nil, errors.New("the cluster is reached without TLS or through a proxy")
+		return nil, errors.New("the kubeconfig uses a proxy or no TLS")
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +49,7 @@ func startRelay(kubeconfig, relayed string, distance time.Duration) (*relay, err
 	if port == "" {
 		port = "443"
 	}
-	r := &relay{listener: listener, distance: distance, target: net.JoinHostPort(server.Hostname(), port)}
+	r := &relay{listener: listener, latency: latency, target: net.JoinHostPort(server.Hostname(), port)}
 	if cluster.TLSServerName == "" {
 		cluster.TLSServerName = server.Hostname()
 	}
@@ -69,11 +68,11 @@ func (r *relay) serve() {
 		if err != nil {
 			return // closed
 		}
-		go r.pass(client)
+		go r.forward(client)
 	}
 }
 
-func (r *relay) pass(client net.Conn) {
+func (r *relay) forward(client net.Conn) {
 	defer client.Close()
 	server, err := new(net.Dialer).DialContext(context.Background(), "tcp", r.target)
 	if err != nil {
@@ -81,31 +80,30 @@ func (r *relay) pass(client net.Conn) {
 	}
 	defer server.Close()
 	ended := make(chan struct{}, 2)
-	go func() { r.carry(server, client, &r.sent); ended <- struct{}{} }()
-	go func() { r.carry(client, server, &r.received); ended <- struct{}{} }()
-	// Neither side speaks on after the other has ended.
+	go func() { r.copy(server, client, &r.sent); ended <- struct{}{} }()
+	go func() { r.copy(client, server, &r.received); ended <- struct{}{} }()
 	<-ended
 }
 
-// carry takes bytes from one side to the other, each half the distance later: it
-// delays them, and does not make them fewer in a given time.
-func (r *relay) carry(to io.Writer, from io.Reader, count *atomic.Int64) {
-	type parcel struct {
+// copy copies bytes and delays each by half the latency. It does not limit the
+// throughput.
+func (r *relay) copy(to io.Writer, from io.Reader, count *atomic.Int64) {
+	type chunk struct {
 		data []byte
 		due  time.Time
 	}
-	under := make(chan parcel, 1024)
-	arrived := make(chan struct{})
+	queue := make(chan chunk, 1024)
+	written := make(chan struct{})
 	go func() {
-		defer close(arrived)
-		for p := range under {
+		defer close(written)
+		for p := range queue {
 			<-time.After(time.Until(p.due))
 			if _, err := to.Write(p.data); err != nil {
 				break
 			}
 		}
-		for range under {
-			// Nobody takes it any more.
+		for range queue {
+			// The reader must not block after a failed write.
 		}
 	}()
 	buffer := make([]byte, 32<<10)
@@ -113,11 +111,11 @@ func (r *relay) carry(to io.Writer, from io.Reader, count *atomic.Int64) {
 		n, err := from.Read(buffer)
 		if n > 0 {
 			count.Add(int64(n))
-			under <- parcel{slices.Clone(buffer[:n]), time.Now().Add(r.distance / 2)}
+			queue <- chunk{slices.Clone(buffer[:n]), time.Now().Add(r.latency / 2)}
 		}
 		if err != nil {
-			close(under)
-			<-arrived
+			close(queue)
+			<-written
 			return
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 func TestRelay(t *testing.T) {
-	const distance = 40 * time.Millisecond
+	const latency = 40 * time.Millisecond
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "hello")
 	}))
@@ -28,7 +28,7 @@ func TestRelay(t *testing.T) {
 	if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
 		t.Fatal(err)
 	}
-	r, err := startRelay(kubeconfig, relayed, distance)
+	r, err := startRelay(kubeconfig, relayed, latency)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestRelay(t *testing.T) {
 		t.Fatal(err)
 	}
 	if through.Host == server.URL || through.ServerName != "127.0.0.1" {
-		t.Errorf("the kubeconfig leads to %s as %q", through.Host, through.ServerName)
+		t.Errorf("the kubeconfig has server %s and server name %q", through.Host, through.ServerName)
 	}
 	client, err := rest.HTTPClientFor(through)
 	if err != nil {
@@ -55,22 +55,22 @@ func TestRelay(t *testing.T) {
 		t.Fatalf("got %q, %v", body, err)
 	}
 	began := time.Now()
-	response, err = client.Get(through.Host) // on the same connection: one way there and back
+	response, err = client.Get(through.Host) // on the same connection: one round trip
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = response.Body.Close()
-	if took := time.Since(began); took < distance {
-		t.Errorf("there and back in %v", took)
+	if took := time.Since(began); took < latency {
+		t.Errorf("round trip in %v", took)
 	}
 	if sent, received := r.bytes(); sent == 0 || received == 0 {
 		t.Errorf("counted %d sent, %d received", sent, received)
 	}
 	r.reset()
 	if sent, received := r.bytes(); sent != 0 || received != 0 {
-		t.Errorf("%d and %d are left after a reset", sent, received)
+		t.Errorf("after a reset: %d sent, %d received", sent, received)
 	}
 	if _, err := startRelay(os.DevNull, relayed, 0); err == nil {
-		t.Error("an empty kubeconfig gives a relay")
+		t.Error("no error for an empty kubeconfig")
 	}
 }

@@ -14,9 +14,9 @@ import (
 type sample struct {
 	seconds        float64
 	done           time.Time
-	answered       time.Time // when the daemon did first; zero for what installs nothing, and where it can't be told
-	requests       []request // nil where they can't be counted
-	sent, received int64     // 0 where nobody counts them
+	answered       time.Time // the daemon's first answer; zero if unknown or nothing was installed
+	requests       []request // nil if they cannot be counted
+	sent, received int64     // bytes; 0 without a relay
 	memory         int64
 }
 
@@ -28,9 +28,9 @@ type measurements struct {
 
 type command struct {
 	name    string
-	samples []sample // the timed ones
-	far     []sample // the timed ones, far away from the API server
-	cold    sample   // the first, with empty caches
+	samples []sample // of the measured runs
+	far     []sample // of the measured runs with latency to the API server
+	cold    sample   // of the first run, with empty caches
 }
 
 func (m *measurements) command(name string) *command {
@@ -43,7 +43,7 @@ func (m *measurements) command(name string) *command {
 	return m.commands[len(m.commands)-1]
 }
 
-// rounds lets the contenders run in turns, each round beginning with another.
+// rounds runs the contenders in turns. Each round starts with another contender.
 func (s setting) rounds(ctx context.Context) (*measurements, error) {
 	m := &measurements{}
 	var err error
@@ -58,26 +58,26 @@ func (s setting) rounds(ctx context.Context) (*measurements, error) {
 	near := func(c *command, v sample) { c.samples = append(c.samples, v) }
 	for turn := range s.runs {
 		fmt.Fprintf(os.Stderr, "bench: round %d of %d\n", turn+1, s.runs)
-		if err := s.round(ctx, m, turned(all, turn), s.kubeconfig, nil, near); err != nil {
+		if err := s.round(ctx, m, rotated(all, turn), s.kubeconfig, nil, near); err != nil {
 			return nil, err
 		}
 	}
 	return m, s.farRounds(ctx, m)
 }
 
-// farRounds are the same with a distance between the clients and the API server.
-// Clients keep a discovery cache for each address, and this one is new to them:
-// the first round is not counted, unless it is a sample anyway.
+// farRounds runs the same rounds with latency between the clients and the API
+// server. Clients have a discovery cache for each address, and it is empty for the
+// relay's. With enough runs, the first round is therefore not counted.
 func (s setting) farRounds(ctx context.Context, m *measurements) error {
 	relayed := filepath.Join(s.scratch, "relayed.yaml")
-	relay, err := startRelay(s.kubeconfig, relayed, farAway)
+	relay, err := startRelay(s.kubeconfig, relayed, latency)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench: nothing is measured from far away:", err)
+		fmt.Fprintln(os.Stderr, "bench: nothing is measured with latency:", err)
 		return nil
 	}
 	defer relay.close()
 	competing := s.contenders()[:competitors]
-	if s.runs >= enough {
+	if s.runs >= enoughRuns {
 		if err := s.round(ctx, m, competing, relayed, relay, func(*command, sample) {}); err != nil {
 			return err
 		}
@@ -85,8 +85,8 @@ func (s setting) farRounds(ctx context.Context, m *measurements) error {
 	}
 	far := func(c *command, v sample) { c.far = append(c.far, v) }
 	for turn := range s.runs {
-		fmt.Fprintf(os.Stderr, "bench: round %d of %d, %v away\n", turn+1, s.runs, farAway)
-		if err := s.round(ctx, m, turned(competing, turn), relayed, relay, far); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: round %d of %d with %v latency\n", turn+1, s.runs, latency)
+		if err := s.round(ctx, m, rotated(competing, turn), relayed, relay, far); err != nil {
 			return err
 		}
 	}
@@ -95,20 +95,20 @@ func (s setting) farRounds(ctx context.Context, m *measurements) error {
 
 type contender func(context.Context, arena, measure) error
 
-// contenders are all there are; the last one takes long and knows nothing of
-// caches, so it runs only in the rounds that count.
+// contenders returns all contenders. The last one takes long and fills no caches, so
+// it runs only in the rounds that are counted.
 func (s setting) contenders() []contender { return []contender{dindctl, kubectl, helm, guide} }
 
 const competitors = 3
 
-func turned(all []contender, turn int) []contender {
+func rotated(all []contender, turn int) []contender {
 	first := turn % len(all)
 	return slices.Concat(all[first:], all[:first])
 }
 
-func (s setting) round(ctx context.Context, m *measurements, contenders []contender, kubeconfig string, relay *relay, note func(*command, sample)) error {
+func (s setting) round(ctx context.Context, m *measurements, contenders []contender, kubeconfig string, relay *relay, record func(*command, sample)) error {
 	for _, contender := range contenders {
-		namespace, err := s.freshNamespace(ctx)
+		namespace, err := s.newNamespace(ctx)
 		if err != nil {
 			return err
 		}
@@ -124,10 +124,10 @@ func (s setting) round(ctx context.Context, m *measurements, contenders []conten
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			note(m.command(name), v)
+			record(m.command(name), v)
 			return nil
 		})
-		// Also after Ctrl-C, so not within the context that it has ended.
+		// Also after Ctrl-C, which cancels ctx.
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
 		err = errors.Join(err, s.removeNamespace(ending, namespace))
 		cancel()
@@ -138,7 +138,8 @@ func (s setting) round(ctx context.Context, m *measurements, contenders []conten
 	return nil
 }
 
-// measure runs and records a piece of work, which says when it was done.
+// measure runs work and records a sample. work returns the time at which it was
+// done.
 type measure func(name string, work func() (done time.Time, err error)) error
 
 func (a arena) sample(ctx context.Context, relay *relay, work func() (time.Time, error)) (sample, error) {

@@ -17,10 +17,10 @@ func TestSequential(t *testing.T) {
 	}{
 		{"none", nil, 0},
 		{"one", []request{at(0, 5)}, 1},
-		{"together, though one was answered when the other came", []request{at(0, 1), at(2, 3), at(10, 12)}, 1},
-		{"one after the other", []request{at(0, 1), at(52, 53), at(104, 105)}, 3},
-		{"two at once, then two at once", []request{at(0, 3), at(1, 2), at(53, 60), at(54, 55)}, 2},
-		{"a long one beside three short ones", []request{at(0, 200), at(0, 1), at(52, 53), at(104, 105)}, 3},
+		{"parallel, one answered before the other is received", []request{at(0, 1), at(2, 3), at(10, 12)}, 1},
+		{"sequential", []request{at(0, 1), at(52, 53), at(104, 105)}, 3},
+		{"two in parallel, then two in parallel", []request{at(0, 3), at(1, 2), at(53, 60), at(54, 55)}, 2},
+		{"a long one parallel to three short ones", []request{at(0, 200), at(0, 1), at(52, 53), at(104, 105)}, 3},
 		{"in any order", []request{at(104, 105), at(0, 1), at(52, 53)}, 3},
 	}
 	for _, test := range tests {

@@ -7,12 +7,12 @@ import (
 	"text/tabwriter"
 )
 
-// text is the report as it is printed.
+// text returns the report as a table.
 func (r report) text() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "Kubernetes %s, %d processors, %d timed runs each, in turns, in fresh namespaces, image on the node\n\n", r.Cluster, r.Processors, r.Runs)
+	fmt.Fprintf(&out, "Kubernetes %s, %d processors, %d measured runs each, in turns, in new namespaces, image on the node\n\n", r.Cluster, r.Processors, r.Runs)
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "median\tmin\tmax\t%v away\trequests\tfirst run's\tsequential\tkB sent\treceived\tmemory\tpod\tlag\t  \n", farAway)
+	fmt.Fprintf(table, "median\tmin\tmax\t%v latency\trequests\tin first run\tsequential\tkB sent\treceived\tmemory\tpod\tlag\t  \n", latency)
 	for _, c := range r.Commands {
 		fmt.Fprintf(table, "%.2f s\t%.2f\t%.2f\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t  %s\n",
 			c.MedianSeconds, slices.Min(c.Seconds), slices.Max(c.Seconds), known(c.FarMedianSeconds, "%.2f s", 1),
@@ -33,7 +33,7 @@ func (r report) text() string {
 	return out.String()
 }
 
-// known formats a value in units; a dash where it is not known.
+// known formats a value in units. It returns a dash for an unknown value.
 func known(value *float64, layout string, unit float64) string {
 	if value == nil {
 		return "–"

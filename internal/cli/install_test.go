@@ -57,7 +57,7 @@ func TestInstall(t *testing.T) {
 func TestInstallVerbosely(t *testing.T) {
 	_, _, stderr := newWorld(t, clustertest.DefaultClass()).run(t, "install", "-v")
 	for _, line := range []string{
-		"Cluster: reading context test, namespace ci\n", "Objects: service/docker-dind created\n", "Daemon: asking the daemon through a port-forward\n",
+		"Cluster: reading context test, namespace ci\n", "Objects: service/docker-dind created\n", "Daemon: connecting to the daemon through a port-forward\n",
 	} {
 		if !strings.Contains(stderr, line) {
 			t.Errorf("got %s, want %q in it", stderr, line)
@@ -98,7 +98,7 @@ func TestInstallRefused(t *testing.T) {
 		{"missing claim", nil, "install --existing-claim old", 1,
 			"error: there is no claim old in namespace ci\nnext: `kubectl get pvc` lists the claims that --existing-claim can use\n"},
 		{"missing storage class", nil, "install --storage-class fast", 3,
-			"error: the preflight checks failed; nothing was changed\n  storage class: there is no class \"fast\"\n    Name one of these with --storage-class: standard.\n" +
+			"error: the preflight checks failed; nothing was changed\n  storage class: class \"fast\" does not exist\n    Name one of these with --storage-class: standard.\n" +
 				"next: `dindctl check` shows all checks; --skip-preflight skips them\n"},
 	}
 	for _, test := range tests {

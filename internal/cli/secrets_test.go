@@ -47,7 +47,7 @@ var carriers = map[string][]string{
 func settled(t *testing.T, objects ...runtime.Object) *world {
 	t.Helper()
 	w := newWorld(t, append(objects, clustertest.DefaultClass())...)
-	w.withExec(t, clustertest.Df)
+	w.withExec(t, clustertest.StatOutput)
 	w.env["KEYED"] = canary
 	w.env["DINDCTL_ENV"] = "FROM_ENVIRONMENT=" + canary
 	return w

@@ -47,10 +47,10 @@ func TestStatus(t *testing.T) {
 		damage func(*testing.T, *world)
 		code   int
 	}{
-		{"healthy", nil, clustertest.Df, func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobComplete) }, 0},
+		{"healthy", nil, clustertest.StatOutput, func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobComplete) }, 0},
 		{"partly-known", nil, "", func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobFailed) }, 0},
-		{"daemon-down", nil, clustertest.Df, func(_ *testing.T, w *world) { w.engine.Refuse = errDown }, 3},
-		{"not-ready", nil, clustertest.Df, func(t *testing.T, w *world) {
+		{"daemon-down", nil, clustertest.StatOutput, func(_ *testing.T, w *world) { w.engine.Refuse = errDown }, 3},
+		{"not-ready", nil, clustertest.StatOutput, func(t *testing.T, w *world) {
 			alter(t, w, "apps", "deployments", "docker-dind", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 })
 			alter(t, w, "", "pods", "docker-dind-abc-1", func(p *corev1.Pod) {
 				p.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
@@ -58,12 +58,12 @@ func TestStatus(t *testing.T) {
 				}}}
 			})
 		}, 3},
-		{"missing-service", []string{"--prune-schedule", "none", "--no-network-policy"}, clustertest.Df, func(t *testing.T, w *world) {
+		{"missing-service", []string{"--prune-schedule", "none", "--no-network-policy"}, clustertest.StatOutput, func(t *testing.T, w *world) {
 			if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "docker-dind"); err != nil {
 				t.Fatal(err)
 			}
 		}, 3},
-		{"suspended", nil, clustertest.Df, func(t *testing.T, w *world) {
+		{"suspended", nil, clustertest.StatOutput, func(t *testing.T, w *world) {
 			alter(t, w, "batch", "cronjobs", "docker-dind-clear-cache", func(c *batchv1.CronJob) { c.Spec.Suspend = new(true) })
 		}, 0},
 	}
@@ -102,7 +102,7 @@ func compact(t *testing.T, document []byte) string {
 
 func TestStatusInColor(t *testing.T) {
 	w := installedWorld(t)
-	w.withExec(t, clustertest.Df)
+	w.withExec(t, clustertest.StatOutput)
 	w.engine.Refuse = errDown
 	_, plain, _ := w.run(t, "status")
 	w.streams.OutColor = true

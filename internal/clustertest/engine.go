@@ -24,8 +24,8 @@ type Engine struct {
 	Lost    error
 
 	mu sync.Mutex
-	// Asked are the names of the pods of all connections.
-	Asked []string
+	// Connected are the names of the pods of all connections.
+	Connected []string
 	// Credentials are those of the last connection.
 	Credentials *tls.Config
 	// Closed is the number of closed connections.
@@ -48,7 +48,7 @@ func (l Link) Close() error { return nil }
 func (l Link) Connect(credentials *tls.Config) error {
 	l.Daemon.mu.Lock()
 	defer l.Daemon.mu.Unlock()
-	l.Daemon.Asked = append(l.Daemon.Asked, l.Pod)
+	l.Daemon.Connected = append(l.Daemon.Connected, l.Pod)
 	l.Daemon.Credentials = credentials
 	return l.Daemon.Refuse
 }

@@ -43,9 +43,9 @@ func (s *Server) WithExec(t *testing.T, serve http.HandlerFunc) (*rest.Config, k
 	return config, execClient{s.Clientset, client.CoreV1().RESTClient()}
 }
 
-// Df is the output of stat -f for the daemon's volume: 20 of 100 GiB and 5% of the
+// StatOutput is the output of stat -f for the daemon's volume: 20 of 100 GiB and 5% of the
 // inodes are used.
-const Df = "4096 26214400 20971520 6553600 6225920\n"
+const StatOutput = "4096 26214400 20971520 6553600 6225920\n"
 
 // Prints returns a handler for exec requests whose command prints out. For the
 // protocol see https://pkg.go.dev/k8s.io/apimachinery/pkg/util/remotecommand

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,9 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	ktesting "k8s.io/client-go/testing"
 
 	"github.com/dindctl/dindctl/internal/apply"
@@ -27,12 +26,12 @@ var secrets = corev1.SchemeGroupVersion.WithResource("secrets")
 
 func secure(o *dind.Options) { o.TLS = true }
 
-// secureFor is TLS with jobs in other namespaces, too.
+// secureFor enables TLS, and access from other namespaces.
 func secureFor(namespaces ...string) func(*dind.Options) {
 	return func(o *dind.Options) { o.TLS, o.AllowNamespaces = true, namespaces }
 }
 
-// secret is what the world holds under a name; nil where there is none.
+// secret returns a Secret, nil if it does not exist.
 func (w *world) secret(namespace, name string) *corev1.Secret {
 	found, err := w.Tracker().Get(secrets, namespace, name)
 	if err != nil {
@@ -53,89 +52,74 @@ func TestInstallWithTLS(t *testing.T) {
 	}
 	live := certs.Set{Server: w.secret("ci", "d-server-tls").Data, Client: client.Data}
 	if again, err := certs.Renew(live, certificateRequest("ci", "d", noon)); err != nil || again.Changed() {
-		t.Errorf("the Secrets hold something else: %+v, %v", again, err)
+		t.Errorf("the certificates in the Secrets are not those of this installation: %+v, %v", again, err)
 	}
 	credentials := w.engine.Credentials
 	if credentials == nil || credentials.ServerName != "d.ci.svc" || len(credentials.Certificates) != 1 {
-		t.Fatalf("the daemon was asked with %+v", credentials)
+		t.Fatalf("connected with credentials %+v", credentials)
 	}
 	if _, err := credentials.Certificates[0].Leaf.Verify(verifyWith(credentials.RootCAs)); err != nil {
-		t.Errorf("the certificate that the daemon was asked with: %v", err)
+		t.Errorf("the client certificate of the connection: %v", err)
 	}
 
-	w.forget()
+	w.reset()
 	w.install(t, options(secureFor("jobs")))
 	if writes := w.Writes(); len(writes) > 0 {
-		t.Errorf("a second install sends %q", writes)
+		t.Errorf("a second install sent %q", writes)
 	}
 }
 
-func TestPlainInstallAsksForNoSecret(t *testing.T) {
+func TestInstallWithoutTLSReadsNoSecrets(t *testing.T) {
 	w := installedWorld(t, nil)
-	w.forget()
+	w.reset()
 	w.install(t, options(nil))
 	if slices.Contains(w.Requests(), "get secrets") || w.engine.Credentials != nil {
 		t.Errorf("sent %q", w.Requests())
 	}
 }
 
-func TestTLSIsSwitched(t *testing.T) {
+func TestInstallEnablesAndDisablesTLS(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.install(t, options(secureFor("jobs")))
-	if !slices.ContainsFunc(w.told(), func(line string) bool { return strings.Contains(line, "TLS is being enabled") }) {
-		t.Errorf("told %q", w.told())
+	if !slices.ContainsFunc(w.messages(), func(line string) bool { return strings.Contains(line, "TLS is being enabled") }) {
+		t.Errorf("messages %q", w.messages())
 	}
 	var problems dind.OptionErrors
 	if _, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true}); !errors.As(err, &problems) || problems[0].Option != "--tls" {
-		t.Errorf("left out: %v", err)
+		t.Errorf("without --tls: %v", err)
 	}
 	if w.secret("ci", "d-client-tls") == nil {
 		t.Fatal("the refused install removed a Secret")
 	}
-	w.forget()
+	w.reset()
 	outcome := w.install(t, options(func(o *dind.Options) { o.NoTLS = true }))
-	if !slices.ContainsFunc(w.told(), func(line string) bool { return strings.Contains(line, "TLS is being disabled") }) {
-		t.Errorf("told %q", w.told())
+	if !slices.ContainsFunc(w.messages(), func(line string) bool { return strings.Contains(line, "TLS is being disabled") }) {
+		t.Errorf("messages %q", w.messages())
 	}
-	var gone []string
+	var deleted []string
 	for _, object := range outcome.Objects {
 		if object.Change == changeDeleted {
-			gone = append(gone, object.Ref())
+			deleted = append(deleted, object.Ref())
 		}
 	}
-	if diff := cmp.Diff([]string{"secret/d-client-tls in namespace jobs", "secret/d-server-tls", "secret/d-client-tls"}, gone); diff != "" {
+	if diff := cmp.Diff([]string{"secret/d-client-tls in namespace jobs", "secret/d-server-tls", "secret/d-client-tls"}, deleted); diff != "" {
 		t.Error(diff)
 	}
 	if w.secret("jobs", "d-client-tls") != nil || w.secret("ci", "d-server-tls") != nil {
-		t.Error("a Secret is left")
+		t.Error("a Secret remains")
 	}
 }
 
-func TestCopiesFollowTheAllowedNamespaces(t *testing.T) {
-	w := installedWorld(t, secureFor("jobs", "more"))
-	w.install(t, options(secureFor("more", "others")))
-	for namespace, want := range map[string]bool{"jobs": false, "more": true, "others": true} {
-		if got := w.secret(namespace, "d-client-tls") != nil; got != want {
-			t.Errorf("a copy in %s: %v", namespace, got)
-		}
-	}
-	// Gone before the Secret forgets where it was.
-	sent := w.Requests("delete", "patch")
-	if slices.Index(sent, "delete secrets") > slices.Index(sent, "patch secrets") {
-		t.Errorf("in this order: %q", sent)
-	}
-}
-
-func TestCertificatesAreRenewed(t *testing.T) {
+func TestInstallRenewsCertificates(t *testing.T) {
 	for _, test := range []struct {
-		name   string
-		days   int
-		rotate bool
-		want   []string
-		told   string
+		name    string
+		days    int
+		rotate  bool
+		want    []string
+		message string
 	}{
-		{"young", 200, false, nil, ""},
-		{"two thirds of the life are over", 300, false, []string{"patch deployments", "patch secrets", "patch secrets"}, "less than a third"},
+		{"more than a third of the lifetime is left", 200, false, nil, ""},
+		{"less than a third of the lifetime is left", 300, false, []string{"patch deployments", "patch secrets", "patch secrets"}, "less than a third"},
 		{"requested", 0, true, []string{"patch deployments", "patch secrets", "patch secrets"}, "keep working"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -147,84 +131,62 @@ func TestCertificatesAreRenewed(t *testing.T) {
 			if diff := cmp.Diff(test.want, w.Writes()); diff != "" {
 				t.Error(diff)
 			}
-			if told := strings.Join(w.told(), "\n"); !strings.Contains(told, test.told) {
-				t.Errorf("told %s", told)
+			if messages := strings.Join(w.messages(), "\n"); !strings.Contains(messages, test.message) {
+				t.Errorf("messages %s", messages)
 			}
-			w.forget()
+			w.reset()
 			if _, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true, RotateCertificates: true, DryRun: true}); err != nil {
 				t.Fatal(err)
 			}
-			if told := strings.Join(w.told(), "\n"); strings.Contains(told, "is being renewed") || !strings.Contains(told, "would be renewed (requested)") {
-				t.Errorf("a dry run tells %s", told)
+			if messages := strings.Join(w.messages(), "\n"); strings.Contains(messages, "is being renewed") || !strings.Contains(messages, "would be renewed (requested)") {
+				t.Errorf("messages of a dry run: %s", messages)
 			}
 		})
 	}
 }
 
-// Two first installs at once must end with one authority, not with the daemon of
-// one and the clients of the other.
-func TestTwoInstallsMakeCertificates(t *testing.T) {
-	theirs, err := NewCertificates("ci", "d", noon)
+// Two concurrent first installs must use the same authority.
+func TestConcurrentInstallsUseTheSameCertificates(t *testing.T) {
+	other, err := NewCertificates("ci", "d", noon)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := newWorld(t)
-	tries := 0
+	attempts := 0
 	w.PrependReactor("patch", "secrets", func(ktesting.Action) (bool, runtime.Object, error) {
-		tries++
-		return tries == 1, nil, apierrors.NewConflict(secrets.GroupResource(), "d-client-tls", errors.New("modified"))
+		attempts++
+		return attempts == 1, nil, apierrors.NewConflict(secrets.GroupResource(), "d-client-tls", errors.New("modified"))
 	})
-	raced := false
+	created := false
 	w.PrependReactor("create", "secrets", func(ktesting.Action) (bool, runtime.Object, error) {
-		if raced {
+		if created {
 			return false, nil, nil
 		}
-		raced = true
-		ours := map[string]string{kube.ManagedByLabel: kube.ManagedByValue, kube.InstanceLabel: "d"}
-		w.Add(&corev1.Secret{ObjectMeta: madeBy("d-server-tls", ours), Data: theirs.Server}, &corev1.Secret{ObjectMeta: madeBy("d-client-tls", ours), Data: theirs.Client})
+		created = true
+		labels := map[string]string{kube.ManagedByLabel: kube.ManagedByValue, kube.InstanceLabel: "d"}
+		w.Add(&corev1.Secret{ObjectMeta: secretMeta("d-server-tls", labels), Data: other.Server}, &corev1.Secret{ObjectMeta: secretMeta("d-client-tls", labels), Data: other.Client})
 		return true, nil, apierrors.NewAlreadyExists(secrets.GroupResource(), "d-server-tls")
 	})
-	// To rotate what the other one has just made would shut out its jobs.
+	// Rotating the new certificates of the other install would reject its jobs.
 	if _, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true, RotateCertificates: true}); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]map[string][]byte{"d-server-tls": theirs.Server, "d-client-tls": theirs.Client} {
+	for name, want := range map[string]map[string][]byte{"d-server-tls": other.Server, "d-client-tls": other.Client} {
 		if diff := cmp.Diff(want, w.secret("ci", name).Data); diff != "" {
-			t.Errorf("%s is not the first one's", name)
+			t.Errorf("%s does not have the certificates of the other install", name)
 		}
 	}
 }
 
-func madeBy(name string, labels map[string]string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Name: name, Namespace: "ci", Labels: labels, ResourceVersion: "1", UID: "theirs"}
-}
-
-func TestForeignSecretsAreLeftAlone(t *testing.T) {
-	for name, labels := range map[string]map[string]string{
-		"by hand":                            {},
-		"a copy for another's jobs":          {kube.ManagedByLabel: kube.ManagedByValue, kube.InstanceLabel: "d", kube.HomeLabel: "elsewhere"},
-		"of an installation of another name": {kube.ManagedByLabel: kube.ManagedByValue, kube.InstanceLabel: "e"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, &corev1.Secret{ObjectMeta: madeBy("d-client-tls", labels), Data: map[string][]byte{"key.pem": []byte("theirs")}})
-			_, err := w.Install(t.Context(), options(secure), InstallOptions{SkipPreflight: true})
-			var foreign *apply.NotOwnedError
-			if !errors.As(err, &foreign) || len(w.Writes()) > 0 {
-				t.Errorf("got %v, sent %q", err, w.Writes())
-			}
-		})
-	}
-}
-
-// No private key is ever told, whatever is done.
-func TestKeysAreNotTold(t *testing.T) {
+// Private keys appear neither in results nor in events.
+func TestInstallDoesNotShowPrivateKeys(t *testing.T) {
 	w := newWorld(t)
 	results := []any{w.install(t, options(secureFor("jobs")))}
-	remember := func() (keys []string) {
+	privateKeys := func() (keys []string) {
 		for _, secret := range []*corev1.Secret{w.secret("ci", "d-server-tls"), w.secret("ci", "d-client-tls")} {
 			for _, name := range []string{"key.pem", "ca-key.pem"} {
 				if key, has := secret.Data[name]; has {
-					// A line of it, and as it would be in JSON.
+					// A line of the key, and the key as encoded in JSON.
 					keys = append(keys, strings.Split(string(key), "\n")[1])
 					encoded, _ := json.Marshal(key)
 					keys = append(keys, string(encoded[1:40]))
@@ -233,7 +195,7 @@ func TestKeysAreNotTold(t *testing.T) {
 		}
 		return keys
 	}
-	keys := remember()
+	keys := privateKeys()
 	for _, how := range []InstallOptions{{DryRun: true}, {}, {DryRun: true}} {
 		how.SkipPreflight, how.RotateCertificates = true, true
 		outcome, err := w.Install(t.Context(), options(secure), how)
@@ -242,14 +204,14 @@ func TestKeysAreNotTold(t *testing.T) {
 		}
 		results = append(results, outcome)
 	}
-	keys = append(keys, remember()...)
+	keys = append(keys, privateKeys()...)
 	change(t, w, secrets, "d-server-tls", func(s *corev1.Secret) { s.Labels = nil })
 	_, err := w.Install(t.Context(), options(secure), InstallOptions{})
-	var foreign *apply.NotOwnedError
-	if !errors.As(err, &foreign) || len(foreign.Previews) == 0 {
+	var notOwned *apply.NotOwnedError
+	if !errors.As(err, &notOwned) || len(notOwned.Previews) == 0 {
 		t.Fatalf("got %v", err)
 	}
-	for _, preview := range foreign.Previews {
+	for _, preview := range notOwned.Previews {
 		results = append(results, NewObjectChange(preview))
 	}
 	encoded, err := json.Marshal(results)
@@ -257,120 +219,20 @@ func TestKeysAreNotTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.mu.Lock()
-	told := string(encoded) + fmt.Sprint(w.events)
+	shown := string(encoded) + fmt.Sprint(w.events)
 	w.mu.Unlock()
 	for _, key := range keys {
-		if strings.Contains(told, key) {
-			t.Error("a key was told")
+		if strings.Contains(shown, key) {
+			t.Error("a private key is shown")
 		}
 	}
-	if !strings.Contains(told, "data.key.pem") || len(keys) != 12 {
-		t.Errorf("that a key changed is not told, or no key was looked for (%d)", len(keys))
+	if !strings.Contains(shown, "data.key.pem") || len(keys) != 12 {
+		t.Errorf("data.key.pem is not shown as changed, or there are %d keys instead of 12", len(keys))
 	}
 }
 
-func TestUninstallWithTLS(t *testing.T) {
-	w := installedWorld(t, secureFor("jobs"))
-	planned, err := w.PlanRemoval(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.forget()
-	outcome, err := w.Remove(t.Context(), planned)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := append([]string{"- Secret d-client-tls", "- Secret d-client-tls", "- Secret d-server-tls"}, workload...)
-	want = append(want, "= PersistentVolumeClaim d-data: "+holdsTheCache)
-	slices.Sort(want)
-	if diff := cmp.Diff(want, spell(outcome)); diff != "" {
-		t.Error(diff)
-	}
-	if outcome.Removed[0].Namespace != "jobs" {
-		t.Errorf("the copy is not the first to go: %+v", outcome.Removed)
-	}
-}
-
-// The Deployment tells the next uninstall that there are Secrets to remove.
-func TestUninstallKeepsTheDeploymentWhileThereAreSecrets(t *testing.T) {
-	w := installedWorld(t, secure)
-	planned, err := w.PlanRemoval(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	refuse(w, "delete", "secrets")
-	if _, err := w.Remove(t.Context(), planned); !apierrors.IsForbidden(err) {
-		t.Errorf("got %v", err)
-	}
-	if sent := w.Requests("delete"); slices.Contains(sent, "delete deployments") {
-		t.Errorf("sent %q", sent)
-	}
-}
-
-func TestUninstallLeavesAnothersCopy(t *testing.T) {
-	w := installedWorld(t, secure)
-	change(t, w, secrets, "d-client-tls", func(s *corev1.Secret) { s.Labels[kube.HomeLabel] = "elsewhere" })
-	planned, err := w.PlanRemoval(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if lines := spell(planned.Outcome()); !slices.Contains(lines, "= Secret d-client-tls: belongs to another installation of this name") {
-		t.Errorf("got %q", lines)
-	}
-}
-
-func TestPermissionsForCopies(t *testing.T) {
-	needed, _ := permissions(options(secureFor("jobs", "ci")), InstallOptions{})
-	var got []string
-	for _, p := range needed {
-		if p.Resource == "secrets" {
-			got = append(got, p.Namespace+" "+p.String())
-		}
-	}
-	want := []string{
-		" get secrets", " create secrets", " patch secrets", " delete secrets",
-		"jobs get secrets", "jobs create secrets", "jobs patch secrets", "jobs delete secrets",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	if needed, _ := permissions(options(nil), InstallOptions{}); slices.ContainsFunc(needed, func(p kube.Permission) bool { return p.Resource == "secrets" }) {
-		t.Error("without TLS, Secrets are asked for")
-	}
-}
-
-func TestUninstallLeavesCopiesItMayNotRead(t *testing.T) {
-	w := installedWorld(t, secureFor("jobs"))
-	w.PrependReactor("get", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
-		if action.GetNamespace() != "jobs" {
-			return false, nil, nil
-		}
-		return true, nil, apierrors.NewForbidden(secrets.GroupResource(), "d-client-tls", errors.New("no"))
-	})
-	planned, err := w.PlanRemoval(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept := planned.Outcome().Kept
-	if !slices.ContainsFunc(kept, func(k KeptObject) bool { return k.Kind == "Secret" && k.Namespace == "jobs" }) {
-		t.Errorf("kept %+v", kept)
-	}
-}
-
-func TestNamespacesThatTakeNoCopy(t *testing.T) {
-	w := newWorld(t)
-	w.PrependReactor("create", "secrets", func(action ktesting.Action) (bool, runtime.Object, error) {
-		if action.GetNamespace() != "nowhere" {
-			return true, action.(ktesting.CreateActionImpl).GetObject(), nil
-		}
-		return true, nil, apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "nowhere")
-	})
-	_, err := w.Install(t.Context(), options(secureFor("jobs", "nowhere")), InstallOptions{})
-	var failed *CheckFailedError
-	if !errors.As(err, &failed) || len(failed.Failed) != 1 || !strings.Contains(failed.Failed[0].Reason, "namespace nowhere does not exist") {
-		t.Fatalf("got %v", err)
-	}
-	if len(w.Writes()) > 0 {
-		t.Errorf("sent %q", w.Writes())
-	}
+// verifyWith returns the options of a daemon that accepts client certificates of these
+// authorities.
+func verifyWith(authorities *x509.CertPool) x509.VerifyOptions {
+	return x509.VerifyOptions{Roots: authorities, CurrentTime: noon, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 }

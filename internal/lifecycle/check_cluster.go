@@ -77,7 +77,7 @@ func checkAdmission(ctx context.Context, in checkInput) []CheckResult {
 	case err == nil:
 		return ok("a privileged pod is admitted")
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return failed("Run the same command again when it is gone, or name another namespace with -n.", "namespace %s is being deleted", in.Cluster.Namespace)
+		return failed("Run the same command again once it is deleted, or name another namespace with -n.", "namespace %s is being deleted", in.Cluster.Namespace)
 	case kube.NamespaceMissing(err) && in.how.CreateNamespace:
 		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "unknown until the namespace exists"}}
 	case kube.NamespaceMissing(err):
@@ -120,7 +120,7 @@ func checkClaim(_ context.Context, in checkInput) []CheckResult {
 	case claim == nil:
 		return ok("will be created")
 	case claim.DeletionTimestamp != nil:
-		return failed("Run the same command again when it is gone; it stays while a pod mounts it.", "%s is being deleted", claim.Name)
+		return failed("Run the same command again once it is deleted; it stays while a pod mounts it.", "%s is being deleted", claim.Name)
 	case claim.Status.Phase == corev1.ClaimLost:
 		return failed("`dindctl uninstall --delete-data` removes the claim; the next install creates a new one.",
 			"%s has lost its volume %s", claim.Name, claim.Spec.VolumeName)

@@ -32,8 +32,8 @@ func (g grant) verbsFor(o dind.Options, how InstallOptions) []string {
 // (patch, and create for new ones), watched by name and deleted.
 func grants() []grant {
 	object := []string{"get", "watch", "create", "patch", "delete"}
-	// Read and deleted whatever the options, because an earlier install may have
-	// created them.
+	// Read and deleted with any options, because an earlier install may have created
+	// them.
 	former := []string{"get", "watch", "delete"}
 	local := func(o dind.Options, _ InstallOptions) bool { return o.LocalPath != "" }
 	return []grant{

@@ -59,17 +59,17 @@ func (in checkInput) checkSecret(ctx context.Context, option, name string) []Che
 		return unknown(err)
 	case !exists && option == "--image-pull-secret":
 		// The kubelet continues without it, which is enough for a public image.
-		return warning(fmt.Sprintf("kubectl create secret docker-registry %s -n %s …", name, in.Cluster.Namespace), "there is no Secret %s, which %s names", name, option)
+		return warning(fmt.Sprintf("kubectl create secret docker-registry %s -n %s …", name, in.Cluster.Namespace), "Secret %s (%s) does not exist", name, option)
 	case !exists:
 		return failed(fmt.Sprintf("kubectl create secret generic %s -n %s --from-literal=KEY=VALUE", name, in.Cluster.Namespace),
-			"there is no Secret %s, which %s names: the daemon would not start", name, option)
+			"Secret %s (%s) does not exist: the daemon would not start", name, option)
 	case option == "--image-pull-secret":
-		return ok("%s is there", name)
+		return ok("%s exists", name)
 	}
 	for _, key := range keys {
 		if reason := dind.ReservedEnv(key); reason != "" && key != "DOCKER_TLS_CERTDIR" { // which dindctl sets itself
 			return failed("Take it out of the Secret.", "Secret %s has a key %s, which %s", name, key, reason)
 		}
 	}
-	return ok("%s is there, with %d keys", name, len(keys))
+	return ok("%s exists and has %d keys", name, len(keys))
 }

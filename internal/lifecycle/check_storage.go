@@ -39,7 +39,7 @@ func checkStorageClass(ctx context.Context, in checkInput) []CheckResult {
 	class := chooseClass(classes, in.options.StorageClass)
 	switch {
 	case class == nil && in.options.StorageClass != "":
-		return failed("Name one of these with --storage-class: "+classNames(classes)+".", "there is no class %q", in.options.StorageClass)
+		return failed("Name one of these with --storage-class: "+classNames(classes)+".", "class %q does not exist", in.options.StorageClass)
 	case class == nil:
 		return failed("Name one of these with --storage-class: "+classNames(classes)+"; or use --local-path and --local-node.",
 			"the cluster has no default class")
@@ -50,7 +50,7 @@ func checkStorageClass(ctx context.Context, in checkInput) []CheckResult {
 				"%s provisions a network file system (%s): overlay2 does not work on one", class.Name, class.Provisioner)
 		}
 	}
-	binding := "binds at once"
+	binding := "binds immediately"
 	if class.VolumeBindingMode != nil && *class.VolumeBindingMode == storagev1.VolumeBindingWaitForFirstConsumer {
 		binding = "binds when the pod is scheduled"
 	}
@@ -103,7 +103,7 @@ func checkNode(ctx context.Context, in checkInput) []CheckResult {
 	case err != nil:
 		return unknown(err)
 	case node == nil:
-		return failed("`kubectl get nodes` lists the nodes.", "there is no node %q", in.options.LocalNode)
+		return failed("`kubectl get nodes` lists the nodes.", "node %q does not exist", in.options.LocalNode)
 	case node.Spec.Unschedulable:
 		return failed(fmt.Sprintf("kubectl uncordon %s", node.Name), "node %s is cordoned", node.Name)
 	}

@@ -10,11 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,19 +20,18 @@ import (
 	fakediscovery "k8s.io/client-go/discovery/fake"
 	ktesting "k8s.io/client-go/testing"
 
-	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// found writes results down, a line each.
-func found(results []CheckResult) (lines []string) {
+// lines returns the results, one line each.
+func lines(results []CheckResult) (lines []string) {
 	for _, r := range results {
 		lines = append(lines, string(r.Outcome)+" "+r.Name+": "+r.Reason)
 	}
 	return lines
 }
 
-func TestCheckWell(t *testing.T) {
+func TestCheckHealthyCluster(t *testing.T) {
 	w := newWorld(t)
 	checks, err := w.Check(t.Context(), options(nil), InstallOptions{})
 	if err != nil {
@@ -45,12 +40,12 @@ func TestCheckWell(t *testing.T) {
 	want := []string{
 		"ok API server: Kubernetes v1.36.3",
 		"ok pod admission: a privileged pod is admitted",
-		"ok storage class: standard (example.com/disk): binds at once, cannot grow later",
+		"ok storage class: standard (example.com/disk): binds immediately, cannot grow later",
 		"ok names: available",
 		"ok claim: will be created",
 		"unknown network policy: unknown: the API does not show whether the network plugin enforces policies",
 	}
-	got := slices.DeleteFunc(found(checks.Results), func(line string) bool { return strings.HasPrefix(line, "ok permissions: all ") })
+	got := slices.DeleteFunc(lines(checks.Results), func(line string) bool { return strings.HasPrefix(line, "ok permissions: all ") })
 	if diff := cmp.Diff(want, got); diff != "" || len(checks.Results) != len(want)+1 {
 		t.Error(diff)
 	}
@@ -59,13 +54,13 @@ func TestCheckWell(t *testing.T) {
 	}
 }
 
-// Each case does one damage and names the one result that tells of it.
+// Each case changes one thing and expects one result.
 func TestCheck(t *testing.T) {
 	tainted := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}
 	tainted.Spec.Taints = []corev1.Taint{{Key: "soft", Effect: corev1.TaintEffectPreferNoSchedule}, {Key: "dedicated", Value: "ci", Effect: corev1.TaintEffectNoSchedule}}
 	cordoned := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}, Spec: corev1.NodeSpec{Unschedulable: true}}
-	unwell := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}
-	unwell.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}
+	notReady := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}
+	notReady.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}
 	fromSecret := func(o *dind.Options) { o.EnvFromSecrets = []string{"proxy"} }
 	secret := func(keys ...string) *corev1.Secret {
 		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "proxy"}, Data: map[string][]byte{}}
@@ -74,10 +69,10 @@ func TestCheck(t *testing.T) {
 		}
 		return s
 	}
-	claim := func(alter func(*corev1.PersistentVolumeClaim)) *corev1.PersistentVolumeClaim {
+	claim := func(change func(*corev1.PersistentVolumeClaim)) *corev1.PersistentVolumeClaim {
 		c := oldClaim()
 		c.Name, c.Labels = "d-data", dind.Labels("d")
-		alter(c)
+		change(c)
 		return c
 	}
 	nfs := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "shared"}, Provisioner: "nfs.csi.k8s.io"}
@@ -96,7 +91,7 @@ func TestCheck(t *testing.T) {
 	}
 	tests := []struct {
 		name    string
-		there   []runtime.Object
+		objects []runtime.Object
 		options func(*dind.Options)
 		how     InstallOptions
 		before  func(*world)
@@ -105,57 +100,57 @@ func TestCheck(t *testing.T) {
 		{"an old cluster", nil, nil, InstallOptions{}, func(w *world) {
 			w.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.26.9+k3s1"}
 		}, "warning API server: Kubernetes v1.26.9+k3s1 is older than 1.27.0, the oldest version dindctl supports"},
-		{"no right to deploy", nil, nil, InstallOptions{}, denies("create deployments.apps"), "failed permissions: missing permission create deployments.apps in namespace ci"},
-		{"no right to look into pods", nil, nil, InstallOptions{}, denies("create pods/exec"),
+		{"no permission to create Deployments", nil, nil, InstallOptions{}, denies("create deployments.apps"), "failed permissions: missing permission create deployments.apps in namespace ci"},
+		{"no permission to exec in pods", nil, nil, InstallOptions{}, denies("create pods/exec"),
 			"warning permissions: missing permission create pods/exec in namespace ci (needed for showing the disk size in status)"},
-		{"no right to make namespaces", nil, nil, InstallOptions{CreateNamespace: true}, denies("create namespaces"),
+		{"no permission to create namespaces", nil, nil, InstallOptions{CreateNamespace: true}, denies("create namespaces"),
 			"failed permissions: missing permission create namespaces in the cluster"},
-		{"pod security", nil, nil, InstallOptions{}, admission(`violates PodSecurity "baseline:latest": privileged`),
+		{"Pod Security refuses the pod", nil, nil, InstallOptions{}, admission(`violates PodSecurity "baseline:latest": privileged`),
 			`failed pod admission: the cluster refuses the pod: pods "d" is forbidden: violates PodSecurity "baseline:latest": privileged`},
-		{"a quota", nil, nil, InstallOptions{}, admission("exceeded quota: q"), `failed pod admission: the cluster refuses the pod: pods "d" is forbidden: exceeded quota: q`},
-		{"no right to make pods", nil, nil, InstallOptions{}, admission(`User "jane" cannot create resource "pods" in API group ""`),
+		{"a quota refuses the pod", nil, nil, InstallOptions{}, admission("exceeded quota: q"), `failed pod admission: the cluster refuses the pod: pods "d" is forbidden: exceeded quota: q`},
+		{"no permission to create pods", nil, nil, InstallOptions{}, admission(`User "jane" cannot create resource "pods" in API group ""`),
 			"unknown pod admission: unknown: this user may not create pods, not even as a dry run (the Deployment's controller may)"},
 		{"a new namespace", nil, nil, InstallOptions{}, admission("error looking up service account ci/default"),
 			"unknown pod admission: unknown: the namespace is too new, it has no service account yet"},
 		{"no namespace", nil, nil, InstallOptions{}, noNamespace, "failed pod admission: namespace ci does not exist"},
 		{"no namespace yet", nil, nil, InstallOptions{CreateNamespace: true}, noNamespace, "unknown pod admission: unknown until the namespace exists"},
-		{"no such class", nil, func(o *dind.Options) { o.StorageClass = "fast" }, InstallOptions{}, nil, `failed storage class: there is no class "fast"`},
+		{"storage class does not exist", nil, func(o *dind.Options) { o.StorageClass = "fast" }, InstallOptions{}, nil, `failed storage class: class "fast" does not exist`},
 		{"a network file system", []runtime.Object{nfs}, func(o *dind.Options) { o.StorageClass = "shared" }, InstallOptions{}, nil,
 			"warning storage class: shared provisions a network file system (nfs.csi.k8s.io): overlay2 does not work on one"},
-		{"classes may not be listed", nil, nil, InstallOptions{}, forbidden("list", "storageclasses"), "unknown storage class: unknown: this user may not list StorageClasses"},
-		{"no node", nil, local, InstallOptions{}, nil, `failed node: there is no node "worker"`},
+		{"no permission to list storage classes", nil, nil, InstallOptions{}, forbidden("list", "storageclasses"), "unknown storage class: unknown: this user may not list StorageClasses"},
+		{"node does not exist", nil, local, InstallOptions{}, nil, `failed node: node "worker" does not exist`},
 		{"a cordoned node", []runtime.Object{cordoned}, local, InstallOptions{}, nil, "failed node: node worker is cordoned"},
 		{"a tainted node", []runtime.Object{tainted}, local, InstallOptions{}, nil, "failed node: node worker has the taint dedicated=ci:NoSchedule"},
 		{"a tolerated taint", []runtime.Object{tainted}, tolerating("dedicated=ci:NoSchedule"), InstallOptions{}, nil, "ok node: worker () can take the pod"},
-		{"a taint tolerated whatever it is", []runtime.Object{tainted}, tolerating("dedicated"), InstallOptions{}, nil, "ok node: worker () can take the pod"},
-		{"another taint tolerated", []runtime.Object{tainted}, tolerating("dedicated=other:NoSchedule"), InstallOptions{}, nil, "failed node: node worker has the taint dedicated=ci:NoSchedule"},
-		{"an unwell node", []runtime.Object{unwell}, local, InstallOptions{}, nil, "warning node: node worker is not ready"},
-		{"nodes may not be read", nil, local, InstallOptions{}, forbidden("get", "nodes"), "unknown node: unknown: this user may not read Nodes"},
-		{"no Secret for variables", nil, fromSecret, InstallOptions{}, nil,
-			"failed secrets: there is no Secret proxy, which --env-from-secret names: the daemon would not start"},
-		{"a Secret for variables", []runtime.Object{secret("HTTPS_PROXY", "DOCKER_TLS_CERTDIR")}, fromSecret, InstallOptions{}, nil, "ok secrets: proxy is there, with 2 keys"},
-		{"a Secret that moves the socket", []runtime.Object{secret("DOCKER_HOST")}, fromSecret, InstallOptions{}, nil,
+		{"a taint tolerated with any value", []runtime.Object{tainted}, tolerating("dedicated"), InstallOptions{}, nil, "ok node: worker () can take the pod"},
+		{"another taint is tolerated", []runtime.Object{tainted}, tolerating("dedicated=other:NoSchedule"), InstallOptions{}, nil, "failed node: node worker has the taint dedicated=ci:NoSchedule"},
+		{"a node that is not ready", []runtime.Object{notReady}, local, InstallOptions{}, nil, "warning node: node worker is not ready"},
+		{"no permission to read nodes", nil, local, InstallOptions{}, forbidden("get", "nodes"), "unknown node: unknown: this user may not read Nodes"},
+		{"Secret for variables does not exist", nil, fromSecret, InstallOptions{}, nil,
+			"failed secrets: Secret proxy (--env-from-secret) does not exist: the daemon would not start"},
+		{"a Secret for variables", []runtime.Object{secret("HTTPS_PROXY", "DOCKER_TLS_CERTDIR")}, fromSecret, InstallOptions{}, nil, "ok secrets: proxy exists and has 2 keys"},
+		{"Secret with a reserved variable", []runtime.Object{secret("DOCKER_HOST")}, fromSecret, InstallOptions{}, nil,
 			"failed secrets: Secret proxy has a key DOCKER_HOST, which changes the address that the probes use"},
-		{"secrets may not be read", nil, fromSecret, InstallOptions{}, forbidden("get", "secrets"),
+		{"no permission to read Secrets", nil, fromSecret, InstallOptions{}, forbidden("get", "secrets"),
 			"unknown secrets: unknown whether proxy exists: this user may not read Secrets"},
-		{"no Secret to pull with", nil, func(o *dind.Options) { o.ImagePullSecrets = []string{"key"} }, InstallOptions{}, nil,
-			"warning secrets: there is no Secret key, which --image-pull-secret names"},
+		{"image pull Secret does not exist", nil, func(o *dind.Options) { o.ImagePullSecrets = []string{"key"} }, InstallOptions{}, nil,
+			"warning secrets: Secret key (--image-pull-secret) does not exist"},
 		{"names in use", []runtime.Object{&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d"}}}, nil, InstallOptions{}, nil,
 			"failed names: in use by objects that dindctl did not create: service/d"},
-		{"no claim", nil, func(o *dind.Options) { o.ExistingClaim = "gone" }, InstallOptions{}, nil, "failed claim: --existing-claim gone does not exist"},
-		{"a claim that is going", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) {
+		{"existing claim does not exist", nil, func(o *dind.Options) { o.ExistingClaim = "gone" }, InstallOptions{}, nil, "failed claim: --existing-claim gone does not exist"},
+		{"a claim that is being deleted", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) {
 			c.DeletionTimestamp, c.Finalizers = new(metav1.Now()), []string{"x"}
 		})}, nil, InstallOptions{}, nil, "failed claim: d-data is being deleted"},
-		{"a lost claim", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) { c.Status.Phase, c.Spec.VolumeName = corev1.ClaimLost, "pv" })},
+		{"a claim without its volume", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) { c.Status.Phase, c.Spec.VolumeName = corev1.ClaimLost, "pv" })},
 			nil, InstallOptions{}, nil, "failed claim: d-data has lost its volume pv"},
-		{"a shared claim", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) {
+		{"a ReadWriteMany claim", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) {
 			c.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
 		})}, nil, InstallOptions{}, nil, "warning claim: d-data is ReadWriteMany, which is usually a network file system: overlay2 does not work on one"},
-		{"no policy", nil, func(o *dind.Options) { o.NoNetworkPolicy = true }, InstallOptions{}, nil, "warning network policy: disabled"},
+		{"no network policy", nil, func(o *dind.Options) { o.NoNetworkPolicy = true }, InstallOptions{}, nil, "warning network policy: disabled"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, test.there...)
+			w := newWorld(t, test.objects...)
 			if test.before != nil {
 				test.before(w)
 			}
@@ -163,16 +158,16 @@ func TestCheck(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			lines := found(checks.Results)
-			if !slices.Contains(lines, test.want) {
-				t.Errorf("got  %q\nwant %q", lines, test.want)
+			got := lines(checks.Results)
+			if !slices.Contains(got, test.want) {
+				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 			if failed := strings.HasPrefix(test.want, "failed "); checks.OK == failed {
 				t.Errorf("OK: %v", checks.OK)
 			}
 			for _, result := range checks.Results {
 				if result.Outcome == OutcomeFailed && result.Hint == "" {
-					t.Errorf("%s fails without a hint", result.Name)
+					t.Errorf("%s failed without a hint", result.Name)
 				}
 			}
 		})
@@ -185,138 +180,20 @@ func noNamespace(w *world) {
 	})
 }
 
-// denies takes one permission away, spelt as kubectl auth can-i takes it.
-func denies(permission string) func(*world) {
-	return func(w *world) {
-		w.PrependReactor("create", "selfsubjectrulesreviews", func(ktesting.Action) (bool, runtime.Object, error) {
-			return true, &authorizationv1.SelfSubjectRulesReview{}, nil
-		})
-		w.PrependReactor("create", "selfsubjectaccessreviews", func(action ktesting.Action) (bool, runtime.Object, error) {
-			review := action.(ktesting.CreateActionImpl).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
-			a := review.Spec.ResourceAttributes
-			asked := a.Verb + " " + a.Resource
-			if a.Group != "" {
-				asked += "." + a.Group
-			}
-			if a.Subresource != "" {
-				asked += "/" + a.Subresource
-			}
-			review.Status.Allowed = asked != permission
-			return true, review, nil
-		})
-	}
-}
-
-// A check that gets no answer hangs nobody.
-func TestCheckHangs(t *testing.T) {
+// A check without an answer ends at its deadline.
+func TestCheckDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hang := check{"slow", func(ctx context.Context, _ checkInput) []CheckResult {
+		slow := check{"slow", func(ctx context.Context, _ checkInput) []CheckResult {
 			<-ctx.Done()
 			return unknown(ctx.Err())
 		}}
 		began := time.Now()
-		results := runChecks(t.Context(), []check{hang, {"quick", func(context.Context, checkInput) []CheckResult { return ok("fine") }}}, checkInput{})
-		if diff := cmp.Diff([]string{"unknown slow: unknown: no answer within 10s", "ok quick: fine"}, found(results)); diff != "" {
+		results := runChecks(t.Context(), []check{slow, {"quick", func(context.Context, checkInput) []CheckResult { return ok("fine") }}}, checkInput{})
+		if diff := cmp.Diff([]string{"unknown slow: unknown: no answer within 10s", "ok quick: fine"}, lines(results)); diff != "" {
 			t.Error(diff)
 		}
 		if took := time.Since(began); took != checkDeadline {
 			t.Errorf("took %s", took)
 		}
 	})
-}
-
-// What the printed Role grants is what all commands together ask for.
-func TestRolesSuffice(t *testing.T) {
-	tests := []struct {
-		name    string
-		options func(*dind.Options)
-		how     InstallOptions
-		there   []runtime.Object
-	}{
-		{"defaults", nil, InstallOptions{}, nil},
-		{"a namespace to make", nil, InstallOptions{CreateNamespace: true}, nil},
-		{"a local volume", local, InstallOptions{}, []runtime.Object{&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}}},
-		{"TLS for other namespaces", secureFor("jobs", "more"), InstallOptions{}, nil},
-		{"without clean-up and policy", func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }, InstallOptions{}, nil},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, test.there...)
-			o := options(test.options)
-			role, clusterRole := Roles(o, test.how)
-			if role.Namespace != "ci" {
-				t.Errorf("for namespace %q", role.Namespace)
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			if _, err := w.Install(ctx, o, test.how); err != nil {
-				t.Fatal(err)
-			}
-			w.withExec(t, clustertest.Prints(clustertest.Df))
-			if _, err := w.Status(ctx); err != nil {
-				t.Fatal(err)
-			}
-			if o.PruneSchedule != "none" {
-				w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
-				if _, err := w.PruneNow(ctx, PruneOptions{}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			planned, err := w.PlanRemoval(ctx, true)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := w.Remove(ctx, planned); err != nil {
-				t.Fatal(err)
-			}
-			for _, action := range w.Actions() {
-				if strings.HasPrefix(action.GetResource().Resource, "selfsubject") || action.GetResource().Resource == "version" {
-					continue // granted to everybody
-				}
-				rules := role.Rules
-				if action.GetNamespace() != "ci" {
-					rules = nil
-				}
-				if action.GetNamespace() == "" && clusterRole != nil {
-					rules = clusterRole.Rules
-				}
-				for _, copies := range CopyRoles(o) {
-					if copies.Namespace == action.GetNamespace() {
-						rules = copies.Rules
-					}
-				}
-				if !slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
-					resource := action.GetResource().Resource
-					if sub := action.GetSubresource(); sub != "" {
-						resource += "/" + sub
-					}
-					return slices.Contains(r.Verbs, action.GetVerb()) && slices.Contains(r.Resources, resource) && slices.Contains(r.APIGroups, action.GetResource().Group)
-				}) {
-					t.Errorf("%s %s/%s in %q is not granted", action.GetVerb(), action.GetResource(), action.GetSubresource(), action.GetNamespace())
-				}
-			}
-		})
-	}
-}
-
-// A pod that was refused, and may be admitted now, is tried again at once: the
-// controller would take a quarter of an hour.
-func TestInstallTriesARefusedPodAgain(t *testing.T) {
-	w := installedWorld(t, nil)
-	change(t, w, deployments, "d", func(d *appsv1.Deployment) {
-		d.Status.Conditions = []appsv1.DeploymentCondition{{
-			Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "exceeded quota", LastUpdateTime: metav1.NewTime(noon),
-		}}
-	})
-	w.install(t, options(nil))
-	object, err := w.Tracker().Get(deployments, "ci", "d")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := object.(*appsv1.Deployment).Annotations[dind.RetriedAnnotation]; got != "2026-11-21T12:00:00Z" {
-		t.Errorf("got %q", got)
-	}
-	if diff := cmp.Diff([]string{"patch deployments"}, w.Writes()); diff != "" {
-		t.Error(diff)
-	}
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/dindctl/dindctl/internal/tunnel"
 )
 
-// Engine is what the use cases need of a Docker daemon. Whoever connects closes.
+// Engine is what the use cases need of a Docker daemon. The caller of Link.Engine
+// closes it.
 type Engine interface {
 	Info(context.Context) (daemon.Info, error)
 	DiskUsage(context.Context) (daemon.DiskUsage, error)
@@ -28,12 +29,12 @@ type Engine interface {
 
 // Link is a connection to a pod in which a daemon runs or will run.
 type Link interface {
-	// Open opens the link before it is needed, for the sake of speed.
+	// Open opens the link before it is needed, to save time.
 	Open(context.Context) error
 	// Engine connects to the daemon: by TLS with these credentials, without TLS
 	// if they are nil. It opens the link if it is not open.
 	Engine(context.Context, *tls.Config) (Engine, error)
-	// Close closes the link. Engines are to be closed before.
+	// Close closes the link, after its Engines were closed.
 	Close() error
 }
 

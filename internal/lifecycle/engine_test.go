@@ -16,19 +16,18 @@ import (
 	"github.com/dindctl/dindctl/internal/tunnel"
 )
 
-// A way to the pod that is lost is looked for again; a daemon that does not
-// answer at its end is not.
-func TestLinkLost(t *testing.T) {
+// A lost link is opened again. A daemon that does not answer is not tried again.
+func TestLostLinkIsOpenedAgain(t *testing.T) {
 	cut := &tunnel.OpenError{Namespace: "ci", Pod: "d-abc-1", Err: syscall.ECONNRESET}
 	tests := []struct {
 		name          string
-		opening, info error // of the first attempt
+		opening, info error // errors of the first attempt
 		attempts      int
 		healthy       bool
 	}{
-		{"the API server is away", cut, nil, 2, true},
-		{"the tunnel is cut", nil, fmt.Errorf("ask: %w", tunnel.ErrLost), 2, true},
-		{"nothing listens", nil, &tunnel.RemoteError{Pod: "ci/d-abc-1", Port: 2375, Message: "connection refused"}, 1, false},
+		{"the API server resets the connection", cut, nil, 2, true},
+		{"the tunnel is lost", nil, fmt.Errorf("info: %w", tunnel.ErrLost), 2, true},
+		{"the port is closed", nil, &tunnel.RemoteError{Pod: "ci/d-abc-1", Port: 2375, Message: "connection refused"}, 1, false},
 		{"not allowed", &tunnel.OpenError{Err: errDown}, nil, 1, false},
 	}
 	for _, test := range tests {
@@ -40,7 +39,7 @@ func TestLinkLost(t *testing.T) {
 				if attempts++; attempts > 1 {
 					return inner, err
 				}
-				return failingLink{inner, failing{w.engine, test.info}, test.opening}, err
+				return failingLink{inner, failingEngine{w.engine, test.info}, test.opening}, err
 			}
 			status, err := w.Status(t.Context())
 			if err != nil || status.Healthy != test.healthy || (status.Daemon != nil) != test.healthy || attempts != test.attempts {
@@ -49,17 +48,17 @@ func TestLinkLost(t *testing.T) {
 			attempts = 0
 			synctest.Test(t, func(t *testing.T) {
 				if _, err := w.daemonInfo(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d-abc-1"}}); (err == nil) != test.healthy || attempts != test.attempts {
-					t.Errorf("asking: %v after %d attempts", err, attempts)
+					t.Errorf("daemonInfo: %v after %d attempts", err, attempts)
 				}
 			})
 		})
 	}
 }
 
-// failingLink is a link that cannot be opened, or leads to a failing Engine.
+// failingLink is a link that cannot be opened or returns a failing Engine.
 type failingLink struct {
 	Link
-	engine  failing
+	engine  failingEngine
 	opening error
 }
 
@@ -70,10 +69,10 @@ func (l failingLink) Engine(context.Context, *tls.Config) (Engine, error) {
 	return l.engine, nil
 }
 
-// failing is an Engine that cannot say what it is.
-type failing struct {
+// failingEngine is an Engine whose Info fails.
+type failingEngine struct {
 	Engine
 	err error
 }
 
-func (f failing) Info(context.Context) (daemon.Info, error) { return daemon.Info{}, f.err }
+func (f failingEngine) Info(context.Context) (daemon.Info, error) { return daemon.Info{}, f.err }

@@ -9,14 +9,14 @@ import (
 	"k8s.io/streaming/pkg/httpstream/spdy"
 )
 
-// withExec has the server answer requests to run something in a pod.
+// withExec makes the server handle exec requests with serve.
 func (w *world) withExec(t *testing.T, serve http.HandlerFunc) {
 	t.Helper()
 	w.Cluster.Config, w.Cluster.Client = w.Server.WithExec(t, serve)
 }
 
-// printsOverSPDY is Prints for API servers before 1.30, and proxies that know
-// no websockets.
+// printsOverSPDY is clustertest.Prints for API servers before 1.30 and proxies that do
+// not support websockets.
 func printsOverSPDY(out string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if websocket.IsWebSocketUpgrade(r) {
@@ -35,10 +35,10 @@ func printsOverSPDY(out string) http.HandlerFunc {
 			return
 		}
 		defer conn.Close()
-		said := map[string]string{"stdout": out, "error": `{"status":"Success"}`}
+		output := map[string]string{"stdout": out, "error": `{"status":"Success"}`}
 		for range 3 {
 			s := <-streams
-			_, _ = s.Write([]byte(said[s.Headers().Get("streamType")]))
+			_, _ = s.Write([]byte(output[s.Headers().Get("streamType")]))
 			_ = s.Close()
 		}
 		<-conn.CloseChan()

@@ -50,7 +50,7 @@ func (i Instance) activity(ctx context.Context, pod *corev1.Pod) (daemon.Activit
 func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 	began := i.Now()
 	return progress.Step(i.Observer, "Idle", func(update func(string)) error {
-		update("asking what runs in pod/" + pod.Name)
+		update("checking what runs in pod/" + pod.Name)
 		var last *daemon.Activity
 		pause := wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.1, Cap: 5 * time.Second, Steps: 6}
 		for {
@@ -74,7 +74,7 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 			case last == nil, ctx.Err() != nil, apierrors.IsForbidden(err):
 				return &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod.Name, Err: err}
 			}
-			update(fmt.Sprintf("%s ran last; asking again: %v", DescribeActivity(*last), err))
+			update(fmt.Sprintf("lost the connection (last seen: %s); retrying: %v", DescribeActivity(*last), err))
 			_ = kube.Sleep(ctx, pause.Step())
 		}
 	})

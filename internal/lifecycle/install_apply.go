@@ -74,10 +74,10 @@ func (p plan) unwanted() leftovers {
 	return left
 }
 
-// retryRefused makes the controllers create a pod at once that was refused before
-// and that nothing else has changed: by themselves they try again only after a
-// pause that grows to a quarter of an hour. An annotation of the Deployment is
-// copied to its ReplicaSet, whose controller acts on the change.
+// retryRefused makes the controllers immediately create a pod that was refused before,
+// if no other change does. By themselves they retry after a pause that grows to a
+// quarter of an hour. The Deployment's annotation is copied to its ReplicaSet, and the
+// ReplicaSet controller acts on the change.
 func (i Instance) retryRefused(ctx context.Context, before *appsv1.Deployment, applied []apply.Applied) error {
 	if rollout.EarlierRefusal(before) == nil {
 		return nil

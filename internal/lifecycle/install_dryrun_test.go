@@ -1,23 +1,19 @@
 package lifecycle
 
 import (
-	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/dind"
-	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// A dry run waits for nothing, asks no daemon and sends nothing that is persisted.
-func TestDryRun(t *testing.T) {
+// A dry run does not wait, does not connect to the daemon, and changes nothing.
+func TestDryRunChangesNothing(t *testing.T) {
 	w := installedWorld(t, nil)
 	change(t, w, deployments, "d", func(d *appsv1.Deployment) {
 		d.Spec.Replicas = new(int32(3))
@@ -31,10 +27,10 @@ func TestDryRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := created("unchanged")
+	want := allObjects("unchanged")
 	want[4].Change, want[4].Fields = "configured", []apply.FieldChange{{Path: "spec.replicas", From: float64(3), To: float64(1)}}
 	for i := range outcome.Objects {
-		for k, field := range outcome.Objects[i].Fields { // numbers come in more than one type
+		for k, field := range outcome.Objects[i].Fields { // numbers have different types
 			outcome.Objects[i].Fields[k] = apply.FieldChange{Path: field.Path, From: number(field.From), To: number(field.To)}
 		}
 	}
@@ -44,12 +40,12 @@ func TestDryRun(t *testing.T) {
 	if diff := cmp.Diff(want, outcome.Objects); diff != "" {
 		t.Error(diff)
 	}
-	if outcome.DryRun != "server" || outcome.Daemon != nil || len(w.Writes()) > 0 || len(w.engine.Asked) > 0 {
+	if outcome.DryRun != "server" || outcome.Daemon != nil || len(w.Writes()) > 0 || len(w.engine.Connected) > 0 {
 		t.Errorf("dry run %q, daemon %v, sent %q", outcome.DryRun, outcome.Daemon, w.Writes())
 	}
-	told := w.told()
-	if last := told[len(told)-1]; last != "Dry run done: 1 configured, 1 created, 1 deleted, 3 unchanged; nothing was changed" {
-		t.Errorf("told %q", told)
+	messages := w.messages()
+	if last := messages[len(messages)-1]; last != "Dry run done: 1 configured, 1 created, 1 deleted, 3 unchanged; nothing was changed" {
+		t.Errorf("messages %q", messages)
 	}
 }
 
@@ -58,45 +54,4 @@ func number(v any) any {
 		return float64(n)
 	}
 	return v
-}
-
-// What dindctl did not create is refused with what adopting it would change, and
-// taken over on request; what it names by hand is told field by field.
-func TestAdopt(t *testing.T) {
-	foreign := func() *corev1.Service {
-		return &corev1.Service{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d", ResourceVersion: "1", Labels: map[string]string{kube.ManagedByLabel: "Helm"}},
-			Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "other"}},
-		}
-	}
-	w := newWorld(t, foreign())
-	_, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true})
-	var refused *apply.NotOwnedError
-	if !errors.As(err, &refused) || len(refused.Previews) != 1 || len(w.Writes()) > 0 {
-		t.Fatalf("got %v, sent %q", err, w.Writes())
-	}
-	if fields := NewObjectChange(refused.Previews[0]).Fields; !slices.ContainsFunc(fields, func(f apply.FieldChange) bool {
-		return f.String() == "spec.selector.app: other → d"
-	}) {
-		t.Errorf("the preview has %v", fields)
-	}
-	outcome, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true, Adopt: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := summary(outcome.Objects); got != "1 adopted, 5 created" {
-		t.Errorf("got %q", got)
-	}
-	if n := len(slices.DeleteFunc(w.Writes(), func(r string) bool { return r != "patch services" })); n != 2 {
-		t.Errorf("%d requests to the Service, want one to take it over and one to apply it", n)
-	}
-	for _, line := range w.told() {
-		if strings.HasPrefix(line, "info: ") {
-			t.Errorf("told %q, of an object that was somebody else's", line)
-		}
-	}
-	again, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true})
-	if got := summary(again.Objects); err != nil || got != "6 unchanged" {
-		t.Errorf("again: %q, %v", got, err)
-	}
 }

@@ -16,51 +16,52 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
-// opened notes to which pods a link was opened, which daemons were asked, and which
-// links were closed.
-type opened struct{ links, asked, closed []string }
+// record has the pods to which links were opened, to whose daemons Engine connected,
+// and whose links were closed.
+type record struct{ opened, connected, closed []string }
 
-// notingLink is a link that notes what becomes of it.
-type notingLink struct {
+// recordingLink is a link that records its calls.
+type recordingLink struct {
 	Link
-	pod  string
-	note *opened
+	pod    string
+	record *record
 }
 
-func (l notingLink) Open(context.Context) error {
-	l.note.links = append(l.note.links, l.pod)
+func (l recordingLink) Open(context.Context) error {
+	l.record.opened = append(l.record.opened, l.pod)
 	return nil
 }
 
-func (l notingLink) Engine(ctx context.Context, credentials *tls.Config) (Engine, error) {
-	l.note.asked = append(l.note.asked, l.pod)
+func (l recordingLink) Engine(ctx context.Context, credentials *tls.Config) (Engine, error) {
+	l.record.connected = append(l.record.connected, l.pod)
 	return l.Link.Engine(ctx, credentials)
 }
 
-func (l notingLink) Close() error {
-	l.note.closed = append(l.note.closed, l.pod)
+func (l recordingLink) Close() error {
+	l.record.closed = append(l.record.closed, l.pod)
 	return nil
 }
 
-func probedWorld(t *testing.T) (*world, *opened) {
+// recordingWorld returns a world that records the calls of its links.
+func recordingWorld(t *testing.T) (*world, *record) {
 	t.Helper()
-	w, o := statusWorld(t), &opened{}
+	w, r := statusWorld(t), &record{}
 	connect := w.Connect
 	w.Connect = func(c *kube.Cluster, pod string) (Link, error) {
 		inner, err := connect(c, pod)
-		return notingLink{inner, pod, o}, err
+		return recordingLink{inner, pod, r}, err
 	}
-	return w, o
+	return w, r
 }
 
 func podNamed(name string) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: name, UID: types.UID(name)}}
 }
 
-// The link to a pod is opened when its container runs, and the daemon is asked when
-// the pod is ready; another pod is another daemon.
+// The prober opens the link when the container runs, and connects to the daemon when
+// the pod is ready. For a new pod it starts again.
 func TestReadinessProber(t *testing.T) {
-	w, o := probedWorld(t)
+	w, r := recordingWorld(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := &readinessProber{i: w.Instance, ctx: t.Context()}
 		defer p.Reset()
@@ -69,33 +70,33 @@ func TestReadinessProber(t *testing.T) {
 			p.Observe(rollout.Status{Pod: podNamed(pod), Running: running, Answering: answering})
 			synctest.Wait()
 		}
-		is := func(what string, got []string, want ...string) {
+		check := func(what string, got []string, want ...string) {
 			t.Helper()
 			if !slices.Equal(got, want) {
 				t.Errorf("%s: got %q, want %q", what, got, want)
 			}
 		}
 		observe("a", false, false)
-		is("links before the container runs", o.links)
+		check("opened before the container runs", r.opened)
 		observe("a", true, false)
 		observe("a", true, false)
-		is("links", o.links, "a")
+		check("opened", r.opened, "a")
 		observe("b", true, false)
-		is("links with a new pod", o.links, "a", "b")
-		is("closed", o.closed, "a")
-		is("asked before one is ready", o.asked)
+		check("opened with a new pod", r.opened, "a", "b")
+		check("closed", r.closed, "a")
+		check("connected before a pod is ready", r.connected)
 		observe("b", true, true)
 		observe("b", true, true)
-		is("asked", o.asked, "b")
+		check("connected", r.connected, "b")
 		if info, err := p.probe.daemon(); err != nil || info.Version != "29.7.2" {
 			t.Errorf("got %+v, %v", info, err)
 		}
 	})
 }
 
-// One question that cannot be answered does not leave the other one hanging.
+// If the daemon cannot be reached, the wait for the Service ends.
 func TestReadinessProberFails(t *testing.T) {
-	w, _ := probedWorld(t)
+	w, _ := recordingWorld(t)
 	w.engine.Refuse = errDown
 	synctest.Test(t, func(t *testing.T) {
 		p := &readinessProber{i: w.Instance, ctx: t.Context()}

@@ -43,7 +43,7 @@ func engineChange(before, now daemon.Info) string {
 	}
 	switch {
 	case moved:
-		return fmt.Sprintf("%sstorage driver %s → %s: the existing images and cache are not used any more, and stay on the volume",
+		return fmt.Sprintf("%sstorage driver %s → %s: the existing images and cache are no longer used but stay on the volume",
 			engine, before.StorageDriver, now.StorageDriver)
 	case upgraded && before.StorageDriver != "":
 		return fmt.Sprintf("%simages and cache stay with storage driver %s", engine, now.StorageDriver)

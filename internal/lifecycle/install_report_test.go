@@ -14,25 +14,26 @@ func TestEngineChange(t *testing.T) {
 		before, now daemon.Info
 		want        string
 	}{
-		"the same":                               {info("29.7.2", "overlayfs"), info("29.7.2", "overlayfs"), ""},
-		"nothing is known":                       {info("", ""), info("29.7.2", "overlayfs"), ""},
-		"a tag of the same":                      {info("26.1.5", ""), info("26.1.5+dfsg1", "overlay2"), ""},
-		"an upgrade":                             {info("26.1.5+dfsg1", "overlay2"), info("29.7.2", "overlay2"), "Docker Engine 26.1.5+dfsg1 → 29.7.2; images and cache stay with storage driver overlay2"},
-		"an upgrade of what is known by its tag": {info("26.1.5", ""), info("29.7.2", "overlay2"), "Docker Engine 26.1.5 → 29.7.2"},
-		"another driver":                         {info("29.7.2", "overlayfs"), info("29.7.2", "vfs"), "storage driver overlayfs → vfs: the existing images and cache are not used any more, and stay on the volume"},
-		"both": {info("26.1.5", "overlay2"), info("29.7.2", "overlayfs"),
-			"Docker Engine 26.1.5 → 29.7.2; storage driver overlay2 → overlayfs: the existing images and cache are not used any more, and stay on the volume"},
+		"no change":                   {info("29.7.2", "overlayfs"), info("29.7.2", "overlayfs"), ""},
+		"nothing is known":            {info("", ""), info("29.7.2", "overlayfs"), ""},
+		"a tag of the same version":   {info("26.1.5", ""), info("26.1.5+dfsg1", "overlay2"), ""},
+		"an upgrade":                  {info("26.1.5+dfsg1", "overlay2"), info("29.7.2", "overlay2"), "Docker Engine 26.1.5+dfsg1 → 29.7.2; images and cache stay with storage driver overlay2"},
+		"an upgrade from a known tag": {info("26.1.5", ""), info("29.7.2", "overlay2"), "Docker Engine 26.1.5 → 29.7.2"},
+		"another driver":              {info("29.7.2", "overlayfs"), info("29.7.2", "vfs"), "storage driver overlayfs → vfs: the existing images and cache are no longer used but stay on the volume"},
+		"an upgrade with another driver": {info("26.1.5", "overlay2"), info("29.7.2", "overlayfs"),
+			"Docker Engine 26.1.5 → 29.7.2; storage driver overlay2 → overlayfs: the existing images and cache are no longer used but stay on the volume"},
 	}
 	for name, test := range tests {
-		if got := engineChange(test.before, test.now); got != test.want {
-			t.Errorf("%s: %q", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := engineChange(test.before, test.now); got != test.want {
+				t.Errorf("got %q", got)
+			}
+		})
 	}
 }
 
-// The world's daemon is always the same one: what the last one was, is known by
-// its claim once it is gone.
-func TestInstallTellsOfAnotherEngine(t *testing.T) {
+// After an uninstall, a label of the claim has the earlier version of the engine.
+func TestInstallReportsAnotherEngineVersion(t *testing.T) {
 	const line = "info: Docker Engine 26.1.5 → 29.7.2"
 	w := installedWorld(t, func(o *dind.Options) { o.Image = "docker:26.1.5-dind" })
 	removal, err := w.PlanRemoval(t.Context(), false)
@@ -43,12 +44,12 @@ func TestInstallTellsOfAnotherEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.install(t, options(nil))
-	if told := w.told(); !slices.Contains(told, line) {
-		t.Errorf("told %q", told)
+	if messages := w.messages(); !slices.Contains(messages, line) {
+		t.Errorf("messages %q", messages)
 	}
-	w.forget()
+	w.reset()
 	w.install(t, options(nil))
-	if told := w.told(); slices.Contains(told, line) {
-		t.Errorf("told again: %q", told)
+	if messages := w.messages(); slices.Contains(messages, line) {
+		t.Errorf("reported again: %q", messages)
 	}
 }

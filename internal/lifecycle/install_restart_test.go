@@ -22,67 +22,66 @@ import (
 )
 
 var (
-	busy        = daemon.Activity{Builds: 2, Containers: 1}
-	restarting  = func(o *dind.Options) { o.MTU = "1400" }
-	leavingAsIs = func(o *dind.Options) { o.PruneSchedule = "0 1 * * *" }
+	busy          = daemon.Activity{Builds: 2, Containers: 1}
+	restarting    = func(o *dind.Options) { o.MTU = "1400" }
+	notRestarting = func(o *dind.Options) { o.PruneSchedule = "0 1 * * *" }
 )
 
-// Before the pod of a running daemon is replaced, what that breaks is told, and
-// never is anything changed that was to be waited for.
-func TestRestart(t *testing.T) {
-	two, one := 2, 1
-	nothing := 0
+// Before install replaces the pod of a running daemon, it reports what that aborts, and
+// with WhenIdle it waits.
+func TestInstallReportsRestart(t *testing.T) {
+	two, one, zero := 2, 1, 0
 	tests := map[string]struct {
 		options func(*dind.Options)
 		how     InstallOptions
-		engine  *clustertest.Engine // what is different of the daemon
+		engine  *clustertest.Engine // nil for the default
 		before  func(*testing.T, *world)
-		told    string // the line about it
+		message string
 		restart *Restart
 	}{
 		"builds run": {
 			options: restarting, engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
-			told:    "warning: restarting pod/d-abc-1 aborts 2 builds and 1 container (use --when-idle to wait)",
+			message: "warning: restarting pod/d-abc-1 aborts 2 builds and 1 container (use --when-idle to wait)",
 			restart: &Restart{Pod: "d-abc-1", Builds: &two, Containers: &one},
 		},
 		"nothing runs": {
 			options: restarting,
-			told:    "info: restarting pod/d-abc-1 aborts nothing",
-			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
+			message: "info: restarting pod/d-abc-1 aborts nothing",
+			restart: &Restart{Pod: "d-abc-1", Builds: &zero, Containers: &zero},
 		},
-		"an engine that does not tell of builds": {
+		"an engine that does not report builds": {
 			options: restarting, engine: &clustertest.Engine{Work: []daemon.Activity{{BuildsUnknown: true, Containers: 1}}},
-			told:    "warning: restarting pod/d-abc-1 aborts 1 container, and possibly builds (this engine does not report them) (use --when-idle to wait)",
+			message: "warning: restarting pod/d-abc-1 aborts 1 container, and possibly builds (this engine does not report them) (use --when-idle to wait)",
 			restart: &Restart{Pod: "d-abc-1", Containers: &one},
 		},
 		"a daemon that does not answer": {
 			options: restarting, how: InstallOptions{NoWait: true}, engine: &clustertest.Engine{Refuse: errDown},
-			told:    "warning: restarting pod/d-abc-1 aborts whatever runs in it, which is unknown: asking the daemon in pod/d-abc-1: connection refused",
+			message: "warning: restarting pod/d-abc-1 aborts whatever runs in it, which is unknown: asking the daemon in pod/d-abc-1: connection refused",
 			restart: &Restart{Pod: "d-abc-1"},
 		},
-		"a change that needs no restart": {options: leavingAsIs, engine: &clustertest.Engine{Work: []daemon.Activity{busy}}},
-		"a repair that needs none": {
+		"a change without a restart": {options: notRestarting, engine: &clustertest.Engine{Work: []daemon.Activity{busy}}},
+		"a repair without a restart": {
 			before: func(t *testing.T, w *world) {
 				change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(3)) })
 			},
 			engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
 		},
 		"no change": {engine: &clustertest.Engine{Work: []daemon.Activity{busy}}},
-		"waited for": {
+		"with --when-idle": {
 			options: restarting, how: InstallOptions{WhenIdle: true},
 			engine:  &clustertest.Engine{Work: []daemon.Activity{busy, {Builds: 1}}},
-			told:    "info: restarting pod/d-abc-1 aborts nothing",
-			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
+			message: "info: restarting pod/d-abc-1 aborts nothing",
+			restart: &Restart{Pod: "d-abc-1", Builds: &zero, Containers: &zero},
 		},
-		"waited for, and lost from sight meanwhile": {
+		"with --when-idle, connection lost": {
 			options: restarting, how: InstallOptions{WhenIdle: true},
 			engine:  &clustertest.Engine{Work: []daemon.Activity{busy, {Builds: 1}}, Lost: tunnel.ErrLost},
-			told:    "info: restarting pod/d-abc-1 aborts nothing",
-			restart: &Restart{Pod: "d-abc-1", Builds: &nothing, Containers: &nothing},
+			message: "info: restarting pod/d-abc-1 aborts nothing",
+			restart: &Restart{Pod: "d-abc-1", Builds: &zero, Containers: &zero},
 		},
 		"a dry run": {
 			options: restarting, how: InstallOptions{DryRun: true, WhenIdle: true}, engine: &clustertest.Engine{Work: []daemon.Activity{busy}},
-			told:    "warning: restarting pod/d-abc-1 would abort 2 builds and 1 container",
+			message: "warning: restarting pod/d-abc-1 would abort 2 builds and 1 container",
 			restart: &Restart{Pod: "d-abc-1", Builds: &two, Containers: &one},
 		},
 	}
@@ -106,14 +105,14 @@ func TestRestart(t *testing.T) {
 				t.Error(diff)
 			}
 			var about []string
-			for _, line := range w.told() {
+			for _, line := range w.messages() {
 				if strings.Contains(line, "restart") {
 					about = append(about, line)
 				}
 			}
 			var want []string
-			if test.told != "" {
-				want = []string{test.told}
+			if test.message != "" {
+				want = []string{test.message}
 			}
 			if diff := cmp.Diff(want, about); diff != "" {
 				t.Error(diff)
@@ -123,17 +122,17 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// What cannot be waited for to its end changes nothing.
-func TestWhenIdleGivesUp(t *testing.T) {
-	t.Run("at the timeout", func(t *testing.T) {
+// If the wait fails, install changes nothing.
+func TestWhenIdleFails(t *testing.T) {
+	t.Run("timeout", func(t *testing.T) {
 		w := installedWorld(t, nil)
 		w.engine.Work, w.engine.Endless = []daemon.Activity{busy, {Containers: 3}}, true
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			_, err := w.Install(ctx, options(restarting), InstallOptions{WhenIdle: true, SkipPreflight: true})
-			var gaveUp *BusyError
-			if !errors.As(err, &gaveUp) || gaveUp.Activity != busy || gaveUp.Pod != "d-abc-1" {
+			var stillBusy *BusyError
+			if !errors.As(err, &stillBusy) || stillBusy.Activity != busy || stillBusy.Pod != "d-abc-1" {
 				t.Errorf("%#v", err)
 			}
 		})
@@ -142,7 +141,7 @@ func TestWhenIdleGivesUp(t *testing.T) {
 		}
 		w.checkSteps(t)
 	})
-	t.Run("on a daemon that does not answer", func(t *testing.T) {
+	t.Run("the daemon does not answer", func(t *testing.T) {
 		w := installedWorld(t, nil)
 		w.engine.Refuse = errDown
 		_, err := w.Install(t.Context(), options(restarting), InstallOptions{WhenIdle: true, SkipPreflight: true})
@@ -153,7 +152,7 @@ func TestWhenIdleGivesUp(t *testing.T) {
 	})
 }
 
-// What was read before a long wait is read again after it.
+// Install reads the cluster again after the wait.
 func TestWhenIdleReadsAgain(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.engine.Work = []daemon.Activity{busy}
@@ -169,8 +168,8 @@ func TestWhenIdleReadsAgain(t *testing.T) {
 	if reads != 2 {
 		t.Errorf("the Deployment was read %d times: %q", reads, w.Requests())
 	}
-	if told := w.told(); !slices.Contains(told, "Idle done: nothing runs in pod/d-abc-1 any more") {
-		t.Errorf("told %q", told)
+	if messages := w.messages(); !slices.Contains(messages, "Idle done: nothing runs in pod/d-abc-1 any more") {
+		t.Errorf("messages %q", messages)
 	}
 }
 
@@ -180,14 +179,16 @@ func TestRunningPod(t *testing.T) {
 		pod  corev1.Pod
 		want bool
 	}{
-		"ready or not":    {corev1.Pod{Status: running}, true},
-		"ending":          {corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{}}, Status: running}, false},
-		"not yet":         {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodPending}}, false},
+		"running":         {corev1.Pod{Status: running}, true},
+		"being deleted":   {corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{}}, Status: running}, false},
+		"pending":         {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodPending}}, false},
 		"between crashes": {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{}}}}, false},
 	}
 	for name, test := range tests {
-		if got := runningPod([]corev1.Pod{test.pod}) != nil; got != test.want {
-			t.Errorf("%s: %v", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := runningPod([]corev1.Pod{test.pod}) != nil; got != test.want {
+				t.Errorf("got %v", got)
+			}
+		})
 	}
 }

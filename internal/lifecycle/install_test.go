@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -13,44 +12,23 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	ktesting "k8s.io/client-go/testing"
 
-	"github.com/dindctl/dindctl/internal/apply"
-	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
-	"github.com/dindctl/dindctl/internal/kube"
-	"github.com/dindctl/dindctl/internal/progress"
-	"github.com/dindctl/dindctl/internal/rollout"
 )
 
 var everyPatch = []string{
 	"patch configmaps", "patch cronjobs", "patch deployments", "patch networkpolicies", "patch persistentvolumeclaims", "patch services",
 }
 
-func created(change string) []ObjectChange {
-	return []ObjectChange{
-		object("PersistentVolumeClaim", "d-data", change), object("ConfigMap", "d-config", change), object("NetworkPolicy", "d", change),
-		object("Service", "d", change), object("Deployment", "d", change), object("CronJob", "d-clear-cache", change),
-	}
-}
-
-func object(kind, name, change string) ObjectChange {
-	return ObjectChange{Kind: kind, Name: name, Change: change}
-}
-
-func TestInstallFromNothing(t *testing.T) {
+func TestInstallCreatesEverything(t *testing.T) {
 	w := newWorld(t)
 	outcome, err := w.Install(t.Context(), options(nil), InstallOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Installation{
-		Name: "d", Namespace: "ci", DockerHost: "tcp://d.ci.svc:2375", Objects: created("created"),
+		Name: "d", Namespace: "ci", DockerHost: "tcp://d.ci.svc:2375", Objects: allObjects("created"),
 		Variables: map[string]string{"DOCKER_HOST": "tcp://d.ci.svc:2375", "DOCKER_TLS_CERTDIR": ""},
 	}
 	info, _ := w.engine.Info(t.Context())
@@ -62,31 +40,30 @@ func TestInstallFromNothing(t *testing.T) {
 		"Cluster started", "Cluster done: context test, namespace ci: 6 of 6 objects to create",
 		"Objects started", "Objects done: 6 created",
 		"Pod started", "Pod done: pod d-abc-1 is ready",
-	}, w.told()[:6]); diff != "" {
+	}, w.messages()[:6]); diff != "" {
 		t.Error(diff)
 	}
-	// These two go on at once.
+	// These two run concurrently.
 	if diff := cmp.Diff([]string{
 		"Daemon done: Docker Engine 29.7.2 is responding, storage driver overlay2", "Daemon started",
 		"Service done: routes to the pod", "Service started",
-	}, slices.Sorted(slices.Values(w.told()[6:]))); diff != "" {
+	}, slices.Sorted(slices.Values(w.messages()[6:]))); diff != "" {
 		t.Error(diff)
 	}
 	w.checkSteps(t)
 	if diff := cmp.Diff(everyPatch, w.Writes()); diff != "" {
 		t.Error(diff)
 	}
-	// Reads come before writes, and waiting after them: a claim may bind only
-	// once its pod exists.
+	// Reads, then writes, then waits: a claim may bind only once its pod exists.
 	order := map[string]int{"get": 0, "patch": 1, "watch": 2}
 	requests := w.Requests("get", "patch", "watch")
 	if !slices.IsSortedFunc(requests, func(a, b string) int {
 		return order[strings.Fields(a)[0]] - order[strings.Fields(b)[0]]
 	}) {
-		t.Errorf("out of order: %q", requests)
+		t.Errorf("wrong order: %q", requests)
 	}
-	if !slices.Equal(w.engine.Asked, []string{"d-abc-1"}) || w.engine.Closed != 1 {
-		t.Errorf("asked the daemon in %q, closed %d of them", w.engine.Asked, w.engine.Closed)
+	if !slices.Equal(w.engine.Connected, []string{"d-abc-1"}) || w.engine.Closed != 1 {
+		t.Errorf("connected to %q, closed %d connections", w.engine.Connected, w.engine.Closed)
 	}
 }
 
@@ -96,18 +73,18 @@ func TestInstallAgainChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(created("unchanged"), outcome.Objects); diff != "" {
+	if diff := cmp.Diff(allObjects("unchanged"), outcome.Objects); diff != "" {
 		t.Error(diff)
 	}
 	if writes := w.Writes(); len(writes) > 0 {
 		t.Errorf("sent %q", writes)
 	}
 	if outcome.Daemon == nil {
-		t.Error("the daemon was not asked")
+		t.Error("no info about the daemon")
 	}
 }
 
-func TestInstallRepairsWhatDiffers(t *testing.T) {
+func TestInstallRevertsManualChanges(t *testing.T) {
 	w := installedWorld(t, nil)
 	change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(0)) })
 	if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "d"); err != nil {
@@ -122,70 +99,6 @@ func TestInstallRepairsWhatDiffers(t *testing.T) {
 	}
 }
 
-// What a removal has begun, and will end by itself, is let go and made again; a
-// dry run waits for nothing.
-func TestInstallAwaitsARemoval(t *testing.T) {
-	for _, dryRun := range []bool{false, true} {
-		w := installedWorld(t, nil)
-		change(t, w, deployments, "d", func(d *appsv1.Deployment) {
-			d.DeletionTimestamp, d.Finalizers = new(metav1.NewTime(noon)), []string{metav1.FinalizerDeleteDependents}
-		})
-		observer := w.Observer
-		w.Observer = progress.Func(func(e progress.Event) {
-			observer.Observe(e)
-			if e.Kind == progress.Updated && strings.Contains(e.Detail, "deployment/d is being deleted") {
-				if err := w.Tracker().Delete(deployments, "ci", "d"); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-		outcome, err := w.Install(t.Context(), options(nil), InstallOptions{DryRun: dryRun})
-		var going *apply.TerminatingError
-		if dryRun != errors.As(err, &going) {
-			t.Errorf("dry run %v: %v", dryRun, err)
-		}
-		if got := summary(outcome.Objects); !dryRun && got != "1 created, 5 unchanged" {
-			t.Errorf("got %q", got)
-		}
-	}
-}
-
-func TestInstallRefuses(t *testing.T) {
-	foreign := metav1.ObjectMeta{Namespace: "ci", Name: "d"}
-	owned := metav1.ObjectMeta{Namespace: "ci", Name: "d-data", Labels: dind.Labels("d"),
-		DeletionTimestamp: new(metav1.NewTime(noon)), Finalizers: []string{"kubernetes.io/pvc-protection"}}
-	tests := []struct {
-		name    string
-		there   []runtime.Object
-		options func(*dind.Options)
-		want    string
-	}{
-		{"somebody else's objects", []runtime.Object{&corev1.Service{ObjectMeta: foreign}, &appsv1.Deployment{ObjectMeta: foreign}}, nil,
-			"service/d, deployment/d: not created by dindctl"},
-		{"a claim that is going", []runtime.Object{&corev1.PersistentVolumeClaim{ObjectMeta: owned}}, nil,
-			"persistentvolumeclaim/d-data is being deleted (waits for kubernetes.io/pvc-protection)"},
-		{"an existing claim that is not there", nil, func(o *dind.Options) { o.ExistingClaim = "old" }, "there is no claim old in namespace ci"},
-		{"options that make no sense", nil, func(o *dind.Options) { o.MTU = "many" }, `--mtu "many"`},
-		{"a storage class that is not there", nil, func(o *dind.Options) { o.StorageClass = "nope" }, `storage class: there is no class "nope"`},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, test.there...)
-			outcome, err := w.Install(t.Context(), options(test.options), InstallOptions{CreateNamespace: true})
-			if !strings.Contains(text(err), test.want) {
-				t.Errorf("got %v, want …%s…", err, test.want)
-			}
-			if writes := w.Writes(); len(writes) > 0 || len(outcome.Objects) > 0 {
-				t.Errorf("sent %q, says %v", writes, outcome.Objects)
-			}
-			w.checkSteps(t)
-			if told := w.told(); len(told) != 2 || told[1] != "Cluster failed: "+text(err) {
-				t.Errorf("told %q", told)
-			}
-		})
-	}
-}
-
 func TestInstallNoWait(t *testing.T) {
 	w := newWorld(t)
 	w.Idle = true
@@ -193,115 +106,10 @@ func TestInstallNoWait(t *testing.T) {
 	if err != nil || outcome.Daemon != nil || len(outcome.Objects) != 6 {
 		t.Fatalf("got %+v, %v", outcome, err)
 	}
-	if watches := w.Requests("watch"); len(watches) > 0 || len(w.engine.Asked) > 0 {
-		t.Errorf("sent %q, asked %q", watches, w.engine.Asked)
+	if watches := w.Requests("watch"); len(watches) > 0 || len(w.engine.Connected) > 0 {
+		t.Errorf("sent %q, connected to %q", watches, w.engine.Connected)
 	}
 	w.checkSteps(t)
-}
-
-func TestInstallCreatesTheNamespace(t *testing.T) {
-	tests := []struct {
-		name  string
-		there []runtime.Object
-		want  string // what is told beside the steps
-	}{
-		{"missing", nil, "info: namespace ci created"},
-		{"there", []runtime.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ci"}}}, ""},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, test.there...)
-			if _, err := w.Install(t.Context(), options(nil), InstallOptions{CreateNamespace: true}); err != nil {
-				t.Fatal(err)
-			}
-			writes := w.Requests("create", "patch")
-			if writes[0] != "create namespaces" || len(writes) != 7 {
-				t.Errorf("sent %q", writes)
-			}
-			if _, err := w.Tracker().Get(corev1.SchemeGroupVersion.WithResource("namespaces"), "", "ci"); err != nil {
-				t.Error(err)
-			}
-			if got := slices.Contains(w.told(), "info: namespace ci created"); got != (test.want != "") {
-				t.Errorf("told %q", w.told())
-			}
-		})
-	}
-}
-
-// What options of an earlier installation asked for and these do not goes,
-// unless somebody else made it. Storage stays in any case.
-func TestInstallRemovesWhatIsUnwanted(t *testing.T) {
-	bare := func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }
-	t.Run("ours", func(t *testing.T) {
-		w := installedWorld(t, nil)
-		outcome := w.install(t, options(bare))
-		if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies"}, w.Writes()); diff != "" {
-			t.Error(diff)
-		}
-		if got := summary(outcome.Objects); got != "2 deleted, 4 unchanged" {
-			t.Errorf("got %q", got)
-		}
-	})
-	t.Run("somebody else's", func(t *testing.T) {
-		w := newWorld(t,
-			&batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d-clear-cache"}},
-			&networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "d"}})
-		w.install(t, options(bare))
-		if deleted := w.Requests("delete"); len(deleted) > 0 {
-			t.Errorf("sent %q", deleted)
-		}
-	})
-	t.Run("the claim, for an existing one", func(t *testing.T) {
-		w := installedWorld(t, nil)
-		existing := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "old", UID: "old"}}
-		clustertest.Bind(existing)
-		existing.Spec.Resources.Requests = existing.Status.Capacity
-		if err := w.Tracker().Add(existing); err != nil {
-			t.Fatal(err)
-		}
-		w.install(t, options(func(o *dind.Options) { o.ExistingClaim = "old" }))
-		for _, request := range w.Writes() {
-			if strings.HasSuffix(request, "persistentvolumeclaims") || strings.HasPrefix(request, "delete") {
-				t.Errorf("sent %q", request)
-			}
-		}
-	})
-	t.Run("not allowed", func(t *testing.T) {
-		w := installedWorld(t, nil)
-		refuse(w, "delete", "cronjobs")
-		outcome, err := w.Install(t.Context(), options(bare), InstallOptions{SkipPreflight: true})
-		if !apierrors.IsForbidden(err) {
-			t.Errorf("got %v", err)
-		}
-		if slices.ContainsFunc(outcome.Objects, func(o ObjectChange) bool { return o.Kind == "CronJob" && o.Change == "deleted" }) {
-			t.Error("says that the CronJob was deleted")
-		}
-	})
-}
-
-// Whatever is found and not wanted: storage, and what each installation has,
-// is not install's to delete.
-func TestInstallNeverRemovesStorage(t *testing.T) {
-	w := installedWorld(t, nil)
-	found, err := w.read(t.Context(), w.refs(dind.Core)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if found.claim() == nil || !kube.IsManaged(found.claim()) {
-		t.Fatal("no claim to be spared")
-	}
-	if _, err := w.deleteAll(t.Context(), plan{found: found}.unwanted().rest); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies"}, w.Writes()); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func refuse(w *world, verb, resource string) {
-	w.PrependReactor(verb, resource, func(action ktesting.Action) (bool, runtime.Object, error) {
-		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
-	})
 }
 
 func TestInstallLocalVolume(t *testing.T) {
@@ -320,9 +128,9 @@ func TestInstallLocalVolume(t *testing.T) {
 	if diff := cmp.Diff(want, outcome.Objects[:2]); diff != "" {
 		t.Error(diff)
 	}
-	w.forget()
+	w.reset()
 	if _, err := w.Install(t.Context(), options(local), InstallOptions{}); err != nil || len(w.Writes()) > 0 {
-		t.Errorf("again: %v, sent %q", err, w.Writes())
+		t.Errorf("second install: %v, sent %q", err, w.Writes())
 	}
 }
 
@@ -331,14 +139,14 @@ func TestInstallFails(t *testing.T) {
 		name    string
 		before  func(*world)
 		want    string
-		objects string // what was done
-		told    string
+		objects string // summary of the outcome
+		message string
 	}{
-		{"one object is refused", func(w *world) { refuse(w, "patch", "services") },
+		{"an object is refused", func(w *world) { refuse(w, "patch", "services") },
 			`applying service/d: services is forbidden: no`, "4 created", "Objects failed: applying service/d: services is forbidden: no"},
-		{"reading is not allowed", func(w *world) { refuse(w, "get", "deployments") },
+		{"no permission to read", func(w *world) { refuse(w, "get", "deployments") },
 			`reading deployment/d: deployments is forbidden: no`, "", "Cluster failed: reading deployment/d: deployments is forbidden: no"},
-		{"the pod does not come", func(w *world) { w.Idle = true },
+		{"the pod is not created", func(w *world) { w.Idle = true },
 			"deployment/d is not ready after 30s: waiting for the deployment controller", "6 created",
 			"Pod failed: deployment/d is not ready after 30s: waiting for the deployment controller"},
 		{"the daemon does not answer", func(w *world) { w.engine.Refuse = errDown },
@@ -360,70 +168,43 @@ func TestInstallFails(t *testing.T) {
 					t.Errorf("got  %q, %q\nwant %q, %q", text(err), summary(outcome.Objects), test.want, test.objects)
 				}
 				w.checkSteps(t)
-				if told := w.told(); !slices.Contains(told, test.told) {
-					t.Errorf("told %q, want %q among it", told, test.told)
+				if messages := w.messages(); !slices.Contains(messages, test.message) {
+					t.Errorf("messages %q, want %q", messages, test.message)
 				}
-				if len(w.engine.Asked) != w.engine.Closed && w.engine.Refuse == nil {
-					t.Errorf("%d of %d connections closed", w.engine.Closed, len(w.engine.Asked))
+				if len(w.engine.Connected) != w.engine.Closed && w.engine.Refuse == nil {
+					t.Errorf("%d of %d connections closed", w.engine.Closed, len(w.engine.Connected))
 				}
 			})
 		})
 	}
 }
 
-// A cause that stays is told once, however often the pod changes.
-func TestInstallTellsACauseOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.Idle = true
-		go func() {
-			time.Sleep(time.Second)
-			object, _ := w.Tracker().Get(deployments, "ci", "d")
-			pod := clustertest.PodOf(object.(*appsv1.Deployment))
-			pod.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
-				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "denied"}},
-			}}}
-			d := object.(*appsv1.Deployment)
-			clustertest.RollOut(d)
-			d.Status.AvailableReplicas = 0
-			_ = w.Store(deployments, d, "ci")
-			change(t, w, claims, "d-data", clustertest.Bind)
-			_ = w.Tracker().Add(pod)
-			for n := range 3 {
-				time.Sleep(time.Second)
-				pod.Annotations = map[string]string{"n": string(rune('a' + n))}
-				_ = w.Store(pods, pod, "ci")
+func TestInstallVerifies(t *testing.T) {
+	for _, test := range []struct {
+		name, message string
+		how           InstallOptions
+		job           bool
+		want          string // the error
+	}{
+		{"not by default", verified, InstallOptions{}, false, ""},
+		{"with VerifyJob", verified, InstallOptions{VerifyJob: true}, true, ""},
+		{"with VerifyJob, the build fails", "outcome=failed\n\nx", InstallOptions{VerifyJob: true}, true, "its build fails"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, test.message)
+			test.how.SkipPreflight = true
+			got, err := w.Install(t.Context(), options(nil), test.how)
+			if (err == nil) != (test.want == "") || !strings.Contains(text(err), test.want) {
+				t.Errorf("got %v", err)
 			}
-		}()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
-		_, err := w.Install(ctx, options(nil), InstallOptions{SkipPreflight: true})
-		var failure *rollout.NotReadyError
-		if !errors.As(err, &failure) || failure.Cause == nil || failure.Cause.Reason != "ErrImagePull" {
-			t.Errorf("got %v", err)
-		}
-		var warnings []string
-		for _, line := range w.told() {
-			if strings.HasPrefix(line, "warning: ") {
-				warnings = append(warnings, line)
+			if (got.Verification != nil) != test.job || slices.Contains(w.Writes(), "create jobs") != test.job {
+				t.Errorf("got %+v, %q", got.Verification, w.Writes())
 			}
-		}
-		if want := []string{"warning: The image docker:29.7.2-dind cannot be pulled: denied"}; !slices.Equal(warnings, want) {
-			t.Errorf("got %q, want %q", warnings, want)
-		}
-	})
-}
-
-func TestInstallIsInterrupted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.Idle = true
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(time.Second, cancel)
-		outcome, err := w.Install(ctx, options(nil), InstallOptions{SkipPreflight: true})
-		if !errors.Is(err, context.Canceled) || len(outcome.Objects) != 6 {
-			t.Errorf("got %v, %v", outcome.Objects, err)
-		}
-		w.checkSteps(t)
-	})
+			if test.job && err == nil && !got.Verification.Cached {
+				t.Errorf("got %+v", got.Verification)
+			}
+			w.checkNoJobs(t)
+		})
+	}
 }

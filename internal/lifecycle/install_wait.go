@@ -89,7 +89,7 @@ func (i Instance) verifyDaemon(pod *corev1.Pod, prober *readinessProber, outcome
 		})
 	}
 	step("Daemon", func(update func(string)) error {
-		update("asking the daemon through a port-forward")
+		update("connecting to the daemon through a port-forward")
 		info, err := probe.daemon()
 		if err != nil {
 			return err

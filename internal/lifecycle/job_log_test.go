@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// Lines of a log arrive in pieces.
-func TestLineWriter(t *testing.T) {
+func TestLineWriterJoinsPieces(t *testing.T) {
 	var lines []string
 	w := &lineWriter{line: func(line string) { lines = append(lines, line) }}
 	for _, piece := range []string{"on", "e\ntwo\n", "", "\nth", "ree"} {

@@ -125,7 +125,8 @@ func (i Instance) pruneTarget(ctx context.Context) (*batchv1.CronJob, *corev1.Po
 	return found.cronJob(), pod, err
 }
 
-// pruneLine returns a function that reports a line of the prune's log.
+// pruneLine returns a function that handles the lines of a prune's log: it passes them
+// to log, or else reports those that matter.
 func (i Instance) pruneLine(update, log func(string)) func(string) {
 	return func(line string) {
 		switch text, waiting := dind.ReadPruneLine(line); {

@@ -26,11 +26,11 @@ func TestPreviewPrune(t *testing.T) {
 		overrides dind.PruneOverrides
 		want      string
 	}{
-		{"as scheduled", dind.PruneOverrides{}, `{"dryRun":true,"unusedFor":"168h0m0s","keepStorageBytes":null,` +
+		{"scheduled rules", dind.PruneOverrides{}, `{"dryRun":true,"unusedFor":"168h0m0s","keepStorageBytes":null,` +
 			`"containers":[{"id":"c","name":"done","sizeBytes":5,"created":"2026-11-13T04:00:00Z"}],"networks":[],` +
 			`"images":[{"id":"j","name":"untagged","sizeBytes":0,"lastUsed":"2026-11-14T10:00:00Z"}],` +
 			`"buildCache":{"beforeBytes":7500,"afterBytes":7000}}`},
-		{"another age, and a limit of the cache", dind.PruneOverrides{UnusedFor: "8d", KeepStorage: "1Ki"},
+		{"another age and a cache limit", dind.PruneOverrides{UnusedFor: "8d", KeepStorage: "1Ki"},
 			`{"dryRun":true,"unusedFor":"192h0m0s","keepStorageBytes":1024,"containers":[{"id":"c","name":"done","sizeBytes":5,"created":"2026-11-13T04:00:00Z"}],"networks":[],"images":[],"buildCache":{"beforeBytes":7500,"afterBytes":1524}}`},
 		{"everything", dind.PruneOverrides{All: true}, `{"dryRun":true,"unusedFor":"0s","keepStorageBytes":null,` +
 			`"containers":[{"id":"c","name":"done","sizeBytes":5,"created":"2026-11-13T04:00:00Z"}],` +
@@ -54,10 +54,10 @@ func TestPreviewPrune(t *testing.T) {
 				t.Error(diff)
 			}
 			if sent := w.Writes(); len(sent) > 0 {
-				t.Errorf("wrote: %v", sent)
+				t.Errorf("sent %q", sent)
 			}
-			if w.engine.Closed != len(w.engine.Asked) {
-				t.Errorf("%d of %d connections closed", w.engine.Closed, len(w.engine.Asked))
+			if w.engine.Closed != len(w.engine.Connected) {
+				t.Errorf("%d of %d connections closed", w.engine.Closed, len(w.engine.Connected))
 			}
 			w.checkSteps(t)
 		})
@@ -74,20 +74,5 @@ func TestPreviewPruneFails(t *testing.T) {
 	var missing *NotInstalledError
 	if _, err := newWorld(t).PreviewPrune(t.Context(), dind.PruneOverrides{}); !errors.As(err, &missing) {
 		t.Errorf("got %v", err)
-	}
-}
-
-// What is done is seen in the step, that another prune is waited for beside it,
-// and the rest only by who asked for the log.
-func TestPruneLine(t *testing.T) {
-	lines := []string{"+ docker image rm", "removed image app:1", "another prune is running; waiting for it", "TYPE TOTAL"}
-	w := newWorld(t)
-	var updates, log []string
-	for _, line := range lines {
-		w.pruneLine(func(s string) { updates = append(updates, s) }, nil)(line)
-		w.pruneLine(func(string) { t.Error("updated") }, func(s string) { log = append(log, s) })(line)
-	}
-	if diff := cmp.Diff([][]string{{"docker image rm", "removed image app:1"}, lines, {"info: " + lines[2]}}, [][]string{updates, log, w.told()}); diff != "" {
-		t.Error(diff)
 	}
 }

@@ -22,6 +22,21 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
+// Without a log, steps and removals update the progress step, and waiting for another
+// prune is a message. With a log, all lines go there.
+func TestPruneLine(t *testing.T) {
+	lines := []string{"+ docker image rm", "removed image app:1", "another prune is running; waiting for it", "TYPE TOTAL"}
+	w := newWorld(t)
+	var updates, log []string
+	for _, line := range lines {
+		w.pruneLine(func(s string) { updates = append(updates, s) }, nil)(line)
+		w.pruneLine(func(string) { t.Error("update with a log") }, func(s string) { log = append(log, s) })(line)
+	}
+	if diff := cmp.Diff([][]string{{"docker image rm", "removed image app:1"}, lines, {"info: " + lines[2]}}, [][]string{updates, log, w.messages()}); diff != "" {
+		t.Error(diff)
+	}
+}
+
 const freed = `{"reclaimed":["1.5GB"]}`
 
 func TestPruneNow(t *testing.T) {
@@ -48,7 +63,7 @@ func pruneNow(t *testing.T) {
 	if diff := cmp.Diff([]string{
 		"Daemon started", "Daemon done: 3 GiB of images, 5 GiB of build cache",
 		"Prune started", "Prune done: job/" + report.Job + " succeeded",
-	}, w.told()); diff != "" {
+	}, w.messages()); diff != "" {
 		t.Error(diff)
 	}
 	w.checkSteps(t)
@@ -58,12 +73,12 @@ func pruneNow(t *testing.T) {
 	if !slices.Equal(log, []string{"fake logs"}) {
 		t.Errorf("got log %q", log)
 	}
-	if w.engine.Closed != len(w.engine.Asked) {
-		t.Errorf("%d of %d connections closed", w.engine.Closed, len(w.engine.Asked))
+	if w.engine.Closed != len(w.engine.Connected) {
+		t.Errorf("%d of %d connections closed", w.engine.Closed, len(w.engine.Connected))
 	}
 }
 
-// The Job is made when nothing runs any more, and not before.
+// The Job is created only when nothing runs in the daemon.
 func TestPruneNowWhenIdle(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
@@ -71,13 +86,13 @@ func TestPruneNowWhenIdle(t *testing.T) {
 	if _, err := w.PruneNow(t.Context(), PruneOptions{WhenIdle: true}); err != nil {
 		t.Fatal(err)
 	}
-	if told := w.told(); len(told) < 5 || told[2] != "Idle started" || !strings.HasPrefix(told[3], "Idle done") || told[4] != "Prune started" {
-		t.Errorf("told %q", told)
+	if messages := w.messages(); len(messages) < 5 || messages[2] != "Idle started" || !strings.HasPrefix(messages[3], "Idle done") || messages[4] != "Prune started" {
+		t.Errorf("messages %q", messages)
 	}
 	w.checkSteps(t)
 }
 
-func TestPruneNowIsTheSchedulesJob(t *testing.T) {
+func TestPruneNowCreatesTheJobOfTheCronJob(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	if _, err := w.PruneNow(t.Context(), PruneOptions{Overrides: dind.PruneOverrides{All: true}}); err != nil {
@@ -93,24 +108,24 @@ func TestPruneNowIsTheSchedulesJob(t *testing.T) {
 			t.Errorf("owned by %v", owner)
 		}
 		if !slices.Contains(job.Spec.Template.Spec.Containers[0].Env, corev1.EnvVar{Name: "PRUNE_UNUSED_FOR", Value: "0"}) {
-			t.Error("the overrides are lost")
+			t.Error("the Job does not have the overrides")
 		}
 	}
 }
 
-func TestPruneNowPartlyKnown(t *testing.T) {
+func TestPruneNowWithoutSomeResults(t *testing.T) {
 	tests := []struct {
 		name           string
 		before         func(*world)
 		message        string
 		freed, counted bool
-		warns          string
+		warning        string
 	}{
-		{"the daemon cannot be asked", func(w *world) { w.engine.Refuse = errDown }, freed, true, false,
+		{"the daemon cannot be reached", func(w *world) { w.engine.Refuse = errDown }, freed, true, false,
 			"warning: disk use of the daemon could not be read: asking the daemon in pod/d-abc-1: connection refused"},
-		{"the daemon does not count", func(w *world) { w.engine.UsageErr = errDown }, freed, true, false,
+		{"the daemon does not return its disk usage", func(w *world) { w.engine.UsageErr = errDown }, freed, true, false,
 			"warning: disk use of the daemon could not be read: asking the daemon in pod/d-abc-1: connection refused"},
-		{"the job does not say", func(*world) {}, "", false, true,
+		{"the Job does not report a result", func(*world) {}, "", false, true,
 			"warning: the Job did not report how much it freed: invalid prune result: unexpected end of JSON input"},
 	}
 	for _, test := range tests {
@@ -125,15 +140,15 @@ func TestPruneNowPartlyKnown(t *testing.T) {
 			if (report.ReclaimedBytes != nil) != test.freed || (report.Before != nil) != test.counted || (report.After != nil) != test.counted {
 				t.Errorf("got %+v", report)
 			}
-			if !slices.Contains(w.told(), test.warns) {
-				t.Errorf("told %q, want %q", w.told(), test.warns)
+			if !slices.Contains(w.messages(), test.warning) {
+				t.Errorf("messages %q, want %q", w.messages(), test.warning)
 			}
 			w.checkSteps(t)
 		})
 	}
 }
 
-// A pod that is gone took its message along; the clean-up is done all the same.
+// The result is lost with the pod, but the prune succeeded.
 func TestPruneNowWithoutThePod(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.RunJobs(batchv1.JobComplete, "", "")
@@ -158,25 +173,25 @@ func TestPruneNowFails(t *testing.T) {
 		before func(*testing.T, *world)
 		as     any
 		want   string
-		job    bool // it was created
+		job    bool // whether it was created
 	}{
 		{"not installed", func(t *testing.T) *world { return newWorld(t) }, nil, &missing, "d is not installed in namespace ci", false},
 		{"no schedule", func(t *testing.T) *world {
 			return installedWorld(t, func(o *dind.Options) { o.PruneSchedule = "none" })
 		}, nil, &noSchedule, "d in namespace ci was installed without a scheduled prune", false},
-		{"the pod is down", nil, func(t *testing.T, w *world) {
+		{"the pod is not ready", nil, func(t *testing.T, w *world) {
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 })
 			change(t, w, pods, "d-abc-1", func(p *corev1.Pod) {
 				p.Status.Conditions = nil
 				p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "denied"}}
 			})
 		}, &notReady, "deployment/d is not ready", false},
-		{"the job fails", nil, func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") },
+		{"the Job fails", nil, func(_ *testing.T, w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") },
 			&jobFailed, "failed: BackoffLimitExceeded: it failed too often", true},
-		{"the job takes too long", nil, func(_ *testing.T, w *world) { w.RunJobs("", corev1.PodRunning, "") },
+		{"the Job takes too long", nil, func(_ *testing.T, w *world) { w.RunJobs("", corev1.PodRunning, "") },
 			&notReady, "is not ready after 30s: running", true},
-		{"jobs may not be made", nil, func(_ *testing.T, w *world) { refuse(w, "create", "jobs") }, nil, "jobs is forbidden: no", false},
-		{"cron jobs may not be read", nil, func(_ *testing.T, w *world) { refuse(w, "get", "cronjobs") }, nil, "reading cronjob/d-clear-cache: cronjobs is forbidden: no", false},
+		{"no permission to create Jobs", nil, func(_ *testing.T, w *world) { refuse(w, "create", "jobs") }, nil, "jobs is forbidden: no", false},
+		{"no permission to read CronJobs", nil, func(_ *testing.T, w *world) { refuse(w, "get", "cronjobs") }, nil, "reading cronjob/d-clear-cache: cronjobs is forbidden: no", false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

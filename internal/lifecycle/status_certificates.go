@@ -24,7 +24,7 @@ type Certificates struct {
 	ClientExpires *time.Time `json:"clientExpires"`
 }
 
-const renewHint = "`dindctl install --tls`, with the options of this installation, creates new ones; running jobs keep working, the pod restarts."
+const renewHint = "`dindctl install --tls`, with the options of this installation, creates new certificates; running jobs keep working, the pod restarts."
 
 // certificateState returns whether the certificates exist, match and are loaded, and
 // when they expire.
@@ -86,11 +86,11 @@ func (i Instance) secretState(whose, name string, secret *corev1.Secret, expires
 	switch {
 	case left <= 0:
 		state.State, state.Ready = "Expired", false
-		problem.Reason, problem.Message = "CertificateExpired", fmt.Sprintf("The certificate of the %s ended on %s: no job can connect.", whose, end.Format(time.DateOnly))
+		problem.Reason, problem.Message = "CertificateExpired", fmt.Sprintf("The certificate of the %s expired on %s: no job can connect.", whose, end.Format(time.DateOnly))
 	case left <= expiryWarning:
 		state.State = "Expiring"
 		problem.Severity = SeverityWarning
-		problem.Reason, problem.Message = "CertificateExpiring", fmt.Sprintf("The certificate of the %s ends on %s, in %d days.", whose, end.Format(time.DateOnly), int(left/(24*time.Hour)))
+		problem.Reason, problem.Message = "CertificateExpiring", fmt.Sprintf("The certificate of the %s expires on %s, in %d days.", whose, end.Format(time.DateOnly), int(left/(24*time.Hour)))
 	default:
 		return state, nil
 	}

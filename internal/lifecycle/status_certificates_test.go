@@ -13,7 +13,7 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-func TestStatusOfCertificates(t *testing.T) {
+func TestStatusReportsCertificateProblems(t *testing.T) {
 	noSecret := func(namespace, name string) func(*testing.T, *world) {
 		return func(t *testing.T, w *world) {
 			if err := w.Tracker().Delete(secrets, namespace, name); err != nil {
@@ -29,12 +29,12 @@ func TestStatusOfCertificates(t *testing.T) {
 		damage func(*testing.T, *world)
 		want   []string
 	}{
-		{"all is well", func(*testing.T, *world) {}, nil},
+		{"healthy", func(*testing.T, *world) {}, nil},
 		{"31 days left", later(334), nil},
 		{"30 days left", later(335), []string{"warning CertificateExpiring secret/d-server-tls", "warning CertificateExpiring secret/d-client-tls"}},
-		{"over", later(365), []string{"error CertificateExpired secret/d-server-tls", "error CertificateExpired secret/d-client-tls"}},
-		{"no server's", noSecret("ci", "d-server-tls"), []string{"error Missing secret/d-server-tls"}},
-		{"no copy", noSecret("jobs", "d-client-tls"), []string{"error CopyMissing secret/d-client-tls"}},
+		{"expired", later(365), []string{"error CertificateExpired secret/d-server-tls", "error CertificateExpired secret/d-client-tls"}},
+		{"no server certificate", noSecret("ci", "d-server-tls"), []string{"error Missing secret/d-server-tls"}},
+		{"no copy in another namespace", noSecret("jobs", "d-client-tls"), []string{"error CopyMissing secret/d-client-tls"}},
 		{"another key", func(t *testing.T, w *world) {
 			other, err := NewCertificates("ci", "d", noon)
 			if err != nil {
@@ -42,16 +42,16 @@ func TestStatusOfCertificates(t *testing.T) {
 			}
 			change(t, w, secrets, "d-client-tls", func(s *corev1.Secret) { s.Data["key.pem"] = other.Client["key.pem"] })
 		}, []string{"error CertificateInvalid secret/d-client-tls", "error CopyDiffers secret/d-client-tls", "error CertificateInvalid pod/d-abc-1"}},
-		{"the pod has the one before", func(t *testing.T, w *world) {
+		{"the pod has the previous certificate", func(t *testing.T, w *world) {
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) {
 				d.Spec.Template.Annotations[dind.CertificateHashAnnotation] = "before"
 			})
 		}, []string{"warning CertificateNotLoaded deployment/d"}},
-		{"they may not be read", func(_ *testing.T, w *world) { refuse(w, "get", "secrets") }, []string{"warning CertificatesUnknown secret/d-server-tls", "error Forbidden pod/d-abc-1"}},
+		{"no permission to read Secrets", func(_ *testing.T, w *world) { refuse(w, "get", "secrets") }, []string{"warning CertificatesUnknown secret/d-server-tls", "error Forbidden pod/d-abc-1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := installedWorld(t, secureFor("jobs"))
-			w.withExec(t, clustertest.Prints(clustertest.Df))
+			w.withExec(t, clustertest.Prints(clustertest.StatOutput))
 			test.damage(t, w)
 			status, err := w.Status(t.Context())
 			if err != nil || !status.TLS || status.Certificates == nil || status.DockerHost != "tcp://d.ci.svc:2376" {
@@ -73,15 +73,15 @@ func TestStatusOfCertificates(t *testing.T) {
 	}
 }
 
-func TestStatusShowsTheEndOfCertificates(t *testing.T) {
+func TestStatusShowsWhenCertificatesExpire(t *testing.T) {
 	w := installedWorld(t, secureFor("jobs"))
-	w.withExec(t, clustertest.Prints(clustertest.Df))
+	w.withExec(t, clustertest.Prints(clustertest.StatOutput))
 	status, err := w.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := noon.AddDate(1, 0, 0)
-	if diff := cmp.Diff(&Certificates{ServerExpires: &end, ClientExpires: &end}, status.Certificates); diff != "" {
+	expiry := noon.AddDate(1, 0, 0)
+	if diff := cmp.Diff(&Certificates{ServerExpires: &expiry, ClientExpires: &expiry}, status.Certificates); diff != "" {
 		t.Error(diff)
 	}
 	var got []ObjectState

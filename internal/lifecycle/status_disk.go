@@ -17,13 +17,13 @@ type Disk struct {
 	ImagesBytes       *int64   `json:"imagesBytes"`
 	BuildCacheBytes   *int64   `json:"buildCacheBytes"`
 	ReclaimableBytes  *int64   `json:"reclaimableBytes"`
-	// LastImageGC is when images were removed last because the disk was too
-	// full; nil where that never was.
+	// LastImageGC is the last image garbage collection, nil if there was none.
 	LastImageGC *dind.ImageGC `json:"lastImageGC"`
 }
 
-// fileSystem asks in the pod: neither the Kubernetes API (short of the right to
-// read every node's statistics) nor the Docker API knows the size of the disk.
+// fileSystem reads the size of the disk in the pod. The Docker API does not know it,
+// and the Kubernetes API returns it only with the permission to read each node's
+// statistics.
 func (i Instance) fileSystem(ctx context.Context, pod string) (*dind.FileSystem, error) {
 	out, err := kube.Retry(ctx, func(ctx context.Context) (string, error) {
 		return i.Cluster.Exec(ctx, pod, dind.ContainerName, dind.FileSystemCommand()...)
@@ -34,7 +34,7 @@ func (i Instance) fileSystem(ctx context.Context, pod string) (*dind.FileSystem,
 	return dind.ParseFileSystem(out)
 }
 
-// newDisk puts the two sources together; nil when there is neither.
+// newDisk combines the two sources. It returns nil without both.
 func newDisk(volume *dind.FileSystem, usage *daemon.DiskUsage) *Disk {
 	if volume == nil && usage == nil {
 		return nil

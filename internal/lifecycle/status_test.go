@@ -24,25 +24,18 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// statusWorld is healthy, with a way into its pod.
+// statusWorld returns a world with a healthy installation whose pod allows exec.
 func statusWorld(t *testing.T) *world {
 	t.Helper()
 	w := installedWorld(t, nil)
-	w.withExec(t, clustertest.Prints(clustertest.Df))
+	w.withExec(t, clustertest.Prints(clustertest.StatOutput))
 	return w
-}
-
-// lastPrune adds a run of the clean-up that ended an hour ago.
-func lastPrune(w *world, state batchv1.JobConditionType, message string) {
-	job, pod := clustertest.PruneRun("d", noon.Add(-time.Hour))
-	clustertest.End(job, pod, state, corev1.PodSucceeded, message)
-	w.Add(job, pod)
 }
 
 func TestStatusHealthy(t *testing.T) {
 	w := statusWorld(t)
 	lastPrune(w, batchv1.JobComplete, `{"reclaimed":["1.5GB","500MB"]}`)
-	w.forget()
+	w.reset()
 	got, err := w.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -79,9 +72,9 @@ func TestStatusHealthy(t *testing.T) {
 	}
 }
 
-// Each case does one damage and names what is to be told of it.
-func TestStatusTrouble(t *testing.T) {
-	drop := func(resource schema.GroupVersionResource, name string) func(*testing.T, *world) {
+// Each case breaks one thing and expects its problems.
+func TestStatusReportsProblems(t *testing.T) {
+	remove := func(resource schema.GroupVersionResource, name string) func(*testing.T, *world) {
 		return func(t *testing.T, w *world) {
 			if err := w.Tracker().Delete(resource, "ci", name); err != nil {
 				t.Fatal(err)
@@ -104,27 +97,27 @@ func TestStatusTrouble(t *testing.T) {
 		damage   func(*testing.T, *world)
 		healthy  bool
 		problems []string // severity, reason, object
-		daemon   bool     // it was asked, and answered
+		daemon   bool     // whether it answers
 	}{
-		{"no Deployment", drop(deployments, "d"), false, []string{"error Missing Deployment"}, false},
-		{"no Service", drop(core.WithResource("services"), "d"), false, []string{"error Missing Service"}, true},
-		{"no claim", drop(claims, "d-data"), false, []string{"error Missing PersistentVolumeClaim"}, true},
-		// The pod runs on; the next one would hang.
-		{"no ConfigMap", drop(core.WithResource("configmaps"), "d-config"), false, []string{"error Missing ConfigMap"}, true},
-		{"no CronJob", drop(batchv1.SchemeGroupVersion.WithResource("cronjobs"), "d-clear-cache"), true, nil, true},
-		{"no NetworkPolicy", drop(networkingv1.SchemeGroupVersion.WithResource("networkpolicies"), "d"), true, nil, true},
+		{"no Deployment", remove(deployments, "d"), false, []string{"error Missing Deployment"}, false},
+		{"no Service", remove(core.WithResource("services"), "d"), false, []string{"error Missing Service"}, true},
+		{"no claim", remove(claims, "d-data"), false, []string{"error Missing PersistentVolumeClaim"}, true},
+		// The pod still runs. A new one could not start.
+		{"no ConfigMap", remove(core.WithResource("configmaps"), "d-config"), false, []string{"error Missing ConfigMap"}, true},
+		{"no CronJob", remove(batchv1.SchemeGroupVersion.WithResource("cronjobs"), "d-clear-cache"), true, nil, true},
+		{"no NetworkPolicy", remove(networkingv1.SchemeGroupVersion.WithResource("networkpolicies"), "d"), true, nil, true},
 		{"no pod", func(t *testing.T, w *world) {
-			drop(pods, "d-abc-1")(t, w)
+			remove(pods, "d-abc-1")(t, w)
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Status.AvailableReplicas, d.Status.Replicas = 0, 0 })
 		}, false, []string{"error NotReady deployment/d"}, false},
 		{"scaled to zero", func(t *testing.T, w *world) {
-			drop(pods, "d-abc-1")(t, w)
+			remove(pods, "d-abc-1")(t, w)
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) {
 				d.Spec.Replicas, d.Status = new(int32(0)), appsv1.DeploymentStatus{ObservedGeneration: d.Generation}
 			})
 		}, false, []string{"error ScaledToZero deployment/d"}, false},
-		{"image not pulled", waiting("ErrImagePull", "denied"), false, []string{"error ErrImagePull pod/d-abc-1"}, false},
-		{"an event tells", func(t *testing.T, w *world) {
+		{"image cannot be pulled", waiting("ErrImagePull", "denied"), false, []string{"error ErrImagePull pod/d-abc-1"}, false},
+		{"an event has the cause", func(t *testing.T, w *world) {
 			waiting("ContainerCreating", "")(t, w)
 			event := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "e"}, Reason: "FailedMount", Message: "no such file or directory"}
 			event.InvolvedObject.UID = types.UID("pod")
@@ -132,7 +125,7 @@ func TestStatusTrouble(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, false, []string{"error FailedMount pod/d-abc-1"}, false},
-		{"events may not be read", func(t *testing.T, w *world) {
+		{"no permission to read events", func(t *testing.T, w *world) {
 			waiting("ErrImagePull", "denied")(t, w)
 			refuse(w, "list", "events")
 		}, false, []string{"warning EventsUnknown deployment/d", "error ErrImagePull pod/d-abc-1"}, false},
@@ -143,23 +136,23 @@ func TestStatusTrouble(t *testing.T) {
 			[]string{"error DaemonUnreachable pod/d-abc-1"}, false},
 		{"the daemon fails", func(_ *testing.T, w *world) { w.engine.InfoErr, w.engine.UsageErr = errDown, errDown }, false,
 			[]string{"error DaemonUnreachable pod/d-abc-1"}, false},
-		{"the daemon does not count", func(_ *testing.T, w *world) { w.engine.UsageErr = errDown }, true,
+		{"the daemon does not return its disk usage", func(_ *testing.T, w *world) { w.engine.UsageErr = errDown }, true,
 			[]string{"warning DiskUsageUnknown pod/d-abc-1"}, true},
-		{"no way into the pod", func(t *testing.T, w *world) { w.withExec(t, clustertest.Forbids) }, true,
+		{"no permission to exec", func(t *testing.T, w *world) { w.withExec(t, clustertest.Forbids) }, true,
 			[]string{"warning FileSystemUnknown pod/d-abc-1"}, true},
-		{"stat says nothing", func(t *testing.T, w *world) { w.withExec(t, clustertest.Prints("")) }, true,
+		{"stat prints nothing", func(t *testing.T, w *world) { w.withExec(t, clustertest.Prints("")) }, true,
 			[]string{"warning FileSystemUnknown pod/d-abc-1"}, true},
-		{"the last clean-up failed", func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobFailed, "") }, true,
+		{"the last prune failed", func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobFailed, "") }, true,
 			[]string{"warning PruneFailed job/d-clear-cache-1"}, true},
-		{"jobs may not be read", func(_ *testing.T, w *world) { refuse(w, "list", "jobs") }, true,
+		{"no permission to list Jobs", func(_ *testing.T, w *world) { refuse(w, "list", "jobs") }, true,
 			[]string{"warning RunsUnknown cronjob/d-clear-cache"}, true},
-		{"the schedule makes no sense", func(t *testing.T, w *world) {
+		{"invalid schedule", func(t *testing.T, w *world) {
 			change(t, w, batchv1.SchemeGroupVersion.WithResource("cronjobs"), "d-clear-cache", func(c *batchv1.CronJob) { c.Spec.Schedule = "weekly" })
 		}, true, []string{"warning ScheduleInvalid cronjob/d-clear-cache"}, true},
-		// Ready pods that the Service does not lead to are of no use to a job.
-		{"the Service leads nowhere", drop(discoveryv1.SchemeGroupVersion.WithResource("endpointslices"), "d-x"), false,
+		// A job cannot use a ready pod that the Service does not route to.
+		{"the Service routes nowhere", remove(discoveryv1.SchemeGroupVersion.WithResource("endpointslices"), "d-x"), false,
 			[]string{"error NoEndpoint service/d"}, true},
-		{"where the Service leads cannot be told", func(_ *testing.T, w *world) { refuse(w, "list", "endpointslices") }, true,
+		{"no permission to list EndpointSlices", func(_ *testing.T, w *world) { refuse(w, "list", "endpointslices") }, true,
 			[]string{"warning EndpointsUnknown service/d"}, true},
 	}
 	for _, test := range tests {
@@ -174,7 +167,7 @@ func TestStatusTrouble(t *testing.T) {
 			for _, p := range status.Problems {
 				problems = append(problems, strings.Join([]string{p.Severity, p.Reason, p.Object}, " "))
 				if p.Message == "" || p.Hint == "" {
-					t.Errorf("%s comes without a message or a hint: %+v", p.Reason, p)
+					t.Errorf("%s has no message or no hint: %+v", p.Reason, p)
 				}
 			}
 			if diff := cmp.Diff(test.problems, problems); diff != "" {
@@ -187,86 +180,14 @@ func TestStatusTrouble(t *testing.T) {
 	}
 }
 
-// What is not known is nil, and the rest is there.
-func TestStatusPartlyKnown(t *testing.T) {
-	t.Run("no way into the pod", func(t *testing.T) {
-		w := statusWorld(t)
-		w.withExec(t, clustertest.Forbids)
-		status, err := w.Status(t.Context())
-		if err != nil || status.Disk == nil || status.Disk.CapacityBytes != nil || status.Disk.ImagesBytes == nil {
-			t.Fatalf("got %+v, %v", status.Disk, err)
-		}
-		if p := status.Problems[0]; !strings.Contains(p.Hint, "the permission to create pods/exec") || !strings.HasSuffix(p.Message, "no exec") {
-			t.Errorf("got %+v", p)
-		}
-	})
-	t.Run("an API server without websockets", func(t *testing.T) {
-		w := statusWorld(t)
-		w.withExec(t, printsOverSPDY(clustertest.Df))
-		status, err := w.Status(t.Context())
-		if err != nil || status.Disk == nil || status.Disk.CapacityBytes == nil {
-			t.Fatalf("got %+v, %v: %+v", status.Disk, err, status.Problems)
-		}
-	})
-	t.Run("the daemon does not count", func(t *testing.T) {
-		w := statusWorld(t)
-		w.engine.UsageErr = errDown
-		status, err := w.Status(t.Context())
-		if err != nil || status.Disk == nil || status.Disk.CapacityBytes == nil || status.Disk.ImagesBytes != nil || status.Daemon == nil {
-			t.Fatalf("got %+v, %v", status, err)
-		}
-	})
-	t.Run("a run that goes on", func(t *testing.T) {
-		w := statusWorld(t)
-		lastPrune(w, "", "")
-		status, err := w.Status(t.Context())
-		if err != nil || *status.Prune.LastResult != "running" || status.Prune.LastReclaimedBytes != nil {
-			t.Fatalf("got %+v, %v", status.Prune, err)
-		}
-	})
-	t.Run("no prune", func(t *testing.T) {
-		w := installedWorld(t, func(o *dind.Options) { o.PruneSchedule = "none" })
-		w.withExec(t, clustertest.Prints(clustertest.Df))
-		status, err := w.Status(t.Context())
-		if err != nil || status.Prune != nil || !status.Healthy {
-			t.Fatalf("got %+v, %v", status, err)
-		}
-	})
-	t.Run("a local volume", func(t *testing.T) {
-		w := installedWorld(t, local)
-		change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.Status.Capacity = nil })
-		w.withExec(t, clustertest.Prints(clustertest.Df))
-		status, err := w.Status(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := []ObjectState{
-			{"PersistentVolume", "ci-d-data", "", false, "/mnt/docker"},
-			{"PersistentVolumeClaim", "d-data", "Bound", true, "dindctl-local"},
-		}
-		if diff := cmp.Diff(want, status.Objects[:2]); diff != "" {
-			t.Error(diff)
-		}
-	})
-	t.Run("an existing claim", func(t *testing.T) {
-		w := newWorld(t, oldClaim())
-		w.install(t, options(func(o *dind.Options) { o.ExistingClaim = "old" }))
-		w.withExec(t, clustertest.Prints(clustertest.Df))
-		status, err := w.Status(t.Context())
-		if err != nil || !status.Healthy || status.Objects[0].Name != "old" {
-			t.Fatalf("got %+v, %v", status, err)
-		}
-	})
-}
-
 func TestStatusFails(t *testing.T) {
-	t.Run("nothing there", func(t *testing.T) {
+	t.Run("not installed", func(t *testing.T) {
 		var missing *NotInstalledError
 		if _, err := newWorld(t).Status(t.Context()); !errors.As(err, &missing) || missing.Claim != "" {
 			t.Errorf("got %v", err)
 		}
 	})
-	t.Run("the claim alone is left", func(t *testing.T) {
+	t.Run("only the claim remains", func(t *testing.T) {
 		claim := oldClaim()
 		claim.Name = "d-data"
 		var missing *NotInstalledError
@@ -275,7 +196,7 @@ func TestStatusFails(t *testing.T) {
 		}
 	})
 	for _, request := range []string{"get deployments", "list pods"} {
-		t.Run("no right to "+request, func(t *testing.T) {
+		t.Run("no permission to "+request, func(t *testing.T) {
 			w := statusWorld(t)
 			verb, resource, _ := strings.Cut(request, " ")
 			refuse(w, verb, resource)
@@ -284,13 +205,13 @@ func TestStatusFails(t *testing.T) {
 			}
 		})
 	}
-	// Even while the API server, or what is in front of it, keeps quiet.
+	// Even while a request gets no answer.
 	t.Run("interrupted", func(t *testing.T) {
 		w := statusWorld(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		answer := make(chan struct{})
-		w.withExec(t, func(http.ResponseWriter, *http.Request) { cancel(); <-answer })
-		t.Cleanup(func() { close(answer) })
+		release := make(chan struct{})
+		w.withExec(t, func(http.ResponseWriter, *http.Request) { cancel(); <-release })
+		t.Cleanup(func() { close(release) })
 		ended := make(chan error, 1)
 		go func() { _, err := w.Status(ctx); ended <- err }()
 		select {
@@ -299,7 +220,7 @@ func TestStatusFails(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		case <-time.After(2 * time.Second):
-			t.Error("it did not end")
+			t.Error("Status did not return")
 		}
 	})
 }

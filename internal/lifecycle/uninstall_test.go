@@ -1,7 +1,6 @@
 package lifecycle
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -15,18 +14,15 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
 
-	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-func local(o *dind.Options) { o.LocalPath, o.LocalNode = "/mnt/docker", "worker" }
-
-// disown takes dindctl's labels off.
+// disown removes dindctl's labels.
 func disown(object metav1.Object) { object.SetLabels(map[string]string{"app": "d"}) }
 
-// spell writes an outcome down, a line for each object.
-func spell(outcome Uninstallation) []string {
+// removedAndKept returns an outcome, one line for each object.
+func removedAndKept(outcome Uninstallation) []string {
 	var lines []string
 	for _, object := range outcome.Removed {
 		lines = append(lines, "- "+object.Kind+" "+object.Name)
@@ -42,35 +38,35 @@ var workload = []string{"- ConfigMap d-config", "- CronJob d-clear-cache", "- De
 
 const holdsTheCache = "holds the cache; --delete-data removes it"
 
-func TestRemoval(t *testing.T) {
+func TestUninstall(t *testing.T) {
 	tests := []struct {
 		name       string
 		options    func(*dind.Options)
 		before     func(*testing.T, *world)
 		deleteData bool
 		want       []string
-		storage    []string // the deletions of storage, in their order
+		storage    []string // deleted storage, in this order
 	}{
-		{"all but the data", nil, nil, false,
+		{"everything except the data", nil, nil, false,
 			slices.Concat(workload, []string{"= PersistentVolumeClaim d-data: " + holdsTheCache}), nil},
-		{"the data too", nil, nil, true,
+		{"with the data", nil, nil, true,
 			slices.Concat(workload, []string{"- PersistentVolumeClaim d-data"}), []string{"persistentvolumeclaims"}},
-		{"a local volume stays", local, nil, false,
+		{"a local volume is kept", local, nil, false,
 			slices.Concat(workload, []string{"= PersistentVolume ci-d-data: " + holdsTheCache, "= PersistentVolumeClaim d-data: " + holdsTheCache}), nil},
-		{"a local volume goes, its files stay", local, nil, true,
+		{"a local volume is deleted, its files are kept", local, nil, true,
 			slices.Concat(workload, []string{"- PersistentVolume ci-d-data", "- PersistentVolumeClaim d-data", "- StorageClass dindctl-local",
 				"= Files /mnt/docker: the files of a local volume stay on their node; remove them there"}),
 			[]string{"persistentvolumeclaims", "persistentvolumes", "storageclasses"}},
-		{"somebody else's Deployment", nil, func(t *testing.T, w *world) {
+		{"an unmanaged Deployment", nil, func(t *testing.T, w *world) {
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) { disown(d) })
 		}, true, []string{"- ConfigMap d-config", "- CronJob d-clear-cache", "- NetworkPolicy d", "- PersistentVolumeClaim d-data", "- Service d",
 			"= Deployment d: not created by dindctl"}, []string{"persistentvolumeclaims"}},
-		{"somebody else's claim", nil, func(t *testing.T, w *world) {
+		{"an unmanaged claim", nil, func(t *testing.T, w *world) {
 			change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { disown(c) })
 		}, true, slices.Concat(workload, []string{"= PersistentVolumeClaim d-data: not created by dindctl"}), nil},
 		{"an existing claim", func(o *dind.Options) { o.ExistingClaim = "old" }, nil, true,
 			slices.Concat(workload, []string{"= PersistentVolumeClaim old: not created by dindctl"}), nil},
-		{"the claim alone is left", nil, func(t *testing.T, w *world) {
+		{"only the claim remains", nil, func(t *testing.T, w *world) {
 			planned, err := w.PlanRemoval(t.Context(), false)
 			if err == nil {
 				_, err = w.Remove(t.Context(), planned)
@@ -79,9 +75,9 @@ func TestRemoval(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, false, []string{"= PersistentVolumeClaim d-data: " + holdsTheCache}, nil},
-		{"parts are missing", func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }, nil, false,
+		{"some objects are missing", func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }, nil, false,
 			[]string{"- ConfigMap d-config", "- Deployment d", "- Service d", "= PersistentVolumeClaim d-data: " + holdsTheCache}, nil},
-		// As an uninstall that was interrupted leaves it.
+		// After an interrupted uninstall.
 		{"a local volume whose claim is gone", local, func(t *testing.T, w *world) {
 			if err := w.Tracker().Delete(claims, "ci", "d-data"); err != nil {
 				t.Fatal(err)
@@ -102,14 +98,14 @@ func TestRemoval(t *testing.T) {
 			if test.before != nil {
 				test.before(t, w)
 			}
-			w.forget()
+			w.reset()
 			planned, err := w.PlanRemoval(t.Context(), test.deleteData)
 			if err != nil {
 				t.Fatal(err)
 			}
 			slices.Sort(test.want)
-			if diff := cmp.Diff(test.want, spell(planned.Outcome())); diff != "" {
-				t.Errorf("planned: %s", diff)
+			if diff := cmp.Diff(test.want, removedAndKept(planned.Outcome())); diff != "" {
+				t.Errorf("plan: %s", diff)
 			}
 			if got := planned.DeletesData(); got != (test.storage != nil) {
 				t.Errorf("deletes data: %v", got)
@@ -121,8 +117,8 @@ func TestRemoval(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, spell(outcome)); diff != "" {
-				t.Errorf("done: %s", diff)
+			if diff := cmp.Diff(test.want, removedAndKept(outcome)); diff != "" {
+				t.Errorf("outcome: %s", diff)
 			}
 			w.checkSteps(t)
 			checkDeletions(t, w, test.storage)
@@ -130,16 +126,8 @@ func TestRemoval(t *testing.T) {
 	}
 }
 
-func oldClaim() *corev1.PersistentVolumeClaim {
-	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "old", UID: "old"}}
-	claim.Spec.StorageClassName = new("standard")
-	clustertest.Bind(claim)
-	claim.Spec.Resources.Requests = claim.Status.Capacity
-	return claim
-}
-
-// checkDeletions checks that nothing but deletions was sent, each with the UID
-// of what was planned; storage after all else, and in this order.
+// checkDeletions checks that all changes were deletions with the UIDs of the planned
+// objects, and that storage was deleted last, in this order.
 func checkDeletions(t *testing.T, w *world, storage []string) {
 	t.Helper()
 	var deleted []string
@@ -171,52 +159,12 @@ func checkDeletions(t *testing.T, w *world, storage []string) {
 	}
 }
 
-// Nothing but uninstall --delete-data may touch a claim's existence.
-func TestNothingElseTouchesTheClaim(t *testing.T) {
-	bare := func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }
-	tests := map[string]func(*world) error{
-		"install again": func(w *world) error {
-			w.install(t, options(bare))
-			return nil
-		},
-		"status":        func(w *world) error { _, err := w.Status(t.Context()); return err },
-		"variables":     func(w *world) error { _, err := w.Access(t.Context()); return err },
-		"planning only": func(w *world) error { _, err := w.PlanRemoval(t.Context(), true); return err },
-		"uninstall": func(w *world) error {
-			planned, err := w.PlanRemoval(t.Context(), false)
-			if err != nil {
-				return err
-			}
-			_, err = w.Remove(t.Context(), planned)
-			return err
-		},
-	}
-	for name, act := range tests {
-		t.Run(name, func(t *testing.T) {
-			w := installedWorld(t, nil)
-			change(t, w, deployments, "d", func(d *appsv1.Deployment) {
-				if name == "status" {
-					d.Status.AvailableReplicas = 0 // or it would look into the pod
-				}
-			})
-			if err := act(w); err != nil {
-				t.Fatal(err)
-			}
-			for _, request := range w.Writes() {
-				if strings.HasSuffix(request, " persistentvolumeclaims") {
-					t.Errorf("sent %q", request)
-				}
-			}
-		})
-	}
-}
-
-func TestRemoveTakesLeftoverJobs(t *testing.T) {
+func TestUninstallDeletesLeftoverJobs(t *testing.T) {
 	job := func(name string, labels map[string]string) *batchv1.Job {
 		return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: name, Labels: labels}}
 	}
 	w := installedWorld(t, nil)
-	for _, object := range []runtime.Object{job("left", dind.Labels("d")), job("other", dind.Labels("e")), job("foreign", map[string]string{kube.InstanceLabel: "d"})} {
+	for _, object := range []runtime.Object{job("left", dind.Labels("d")), job("other", dind.Labels("e")), job("unmanaged", map[string]string{kube.InstanceLabel: "d"})} {
 		if err := w.Tracker().Add(object); err != nil {
 			t.Fatal(err)
 		}
@@ -240,7 +188,7 @@ func TestRemoveTakesLeftoverJobs(t *testing.T) {
 	}
 }
 
-func TestRemoveFails(t *testing.T) {
+func TestUninstallFails(t *testing.T) {
 	w := installedWorld(t, nil)
 	planned, err := w.PlanRemoval(t.Context(), true)
 	if err != nil {
@@ -251,45 +199,13 @@ func TestRemoveFails(t *testing.T) {
 	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "service/d") {
 		t.Errorf("got %v", err)
 	}
-	// What went is told, and storage is left alone.
+	// Deleted objects are reported, and storage is kept.
 	want := slices.DeleteFunc(slices.Clone(workload), func(line string) bool { return line == "- Service d" })
-	if diff := cmp.Diff(want, spell(outcome)); diff != "" {
+	if diff := cmp.Diff(want, removedAndKept(outcome)); diff != "" {
 		t.Error(diff)
 	}
 	if slices.Contains(w.Writes(), "delete persistentvolumeclaims") {
 		t.Error("the claim was deleted after a failure")
 	}
 	w.checkSteps(t)
-}
-
-func TestPlanRemovalFails(t *testing.T) {
-	var missing *NotInstalledError
-	if _, err := newWorld(t).PlanRemoval(t.Context(), true); !errors.As(err, &missing) || missing.Claim != "" ||
-		err.Error() != "d is not installed in namespace ci" {
-		t.Errorf("got %v", err)
-	}
-	w := installedWorld(t, nil)
-	refuse(w, "get", "deployments")
-	if _, err := w.PlanRemoval(t.Context(), true); !apierrors.IsForbidden(err) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestAccess(t *testing.T) {
-	w := installedWorld(t, nil)
-	got, err := w.Access(t.Context())
-	if diff := cmp.Diff(dind.AccessTo("ci", "d", false), got); diff != "" || err != nil {
-		t.Errorf("%v %s", err, diff)
-	}
-	if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "d"); err != nil {
-		t.Fatal(err)
-	}
-	var missing *NotInstalledError
-	if _, err := w.Access(t.Context()); !errors.As(err, &missing) || missing.Claim != "d-data" {
-		t.Errorf("got %v", err)
-	}
-	refuse(w, "get", "services")
-	if _, err := w.Access(t.Context()); !apierrors.IsForbidden(err) {
-		t.Errorf("got %v", err)
-	}
 }

@@ -52,7 +52,7 @@ func (e *VerifyError) finding() string {
 	case dind.VerifyUncached:
 		return fmt.Sprintf("reaches the daemon, but its second build is not served from the cache: only %d of %d steps are", e.cachedSteps(), e.Result.Steps)
 	}
-	return fmt.Sprintf("reaches %s, but what answers there is not usable", address)
+	return fmt.Sprintf("reaches %s, but the server there is not a usable Docker daemon", address)
 }
 
 func (e *VerifyError) cachedSteps() int {

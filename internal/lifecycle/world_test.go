@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"sync"
@@ -12,8 +11,11 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	ktesting "k8s.io/client-go/testing"
 
 	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/dind"
@@ -21,7 +23,29 @@ import (
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// noon is what every clock of these tests shows: a Saturday.
+func secretMeta(name string, labels map[string]string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, Namespace: "ci", Labels: labels, ResourceVersion: "1", UID: "other"}
+}
+
+// refuse makes the server forbid requests.
+func refuse(w *world, verb, resource string) {
+	w.PrependReactor(verb, resource, func(action ktesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
+	})
+}
+
+func local(o *dind.Options) { o.LocalPath, o.LocalNode = "/mnt/docker", "worker" }
+
+// oldClaim returns a bound claim that dindctl did not create.
+func oldClaim() *corev1.PersistentVolumeClaim {
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "old", UID: "old"}}
+	claim.Spec.StorageClassName = new("standard")
+	clustertest.Bind(claim)
+	claim.Spec.Resources.Requests = claim.Status.Capacity
+	return claim
+}
+
+// noon is the current time in these tests. It is a Saturday.
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 var (
@@ -30,9 +54,8 @@ var (
 	pods        = corev1.SchemeGroupVersion.WithResource("pods")
 )
 
-// world is a cluster with an installation d in namespace ci, or room for one:
-// an API server that versions objects, the controllers that matter, a daemon,
-// and an observer that writes everything down.
+// world is the instance d in namespace ci of a fake cluster, with a fake daemon and an
+// observer that records all events.
 type world struct {
 	*clustertest.Server
 	Instance
@@ -60,7 +83,7 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 	return w
 }
 
-// link is a link to the world's daemon.
+// link connects to the daemon of the world.
 type link struct{ clustertest.Link }
 
 func (l link) Engine(_ context.Context, credentials *tls.Config) (Engine, error) {
@@ -70,7 +93,8 @@ func (l link) Engine(_ context.Context, credentials *tls.Config) (Engine, error)
 	return l.Daemon, nil
 }
 
-// installedWorld is one in which install has run.
+// installedWorld returns a world in which install has run. A nil change means the
+// default options.
 func installedWorld(t *testing.T, change func(*dind.Options)) *world {
 	t.Helper()
 	if change == nil {
@@ -78,23 +102,23 @@ func installedWorld(t *testing.T, change func(*dind.Options)) *world {
 	}
 	w := newWorld(t)
 	w.install(t, options(change))
-	w.forget()
+	w.reset()
 	return w
 }
 
-// defaultInstallation is what install leaves behind with the default options.
+// defaultInstallation returns the objects of an install with the default options.
 func defaultInstallation(t *testing.T) []runtime.Object {
 	t.Helper()
-	return made.Of(t, "d", func() *clustertest.Server {
+	return snapshot.Of(t, "d", func() *clustertest.Server {
 		w := newWorld(t)
 		w.install(t, options(nil))
 		return w.Server
 	})
 }
 
-var made clustertest.Snapshot
+var snapshot clustertest.Snapshot
 
-// install installs, or the test ends.
+// install runs install. An error ends the test.
 func (w *world) install(t *testing.T, o dind.Options) Installation {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -106,10 +130,10 @@ func (w *world) install(t *testing.T, o dind.Options) Installation {
 	return outcome
 }
 
-// forget makes the world as if nobody had ever asked it for anything.
-func (w *world) forget() {
+// reset discards the recorded requests, events and connections.
+func (w *world) reset() {
 	w.ClearActions()
-	w.events, w.engine.Asked, w.engine.Closed = nil, nil, 0
+	w.events, w.engine.Connected, w.engine.Closed = nil, nil, 0
 }
 
 func options(change func(*dind.Options)) dind.Options {
@@ -121,14 +145,14 @@ func options(change func(*dind.Options)) dind.Options {
 	return o
 }
 
-// change alters an object behind the client's back.
-func change[T runtime.Object](t *testing.T, w *world, resource schema.GroupVersionResource, name string, alter func(T)) {
+// change changes an object without a request.
+func change[T runtime.Object](t *testing.T, w *world, resource schema.GroupVersionResource, name string, change func(T)) {
 	t.Helper()
-	clustertest.Change(t, w.Server, resource, name, alter)
+	clustertest.Change(t, w.Server, resource, name, change)
 }
 
-// told lists the events but for updates: "Pod started", "Pod done: …".
-func (w *world) told() []string {
+// messages returns the events except updates: "Pod started", "Pod done: …".
+func (w *world) messages() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var lines []string
@@ -149,7 +173,8 @@ func (w *world) told() []string {
 	return lines
 }
 
-// checkSteps tells of a step that was not closed exactly once.
+// checkSteps checks that each step ended exactly once and was updated only before
+// that.
 func (w *world) checkSteps(t *testing.T) {
 	t.Helper()
 	open := map[string]int{}
@@ -161,20 +186,15 @@ func (w *world) checkSteps(t *testing.T) {
 			open[e.Step]--
 		case progress.Updated:
 			if open[e.Step] != 1 {
-				t.Errorf("step %s moved while closed: %+v", e.Step, e)
+				t.Errorf("step %s was updated while it was not running: %+v", e.Step, e)
 			}
 		}
 	}
 	for step, n := range open {
 		if n != 0 {
-			t.Errorf("step %s was left open", step)
+			t.Errorf("step %s started %d times more often than it ended", step, n)
 		}
 	}
-}
-
-// verifyWith are the options of a daemon that lets clients in by these authorities.
-func verifyWith(authorities *x509.CertPool) x509.VerifyOptions {
-	return x509.VerifyOptions{Roots: authorities, CurrentTime: noon, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 }
 
 func text(err error) string {

@@ -23,8 +23,8 @@ const (
 	margins   = 4.5 * vg.Centimeter // title, axis and legend
 	padding   = 0.3 * vg.Centimeter
 
-	// variant is the font that texts are measured with. A viewer without it uses
-	// fonts of the same widths.
+	// variant is the font that texts are measured with. fonts lists fonts of the
+	// same widths for viewers that do not have it.
 	variant = "Sans"
 	fonts   = "Liberation Sans,Arial,Helvetica,sans-serif"
 )
@@ -38,15 +38,15 @@ func palette(n int) color.Color {
 	return colours[n%len(colours)]
 }
 
-// draw returns the chart as SVG: a group of bars for each way to build an image,
-// with a bar for each engine, from top to bottom in the order of the figures.
+// draw returns the chart as SVG. Each way to build an image has a group of bars, one
+// for each engine, in the order of the figures.
 func draw(b builds) ([]byte, error) {
 	ways := b.Engines[0].Ways
 	p := plot.New()
-	p.BackgroundColor = color.White // GitHub shows it on dark, too
-	p.Title.Text = fmt.Sprintf("Time of one build with %d MB of dependencies, the application changed", b.DependencyMegabytes)
+	p.BackgroundColor = color.White // GitHub's dark theme has a dark background
+	p.Title.Text = fmt.Sprintf("Time of one build with %d MB of dependencies and a changed application", b.DependencyMegabytes)
 	p.Title.Padding = 0.3 * vg.Centimeter
-	p.X.Label.Text = "seconds (median), less is better"
+	p.X.Label.Text = "seconds (median), lower is better"
 	p.X.Min = 0
 	p.Y.Tick.Length = 0
 	p.Y.LineStyle.Width = 0
@@ -64,7 +64,7 @@ func draw(b builds) ([]byte, error) {
 	p.Legend.Padding = 0.15 * vg.Centimeter
 	p.Y.Max = float64(len(ways)) + 0.1*float64(len(b.Engines)) // room for the legend
 	p.X.Tick.Marker = plot.TickerFunc(ticks)
-	p.X.Max *= 1.08 // and for the numbers
+	p.X.Max *= 1.08 // room for the numbers
 
 	for _, style := range []*text.Style{
 		&p.Title.TextStyle, &p.X.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle,
@@ -97,7 +97,7 @@ func ticks(_, most float64) []plot.Tick {
 	return marks
 }
 
-// addBars adds the bars of an engine, each followed by its number.
+// addBars adds the bars of an engine, with the number beside each.
 func addBars(p *plot.Plot, e engine, n, of int) error {
 	values := make(plotter.Values, len(e.Ways))
 	labels := plotter.XYLabels{XYs: make(plotter.XYs, len(e.Ways)), Labels: make([]string, len(e.Ways))}

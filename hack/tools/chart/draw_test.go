@@ -15,15 +15,15 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden file")
 
-// The same figures result in the same picture, byte for byte, with all of them.
+// The same figures result in the same file.
 func TestChart(t *testing.T) {
 	const golden = "testdata/builds.svg"
-	made := filepath.Join(t.TempDir(), "builds.svg")
+	drawn := filepath.Join(t.TempDir(), "builds.svg")
 	for range 2 {
-		if err := run([]string{"testdata/bench.json", made}); err != nil {
+		if err := run([]string{"testdata/bench.json", drawn}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := os.ReadFile(made)
+		got, err := os.ReadFile(drawn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,13 +37,13 @@ func TestChart(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, want) {
-			t.Fatalf("%s is not what is drawn now: look at it, then run with -update", golden)
+			t.Fatalf("the chart differs from %s: compare them, then run with -update", golden)
 		}
 	}
-	texts := textsOf(t, made)
+	texts := textsOf(t, drawn)
 	for _, want := range []string{
-		"Time of one build with 200 MB of dependencies, the application changed", "docker:26.1.5-dind", "docker:29.7.2-dind",
-		"dindctl, after the weekly clean-up", "21.5", "25.0", "1.1", "18.9", "0", "20",
+		"Time of one build with 200 MB of dependencies and a changed application", "docker:26.1.5-dind", "docker:29.7.2-dind",
+		"dindctl, after the weekly prune", "21.5", "25.0", "1.1", "18.9", "0", "20",
 	} {
 		if !slices.Contains(texts, want) {
 			t.Errorf("no %q among %q", want, texts)
@@ -72,18 +72,18 @@ func textsOf(t *testing.T, file string) (texts []string) {
 	}
 }
 
-func TestChartOfNothing(t *testing.T) {
+func TestChartWithoutFigures(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "bench.json")
 	for name, content := range map[string]string{"not JSON": "x", "only commands": `{"builds": null}`, "no engine": `{"builds": {"engines": []}}`} {
 		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		if err := run([]string{file, file + ".svg"}); err == nil {
-			t.Errorf("%s gives a chart", name)
+			t.Errorf("%s: no error", name)
 		}
 	}
 	if err := run([]string{file}); err == nil {
-		t.Error("no file to write to gives a chart")
+		t.Error("no file to write to: no error")
 	}
 }
 

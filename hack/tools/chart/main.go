@@ -2,7 +2,7 @@
 //
 //	chart bench.json builds.svg
 //
-// The same figures always result in the same file.
+// The same figures result in the same file.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 2 {
-		return errors.New("name the benchmark's JSON file and the SVG file to write")
+		return errors.New("usage: chart BENCH.json CHART.svg")
 	}
 	encoded, err := os.ReadFile(args[0])
 	if err != nil {
@@ -43,7 +43,7 @@ func run(args []string) error {
 	return os.WriteFile(args[1], drawn, 0o644)
 }
 
-// builds has the figures that are drawn, from the report's section about builds.
+// builds is the part of the report that is drawn.
 type builds struct {
 	DependencyMegabytes int      `json:"dependencyMegabytes"`
 	Engines             []engine `json:"engines"`
