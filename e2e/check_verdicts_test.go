@@ -28,7 +28,7 @@ func TestCheckVerdicts(t *testing.T) {
 		} {
 			c.says(t, name, "ok", word)
 		}
-		c.says(t, "network policy", "unknown", "cannot be seen from the API")
+		c.says(t, "network policy", "unknown", "the API does not show")
 		equal(t, "namespace", c.Namespace, i.namespace)
 		text := i.asText(t, done)
 		for _, one := range c.Checks {
@@ -107,7 +107,7 @@ func TestCheckVerdicts(t *testing.T) {
 		i := newInstallation(t, env.newest())
 		one := i.checkOf(t, notReady).says(t, "pod admission", "failed", "namespace "+i.namespace+" does not exist")
 		contains(t, "hint", one.Hint, "--create-namespace")
-		i.checkOf(t, done, "--create-namespace").says(t, "pod admission", "unknown", "before the namespace exists")
+		i.checkOf(t, done, "--create-namespace").says(t, "pod admission", "unknown", "until the namespace exists")
 		f := i.failedInstall(t)
 		f.finds(t, "pod admission", "does not exist")
 	})
