@@ -77,7 +77,7 @@ func TestUninstallKeepsUnreadableCopies(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := planned.Outcome().Kept
-	if !slices.ContainsFunc(kept, func(k KeptObject) bool { return k.Kind == "Secret" && k.Namespace == "jobs" }) {
+	if !slices.ContainsFunc(kept, func(k UninstallObject) bool { return k.Kind == "Secret" && k.Namespace == "jobs" }) {
 		t.Errorf("kept %+v", kept)
 	}
 }

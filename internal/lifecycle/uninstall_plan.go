@@ -9,20 +9,31 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// Removal is the plan of an uninstall.
+// Removal is the plan of an uninstall: the objects to delete, by stage.
 type Removal struct {
-	name, namespace string
-	copies, secrets []kube.Item // of TLS; copies are in other namespaces
-	workload        []kube.Item // everything else
-	storage         []kube.Item
-	kept            []KeptObject
+	outcome Uninstallation
+	items   [stages][]kube.Item
+}
+
+// Outcome returns what the removal would do.
+func (r Removal) Outcome() Uninstallation { return r.outcome }
+
+// DeletesData reports whether the removal would delete the cache.
+func (r Removal) DeletesData() bool {
+	return len(r.items[stageClaim])+len(r.items[stageVolume])+len(r.items[stageClass]) > 0
+}
+
+func (r *Removal) keep(ref kube.Ref, reason string) {
+	r.outcome.Kept = append(r.outcome.Kept, r.outcome.object(ref, reason))
 }
 
 // PlanRemoval plans an uninstall: it deletes only objects with dindctl's labels, and
 // storage only with deleteData. It changes nothing. The error is a
 // *NotInstalledError if nothing exists, or what the connection returns.
 func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, error) {
-	removal := Removal{name: i.Name, namespace: i.Cluster.Namespace}
+	removal := Removal{outcome: Uninstallation{
+		Name: i.Name, Namespace: i.Cluster.Namespace, Removed: []UninstallObject{}, Kept: []UninstallObject{},
+	}}
 	found, err := i.find(ctx)
 	if err == nil && deleteData && found.claim() == nil {
 		err = found.findLocalStorage(ctx)
@@ -46,35 +57,41 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 	if len(found.objects) == 0 {
 		return removal, found.notInstalled()
 	}
+	storage := map[string]int{"PersistentVolumeClaim": stageClaim, "PersistentVolume": stageVolume, "StorageClass": stageClass}
 	for _, item := range found.objects {
-		storage := storageOrder(item.Ref.Kind) > 0
+		stage, isStorage := storage[item.Ref.Kind]
 		switch {
-		case item.Ref.Kind == "StorageClass" && !deleteData:
-			// All local volumes share it; it is mentioned only with deleteData.
-		case item.Ref.Kind == "StorageClass" && shared != "":
+		case stage == stageClass && !deleteData:
+			continue // all local volumes share it; it is mentioned only with deleteData
+		case stage == stageClass && shared != "":
 			removal.keep(item.Ref, shared)
+			continue
 		case !kube.IsManaged(item.Object):
 			removal.keep(item.Ref, "not created by dindctl")
+			continue
 		case item.Ref.Kind == "Secret" && !found.belongs(item.Object):
 			removal.keep(item.Ref, "belongs to another installation of this name")
-		case item.Ref.Kind == "Secret" && i.elsewhere(item.Ref) != "":
-			removal.copies = append(removal.copies, item)
-		case item.Ref.Kind == "Secret":
-			removal.secrets = append(removal.secrets, item)
-		case storage && !deleteData:
+			continue
+		case isStorage && !deleteData:
 			removal.keep(item.Ref, "holds the cache; --delete-data removes it")
-		case storage:
-			removal.storage = append(removal.storage, item)
-		default:
-			removal.workload = append(removal.workload, item)
+			continue
+		case item.Ref.Kind == "Secret" && i.elsewhere(item.Ref) != "":
+			stage = stageCopies
+		case item.Ref.Kind == "Secret":
+			stage = stageSecrets
+		case !isStorage:
+			stage = stageObjects
+		}
+		removal.items[stage] = append(removal.items[stage], item)
+	}
+	for _, items := range removal.items {
+		for _, item := range items {
+			removal.outcome.Removed = append(removal.outcome.Removed, removal.outcome.object(item.Ref, ""))
 		}
 	}
 	if deleteData && found.persistentVolume() != nil && found.persistentVolume().Spec.Local != nil {
 		local := found.persistentVolume().Spec.Local
-		removal.kept = append(removal.kept, KeptObject{
-			Kind: "Files", Name: local.Path,
-			Reason: "the files of a local volume stay on their node; remove them there",
-		})
+		removal.keep(kube.Ref{Kind: "Files", Name: local.Path}, "the files of a local volume stay on their node; remove them there")
 	}
 	return removal, nil
 }
@@ -105,12 +122,4 @@ func (i Instance) classInUse(ctx context.Context, found installation) string {
 		}
 	}
 	return ""
-}
-
-func (r *Removal) keep(ref kube.Ref, reason string) {
-	kept := KeptObject{Kind: ref.Kind, Name: ref.Name, Reason: reason}
-	if ref.Kind == "Secret" && ref.Namespace != r.namespace {
-		kept.Namespace = ref.Namespace
-	}
-	r.kept = append(r.kept, kept)
 }
