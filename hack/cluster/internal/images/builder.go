@@ -201,6 +201,9 @@ func (b *Builder) layer(recipe, title string, usually time.Duration, write func(
 	if layer, ok := remembered(b.Paths.Images, recipe); ok {
 		return layer, nil
 	}
+	if err := os.MkdirAll(b.Paths.Images, 0o755); err != nil {
+		return Descriptor{}, err
+	}
 	workshop, err := os.MkdirTemp(b.Paths.Images, ".building-")
 	if err != nil {
 		return Descriptor{}, err
