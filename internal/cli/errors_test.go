@@ -77,7 +77,7 @@ func TestDescribe(t *testing.T) {
 		{"terminating", &apply.TerminatingError{Ref: ref, Finalizers: []string{"x"}}, endedError{},
 			failure{Code: 3, Reason: "Terminating", Message: "service/d is being deleted (waits for x)", Hint: "run the same command again once it is gone"}},
 		{"not ready", notReady, deadline,
-			failure{Code: 3, Reason: "NotReady", Message: "service/d is not ready after 5m0s: waiting",
+			failure{Code: 3, Reason: "NotReady", Message: "service/d is not ready after 5m: waiting",
 				Hint: "follow with `dindctl status --watch`, or increase --timeout"}},
 		{"not ready with a known cause", crashed, endedError{},
 			failure{Code: 3, Reason: "CrashLoopBackOff", Message: "service/d is not ready after 1s: The daemon ended.", Hint: "Look.", Log: "fatal: no\nbye"}},

@@ -171,7 +171,7 @@ func TestInstallEnds(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			code, stdout, stderr := stuck(t).runUnder(t.Context(), "dindctl", "install", "--timeout", "90s")
-			want := "error: deployment/docker-dind is not ready after 1m30s: waiting for the deployment controller\n" +
+			want := "error: deployment/docker-dind is not ready after 90s: waiting for the deployment controller\n" +
 				"next: follow with `dindctl status --watch`, or increase --timeout\n"
 			if code != 3 || stdout != "" || !strings.HasSuffix(stderr, want) || time.Since(began) != 90*time.Second {
 				t.Errorf("got %d after %s: %q, %q", code, time.Since(began), stdout, stderr)

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
@@ -39,7 +40,7 @@ func (e *NotReadyError) Error() string {
 	if e.Cause != nil {
 		what = e.Cause.Message
 	}
-	return fmt.Sprintf("%s is not ready after %s: %s", e.Ref, e.After.Round(time.Second), what)
+	return fmt.Sprintf("%s is not ready after %s: %s", e.Ref, human.Duration(e.After), what)
 }
 
 // WaitReady follows the rollout until its pod is ready, and returns the pod. A
