@@ -32,10 +32,6 @@ func (f installation) claim() *corev1.PersistentVolumeClaim {
 	return objectOf[corev1.PersistentVolumeClaim](f, "PersistentVolumeClaim", f.claimName)
 }
 
-func (f installation) configMap() *corev1.ConfigMap {
-	return objectOf[corev1.ConfigMap](f, "ConfigMap", dind.ConfigName(f.i.Name))
-}
-
 func (f installation) deployment() *appsv1.Deployment {
 	return objectOf[appsv1.Deployment](f, "Deployment", f.i.Name)
 }

@@ -1,3 +1,7 @@
+// Package rollout follows a Deployment until its pod is ready: it collects the state
+// of its objects, computes the status from them, and explains what blocks it. Its
+// hints name dindctl's options. It waits for Jobs, endpoints and expanding volumes in
+// the same way.
 package rollout
 
 import (
