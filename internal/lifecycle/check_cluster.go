@@ -85,9 +85,9 @@ func checkAdmission(ctx context.Context, in checkInput) []CheckResult {
 	case !errors.As(err, &status):
 		return unknown(err)
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), `cannot create resource "pods"`):
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "unknown: this user may not create pods, not even as a dry run (the Deployment's controller may)"}}
+		return unknown(errors.New("this user may not create pods, not even as a dry run (the Deployment's controller may)"))
 	case strings.Contains(err.Error(), "error looking up service account"):
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "unknown: the namespace is too new, it has no service account yet"}}
+		return unknown(errors.New("the namespace is too new, it has no service account yet"))
 	}
 	reason, hint := rollout.Refusal(in.Cluster.Namespace, err.Error())
 	if reason == rollout.QuotaExceeded && in.found.deployment() != nil {

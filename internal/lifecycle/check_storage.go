@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func checkStorageClass(ctx context.Context, in checkInput) []CheckResult {
 	}
 	classes, err := in.Cluster.StorageClasses(ctx)
 	if apierrors.IsForbidden(err) {
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "unknown: this user may not list StorageClasses"}}
+		return unknown(errors.New("this user may not list StorageClasses"))
 	}
 	if err != nil {
 		return unknown(err)
@@ -99,7 +100,7 @@ func checkNode(ctx context.Context, in checkInput) []CheckResult {
 	node, err := in.Cluster.Node(ctx, in.options.LocalNode)
 	switch {
 	case apierrors.IsForbidden(err):
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "unknown: this user may not read Nodes"}}
+		return unknown(errors.New("this user may not read Nodes"))
 	case err != nil:
 		return unknown(err)
 	case node == nil:

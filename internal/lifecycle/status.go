@@ -3,8 +3,9 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dindctl/dindctl/internal/daemon"
@@ -66,17 +67,12 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	}
 	var found installation
 	var pods []corev1.Pod
-	var podsErr error
-	var reading errgroup.Group
-	reading.Go(func() (err error) {
-		found, err = i.find(ctx)
-		return err
-	})
-	reading.Go(func() error {
-		pods, podsErr = i.Cluster.Pods(ctx, i.labels())
-		return nil
-	})
-	if err := reading.Wait(); err != nil {
+	var err, podsErr error
+	var reading sync.WaitGroup
+	reading.Go(func() { found, err = i.find(ctx) })
+	reading.Go(func() { pods, podsErr = i.Cluster.Pods(ctx, i.labels()) })
+	reading.Wait()
+	if err != nil {
 		return status, err
 	}
 	if !found.exists() {
@@ -107,44 +103,26 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	status.Objects = objectStates(found, rolloutStatus)
 	status.Problems = append(status.Problems, objectProblems(found, rolloutStatus)...)
 
-	var asking errgroup.Group
-	var prune *Prune
-	var pruneProblems, daemonProblems []Problem
-	asking.Go(func() error {
-		prune, pruneProblems = i.pruneState(ctx, found.cronJob(), pods)
-		return nil
-	})
+	var asking sync.WaitGroup
 	var certificates []ObjectState
-	var certificateProblems []Problem
+	var problems [4][]Problem
+	asking.Go(func() { status.Prune, problems[3] = i.pruneState(ctx, found.cronJob(), pods) })
 	if status.TLS {
-		asking.Go(func() error {
-			status.Certificates, certificates, certificateProblems = i.certificateState(ctx, found)
-			return nil
-		})
+		asking.Go(func() { status.Certificates, certificates, problems[0] = i.certificateState(ctx, found) })
 	}
-	var serviceProblems []Problem
 	if rolloutStatus.Ready && found.service() != nil {
-		asking.Go(func() error {
-			serviceProblems = i.serviceState(ctx, rolloutStatus.Pod)
-			return nil
-		})
+		asking.Go(func() { problems[1] = i.serviceState(ctx, rolloutStatus.Pod) })
 	}
 	if rolloutStatus.Ready {
-		asking.Go(func() error {
-			status.Daemon, status.Disk, daemonProblems = i.daemonState(ctx, rolloutStatus.Pod)
-			return nil
-		})
+		asking.Go(func() { status.Daemon, status.Disk, problems[2] = i.daemonState(ctx, rolloutStatus.Pod) })
 	}
-	_ = asking.Wait()
+	asking.Wait()
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
 		return status, err
 	}
-	status.Prune = prune
 	status.Objects = append(status.Objects, certificates...)
 	// Appended, so that an empty list is [] in JSON and not null.
-	for _, more := range [][]Problem{certificateProblems, serviceProblems, daemonProblems, pruneProblems} {
-		status.Problems = append(status.Problems, more...)
-	}
+	status.Problems = append(status.Problems, slices.Concat(problems[:]...)...)
 	status.Healthy = true
 	for _, problem := range status.Problems {
 		status.Healthy = status.Healthy && problem.Severity != SeverityError
