@@ -139,6 +139,16 @@ func retryObject[T any](ctx context.Context, request func(context.Context) (*T, 
 	return any(object).(metav1.Object), nil
 }
 
+// List lists objects with retries, by the List method of one of client-go's clients. On
+// error the list is empty.
+func List[L any](ctx context.Context, list func(context.Context, metav1.ListOptions) (*L, error), options metav1.ListOptions) (found L, err error) {
+	answer, err := Retry(ctx, func(ctx context.Context) (*L, error) { return list(ctx, options) })
+	if err == nil {
+		found = *answer
+	}
+	return found, err
+}
+
 // dryRunOption is the API's option for a request that is processed, admission
 // included, and not persisted. See
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run

@@ -66,15 +66,13 @@ func (c *Cluster) Runs(ctx context.Context, cron types.UID, selector map[string]
 	return runs, nil
 }
 
-// Pods lists the pods that have the labels.
+// Pods returns the pods that have the labels. The error is a *ReadError.
 func (c *Cluster) Pods(ctx context.Context, selector map[string]string) ([]corev1.Pod, error) {
-	pods, err := Retry(ctx, func(ctx context.Context) (*corev1.PodList, error) {
-		return c.Client.CoreV1().Pods(c.Namespace).List(ctx, ByLabels(selector))
-	})
+	found, err := List(ctx, c.Client.CoreV1().Pods(c.Namespace).List, ByLabels(selector))
 	if err != nil {
 		return nil, &ReadError{Ref: Ref{"Pod", c.Namespace, "*"}, Err: err}
 	}
-	return pods.Items, nil
+	return found.Items, nil
 }
 
 // terminationMessage returns the message of the Job's newest pod in this phase. A
@@ -118,13 +116,11 @@ func (c *Cluster) Jobs(ctx context.Context, selector map[string]string) ([]Item,
 }
 
 func (c *Cluster) jobs(ctx context.Context, selector map[string]string) ([]batchv1.Job, error) {
-	jobs, err := Retry(ctx, func(ctx context.Context) (*batchv1.JobList, error) {
-		return c.Client.BatchV1().Jobs(c.Namespace).List(ctx, ByLabels(selector))
-	})
+	found, err := List(ctx, c.Client.BatchV1().Jobs(c.Namespace).List, ByLabels(selector))
 	if err != nil {
 		return nil, &ReadError{Ref: Ref{"Job", c.Namespace, "*"}, Err: err}
 	}
-	return jobs.Items, nil
+	return found.Items, nil
 }
 
 // JobEnd returns the condition that shows how a Job ended, JobComplete or

@@ -42,24 +42,14 @@ func (c *Cluster) DryRunSecret(ctx context.Context, namespace, name string) erro
 
 // StorageClasses returns the cluster's storage classes.
 func (c *Cluster) StorageClasses(ctx context.Context) ([]storagev1.StorageClass, error) {
-	list, err := Retry(ctx, func(ctx context.Context) (*storagev1.StorageClassList, error) {
-		return c.Client.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{})
-	})
-	if err != nil {
-		return nil, err
-	}
-	return list.Items, nil
+	found, err := List(ctx, c.Client.StorageV1().StorageClasses().List, metav1.ListOptions{})
+	return found.Items, err
 }
 
 // PersistentVolumes returns the cluster's volumes.
 func (c *Cluster) PersistentVolumes(ctx context.Context) ([]corev1.PersistentVolume, error) {
-	list, err := Retry(ctx, func(ctx context.Context) (*corev1.PersistentVolumeList, error) {
-		return c.Client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
-	})
-	if err != nil {
-		return nil, err
-	}
-	return list.Items, nil
+	found, err := List(ctx, c.Client.CoreV1().PersistentVolumes().List, metav1.ListOptions{})
+	return found.Items, err
 }
 
 // Node returns a node, nil without an error if there is no node of that name.

@@ -104,22 +104,12 @@ func routesTo(slice *discoveryv1.EndpointSlice, pod types.UID) bool {
 }
 
 func endpointSource(c *kube.Cluster, service string) source {
-	options := kube.ByLabels(map[string]string{discoveryv1.LabelServiceName: service})
-	client := c.Client.DiscoveryV1().EndpointSlices(c.Namespace)
+	slices, options := c.Client.DiscoveryV1().EndpointSlices(c.Namespace), kube.ByLabels(map[string]string{discoveryv1.LabelServiceName: service})
 	return source{
-		name: "endpointslices", open: client.Watch, options: options,
+		name: "endpointslices", open: slices.Watch, options: options,
 		list: func(ctx context.Context) ([]runtime.Object, string, error) {
-			list, err := kube.Retry(ctx, func(ctx context.Context) (*discoveryv1.EndpointSliceList, error) {
-				return client.List(ctx, options)
-			})
-			if err != nil {
-				return nil, "", err
-			}
-			objects := make([]runtime.Object, len(list.Items))
-			for i := range list.Items {
-				objects[i] = &list.Items[i]
-			}
-			return objects, list.ResourceVersion, nil
+			found, err := kube.List(ctx, slices.List, options)
+			return pointers[*discoveryv1.EndpointSlice](found.Items), found.ResourceVersion, err
 		},
 	}
 }

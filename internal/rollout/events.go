@@ -21,13 +21,11 @@ func Events(ctx context.Context, c *kube.Cluster, v State) ([]*corev1.Event, err
 	if pod := v.CurrentPod(); pod != nil {
 		uids = append(uids, pod.UID)
 	}
-	lists := make([]*corev1.EventList, len(uids))
+	lists := make([]corev1.EventList, len(uids))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, uid := range uids {
 		group.Go(func() (err error) {
-			lists[i], err = kube.Retry(ctx, func(ctx context.Context) (*corev1.EventList, error) {
-				return c.Client.CoreV1().Events(c.Namespace).List(ctx, about(uid))
-			})
+			lists[i], err = kube.List(ctx, c.Client.CoreV1().Events(c.Namespace).List, about(uid))
 			return err
 		})
 	}

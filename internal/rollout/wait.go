@@ -123,23 +123,25 @@ func readFailure(ctx context.Context, c *kube.Cluster, ref kube.Ref, err error, 
 
 // podSource returns the source of the pods that have the labels.
 func podSource(c *kube.Cluster, labels map[string]string) source {
-	options := kube.ByLabels(labels)
+	pods, options := c.Client.CoreV1().Pods(c.Namespace), kube.ByLabels(labels)
 	return source{
-		name: "pods", open: c.Client.CoreV1().Pods(c.Namespace).Watch, options: options,
+		name: "pods", open: pods.Watch, options: options,
 		list: func(ctx context.Context) ([]runtime.Object, string, error) {
-			list, err := kube.Retry(ctx, func(ctx context.Context) (*corev1.PodList, error) {
-				return c.Client.CoreV1().Pods(c.Namespace).List(ctx, options)
-			})
-			if err != nil {
-				return nil, "", err
-			}
-			objects := make([]runtime.Object, len(list.Items))
-			for i := range list.Items {
-				objects[i] = &list.Items[i]
-			}
-			return objects, list.ResourceVersion, nil
+			found, err := kube.List(ctx, pods.List, options)
+			return pointers[*corev1.Pod](found.Items), found.ResourceVersion, err
 		},
 	}
+}
+
+// pointers returns pointers to the items of a list.
+func pointers[P interface {
+	*T
+	runtime.Object
+}, T any](items []T) (objects []runtime.Object) {
+	for i := range items {
+		objects = append(objects, P(&items[i]))
+	}
+	return objects
 }
 
 // single returns the source of one object, known up to a version. It uses get, not
