@@ -36,23 +36,18 @@ func grants() []grant {
 	// them.
 	former := []string{"get", "watch", "delete"}
 	local := func(o dind.Options, _ InstallOptions) bool { return o.LocalPath != "" }
+	tls := func(o dind.Options, _ InstallOptions) bool { return o.TLS || o.NoTLS }
+	scheduled := func(o dind.Options, _ InstallOptions) bool { return o.PruneSchedule != dind.NoSchedule }
+	policy := func(o dind.Options, _ InstallOptions) bool { return !o.NoNetworkPolicy }
+	newNamespace := func(_ dind.Options, how InstallOptions) bool { return how.CreateNamespace }
 	return []grant{
 		{resource: "persistentvolumeclaims", verbs: object},
 		{resource: "configmaps", verbs: object},
 		{resource: "services", verbs: object},
-		{
-			resource: "secrets", verbs: secretVerbs(), otherwise: nil,
-			wanted: func(o dind.Options, _ InstallOptions) bool { return o.TLS || o.NoTLS },
-		},
+		{resource: "secrets", verbs: secretVerbs(), wanted: tls},
 		{group: "apps", resource: "deployments", verbs: object},
-		{
-			group: "batch", resource: "cronjobs", verbs: object, otherwise: former,
-			wanted: func(o dind.Options, _ InstallOptions) bool { return o.PruneSchedule != dind.NoSchedule },
-		},
-		{
-			group: "networking.k8s.io", resource: "networkpolicies", verbs: object, otherwise: former,
-			wanted: func(o dind.Options, _ InstallOptions) bool { return !o.NoNetworkPolicy },
-		},
+		{group: "batch", resource: "cronjobs", verbs: object, wanted: scheduled, otherwise: former},
+		{group: "networking.k8s.io", resource: "networkpolicies", verbs: object, wanted: policy, otherwise: former},
 		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now and verify, and deleting their Jobs"},
 		{resource: "pods", verbs: []string{"list", "watch"}},
 		{resource: "pods/portforward", verbs: []string{"get", "create"}},
@@ -61,20 +56,11 @@ func grants() []grant {
 		{resource: "pods/log", verbs: []string{"get"}, optional: "showing the last log lines of a crashed daemon"},
 		{resource: "pods/exec", verbs: []string{"get", "create"}, optional: "showing the disk size in status"},
 		{resource: "pods", verbs: []string{"create"}, optional: "the preflight check of pod admission (a dry run)"},
-		{
-			resource: "namespaces", verbs: []string{"get", "create"}, clusterScoped: true,
-			wanted: func(_ dind.Options, how InstallOptions) bool { return how.CreateNamespace },
-		},
+		{resource: "namespaces", verbs: []string{"get", "create"}, clusterScoped: true, wanted: newNamespace},
 		{group: "storage.k8s.io", resource: "storageclasses", verbs: object, clusterScoped: true, wanted: local},
 		{resource: "persistentvolumes", verbs: append([]string{"list"}, object...), clusterScoped: true, wanted: local},
-		{
-			group: "storage.k8s.io", resource: "storageclasses", verbs: []string{"list"}, clusterScoped: true,
-			optional: "the preflight check of the storage class",
-		},
-		{
-			resource: "nodes", verbs: []string{"get"}, clusterScoped: true, wanted: local,
-			optional: "the preflight check of a local volume's node",
-		},
+		{group: "storage.k8s.io", resource: "storageclasses", verbs: []string{"list"}, clusterScoped: true, optional: "the preflight check of the storage class"},
+		{resource: "nodes", verbs: []string{"get"}, clusterScoped: true, wanted: local, optional: "the preflight check of a local volume's node"},
 	}
 }
 

@@ -129,16 +129,12 @@ func (i Instance) liveDriver(ctx context.Context, options dind.Options, found in
 	if !dind.ChangesDriver(options, found.deployment()) {
 		return ""
 	}
-	pods, err := i.Cluster.Pods(ctx, found.deployment().Spec.Selector.MatchLabels)
-	if err != nil {
+	pod, err := i.runningPod(ctx, found.deployment())
+	if err != nil || pod == nil {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, askingTime)
 	defer cancel()
-	pod := runningPod(pods)
-	if pod == nil {
-		return ""
-	}
 	info, _ := i.daemonInfo(ctx, pod)
 	return info.StorageDriver
 }

@@ -92,12 +92,11 @@ func replacesPod(applied []apply.Applied) bool {
 
 // running asks the running daemon of the Deployment; nil if none runs.
 func (i Instance) running(ctx context.Context, deployment *appsv1.Deployment) *Restart {
-	pods, err := i.Cluster.Pods(ctx, deployment.Spec.Selector.MatchLabels)
-	if err != nil {
+	pod, err := i.runningPod(ctx, deployment)
+	switch {
+	case err != nil:
 		return &Restart{err: err}
-	}
-	pod := runningPod(pods)
-	if pod == nil {
+	case pod == nil:
 		return nil
 	}
 	restart := &Restart{Pod: pod.Name, pod: pod}
@@ -118,9 +117,15 @@ func (i Instance) running(ctx context.Context, deployment *appsv1.Deployment) *R
 	return restart
 }
 
-// runningPod returns the first pod whose daemon runs, ready or not: one that is
+// runningPod returns the Deployment's running pod, nil if there is none.
+func (i Instance) runningPod(ctx context.Context, deployment *appsv1.Deployment) (*corev1.Pod, error) {
+	pods, err := i.Cluster.Pods(ctx, deployment.Spec.Selector.MatchLabels)
+	return firstRunning(pods), err
+}
+
+// firstRunning returns the first pod whose daemon runs, ready or not: one that is
 // too busy to answer its probe is the last that should be ended without asking.
-func runningPod(pods []corev1.Pod) *corev1.Pod {
+func firstRunning(pods []corev1.Pod) *corev1.Pod {
 	for n := range pods {
 		if pod := &pods[n]; pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning && rollout.ContainerRuns(pod) {
 			return pod

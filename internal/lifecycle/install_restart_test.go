@@ -173,7 +173,7 @@ func TestWhenIdleReadsAgain(t *testing.T) {
 	}
 }
 
-func TestRunningPod(t *testing.T) {
+func TestFirstRunning(t *testing.T) {
 	running := corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}}
 	tests := map[string]struct {
 		pod  corev1.Pod
@@ -186,7 +186,7 @@ func TestRunningPod(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := runningPod([]corev1.Pod{test.pod}) != nil; got != test.want {
+			if got := firstRunning([]corev1.Pod{test.pod}) != nil; got != test.want {
 				t.Errorf("got %v", got)
 			}
 		})

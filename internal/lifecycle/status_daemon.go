@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dindctl/dindctl/internal/daemon"
@@ -39,34 +39,25 @@ func (i Instance) daemonState(ctx context.Context, running *corev1.Pod) (info *d
 	var usage *daemon.DiskUsage
 	var volume *dind.FileSystem
 	var trouble, usageErr, volumeErr error
-	var group errgroup.Group
-	group.Go(func() error {
-		volume, volumeErr = i.fileSystem(ctx, pod)
-		return nil
-	})
-	group.Go(func() error {
+	var asking sync.WaitGroup
+	asking.Go(func() { volume, volumeErr = i.fileSystem(ctx, pod) })
+	asking.Go(func() {
 		trouble = i.withEngine(ctx, running, func(ctx context.Context, engine Engine) error {
-			var questions errgroup.Group
-			questions.Go(func() error {
-				answer, err := engine.Info(ctx)
-				if err == nil {
-					info = &answer
-				}
-				return err
-			})
-			questions.Go(func() error {
-				answer, err := engine.DiskUsage(ctx)
-				if err == nil {
-					usage = &answer
-				}
-				usageErr = err
-				return nil
-			})
-			return questions.Wait()
+			var answer daemon.DiskUsage
+			var counting sync.WaitGroup
+			counting.Go(func() { answer, usageErr = engine.DiskUsage(ctx) })
+			engineInfo, err := engine.Info(ctx)
+			counting.Wait()
+			if err == nil {
+				info = &engineInfo
+			}
+			if usageErr == nil {
+				usage = &answer
+			}
+			return err
 		})
-		return nil
 	})
-	_ = group.Wait()
+	asking.Wait()
 
 	var unreachable *DaemonError
 	if errors.As(trouble, &unreachable) {
