@@ -57,9 +57,6 @@ type Renewal struct {
 	CrossSigned bool
 }
 
-// Changed reports whether anything was renewed.
-func (r Renewal) Changed() bool { return r.Authority+r.Server+r.Client != "" }
-
 // Reasons for a renewal.
 const (
 	reasonMissing          = "missing"

@@ -57,9 +57,6 @@ func (b *Builder) FromDebian(ctx context.Context) error {
 // there are. An image that was built for another set is kept.
 func (b *Builder) Build(ctx context.Context) error {
 	directory := b.Paths.Images
-	if err := os.MkdirAll(filepath.Join(directory, "blobs", "sha256"), 0o755); err != nil {
-		return err
-	}
 	b.digests = map[string]bool{}
 	var all []imageset.Image
 	for _, build := range []func(context.Context) ([]imageset.Image, error){b.pause, b.busybox, b.dind} {
@@ -201,7 +198,7 @@ func (b *Builder) layer(recipe, title string, usually time.Duration, write func(
 	if layer, ok := remembered(b.Paths.Images, recipe); ok {
 		return layer, nil
 	}
-	if err := os.MkdirAll(b.Paths.Images, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(b.Paths.Images, "blobs", "sha256"), 0o755); err != nil {
 		return Descriptor{}, err
 	}
 	workshop, err := os.MkdirTemp(b.Paths.Images, ".building-")
