@@ -82,7 +82,7 @@ func connects(t *testing.T, client, server Files, now time.Time) bool {
 
 func TestFirstCertificates(t *testing.T) {
 	r := renew(t, Set{}, requestAt(noon))
-	if r.Authority != reasonMissing || r.Server != reasonMissing || r.Client != reasonMissing || !changed(r) {
+	if r.Authority != reasonMissing || r.Server != reasonMissing || r.Client != reasonMissing || !anyRenewed(r) {
 		t.Errorf("got %q, %q, %q", r.Authority, r.Server, r.Client)
 	}
 	for _, name := range names {
@@ -151,7 +151,7 @@ func TestValidCertificatesAreKept(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, days := range []int{0, 100, 243} {
 				r := renew(t, live, requestAt(after(days)))
-				if changed(r) || !reflect.DeepEqual(r.Set, live) {
+				if anyRenewed(r) || !reflect.DeepEqual(r.Set, live) {
 					t.Errorf("after %d days: authority %q, server %q, client %q", days, r.Authority, r.Server, r.Client)
 				}
 			}
@@ -159,5 +159,5 @@ func TestValidCertificatesAreKept(t *testing.T) {
 	}
 }
 
-// changed reports whether anything was renewed.
-func changed(r Renewal) bool { return r.Authority+r.Server+r.Client != "" }
+// anyRenewed reports whether anything was renewed.
+func anyRenewed(r Renewal) bool { return r.Authority+r.Server+r.Client != "" }

@@ -59,7 +59,7 @@ func TestRenew(t *testing.T) {
 				t.Error("client and daemon do not connect with the new files")
 			}
 			test.request.Rotate = false
-			if again := renew(t, r.Set, test.request); changed(again) {
+			if again := renew(t, r.Set, test.request); anyRenewed(again) {
 				t.Errorf("a second Renew changed the files again: %+v", again)
 			}
 		})
