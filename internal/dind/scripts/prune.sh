@@ -7,6 +7,7 @@
 # POSIX sh only: Alpine's images bring BusyBox ash, Debian's bring dash.
 
 set -u
+# shellcheck source=internal/dind/scripts/images.sh
 . /etc/dindctl/images.sh
 unused_for=${PRUNE_UNUSED_FOR:-}
 keep_storage=${PRUNE_KEEP_STORAGE:-}

@@ -61,7 +61,7 @@ clean_up() {
     [ -n "$building" ] || return 0
     timeout 30 docker image rm -f "$image" >/dev/null 2>&1
     # A record goes only once those that build on it have gone.
-    for round in 1 2 3; do
+    for _ in 1 2 3; do
         records
         # shellcheck disable=SC2086 # one word each
         set -- $ids
