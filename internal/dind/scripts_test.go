@@ -18,17 +18,16 @@ import (
 )
 
 // shells are those that run the scripts in images: dash in Debian's, BusyBox
-// ash in Alpine's. Each that this machine has is tested.
+// ash in Alpine's.
 func shells(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
 	for name, command := range map[string][]string{"sh": {"sh"}, "dash": {"dash"}, "ash": {"busybox", "ash"}} {
-		if path, err := exec.LookPath(command[0]); err == nil {
-			found[name] = append([]string{path}, command[1:]...)
+		path, err := exec.LookPath(command[0])
+		if err != nil {
+			t.Fatalf("the scripts are tested with dash and with BusyBox: apt-get install dash busybox (%v)", err)
 		}
-	}
-	if len(found) == 0 {
-		t.Skip("no shell on this machine")
+		found[name] = append([]string{path}, command[1:]...)
 	}
 	return found
 }
