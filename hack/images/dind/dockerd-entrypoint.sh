@@ -112,7 +112,7 @@ if [ "$1" != dockerd ]; then
 fi
 
 # Left by a container that was killed; dockerd would not start.
-find /run /var/run -iname 'docker*.pid' -delete || true
+find /run /var/run -iname 'docker*.pid' -exec rm -f {} +
 choose_iptables
 iptables --version
 exec /usr/local/bin/dind docker-init -- "$@"
