@@ -29,8 +29,8 @@ func (b *Builder) scriptsLayer(ctx context.Context) (Descriptor, error) {
 		}
 		influences = append(influences, string(content))
 	}
-	return b.layer(recipeName("scripts", versions.Engine, append(influences, versions.Moby, "3")...), "write the layer with the image's entrypoints", time.Second, func(layer *tarball, _ string, _ func(string)) error {
-		moby, err := moduleDirectory(ctx, "github.com/moby/moby/v2@"+versions.Moby)
+	return b.layer(recipeName("scripts", versions.Engine, append(influences, versions.Moby, "3")...), "write the layer with the image's entrypoints", time.Second, func(layer *tarball, workshop string, _ func(string)) error {
+		moby, err := moduleDirectory(ctx, workshop, "github.com/moby/moby/v2@"+versions.Moby)
 		if err != nil {
 			return err
 		}
@@ -48,11 +48,12 @@ func (b *Builder) scriptsLayer(ctx context.Context) (Descriptor, error) {
 	})
 }
 
-// moduleDirectory returns where Go's module cache has a module.
-func moduleDirectory(ctx context.Context, module string) (string, error) {
+// moduleDirectory returns the directory of a module in Go's module cache. It runs
+// in a directory where no other module has a say.
+func moduleDirectory(ctx context.Context, directory, module string) (string, error) {
 	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", module)
-	command.Dir = os.TempDir() // no module's replacements apply there
-	command.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+	command.Dir = directory
+	command.Env = append(os.Environ(), "GOWORK=off")
 	output, err := command.Output()
 	if err != nil {
 		return "", fmt.Errorf("go mod download %s: %w: %s", module, err, output)
