@@ -1,4 +1,5 @@
-# A machine needs only Go, make, git and, for the embedded cluster, root.
+# A machine needs only Go, make, git and, for the embedded cluster, root. On Debian,
+# root also lets lint and unit install shellcheck, dash and busybox.
 # `make` without a target lists the targets.
 
 SHELL       := bash
