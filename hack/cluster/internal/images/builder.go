@@ -62,6 +62,7 @@ func (b *Builder) FromDebian(ctx context.Context) error {
 // Build builds the images of the set that are missing and records which images
 // there are. An image that was built for another set is kept.
 func (b *Builder) Build(ctx context.Context) error {
+	directory := b.Paths.Images
 	b.digests = map[string]bool{}
 	var all []imageset.Image
 	for _, build := range []func(context.Context) ([]imageset.Image, error){b.pause, b.busybox, b.dind} {
@@ -75,7 +76,7 @@ func (b *Builder) Build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return paths.WriteFile(imageset.File(b.Paths.Images), data, 0o644)
+	return paths.WriteFile(imageset.File(directory), data, 0o644)
 }
 
 // Collect removes what the recorded images do not use. It is called once the
@@ -206,7 +207,7 @@ func (b *Builder) layer(recipe, title string, usually time.Duration, write func(
 	if layer, ok := remembered(b.Paths.Images, recipe); ok {
 		return layer, nil
 	}
-	if err := os.MkdirAll(b.Paths.Images, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(b.Paths.Images, "blobs", "sha256"), 0o755); err != nil {
 		return Descriptor{}, err
 	}
 	workshop, err := os.MkdirTemp(b.Paths.Images, ".building-")

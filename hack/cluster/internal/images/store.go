@@ -44,8 +44,7 @@ func addFile(directory, path, mediaType string) (Descriptor, error) {
 		return Descriptor{}, err
 	}
 	descriptor := Descriptor{mediaType, "sha256:" + hex.EncodeToString(sum.Sum(nil)), size}
-	blob := imageset.Blob(directory, descriptor.Digest)
-	return descriptor, errors.Join(os.MkdirAll(filepath.Dir(blob), 0o755), os.Rename(path, blob))
+	return descriptor, os.Rename(path, imageset.Blob(directory, descriptor.Digest))
 }
 
 func addJSON(directory, mediaType string, value any) (Descriptor, error) {
