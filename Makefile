@@ -1,4 +1,5 @@
-# A machine needs only Go, make, git and, for the embedded cluster, root.
+# A machine needs only Go, make, git and, for the embedded cluster, root. On Debian,
+# root also lets lint and unit install shellcheck, dash and busybox.
 # `make` without a target lists the targets.
 
 SHELL       := bash
@@ -17,6 +18,7 @@ export DINDCTL_BIN = $(CURDIR)/bin/dindctl
 with-cluster := hack/tools/with-cluster
 # Every check but one: a usage line is also the text of an error, and ends in dots.
 staticcheck  := go tool -modfile=$(CURDIR)/hack/tools/go.mod staticcheck -checks all,-ST1005
+shellcheck   := shellcheck --severity=warning --external-sources
 
 .PHONY: help
 help: ## list the targets
@@ -30,16 +32,18 @@ build: ## build the program, bin/dindctl
 
 .PHONY: unit
 unit: ## run the unit tests, without a cluster: seconds
+	@hack/tools/packages dash busybox
 	go test -timeout 3m ./cmd/... ./internal/... ./hack/...
 	cd hack/cluster && go test -timeout 3m ./...
 	cd hack/tools && go test -timeout 3m ./...
 
 .PHONY: race
 race: ## run the unit tests with the race detector; needs the C compiler that `make cluster` installs
+	@hack/tools/packages dash busybox
 	CGO_ENABLED=1 go test -race -timeout 10m ./cmd/... ./internal/...
 
 .PHONY: fuzz
-fuzz: ## run each fuzz target for FUZZTIME=30s
+fuzz: ## run each fuzz target for FUZZTIME=30s; 10s in `make test`
 	@for directory in $$(grep -rl --include='*_test.go' '^func Fuzz' ./internal | xargs -n1 dirname | sort -u); do \
 		for target in $$(go test -list '^Fuzz' "$$directory" | grep '^Fuzz'); do \
 			echo "$$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$directory"; \
@@ -47,8 +51,11 @@ fuzz: ## run each fuzz target for FUZZTIME=30s
 	done
 
 .PHONY: lint
-lint: ## run gofmt, go vet, staticcheck and go mod tidy
+lint: ## run gofmt, go vet, staticcheck, go mod tidy and shellcheck
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "make lint: run gofmt -w on" $$files >&2; exit 1; }
+	@hack/tools/packages shellcheck
+	$(shellcheck) --shell=sh $$(find . -name '*.sh')
+	$(shellcheck) $$(grep -rl --exclude-dir=.git '^#!/usr/bin/env bash' .)
 	@for module in . hack/cluster hack/tools; do (cd $$module && go mod tidy -diff) || { echo "make lint: run go mod tidy in $$module" >&2; exit 1; }; done
 	go vet ./...
 	go vet -tags e2e ./...
@@ -86,7 +93,7 @@ e2e: build ## run the tests on a real cluster
 	$(with-cluster) go test -tags e2e -count=1 -json -parallel 4 -timeout 45m ./e2e/... | bin/failures
 
 .PHONY: soak
-soak: build ## run them for hours: tests that depend on timing are repeated
+soak: build fuzz ## run them and the fuzz targets for hours: tests that depend on timing are repeated
 	go build -C hack/tools -o $(CURDIR)/bin/failures ./failures
 	DINDCTL_SOAK=1 $(with-cluster) go test -tags e2e -count=1 -json -parallel 4 -timeout 4h ./e2e/... | bin/failures
 

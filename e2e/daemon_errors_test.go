@@ -61,15 +61,15 @@ exec dockerd --host=tcp://0.0.0.0:2375 --tls --tlscacert=/tmp/cert --tlskey=/tmp
 	}
 }
 
-// httpServer returns a script that answers every request in the same way.
+// httpServer returns a script that answers every request in the same way, with
+// the nc of BusyBox: Alpine's has -lk, Debian's has -ll.
 func httpServer(answer string) string {
-	return `exec perl -MIO::Socket::INET -e '
-my $server = IO::Socket::INET->new(LocalPort => 2375, Listen => 20, ReuseAddr => 1) or die $!;
-while (my $client = $server->accept) {
-	while (my $line = <$client>) { last if $line =~ /^\r?\n/ }
-	print $client "` + answer + `";
-	close $client;
-}'`
+	return `
+cat >/tmp/answer <<"END"
+while read -r line && [ ${#line} -gt 1 ]; do :; done
+printf "` + answer + `"
+END
+nc -lk -p 2375 -e sh /tmp/answer || exec nc -ll -p 2375 -e sh /tmp/answer`
 }
 
 // impostor replaces the daemon by a script without probes, as `kubectl edit`

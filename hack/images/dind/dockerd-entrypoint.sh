@@ -8,7 +8,10 @@
 # DOCKER_TLS_CERTDIR   empty: plain TCP on 2375; a directory: mutual TLS on 2376
 #                      with the certificates in it; missing ones are created
 # DOCKER_TLS_SAN       more names for the server's certificate: DNS:a,IP:b
-# DOCKER_IPTABLES_LEGACY   not empty: use the legacy iptables
+# DOCKER_IPTABLES_LEGACY   not empty: use the legacy iptables; empty: never
+#
+# The daemon is started by dind, the script of its own repository, which prepares
+# mounts and cgroups.
 set -eu
 
 days=825 # the longest validity that common clients accept
@@ -75,36 +78,20 @@ certificates() {
 	chmod 644 "$certs/client/"*
 }
 
-# choose_iptables selects an iptables that works: the kernel may lack one of the two.
+# choose_iptables puts the legacy iptables first in PATH where they are asked for,
+# where there are legacy rules already, and where only they work.
 choose_iptables() {
-	legacy=/usr/local/lib/iptables-legacy
-	if [ -z "${DOCKER_IPTABLES_LEGACY:-}" ] && iptables -w 5 -n -L > /dev/null 2>&1; then
-		return
+	legacy=/usr/local/sbin/.iptables-legacy
+	if [ -n "${DOCKER_IPTABLES_LEGACY+set}" ]; then
+		[ -n "$DOCKER_IPTABLES_LEGACY" ] || return 0
+	elif ! cat /proc/net/ip_tables_names /proc/net/ip6_tables_names /proc/net/arp_tables_names 2>/dev/null | grep -q .; then
+		iptables -nL > /dev/null 2>&1 && return
+		modprobe nf_tables 2>/dev/null || true
+		iptables -nL > /dev/null 2>&1 && return
+		modprobe -a ip_tables ip6_tables 2>/dev/null || true
+		"$legacy/iptables" -nL > /dev/null 2>&1 || return 0 # neither works: dockerd reports why
 	fi
-	if [ -z "${DOCKER_IPTABLES_LEGACY:-}" ] && ! iptables-legacy -w 5 -n -L > /dev/null 2>&1; then
-		return # neither works: dockerd reports why
-	fi
-	mkdir -p "$legacy"
-	for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
-		variant=$(echo "$name" | sed 's/tables/tables-legacy/')
-		ln -sf "$(command -v "$variant")" "$legacy/$name"
-	done
 	export PATH="$legacy:$PATH"
-}
-
-# nest_cgroups moves the processes of the container to a child group: on cgroup v2
-# only a group without processes can limit its children. It changes only the root
-# of a private cgroup namespace, never the machine's root, which has no cgroup.type.
-nest_cgroups() {
-	root=/sys/fs/cgroup
-	[ -f "$root/cgroup.controllers" ] && [ -f "$root/cgroup.type" ] || return 0
-	mkdir -p "$root/init"
-	while read -r pid; do
-		echo "$pid" > "$root/init/cgroup.procs" || true
-	done < "$root/cgroup.procs" 2>/dev/null
-	for controller in $(cat "$root/cgroup.controllers"); do
-		echo "+$controller" > "$root/cgroup.subtree_control" || true
-	done 2>/dev/null
 }
 
 if [ $# -eq 0 ] || [ "${1#-}" != "$1" ]; then
@@ -125,7 +112,7 @@ if [ "$1" != dockerd ]; then
 fi
 
 # Left by a container that was killed; dockerd would not start.
-find /run /var/run -iname 'docker*.pid' -delete 2>/dev/null || true
+find /run /var/run -iname 'docker*.pid' -exec rm -f {} +
 choose_iptables
-nest_cgroups
-exec docker-init -- "$@"
+iptables --version
+exec /usr/local/bin/dind docker-init -- "$@"

@@ -16,6 +16,7 @@
 #   dindctl/image-gc  R|time|images|bytes: the last garbage collection
 
 set -u
+# shellcheck source=internal/dind/scripts/images.sh
 . /etc/dindctl/images.sh
 high=$1
 daemon=$2

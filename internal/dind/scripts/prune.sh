@@ -6,6 +6,7 @@
 # POSIX sh only: Alpine images have BusyBox ash, Debian images have dash.
 
 set -u
+# shellcheck source=internal/dind/scripts/images.sh
 . /etc/dindctl/images.sh
 unused_for=${PRUNE_UNUSED_FOR:-}
 keep_storage=${PRUNE_KEEP_STORAGE:-}

@@ -60,7 +60,7 @@ remove() {
     [ -n "$building" ] || return 0
     timeout 30 docker image rm -f "$image" >/dev/null 2>&1
     # A record can be removed only after the records that depend on it.
-    for round in 1 2 3; do
+    for _ in 1 2 3; do
         records
         # shellcheck disable=SC2086 # one word each
         set -- $ids

@@ -44,13 +44,19 @@ type Builder struct {
 	digests map[string]bool
 }
 
-// FromDebian builds the layers that come from Debian and are in each set.
+// FromDebian builds the layers of the set that come from Debian packages, but for
+// Debian's engine.
 func (b *Builder) FromDebian(ctx context.Context) error {
-	if _, err := b.rootLayer(ctx); err != nil {
-		return err
+	layers := []func(context.Context) (Descriptor, error){b.alpineRoot, b.busyboxLayer}
+	if b.wantsDebianEngine() {
+		layers = append(layers, b.debianRoot)
 	}
-	_, err := b.busyboxLayer(ctx)
-	return err
+	for _, layer := range layers {
+		if _, err := layer(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Build builds the images of the set that are missing and records which images
@@ -100,10 +106,10 @@ func (b *Builder) busybox(ctx context.Context) ([]imageset.Image, error) {
 	return []imageset.Image{image}, err
 }
 
-// dind builds the images of the engines from one root file system, which
-// therefore is stored, pulled and unpacked once.
+// dind builds the images of the engines: the current one's is like Alpine, as the
+// official image is, and the other is Debian.
 func (b *Builder) dind(ctx context.Context) ([]imageset.Image, error) {
-	root, err := b.rootLayer(ctx)
+	root, err := b.alpineRoot(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +117,7 @@ func (b *Builder) dind(ctx context.Context) ([]imageset.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	scripts, err := b.scriptsLayer()
+	scripts, err := b.scriptsLayer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +127,9 @@ func (b *Builder) dind(ctx context.Context) ([]imageset.Image, error) {
 	}
 	if !b.wantsDebianEngine() {
 		return []imageset.Image{current}, nil
+	}
+	if root, err = b.debianRoot(ctx); err != nil {
+		return nil, err
 	}
 	debianEngine, err := b.debianEngineLayer(ctx)
 	if err != nil {

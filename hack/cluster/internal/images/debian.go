@@ -17,11 +17,18 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
-// packages are those of the root file system: what the official image has beside
-// the engine and is used here, and what the engines need.
+// packages are those of the root file system of Debian's engine: what the official
+// image has beside the engine and is used here, and what the engine needs.
 var packages = []string{
-	"tini", "libseccomp2", "libsystemd0", "iptables", "nftables", "iproute2",
+	"mount", "tini", "libseccomp2", "libsystemd0", "iptables", "nftables", "iproute2",
 	"openssl", "ca-certificates", "git", "openssh-client", "wget", "procps", "xz-utils", "pigz",
+}
+
+// alpinePackages are those of the root file system of the current engine, of
+// which only some programs are kept.
+var alpinePackages = []string{
+	"busybox", "libc-bin", "coreutils", "util-linux", "tini", "iptables",
+	"openssl", "ca-certificates", "git", "openssh-client", "xz-utils", "pigz",
 }
 
 // debianEngine are the packages of Debian's Docker Engine.
@@ -47,10 +54,30 @@ var unwanted = []string{
 	"var/lib/apt", "var/cache", "var/log",
 }
 
-// rootLayer builds the root file system that the images of both engines share.
-func (b *Builder) rootLayer(ctx context.Context) (Descriptor, error) {
+// alpineRoot builds a root file system like that of the official image, with the
+// script alpine.sh: the programs of BusyBox, but Debian's libraries.
+func (b *Builder) alpineRoot(ctx context.Context) (Descriptor, error) {
+	script := filepath.Join(b.Checkout, "hack", "images", "dind", "alpine.sh")
+	content, err := os.ReadFile(script)
+	if err != nil {
+		return Descriptor{}, err
+	}
+	title := "make the root file system of the Docker image from Debian packages"
+	influences := slices.Concat([]string{versions.DebianSuite, runtime.GOARCH, string(content)}, alpinePackages, unwanted)
+	return b.layer(recipeName("alpine", versions.DebianSuite, influences...), title, 40*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
+		archive := filepath.Join(workshop, "archive.tar")
+		err := b.mmdebstrap(ctx, "alpine", detail, archive, "--variant=extract", "--include="+strings.Join(alpinePackages, ","), "--extract-hook="+script)
+		if err != nil {
+			return err
+		}
+		return filter(archive, layer, func(name string) bool { return !drop(name) })
+	})
+}
+
+// debianRoot builds the root file system of Debian's engine.
+func (b *Builder) debianRoot(ctx context.Context) (Descriptor, error) {
 	const group = "docker:x:2375:" // the owner of the daemon's socket, as in the official image
-	title := "install the root file system of the Docker image from Debian packages"
+	title := "install the root file system of the second Docker image from Debian packages"
 	influences := append(append([]string{versions.DebianSuite, runtime.GOARCH, group}, packages...), unwanted...)
 	return b.layer(recipeName("root", versions.DebianSuite, influences...), title, 80*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
 		archive := filepath.Join(workshop, "archive.tar")
