@@ -53,7 +53,7 @@ func describe(err error, how endedError) failure {
 		terminating   *apply.TerminatingError
 		notReady      *rollout.NotReadyError
 		jobFailed     *rollout.JobFailedError
-		notProved     *lifecycle.VerifyError
+		verifyFailed  *lifecycle.VerifyError
 		configuration *kube.ConfigurationError
 		unreachable   *lifecycle.DaemonError
 		busy          *lifecycle.BusyError
@@ -103,9 +103,9 @@ func describe(err error, how endedError) failure {
 			f.Hint = fmt.Sprintf("a pod still mounts it: `kubectl describe pvc %s -n %s` lists the pod under \"Used By\"; the claim is deleted once that pod is gone, then run the same command again",
 				terminating.Ref.Name, terminating.Ref.Namespace)
 		}
-	case errors.As(err, &notProved):
-		f.Code, f.Log = exitNotReady, notProved.Log()
-		f.Reason, f.Hint = notProved.Advice()
+	case errors.As(err, &verifyFailed):
+		f.Code, f.Log = exitNotReady, verifyFailed.Log()
+		f.Reason, f.Hint = verifyFailed.Advice()
 	case errors.As(err, &notReady):
 		f.Code, f.Reason = exitNotReady, "NotReady"
 		if notReady.Cause != nil {

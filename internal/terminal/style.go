@@ -1,5 +1,10 @@
 package terminal
 
+import (
+	"math"
+	"strings"
+)
+
 // resetCode ends the formatting of a Style.
 const resetCode = "\x1b[0m"
 
@@ -32,4 +37,22 @@ func (s Style) format(code, text string) string {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + resetCode
+}
+
+// Bar returns a usage bar of exactly width columns. It is never empty if used is
+// positive and, from two columns on, never full if used is less than total.
+func Bar(used, total int64, width int) string {
+	if width <= 0 {
+		return ""
+	}
+	n := 0
+	switch {
+	case total <= 0 || used <= 0:
+	case used >= total:
+		n = width
+	default:
+		n = int(math.Round(float64(used) / float64(total) * float64(width)))
+		n = min(max(n, 1), max(width-1, 1))
+	}
+	return strings.Repeat("█", n) + strings.Repeat("░", width-n)
 }
