@@ -38,3 +38,40 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 	}
 	return info, nil
 }
+
+// DiskUsage is the disk space of a daemon's objects in bytes, as docker system
+// df counts it. Layers that several images share count once.
+type DiskUsage struct {
+	ImagesBytes int64
+	// BuildCacheBytes includes records that share a layer with an image only
+	// since API 1.52, as the daemon reports it.
+	BuildCacheBytes int64
+	// ReclaimableBytes is what docker system prune -a would free: images
+	// without a container, stopped containers and unused build cache. It does
+	// not include volumes, which a prune keeps, or layers shared between
+	// images or with the build cache.
+	ReclaimableBytes int64
+}
+
+// DiskUsage returns the daemon's disk usage. On a large data root this takes
+// seconds to minutes, so ctx should have a deadline.
+func (e *Engine) DiskUsage(ctx context.Context) (DiskUsage, error) {
+	// Engines before API 1.52 return lists, later ones totals. The client
+	// converts both to totals.
+	result, err := e.client.DiskUsage(ctx, client.DiskUsageOptions{
+		Containers: true,
+		Images:     true,
+		BuildCache: true,
+	})
+	if err != nil {
+		return DiskUsage{}, e.explain(ctx, "get the Docker daemon's disk usage", err)
+	}
+	return DiskUsage{
+		ImagesBytes:     result.Images.TotalSize,
+		BuildCacheBytes: result.BuildCache.TotalSize,
+
+		ReclaimableBytes: result.Images.Reclaimable +
+			result.BuildCache.Reclaimable +
+			result.Containers.Reclaimable,
+	}, nil
+}
