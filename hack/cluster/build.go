@@ -44,7 +44,7 @@ func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs,
 		return none, nil, err
 	}
 	if missing != nil {
-		l.board.Say("The first start compiles a Kubernetes cluster and a Docker Engine from source: usually 20 min on 2 processors.")
+		l.board.Say("The first start compiles a Kubernetes cluster and a Docker Engine from source: usually 12 min on 2 processors.")
 		l.board.Say("The next one takes seconds. The logs are in %s.", l.paths.In("logs"))
 	}
 	builder := &images.Builder{Paths: l.paths, Checkout: checkout, Board: l.board, Set: set}
@@ -86,7 +86,7 @@ func (l *launcher) programs(ctx context.Context, source string) (control.Program
 		binary build.Binary
 	}{
 		{&built.Kube, build.Binary{
-			Name: "kube", Title: "Kubernetes", Usually: 13 * time.Minute, Version: versions.Kubernetes,
+			Name: "kube", Title: "Kubernetes", Usually: 8 * time.Minute, Version: versions.Kubernetes,
 			Package: "./kube", Source: modules, Parts: []string{"kube", "go.mod", "go.sum"},
 			// Clients can't parse the version that a plain build reports.
 			Ldflags: fmt.Sprintf("-s -w -X %sgitVersion=%s -X %sgitMajor=%s -X %sgitMinor=%s",

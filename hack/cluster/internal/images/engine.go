@@ -24,14 +24,14 @@ func enginePrograms() []engineProgram {
 	const docker = "-s -w -X github.com/moby/moby/v2/dockerversion.Version=" + versions.Engine
 	const containerd = "-s -w -X github.com/containerd/containerd/v2/version.Version=" + versions.EngineContainerd
 	return []engineProgram{
-		{"usr/local/bin/runc", build.Binary{Name: "runc", Title: "runc, which starts containers,", Usually: 60 * time.Second,
+		{"usr/local/bin/runc", build.Binary{Name: "runc", Title: "runc, which starts containers,", Usually: 30 * time.Second,
 			Version: versions.EngineRunc, Package: "github.com/opencontainers/runc", CGO: true, Tags: "seccomp netgo osusergo",
 			Ldflags: "-s -w -extldflags -static -X main.version=" + strings.TrimPrefix(versions.EngineRunc, "v")}},
 		{"usr/local/bin/dockerd", build.Binary{Name: "dockerd", Title: "dockerd, the Docker daemon,", Usually: 6 * time.Minute,
 			Version: versions.Engine, Module: versions.Moby, Package: "github.com/moby/moby/v2/cmd/dockerd", Tags: "no_embedded_containerd", Ldflags: docker}},
 		{"usr/local/bin/docker-proxy", build.Binary{Name: "docker-proxy", Title: "docker-proxy, which publishes ports,", Usually: 5 * time.Second,
 			Version: versions.Engine, Module: versions.Moby, Package: "github.com/moby/moby/v2/cmd/docker-proxy", Ldflags: docker}},
-		{"usr/local/bin/containerd", build.Binary{Name: "containerd", Title: "containerd, which runs the daemon's containers,", Usually: 2 * time.Minute,
+		{"usr/local/bin/containerd", build.Binary{Name: "containerd", Title: "containerd, which runs the daemon's containers,", Usually: 60 * time.Second,
 			Version: versions.EngineContainerd, Package: "github.com/containerd/containerd/v2/cmd/containerd",
 			Tags: "no_cri no_btrfs no_devmapper no_zfs", Ldflags: containerd}},
 		{"usr/local/bin/containerd-shim-runc-v2", build.Binary{Name: "containerd-shim-runc-v2", Title: "containerd's shim", Usually: 15 * time.Second,
