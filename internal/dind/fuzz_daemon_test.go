@@ -99,7 +99,7 @@ func FuzzDockerdArg(f *testing.F) {
 }
 
 func FuzzCacheLimit(f *testing.F) {
-	for _, s := range []string{"", "75%", "0%", "100%", "%", "1.5%", "50Gi", "50GB", "1", "1Ti", "-1", "96%", " 5%", "5 %", "0.4"} {
+	for _, s := range []string{"", "75%", "0%", "100%", "%", "1.5%", "50Gi", "50GB", "1", "1Ti", "-1", "96%", "87%", " 5%", "5 %", "0.4"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, limit string) {

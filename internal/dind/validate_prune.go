@@ -90,8 +90,11 @@ func (o Options) checkHighWater(errs *OptionErrors) {
 		errs.add(option, o.HighWater, "is neither a whole percentage nor none", hint)
 	case mark < minHighWater || mark > maxHighWater:
 		errs.add(option, o.HighWater, fmt.Sprintf("must be between %d%% and %d%%", minHighWater, maxHighWater), hint)
+	// The build cache alone would cause the removal of every image.
+	case limit.Percent >= int64(mark) && o.HighWater == DefaultHighWater:
+		errs.add("--cache-limit", o.CacheLimit, "must be less than --high-water "+o.HighWater,
+			"Use a lower percentage, a higher --high-water, or --high-water none.")
 	case limit.Percent >= int64(mark):
-		// The build cache alone would cause the removal of every image.
 		errs.add(option, o.HighWater, "must be greater than --cache-limit "+o.CacheLimit,
 			"Use a higher percentage, a lower --cache-limit, or --high-water none.")
 	}

@@ -154,6 +154,7 @@ func TestValidate(t *testing.T) {
 		{"high water of half a percent", func(o *Options) { o.HighWater = "84.5%" }, []complaint{{"--high-water", "neither"}}},
 		{"high water too low", func(o *Options) { o.HighWater, o.CacheLimit = "9%", "5%" }, []complaint{{"--high-water", "between 10% and 98%"}}},
 		{"high water too high", func(o *Options) { o.HighWater = "99%" }, []complaint{{"--high-water", "between 10% and 98%"}}},
+		{"cache above the default high water", func(o *Options) { o.CacheLimit = "87%" }, []complaint{{"--cache-limit", "less than --high-water 85%"}}},
 		{"high water below the cache", func(o *Options) { o.HighWater, o.CacheLimit = "75%", "75%" }, []complaint{{"--high-water", "greater than --cache-limit 75%"}}},
 		{"high water just above the cache", func(o *Options) { o.HighWater, o.CacheLimit = "76%", "75%" }, nil},
 		{"no high water", func(o *Options) { o.HighWater, o.CacheLimit = "none", "95%" }, nil},
