@@ -103,6 +103,10 @@ const (
 
 // argName returns the flag without its value: "--mtu" for "--mtu=1400".
 func argName(arg string) string {
+	// "-D" takes no value: pflag parses "-DHtcp://…" as "-D" and "-Htcp://…".
+	for len(arg) > 2 && strings.HasPrefix(arg, "-D") && arg[2] != '=' {
+		arg = "-" + arg[2:]
+	}
 	if !strings.HasPrefix(arg, "--") && len(arg) > 2 {
 		// pflag parses "-Htcp://…" and "-H=tcp://…" as "-H" with a value.
 		return arg[:2]
