@@ -18,7 +18,7 @@ func TestCausesStorage(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		f := i.failedInstall(t, "--storage-class", "e2e-nowhere")
-		f.finds(t, "storage class", `no class "e2e-nowhere"`)
+		f.finds(t, "storage class", `class "e2e-nowhere" does not exist`)
 		equal(t, "objects after the preflight", i.leftOver(t), nil)
 		f = i.failedInstall(t, "--storage-class", "e2e-nowhere", "--skip-preflight", "--timeout", shortly)
 		f.names(t, "StorageClassMissing", `"e2e-nowhere" does not exist`)

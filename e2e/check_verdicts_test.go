@@ -50,7 +50,7 @@ func TestCheckVerdicts(t *testing.T) {
 	t.Run("unknown class", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
-		one := i.checkOf(t, notReady, "--storage-class", "e2e-nowhere").says(t, "storage class", "failed", `no class "e2e-nowhere"`)
+		one := i.checkOf(t, notReady, "--storage-class", "e2e-nowhere").says(t, "storage class", "failed", `class "e2e-nowhere" does not exist`)
 		contains(t, "hint", one.Hint, "--storage-class", defaultClass(t).Name)
 	})
 	// A proxy changes the API server's answer, because other tests need the
@@ -80,7 +80,7 @@ func TestCheckVerdicts(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		options := []string{"--local-path", "/var/lib/e2e", "--local-node", "e2e-nowhere"}
-		one := i.checkOf(t, notReady, options...).says(t, "node", "failed", `no node "e2e-nowhere"`)
+		one := i.checkOf(t, notReady, options...).says(t, "node", "failed", `node "e2e-nowhere" does not exist`)
 		contains(t, "hint", one.Hint, "kubectl get nodes")
 		options[3] = anyNode(t)
 		i.checkOf(t, done, options...).says(t, "node", "ok", options[3], "can take the pod")

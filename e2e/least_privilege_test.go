@@ -4,13 +4,17 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 	"testing"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/metadata"
 )
 
 // A ServiceAccount with exactly the permissions that --print-role prints can
@@ -78,20 +82,25 @@ func TestLeastPrivilege(t *testing.T) {
 
 const finalizer = "e2e.dindctl/hold"
 
+// held are the objects that get the finalizer, by kind: without it, they may be gone
+// before uninstall watches them.
+func (i *installation) held() map[string]string {
+	return map[string]string{
+		"configmap": i.name + "-config", "service": i.name, "networkpolicy": i.name, "cronjob": i.name + "-clear-cache",
+	}
+}
+
 // addFinalizers makes an uninstall wait for objects with a finalizer, and adds
 // a Job that is not deleted with a CronJob.
 func (i *installation) addFinalizers(t *testing.T) {
 	t.Helper()
-	hold := []byte(`{"metadata": {"finalizers": ["` + finalizer + `"]}}`)
-	core, options := env.cluster.CoreV1(), metav1.PatchOptions{FieldManager: "e2e"}
-	_, err := core.ConfigMaps(i.namespace).Patch(t.Context(), i.name+"-config", types.MergePatchType, hold, options)
-	must(t, err)
-	_, err = core.Services(i.namespace).Patch(t.Context(), i.name, types.MergePatchType, hold, options)
-	must(t, err)
-	_, err = env.cluster.NetworkingV1().NetworkPolicies(i.namespace).Patch(t.Context(), i.name, types.MergePatchType, hold, options)
-	must(t, err)
+	for kind, name := range i.held() {
+		hold := []byte(`{"metadata": {"finalizers": ["` + finalizer + `"]}}`)
+		_, err := i.metadata(t, kind).Patch(t.Context(), name, types.MergePatchType, hold, metav1.PatchOptions{})
+		must(t, err)
+	}
 	pod := jobPod(baseImage, nil, "sleep 600")
-	_, err = env.cluster.BatchV1().Jobs(i.namespace).Create(t.Context(), &batchv1.Job{
+	_, err := env.cluster.BatchV1().Jobs(i.namespace).Create(t.Context(), &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Name: "left-over", Labels: map[string]string{
 			"app.kubernetes.io/instance": i.name, "app.kubernetes.io/managed-by": "dindctl",
 		}},
@@ -100,31 +109,42 @@ func (i *installation) addFinalizers(t *testing.T) {
 	must(t, err)
 }
 
-// removeFinalizers removes the finalizers once all three objects are being
-// deleted.
+// removeFinalizers removes the finalizers once all these objects are being deleted.
 func (i *installation) removeFinalizers(t *testing.T) {
 	t.Helper()
-	core, options := env.cluster.CoreV1(), metav1.PatchOptions{FieldManager: "e2e"}
-	configs, services, policies := core.ConfigMaps(i.namespace), core.Services(i.namespace), env.cluster.NetworkingV1().NetworkPolicies(i.namespace)
-	eventually(t, "the deletion of the three objects", func(ctx context.Context) (bool, error) {
-		config, err := configs.Get(ctx, i.name+"-config", metav1.GetOptions{})
-		if err != nil {
-			return false, err
+	eventually(t, "the deletion of the held objects", func(ctx context.Context) (bool, error) {
+		for kind, name := range i.held() {
+			object, err := i.metadata(t, kind).Get(ctx, name, metav1.GetOptions{})
+			if err != nil || object.DeletionTimestamp == nil {
+				return false, err
+			}
 		}
-		service, err := services.Get(ctx, i.name, metav1.GetOptions{})
-		if err != nil {
-			return false, err
-		}
-		policy, err := policies.Get(ctx, i.name, metav1.GetOptions{})
-		return err == nil && config.DeletionTimestamp != nil && service.DeletionTimestamp != nil && policy.DeletionTimestamp != nil, err
+		return true, nil
 	})
-	release := []byte(`{"metadata": {"finalizers": null}}`)
-	_, err := configs.Patch(t.Context(), i.name+"-config", types.MergePatchType, release, options)
-	must(t, err)
-	_, err = services.Patch(t.Context(), i.name, types.MergePatchType, release, options)
-	must(t, err)
-	_, err = policies.Patch(t.Context(), i.name, types.MergePatchType, release, options)
-	must(t, err)
+	for kind, name := range i.held() {
+		eventually(t, "the release of "+kind+"/"+name, func(ctx context.Context) (bool, error) {
+			object, err := i.metadata(t, kind).Get(ctx, name, metav1.GetOptions{})
+			if err != nil {
+				return false, err
+			}
+			// The garbage collector's finalizer stays.
+			object.Finalizers = slices.DeleteFunc(object.Finalizers, func(f string) bool { return f == finalizer })
+			release := got[[]byte](t)(json.Marshal(map[string]any{"metadata": map[string]any{
+				"finalizers": object.Finalizers, "resourceVersion": object.ResourceVersion,
+			}}))
+			_, err = i.metadata(t, kind).Patch(ctx, name, types.MergePatchType, release, metav1.PatchOptions{})
+			if apierrors.IsConflict(err) {
+				return false, nil
+			}
+			return err == nil, err
+		})
+	}
+}
+
+// metadata returns a client for objects of the kind in the installation's namespace.
+func (i *installation) metadata(t *testing.T, kind string) metadata.ResourceInterface {
+	t.Helper()
+	return got[metadata.Interface](t)(metadata.NewForConfig(env.config)).Resource(kinds[kind]).Namespace(i.namespace)
 }
 
 // seldom holds permissions that a life without failures may not use.
