@@ -51,7 +51,7 @@ func TestCausesPolicies(t *testing.T) {
 			f := i.failedInstall(t, append(options, "--timeout", "60s")...)
 			if f.Reason != "NamespaceTerminating" { // the preflight found it
 				f.finds(t, "pod admission", check.Reason)
-				contains(t, "the check's hint", f.Problems[0].Hint, "when it is gone")
+				contains(t, "the check's hint", f.Problems[0].Hint, "once it is deleted")
 				continue
 			}
 			f.names(t, "NamespaceTerminating", i.namespace, "being terminated")
