@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,11 +127,15 @@ func imageNotPulled(v State, pod *corev1.Pod) *Cause {
 	return cause
 }
 
-// pullFailure returns the registry's answer. While the kubelet backs off, only the
-// earlier Failed event contains it, not the container's state.
+// pullFailure returns the registry's answer. While the kubelet backs off, only an
+// earlier Failed event contains it, not the container's state. Later Failed events say
+// only "Error: ImagePullBackOff".
 func pullFailure(v State, pod *corev1.Pod, state *corev1.ContainerStateWaiting) string {
 	if state.Reason == "ImagePullBackOff" {
-		if event := v.lastEvent(pod.UID, "Failed"); event != nil && strings.Contains(event.Message, "ailed to pull") {
+		v.Events = slices.DeleteFunc(slices.Clone(v.Events), func(event *corev1.Event) bool {
+			return !strings.Contains(event.Message, "ailed to pull")
+		})
+		if event := v.lastEvent(pod.UID, "Failed"); event != nil {
 			_, answer, found := strings.Cut(event.Message, fmt.Sprintf("Failed to pull image %q: ", image(pod)))
 			if !found {
 				answer = event.Message

@@ -89,7 +89,7 @@ func TestCauses(t *testing.T) {
 		{"image missing", waitingFor("ErrImagePull", "not found"), "ErrImagePull", "docker:29 cannot be pulled: not found", false},
 		{"image back-off with the registry's answer", func(v *State) {
 			waitingFor("ImagePullBackOff", "Back-off pulling image")(v)
-			v.Events = []*corev1.Event{event("new", "Failed", "Failed to pull image: 404")}
+			v.Events = []*corev1.Event{event("new", "Failed", "Error: ImagePullBackOff"), event("new", "Failed", "Failed to pull image: 404")}
 		}, "ImagePullBackOff", "Failed to pull image: 404", false},
 		{"image never pulled", waitingFor("ErrImageNeverPull", ""), "ErrImageNeverPull", "not allowed", true},
 		{"configuration", waitingFor("CreateContainerConfigError", `secret "s" not found`), "CreateContainerConfigError", `secret "s" not found`, true},
