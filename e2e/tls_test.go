@@ -135,7 +135,9 @@ done
 	if n := strings.Count(r.log, ": accepted"); n != 3 {
 		t.Errorf("%d were accepted, want 3", n)
 	}
-	if n := strings.Count(r.log, ": remote error: tls: "); n != 3 {
+	// With TLS 1.3 the daemon refuses after the client's handshake: the client may still be
+	// writing its request, and then sees the connection reset instead of the alert.
+	if n := strings.Count(r.log, ": remote error: tls: ") + strings.Count(r.log, ": write: connection reset by peer"); n != 3 {
 		t.Errorf("the daemon's TLS refused %d, want 3", n)
 	}
 	if n := strings.Count(r.log, "alert unknown ca") + strings.Count(r.log, "alert certificate expired"); n < 2 {
