@@ -54,7 +54,7 @@ fuzz: ## run each fuzz target for FUZZTIME=30s; 10s in `make test`
 lint: ## run gofmt, go vet, staticcheck, go mod tidy and shellcheck
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "make lint: run gofmt -w on" $$files >&2; exit 1; }
 	@hack/tools/packages shellcheck
-	$(shellcheck) --shell=sh $$(find . -name '*.sh')
+	$(shellcheck) $$(find . -name '*.sh')
 	$(shellcheck) $$(grep -rl --exclude-dir=.git '^#!/usr/bin/env bash' .)
 	@for module in . hack/cluster hack/tools; do (cd $$module && go mod tidy -diff) || { echo "make lint: run go mod tidy in $$module" >&2; exit 1; }; done
 	go vet ./...

@@ -71,8 +71,8 @@ func TestCheckEndsWhenTheServerHangs(t *testing.T) {
 	})
 }
 
-// check writes nothing. The audit log shows that it sends only reads, reviews
-// of its own user's permissions, and one dry run.
+// check writes nothing. The audit log shows that it sends only reads, one dry run, and
+// reviews of the user's own permissions.
 func TestCheckWritesNothing(t *testing.T) {
 	t.Parallel()
 	i := inNewNamespace(t, nil)

@@ -119,8 +119,8 @@ func TestCheckVerdicts(t *testing.T) {
 	})
 }
 
-// asText runs check in text form and checks the last line, which says whether
-// an install would work.
+// asText returns the text output of check. Its last line must say whether an install
+// would work.
 func (i *installation) asText(t *testing.T, code int, options ...string) string {
 	t.Helper()
 	r := dindctl(t, i.command("check", i.installOptions(options...)...)...).want(t, code)

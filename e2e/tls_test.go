@@ -110,7 +110,13 @@ func checkOthersRejected(t *testing.T, i *installation) {
 	script := `
 connect() { # NAME ARGUMENTS: prints whether docker can connect, and its output
 	name=$1; shift
-	if docker "$@" version --format '{{.Server.Version}}' >/tmp/output 2>&1; then echo "$name: accepted"; else echo "$name: refused: $(tr '\n' ' ' </tmp/output)"; fi
+	# With TLS 1.3 the daemon refuses after the client's handshake. A client that is still
+	# writing its request may see the connection reset instead of the alert.
+	for try in 1 2 3 4 5; do
+		if docker "$@" version --format '{{.Server.Version}}' >/tmp/output 2>&1; then echo "$name: accepted"; return; fi
+		grep -q 'connection reset by peer' /tmp/output || break
+	done
+	echo "$name: refused: $(tr '\n' ' ' </tmp/output)"
 }
 connect valid
 unset DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_HOST
@@ -135,9 +141,7 @@ done
 	if n := strings.Count(r.log, ": accepted"); n != 3 {
 		t.Errorf("%d were accepted, want 3", n)
 	}
-	// With TLS 1.3 the daemon refuses after the client's handshake: the client may still be
-	// writing its request, and then sees the connection reset instead of the alert.
-	if n := strings.Count(r.log, ": remote error: tls: ") + strings.Count(r.log, ": write: connection reset by peer"); n != 3 {
+	if n := strings.Count(r.log, ": remote error: tls: "); n != 3 {
 		t.Errorf("the daemon's TLS refused %d, want 3", n)
 	}
 	if n := strings.Count(r.log, "alert unknown ca") + strings.Count(r.log, "alert certificate expired"); n < 2 {

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # A CI job. It runs BUILDS parallel builds of an image with several stages and
 # MEGABYTES of dependencies. The application changes with each build, the
 # dependencies do not. It prints how long this took, including the wait for the

@@ -61,17 +61,17 @@ func unique(values []string) (kept []string) {
 	return kept
 }
 
-// PolicyAllows reports whether the daemon's NetworkPolicy allows a pod with these
-// labels in that namespace to connect to the daemon's port. A nil policy allows all
-// pods. A namespace selector matches only by name: other labels are unknown here.
-// Another policy may allow more, and a network plugin may not enforce any.
-func PolicyAllows(policy *networkingv1.NetworkPolicy, namespace string, pod map[string]string) bool {
+// PolicyAllows reports whether the daemon's NetworkPolicy allows a pod without labels in
+// that namespace to connect to the daemon's port. A nil policy allows all pods. A
+// namespace selector matches only by name: other labels are unknown here. Another policy
+// may allow more, and a network plugin may not enforce any.
+func PolicyAllows(policy *networkingv1.NetworkPolicy, namespace string) bool {
 	if policy == nil {
 		return true
 	}
 	return slices.ContainsFunc(policy.Spec.Ingress, func(rule networkingv1.NetworkPolicyIngressRule) bool {
 		return opensPort(rule.Ports) && (len(rule.From) == 0 || slices.ContainsFunc(rule.From, func(peer networkingv1.NetworkPolicyPeer) bool {
-			return peer.IPBlock == nil && isPeer(peer, policy.Namespace, namespace, pod)
+			return peer.IPBlock == nil && isPeer(peer, policy.Namespace, namespace)
 		}))
 	})
 }
@@ -85,14 +85,14 @@ func opensPort(ports []networkingv1.NetworkPolicyPort) bool {
 	})
 }
 
-// isPeer reports whether the peer matches the pod. Without a namespace selector the
-// peer matches the policy's namespace only.
-func isPeer(peer networkingv1.NetworkPolicyPeer, policyNamespace, namespace string, pod map[string]string) bool {
+// isPeer reports whether the peer matches a pod without labels. Without a namespace
+// selector the peer matches the policy's namespace only.
+func isPeer(peer networkingv1.NetworkPolicyPeer, policyNamespace, namespace string) bool {
 	if peer.NamespaceSelector == nil && namespace != policyNamespace {
 		return false
 	}
 	return matches(peer.NamespaceSelector, map[string]string{corev1.LabelMetadataName: namespace}) &&
-		matches(peer.PodSelector, pod)
+		matches(peer.PodSelector, nil)
 }
 
 // planSelector sets the labels that select the daemon's pod. The selector of a

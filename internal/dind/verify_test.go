@@ -229,7 +229,7 @@ func TestPolicyAllows(t *testing.T) {
 		{"an IP block", policy(peer(networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: "0.0.0.0/0"}})), "elsewhere", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := PolicyAllows(test.policy, test.from, nil); got != test.want {
+			if got := PolicyAllows(test.policy, test.from); got != test.want {
 				t.Errorf("got %v", got)
 			}
 		})

@@ -70,7 +70,7 @@ func (o *Installation) add(changes []ObjectChange) {
 
 // Ref is how kubectl names the object, with the namespace of one elsewhere.
 func (c ObjectChange) Ref() string {
-	ref := strings.ToLower(c.Kind) + "/" + c.Name
+	ref := kube.Ref{Kind: c.Kind, Name: c.Name}.String()
 	if c.Namespace != "" {
 		ref += " in namespace " + c.Namespace
 	}

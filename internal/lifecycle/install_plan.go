@@ -103,9 +103,9 @@ func (i Instance) live(ctx context.Context, options dind.Options, found installa
 	return live, err
 }
 
-// growthClass returns the class of a claim that the options expand, which says whether
-// that is possible. It returns nil if the claim is not expanded or the class cannot be
-// read; the API server then reports whether it is possible.
+// growthClass returns the class of the claim if the options request a larger size: the
+// class shows whether the claim can be expanded. It returns nil for any other size, and if
+// the class cannot be read; the API server then reports whether expansion is possible.
 func (i Instance) growthClass(ctx context.Context, options dind.Options, found installation) (*storagev1.StorageClass, error) {
 	claim := found.claim()
 	if options.StorageSize == "" || options.ExistingClaim != "" || claim == nil || className(claim) == "" {

@@ -28,7 +28,7 @@ type UninstallObject struct {
 
 func (u *Uninstallation) object(ref kube.Ref, reason string) UninstallObject {
 	object := UninstallObject{Kind: ref.Kind, Name: ref.Name, Reason: reason}
-	if ref.Kind == "Secret" && ref.Namespace != u.Namespace {
+	if ref.Namespace != u.Namespace {
 		object.Namespace = ref.Namespace
 	}
 	return object

@@ -101,11 +101,15 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 // have created them.
 func (f *installation) findLocalStorage(ctx context.Context) error {
 	left, err := f.i.Cluster.Read(ctx, f.i.refs(dind.LocalStorage)...)
-	if apierrors.IsForbidden(err) || len(left) == 0 || left[len(left)-1].Ref.Kind != "PersistentVolume" {
+	switch {
+	case apierrors.IsForbidden(err):
 		return nil
+	case err != nil:
+		return err
+	case left.Find(f.i.Cluster.Ref("PersistentVolume", dind.VolumeObjectName(f.i.Cluster.Namespace, f.i.Name))) != nil:
+		f.objects = f.objects.With(left)
 	}
-	f.objects = f.objects.With(left)
-	return err
+	return nil // the class alone is not the installation's
 }
 
 // classInUse returns why the class of local volumes has to stay, "" if no other

@@ -93,7 +93,7 @@ func (i Instance) verify(ctx context.Context, found installation, outcome *Verif
 	own := outcome.From == i.Cluster.Namespace
 	tls := found.servesTLS()
 	outcome.DockerHost = dind.Endpoint(i.Cluster.Namespace, i.Name, tls)
-	outcome.Expected = own || dind.PolicyAllows(found.networkPolicy(), outcome.From, nil)
+	outcome.Expected = own || dind.PolicyAllows(found.networkPolicy(), outcome.From)
 	name := "Job"
 	if !own {
 		name = "Job in namespace " + outcome.From
@@ -190,16 +190,11 @@ func noResult(err error) bool {
 func (i Instance) removeJob(ctx context.Context, job *batchv1.Job) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removalTime)
 	defer cancel()
-	jobs, err := i.Cluster.Jobs(ctx, job.Labels)
+	found, err := i.Cluster.Read(ctx, i.Cluster.Ref("Job", job.Name))
 	if err != nil {
 		return fmt.Errorf("removing job/%s: %w", job.Name, err)
 	}
-	for _, item := range jobs {
-		if item.Ref.Name == job.Name {
-			return i.Cluster.Delete(ctx, []kube.Item{item}, func(int) {})
-		}
-	}
-	return nil
+	return i.Cluster.Delete(ctx, found, func(int) {})
 }
 
 func describeVerification(v Verification) string {

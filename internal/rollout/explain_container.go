@@ -3,7 +3,6 @@ package rollout
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -128,14 +127,14 @@ func imageNotPulled(v State, pod *corev1.Pod) *Cause {
 }
 
 // pullFailure returns the registry's answer. While the kubelet backs off, only an
-// earlier Failed event contains it, not the container's state. Later Failed events say
+// earlier Failed event contains it, not the container's state. Other Failed events say
 // only "Error: ImagePullBackOff".
 func pullFailure(v State, pod *corev1.Pod, state *corev1.ContainerStateWaiting) string {
 	if state.Reason == "ImagePullBackOff" {
-		v.Events = slices.DeleteFunc(slices.Clone(v.Events), func(event *corev1.Event) bool {
-			return !strings.Contains(event.Message, "ailed to pull")
+		event := v.newestEvent(pod.UID, func(event *corev1.Event) bool {
+			return event.Reason == "Failed" && strings.Contains(event.Message, "ailed to pull")
 		})
-		if event := v.lastEvent(pod.UID, "Failed"); event != nil {
+		if event != nil {
 			_, answer, found := strings.Cut(event.Message, fmt.Sprintf("Failed to pull image %q: ", image(pod)))
 			if !found {
 				answer = event.Message

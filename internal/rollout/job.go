@@ -31,7 +31,7 @@ func (e *JobFailedError) Error() string {
 // or one of WaitReady.
 func WaitJob(ctx context.Context, c *kube.Cluster, job *batchv1.Job, report func(Status)) (*corev1.Pod, error) {
 	began := time.Now()
-	ref := kube.Ref{Kind: "Job", Namespace: job.Namespace, Name: job.Name}
+	ref := jobRef(job)
 	sources := []source{
 		single(c, ref, job.ResourceVersion),
 		podSource(c, map[string]string{"job-name": job.Name}),
@@ -61,6 +61,10 @@ func WaitJob(ctx context.Context, c *kube.Cluster, job *batchv1.Job, report func
 	default:
 		return nil, err
 	}
+}
+
+func jobRef(job *batchv1.Job) kube.Ref {
+	return kube.Ref{Kind: "Job", Namespace: job.Namespace, Name: job.Name}
 }
 
 // succeeded reads the pod of a Job that is complete, because the watch may report
@@ -140,7 +144,7 @@ func jobPodRefused(v State, job *batchv1.Job) *Cause {
 		hint = "Change the LimitRange of namespace " + job.Namespace + " to allow the job's pod."
 	}
 	return &Cause{
-		Reason: reason, Object: kube.Ref{Kind: "Job", Namespace: job.Namespace, Name: job.Name},
+		Reason: reason, Object: jobRef(job),
 		Message: "The cluster refuses the job's pod: " + oneLine(event.Message),
 		Hint:    hint, Final: reason != refusedSomehow,
 	}
@@ -156,7 +160,7 @@ func jobEnded(ctx context.Context, c *kube.Cluster, job *batchv1.Job, pod *corev
 		return end != nil, nil
 	}
 	failure := &JobFailedError{
-		Ref:    kube.Ref{Kind: "Job", Namespace: job.Namespace, Name: job.Name},
+		Ref:    jobRef(job),
 		Reason: end.Reason, Message: end.Message,
 	}
 	if pod == nil {

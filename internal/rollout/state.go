@@ -107,9 +107,14 @@ func ContainerRuns(pod *corev1.Pod) bool {
 
 // lastEvent returns the newest event about the object with one of the reasons.
 func (v State) lastEvent(uid types.UID, reasons ...string) *corev1.Event {
+	return v.newestEvent(uid, func(event *corev1.Event) bool { return slices.Contains(reasons, event.Reason) })
+}
+
+// newestEvent returns the newest event about the object that matches.
+func (v State) newestEvent(uid types.UID, matches func(*corev1.Event) bool) *corev1.Event {
 	var newest *corev1.Event
 	for _, event := range v.Events {
-		if event.InvolvedObject.UID != uid || !slices.Contains(reasons, event.Reason) {
+		if event.InvolvedObject.UID != uid || !matches(event) {
 			continue
 		}
 		if newest == nil || eventTime(newest).Before(eventTime(event)) {

@@ -10,8 +10,8 @@
 # DOCKER_TLS_SAN       more names for the server's certificate: DNS:a,IP:b
 # DOCKER_IPTABLES_LEGACY   not empty: use the legacy iptables; empty: never
 #
-# The daemon is started by dind, the script of its own repository, which prepares
-# mounts and cgroups.
+# dind, a script from dockerd's source repository, prepares mounts and cgroups, and then
+# starts the daemon.
 set -eu
 
 days=825 # the longest validity that common clients accept

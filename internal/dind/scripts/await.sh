@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Startup probe: exits with 0 as soon as the daemon responds at the address $1.
 #
 # It polls every 100 ms, so that the pod is ready sooner than with the probe's period of

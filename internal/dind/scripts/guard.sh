@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Image garbage collection: checks the disk usage of the data root every minute. Above a
 # threshold it removes the least recently used images until usage is five percent below
 # the threshold. Runs in the daemon's container until the daemon exits.

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Functions for images, which prune.sh and guard.sh source.
 #
 # POSIX sh only: Alpine images have BusyBox ash, Debian images have dash.

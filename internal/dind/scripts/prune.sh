@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Removes from the Docker daemon at DOCKER_HOST what was not used for PRUNE_UNUSED_FOR (a
 # Go duration; 0: everything unused). If PRUNE_KEEP_STORAGE (bytes) is set, that much of
 # the most recently used build cache stays, regardless of age. The termination message

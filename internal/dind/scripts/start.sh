@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Starts the Docker daemon with the MTU of the pod's network, and image garbage
 # collection.
 # Arguments: MTU ("auto" or bytes), the threshold of guard.sh (percent or none), then

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Connects to the Docker daemon at DOCKER_HOST like a CI job, builds a small image twice,
 # and checks whether the second build uses the cache.
 #

@@ -56,7 +56,7 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("got:\n%q\nwant:\n%q", out, want)
 	}
 	if b.stop != nil {
-		t.Error("the animation goes on without a step")
+		t.Error("the animation continues without a step")
 	}
 }
 
