@@ -158,7 +158,7 @@ func TestVerifyExplainsFailures(t *testing.T) {
 		_, err := core.Services(i.namespace).Patch(t.Context(), i.name, types.JSONPatchType, patch, metav1.PatchOptions{})
 		must(t, err)
 		// The node takes a moment to apply the new port: verify could reach the daemon before.
-		i.job(t, "while docker version >/dev/null 2>&1; do sleep 0.2; done").want(t)
+		runPod(t, i.namespace, jobPod(i.image, i.variables, "while docker version >/dev/null 2>&1; do sleep 0.2; done")).want(t)
 		fails(t, "ConnectionRefused", "is refused at "+i.variables["DOCKER_HOST"])
 	})
 	t.Run("no Service", func(t *testing.T) {
