@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +59,10 @@ func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs,
 // prepare builds what takes long, side by side. The programs of the checkout are
 // compiled one after the other, because they share compiled packages.
 func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (programs control.Programs, err error) {
+	needed := host.Cluster
+	if builder.Set == images.All {
+		needed = slices.Concat(needed, host.SecondNode)
+	}
 	side, ctx := errgroup.WithContext(ctx)
 	side.Go(func() (err error) {
 		if programs, err = l.programs(ctx, filepath.Join(builder.Checkout, "hack", "cluster")); err != nil {
@@ -66,7 +71,7 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 		return builder.CompileClient(ctx)
 	})
 	side.Go(func() error {
-		if err := host.Install(ctx, l.paths.Log("apt"), l.board); err != nil {
+		if err := host.Install(ctx, needed, l.paths.Log("apt"), l.board); err != nil {
 			return err
 		}
 		side.Go(func() error { return builder.CompileEngine(ctx) })

@@ -10,11 +10,13 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
+	"github.com/dindctl/dindctl/hack/cluster/internal/second"
 )
 
 // stopOrder stops what starts pods before the pods, and the store last. The
 // process that holds the mounts is the last one.
 var stopOrder = []string{
+	second.Name,
 	"kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager",
 	"coredns", "kube-apiserver", "containerd", "registry", "etcd", node.Holder,
 }

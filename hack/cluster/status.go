@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/control"
+	"github.com/dindctl/dindctl/hack/cluster/internal/second"
 )
 
 // status lists the processes, then the checks of the cluster.
@@ -19,6 +20,8 @@ func (l *launcher) status(ctx context.Context, out io.Writer) error {
 		switch {
 		case record.Alive():
 			fmt.Fprintf(out, "%-26s running, process %d\n", name, record.PID)
+		case name == second.Name:
+			fmt.Fprintf(out, "%-26s not running; `go run . join` starts it\n", name)
 		default:
 			healthy = false
 			fmt.Fprintf(out, "%-26s not running\n", name)

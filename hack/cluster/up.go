@@ -43,7 +43,8 @@ func (l *launcher) start(ctx context.Context, programs control.Programs, detail 
 	if err := l.place(ctx, groups); err != nil {
 		return err
 	}
-	contents, err := control.Configure(l.paths)
+	first := control.First(l.paths, groups)
+	contents, err := control.Configure(l.paths, first)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (l *launcher) start(ctx context.Context, programs control.Programs, detail 
 	if err != nil {
 		return err
 	}
-	run := starter{launcher: l, groups: groups, components: control.Components(l.paths, programs), specs: map[string]string{}}
+	run := starter{launcher: l, groups: groups, components: control.Components(l.paths, programs, first), specs: map[string]string{}}
 	since := time.Time{}
 	for _, component := range run.components {
 		influences := append([]string{programs.Kube, component.Program, contents[component.Config]}, component.Arguments...)

@@ -4,11 +4,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 )
 
 func TestRender(t *testing.T) {
-	contents, err := render(paths.Paths{State: "/state"})
+	contents, err := render(paths.Paths{State: "/state"}, First(paths.Paths{State: "/state"}, cgroup.Layout{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +28,7 @@ func TestRender(t *testing.T) {
 // Every component with a configuration file is restarted when that changes,
 // so the name has to be one of the rendered files.
 func TestComponentsConfig(t *testing.T) {
-	for _, component := range Components(paths.Paths{State: "/state"}, Programs{}) {
+	for _, component := range Components(paths.Paths{State: "/state"}, Programs{}, First(paths.Paths{State: "/state"}, cgroup.Layout{})) {
 		if _, known := places[component.Config]; component.Config != "" && !known {
 			t.Errorf("%s reads %s, which is not rendered", component.Name, component.Config)
 		}

@@ -38,7 +38,7 @@ func Checks(p paths.Paths, since time.Time) []Check {
 	return []Check{
 		ServerCheck(p),
 		{"registry answers", registryAnswers},
-		{"node Ready", func(ctx context.Context) error { return nodeReady(ctx, p, since) }},
+		NodeCheck(p, FirstName, since),
 		{"default service account", func(ctx context.Context) error { return serviceAccount(ctx, p) }},
 		{"DNS answers", dnsAnswers},
 	}
@@ -61,7 +61,13 @@ func registryAnswers(ctx context.Context) error {
 	return errors.Join(err, response.Body.Close())
 }
 
-func nodeReady(ctx context.Context, p paths.Paths, since time.Time) error {
+// NodeCheck returns the check of a node. What the node reported before since does
+// not count.
+func NodeCheck(p paths.Paths, name string, since time.Time) Check {
+	return Check{"node " + name + " Ready", func(ctx context.Context) error { return nodeReady(ctx, p, name, since) }}
+}
+
+func nodeReady(ctx context.Context, p paths.Paths, name string, since time.Time) error {
 	server, err := newAPI(p)
 	if err != nil {
 		return err
@@ -74,7 +80,7 @@ func nodeReady(ctx context.Context, p paths.Paths, since time.Time) error {
 			}
 		}
 	}
-	if err := server.get(ctx, "/api/v1/nodes/"+NodeName, &node); err != nil {
+	if err := server.get(ctx, "/api/v1/nodes/"+name, &node); err != nil {
 		return err
 	}
 	for _, condition := range node.Status.Conditions {

@@ -23,7 +23,20 @@ type requirement struct {
 	pkg     string
 }
 
-var requirements = []requirement{
+// Requirements are the packages that something needs.
+type Requirements []requirement
+
+// SecondNode is what the second node needs.
+var SecondNode = Requirements{
+	{program: "linux.uml", pkg: "user-mode-linux"},
+	{program: "modprobe", pkg: "kmod"},
+	{program: "mkfs.ext4", pkg: "e2fsprogs"},
+	{program: "iptables-legacy", pkg: "iptables"},
+	{program: "taskset", pkg: "util-linux"},
+}
+
+// Cluster is what programs and images are built with, and what the first node needs.
+var Cluster = Requirements{
 	{program: "containerd", pkg: "containerd"},
 	{program: "runc", pkg: "runc"},
 	{found: hasFile("/usr/lib/cni/bridge", "/opt/cni/bin/bridge", "/usr/libexec/cni/bridge"), pkg: "containernetworking-plugins"},
@@ -45,9 +58,9 @@ var requirements = []requirement{
 	{found: hasFile("/usr/include/seccomp.h"), pkg: "libseccomp-dev"},
 }
 
-// Install installs the missing packages and starts none of their services.
-func Install(ctx context.Context, log string, board *steps.Board) error {
-	missing := missingPackages()
+// Install installs the packages that are missing and starts none of their services.
+func Install(ctx context.Context, needed Requirements, log string, board *steps.Board) error {
+	missing := needed.missing()
 	if len(missing) == 0 {
 		return nil
 	}
@@ -80,9 +93,9 @@ func install(ctx context.Context, log string, missing []string, detail func(stri
 	return nil
 }
 
-func missingPackages() []string {
+func (needed Requirements) missing() []string {
 	var missing []string
-	for _, r := range requirements {
+	for _, r := range needed {
 		found := r.found
 		if found == nil {
 			found = func() bool { _, err := exec.LookPath(r.program); return err == nil }
