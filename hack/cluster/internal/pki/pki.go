@@ -103,18 +103,22 @@ func newAuthority(directory string) (*authority, error) {
 }
 
 func (a *authority) issue(directory, name string, template *x509.Certificate) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.NotBefore, template.NotAfter = a.certificate.NotBefore, a.certificate.NotAfter
-	template.KeyUsage = x509.KeyUsageDigitalSignature
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
+	der, key, err := a.sign(template)
 	if err != nil {
 		return fmt.Errorf("issuing the certificate %s: %w", name, err)
 	}
 	return writePair(directory, name, der, key)
+}
+
+func (a *authority) sign(template *x509.Certificate) (der []byte, key *ecdsa.PrivateKey, err error) {
+	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, nil, err
+	}
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	template.NotBefore, template.NotAfter = a.certificate.NotBefore, a.certificate.NotAfter
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	der, err = x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
+	return der, key, err
 }
 
 func writePair(directory, name string, certificate []byte, key *ecdsa.PrivateKey) error {
@@ -123,8 +127,8 @@ func writePair(directory, name string, certificate []byte, key *ecdsa.PrivateKey
 		return err
 	}
 	return errors.Join(
-		writePEM(filepath.Join(directory, name+".crt"), "CERTIFICATE", certificate),
-		writePEM(filepath.Join(directory, name+".key"), "PRIVATE KEY", private),
+		writePEM(filepath.Join(directory, name+".crt"), certificateBlock, certificate),
+		writePEM(filepath.Join(directory, name+".key"), keyBlock, private),
 	)
 }
 
@@ -143,10 +147,20 @@ func writeServiceAccountKeys(directory string) error {
 	}
 	return errors.Join(
 		writePEM(filepath.Join(directory, ServiceAccount+".pub"), "PUBLIC KEY", public),
-		writePEM(filepath.Join(directory, ServiceAccount+".key"), "PRIVATE KEY", private),
+		writePEM(filepath.Join(directory, ServiceAccount+".key"), keyBlock, private),
 	)
 }
 
+// The types of PEM blocks.
+const (
+	certificateBlock = "CERTIFICATE"
+	keyBlock         = "PRIVATE KEY"
+)
+
+func encode(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
 func writePEM(path, kind string, der []byte) error {
-	return paths.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
+	return paths.WriteFile(path, encode(kind, der), 0o600)
 }
