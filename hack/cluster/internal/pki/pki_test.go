@@ -58,8 +58,9 @@ func TestEnsureKeepsCredentials(t *testing.T) {
 	ensure()
 	after := contents(t, state)
 	for name, content := range before {
-		if added := name == p.Kubeconfig("kube-router"); after[name] == "" || (after[name] != content) != added {
-			t.Errorf("%s is not as it has to be: %q", name, after[name])
+		got, exists := after[name]
+		if again := name == p.Kubeconfig("kube-router"); !exists || (got != content) != again {
+			t.Errorf("%s: exists %v, changed %v", name, exists, got != content)
 		}
 	}
 }
