@@ -63,6 +63,7 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 	if builder.Set == images.All {
 		needed = slices.Concat(needed, host.SecondNode)
 	}
+	var kubeRouter string
 	side, ctx := errgroup.WithContext(ctx)
 	side.Go(func() (err error) {
 		if programs, err = l.programs(ctx, filepath.Join(builder.Checkout, "hack", "cluster")); err != nil {
@@ -74,11 +75,35 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 		if err := host.Install(ctx, needed, l.paths.Log("apt"), l.board); err != nil {
 			return err
 		}
-		side.Go(func() error { return builder.CompileEngine(ctx) })
+		side.Go(func() (err error) {
+			if err := builder.CompileEngine(ctx); err != nil {
+				return err
+			}
+			kubeRouter, err = l.kubeRouter(ctx, builder.Set)
+			return err
+		})
 		return builder.FromDebian(ctx)
 	})
 	err = side.Wait()
+	programs.KubeRouter = kubeRouter
 	return programs, err
+}
+
+// kubeRouter builds kube-router for the set of all images. The demo needs no
+// NetworkPolicy to be enforced: for it the path is "" unless an earlier build left one.
+func (l *launcher) kubeRouter(ctx context.Context, set images.Set) (string, error) {
+	binary := build.Binary{
+		Name: "kube-router", Title: "kube-router, which enforces NetworkPolicies,", Usually: 150 * time.Second, Version: versions.KubeRouter,
+		Package: "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", Ldflags: "-s -w",
+	}
+	path, err := binary.Path(l.paths.Bin)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err != nil && set != images.All {
+		return "", nil
+	}
+	return binary.Make(ctx, l.paths.Bin, l.paths.Log("build-"+binary.Name), l.board)
 }
 
 func (l *launcher) programs(ctx context.Context, source string) (control.Programs, error) {

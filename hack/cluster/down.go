@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
+	"github.com/dindctl/dindctl/hack/cluster/internal/control"
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
 	"github.com/dindctl/dindctl/hack/cluster/internal/second"
@@ -18,7 +19,7 @@ import (
 var stopOrder = []string{
 	second.Name,
 	"kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager",
-	"coredns", "kube-apiserver", "containerd", "registry", "etcd", node.Holder,
+	control.KubeRouter, "coredns", "kube-apiserver", "containerd", "registry", "etcd", node.Holder,
 }
 
 // grace returns how long a component may take to stop. The API server would wait

@@ -39,7 +39,11 @@ func (l *launcher) join(ctx context.Context) error {
 			if _, err := control.Configure(l.paths, on); err != nil {
 				return err
 			}
-			if err := second.Start(l.paths, l.records, on, on.Components(l.paths, programs), groups.Enter); err != nil {
+			components := on.Components(l.paths, programs)
+			if programs.KubeRouter != "" {
+				components = append(components, control.PolicyEnforcer(l.paths, programs.KubeRouter, on.Name))
+			}
+			if err := second.Start(l.paths, l.records, on, components, groups.Enter); err != nil {
 				return err
 			}
 		}

@@ -14,8 +14,9 @@
 //	go run . step --title TEXT --usually TIME -- PROGRAM ...
 //	                                   run a build on this machine, reported as the steps of up are
 //
-// SET is "all", the default, or "demo": only the images that `make demo` uses.
-// Images that are missing are added to a running cluster; none is removed from it.
+// SET is "all", the default, or "demo": only the images that `make demo` uses, and
+// nothing that enforces NetworkPolicies unless it was built before. What is missing is
+// added to a running cluster; nothing is removed from it.
 //
 // All files are under $DINDCTL_CACHE, by default ~/.cache/dindctl: bin, images
 // and cluster. cluster has the kubeconfigs, logs, audit.log, registry (the

@@ -72,7 +72,12 @@ func (l *launcher) start(ctx context.Context, programs control.Programs, detail 
 			since = time.Now()
 		}
 	}
-	return run.settle(ctx, since, detail)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("gave up after %s; see the logs in %s", patience, l.paths.In("logs")))
+	defer cancel()
+	if err := run.settle(ctx, since, detail); err != nil || programs.KubeRouter == "" {
+		return err
+	}
+	return run.enforce(ctx, control.PolicyEnforcer(l.paths, programs.KubeRouter, control.FirstName), detail)
 }
 
 // place creates the node that programs are started in, unless there is one. What

@@ -10,6 +10,7 @@ import (
 // Programs are the paths of the built programs.
 type Programs struct {
 	Kube, CoreDNS, Registry string
+	KubeRouter              string // "" if no NetworkPolicy is to be enforced
 }
 
 // Component is a program of the node.
@@ -94,4 +95,21 @@ func Components(p paths.Paths, programs Programs, on Node) []Component {
 // kubernetes returns a component that the binary of Kubernetes has.
 func kubernetes(p paths.Paths, name, config string, arguments ...string) Component {
 	return Component{Name: name, Program: filepath.Join(p.In("links"), name), Arguments: arguments, Config: config}
+}
+
+// KubeRouter is the name of the component that PolicyEnforcer returns.
+const KubeRouter = "kube-router"
+
+// PolicyEnforcer returns the component that enforces NetworkPolicies for the pods of a
+// node. It exits unless the node is registered, so it starts after the others.
+func PolicyEnforcer(p paths.Paths, program, nodeName string) Component {
+	return Component{Name: KubeRouter, Program: program, Arguments: []string{
+		"--kubeconfig=" + p.Kubeconfig(KubeRouter),
+		"--hostname-override=" + nodeName,
+		"--run-firewall=true",
+		"--run-router=false",
+		"--run-service-proxy=false",
+		"--service-cluster-ip-range=" + network.Services,
+		"--health-port=0",
+	}}
 }

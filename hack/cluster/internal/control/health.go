@@ -1,11 +1,14 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
@@ -42,6 +45,22 @@ func Checks(p paths.Paths, since time.Time) []Check {
 		{"default service account", func(ctx context.Context) error { return serviceAccount(ctx, p) }},
 		{"DNS answers", dnsAnswers},
 	}
+}
+
+// PolicyCheck returns the check of the component that PolicyEnforcer returns. Its last
+// rule of the first round accepts what the policies allow.
+func PolicyCheck() Check {
+	return Check{"NetworkPolicies enforced", func(ctx context.Context) error {
+		const chain, allowed = "KUBE-ROUTER-FORWARD", "--mark 0x20000/0x20000 -j ACCEPT"
+		rules, err := exec.CommandContext(ctx, "nsenter", "--net="+network.File, "iptables", "-S", chain).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("listing the rules of %s: %w: %s", chain, err, bytes.TrimSpace(rules))
+		}
+		if !strings.Contains(string(rules), allowed) {
+			return fmt.Errorf("%s has no rule %q yet", chain, allowed)
+		}
+		return nil
+	}}
 }
 
 func registryAnswers(ctx context.Context) error {

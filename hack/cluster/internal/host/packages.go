@@ -43,6 +43,7 @@ var Cluster = Requirements{
 	{program: "etcd", pkg: "etcd-server"},
 	{program: "iptables", pkg: "iptables"}, // for the CNI plugins
 	{program: "nft", pkg: "nftables"},
+	{program: "ipset", pkg: "ipset"}, // for kube-router
 	{program: "conntrack", pkg: "conntrack"},
 	{program: "socat", pkg: "socat"},
 	{program: "ip", pkg: "iproute2"},

@@ -56,9 +56,11 @@ func TestEnsureKeepsCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	ensure()
-	for name, content := range contents(t, state) {
-		if changed := content != before[name]; changed != (name == p.Kubeconfig("kube-router")) {
-			t.Errorf("%s: changed %v", name, changed)
+	after := contents(t, state)
+	for name, content := range before {
+		got, exists := after[name]
+		if again := name == p.Kubeconfig("kube-router"); !exists || (got != content) != again {
+			t.Errorf("%s: exists %v, changed %v", name, exists, got != content)
 		}
 	}
 }

@@ -27,7 +27,7 @@ var people = []User{
 }
 
 // machinery are the components, which have certificates. The API server has built-in
-// roles for their names; Apply in package control binds those of the last two.
+// roles for their names; Apply in package control binds those of CoreDNS and kube-router.
 func machinery(nodes map[string]string) []User {
 	users := []User{
 		{Name: "system:kube-controller-manager", File: "kube-controller-manager"},

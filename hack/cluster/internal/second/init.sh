@@ -16,8 +16,8 @@ mount -t hostfs none /run/logs -o "$state/logs"
 exec >/run/logs/second-init.log 2>&1 </dev/null
 
 mount -t sysfs sysfs /sys
+mkdir -p /dev/pts /dev/shm /dev/mqueue
 mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
-mkdir -p /dev/shm /dev/mqueue
 mount -t tmpfs -o mode=1777 shm /dev/shm
 mount -t mqueue mqueue /dev/mqueue
 mount -t cgroup2 none /sys/fs/cgroup
@@ -33,12 +33,12 @@ done
 mkdir -p /var/lib/cni /var/log/containers /mnt/containerd
 mount --make-rshared /
 
+# No IPv6: each of its rules would be one more process, and processes are slow here.
 ln -s /usr/lib/uml/modules /run/modules/lib/modules
 for module in overlay veth bridge br_netfilter tun loop \
 	ip_tables iptable_nat iptable_filter iptable_mangle iptable_raw \
-	ip6_tables ip6table_nat ip6table_filter ip6table_mangle ip6table_raw \
 	xt_conntrack xt_MASQUERADE xt_addrtype xt_comment xt_nat xt_mark xt_statistic xt_REDIRECT \
-	xt_set xt_multiport xt_physdev xt_limit xt_NFLOG xt_TCPMSS xt_tcpudp ipt_REJECT ip6t_REJECT \
+	xt_set xt_multiport xt_physdev xt_limit xt_NFLOG xt_TCPMSS xt_tcpudp ipt_REJECT \
 	ip_set ip_set_hash_ip ip_set_hash_net ip_set_hash_ipport; do
 	modprobe -d /run/modules "$module" || echo "no module $module"
 done
