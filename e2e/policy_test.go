@@ -90,7 +90,7 @@ func (i *installation) staysReady(t *testing.T, before *corev1.Pod) {
 	t.Helper()
 	probes := func(ctx context.Context) (int, error) {
 		log, err := env.cluster.CoreV1().Pods(i.namespace).GetLogs(before.Name, &corev1.PodLogOptions{}).DoRaw(ctx)
-		return strings.Count(string(log), "GET /_ping"), err
+		return strings.Count(string(log), "method=GET module=api request-url=/_ping "), err
 	}
 	first := got[int](t)(probes(t.Context()))
 	eventually(t, "a probe by the kubelet", func(ctx context.Context) (bool, error) {
