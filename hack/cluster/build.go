@@ -92,10 +92,7 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 // kubeRouter builds kube-router for the set of all images. The demo needs no
 // NetworkPolicy to be enforced: for it the path is "" unless an earlier build left one.
 func (l *launcher) kubeRouter(ctx context.Context, set images.Set) (string, error) {
-	binary := build.Binary{
-		Name: "kube-router", Title: "kube-router, which enforces NetworkPolicies,", Usually: 150 * time.Second, Version: versions.KubeRouter,
-		Package: "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", Ldflags: "-s -w",
-	}
+	binary := kubeRouterBinary()
 	path, err := binary.Path(l.paths.Bin)
 	if err != nil {
 		return "", err
@@ -140,6 +137,13 @@ func (l *launcher) programs(ctx context.Context, source string) (control.Program
 		*program.path = path
 	}
 	return built, nil
+}
+
+func kubeRouterBinary() build.Binary {
+	return build.Binary{
+		Name: "kube-router", Title: "kube-router, which enforces NetworkPolicies,", Usually: 150 * time.Second, Version: versions.KubeRouter,
+		Package: "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", Ldflags: "-s -w",
+	}
 }
 
 // links links each component's name to the binary that has all of them.
