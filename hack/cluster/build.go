@@ -69,7 +69,12 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 		if err := host.Install(ctx, l.paths.Log("apt"), l.board); err != nil {
 			return err
 		}
-		side.Go(func() error { return builder.CompileEngine(ctx) })
+		side.Go(func() error {
+			if err := builder.CompileEngine(ctx); err != nil {
+				return err
+			}
+			return builder.CompileTools(ctx)
+		})
 		return builder.FromDebian(ctx)
 	})
 	err = side.Wait()

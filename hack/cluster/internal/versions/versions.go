@@ -22,6 +22,10 @@ const (
 	// EngineBuildx is also pinned in hack/cluster/programs/go.mod.
 	EngineBuildx = "v0.37.0"
 
+	// Buildkit is the version of the module and of the builder that buildx creates.
+	// The modules of the clients are pinned in hack/cluster/clients/go.mod, too.
+	Buildkit = "v0.33.0"
+
 	// Pause and Registry are programs of this repository.
 	Pause    = "1"
 	Registry = "1"
@@ -33,4 +37,5 @@ const (
 	BusyboxImage    = "busybox:" + Busybox
 	DindImage       = "docker:" + Engine + "-dind"
 	DebianDindImage = "docker:" + DebianEngine + "-dind"
+	BuildkitImage   = "moby/buildkit:buildx-stable-1"
 )
