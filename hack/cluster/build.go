@@ -66,7 +66,7 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 		return builder.CompileClient(ctx)
 	})
 	side.Go(func() error {
-		if err := host.Install(ctx, l.paths.Log("apt"), l.board); err != nil {
+		if err := host.Install(ctx, l.paths.Log("apt"), l.board, builder.Set == images.All); err != nil {
 			return err
 		}
 		side.Go(func() error {
@@ -75,7 +75,7 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 			}
 			return builder.CompileTools(ctx)
 		})
-		return builder.FromDebian(ctx)
+		return builder.FromPackages(ctx)
 	})
 	err = side.Wait()
 	return programs, err

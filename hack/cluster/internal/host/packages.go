@@ -45,9 +45,17 @@ var requirements = []requirement{
 	{found: hasFile("/usr/include/seccomp.h"), pkg: "libseccomp-dev"},
 }
 
-// Install installs the missing packages and starts none of their services.
-func Install(ctx context.Context, log string, board *steps.Board) error {
-	missing := missingPackages()
+// npm gets the tests' clients that are not Go programs.
+var npm = requirement{program: "npm", pkg: "npm"}
+
+// Install installs the missing packages and starts none of their services. Only
+// the images for the tests need npm.
+func Install(ctx context.Context, log string, board *steps.Board, forTests bool) error {
+	needed := requirements
+	if forTests {
+		needed = append(slices.Clone(needed), npm)
+	}
+	missing := missingPackages(needed)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -80,9 +88,9 @@ func install(ctx context.Context, log string, missing []string, detail func(stri
 	return nil
 }
 
-func missingPackages() []string {
+func missingPackages(needed []requirement) []string {
 	var missing []string
-	for _, r := range requirements {
+	for _, r := range needed {
 		found := r.found
 		if found == nil {
 			found = func() bool { _, err := exec.LookPath(r.program); return err == nil }

@@ -44,12 +44,15 @@ type Builder struct {
 	digests map[string]bool
 }
 
-// FromDebian builds the layers of the set that come from Debian packages, but for
+// FromPackages builds the layers of the set that come from packages, but for
 // Debian's engine.
-func (b *Builder) FromDebian(ctx context.Context) error {
+func (b *Builder) FromPackages(ctx context.Context) error {
 	layers := []func(context.Context) (Descriptor, error){b.alpineRoot, b.busyboxLayer}
 	if b.wants(debianEngineRecipe()) {
 		layers = append(layers, b.debianRoot)
+	}
+	if b.Set == All {
+		layers = append(layers, b.oldClientLayer, b.npmLayer)
 	}
 	for _, layer := range layers {
 		if _, err := layer(ctx); err != nil {
@@ -65,7 +68,7 @@ func (b *Builder) Build(ctx context.Context) error {
 	directory := b.Paths.Images
 	b.digests = map[string]bool{}
 	var all []imageset.Image
-	for _, build := range []func(context.Context) ([]imageset.Image, error){b.pause, b.busybox, b.dind, b.buildkit} {
+	for _, build := range []func(context.Context) ([]imageset.Image, error){b.pause, b.busybox, b.dind, b.buildkit, b.clients} {
 		built, err := build(ctx)
 		if err != nil {
 			return fmt.Errorf("building images: %w", err)
@@ -121,7 +124,7 @@ func (b *Builder) dind(ctx context.Context) ([]imageset.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	current, err := b.image([]string{versions.DindImage}, dindConfig(versions.Engine), root, engine, scripts)
+	current, err := b.image([]string{versions.DindImage, "docker:29"}, dindConfig(versions.Engine), root, engine, scripts)
 	if err != nil {
 		return nil, err
 	}

@@ -50,14 +50,6 @@ func clientPrograms(checkout string) []program {
 // CompileEngine compiles the programs of the current engine that are missing.
 func (b *Builder) CompileEngine(ctx context.Context) error { return b.compile(ctx, enginePrograms()) }
 
-// CompileTools compiles what the tests need besides the engines.
-func (b *Builder) CompileTools(ctx context.Context) error {
-	if b.Set != All {
-		return nil
-	}
-	return b.compile(ctx, buildkitPrograms(b.Checkout))
-}
-
 // CompileClient compiles the programs of its client that are missing.
 func (b *Builder) CompileClient(ctx context.Context) error {
 	return b.compile(ctx, clientPrograms(b.Checkout))
