@@ -16,23 +16,17 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
-// toolPrograms returns the clients that are compiled. Docker's finds the others
-// as its plugins.
+// toolPrograms returns the clients that are compiled: the engine's own, and those
+// that Docker's client finds as its plugins.
 func toolPrograms(checkout string) []program {
 	source, parts := clientsModule(checkout), []string{"go.mod", "go.sum"}
-	const plugins = "usr/local/libexec/docker/cli-plugins/"
-	buildx := clientPrograms(checkout)[1]
-	return []program{
-		buildx,
-		{"usr/local/bin/docker", build.Binary{Name: "docker", Title: "docker, the newest client,", Usually: 30 * time.Second,
-			Version: versions.Client, Package: "github.com/docker/cli/cmd/docker", Source: source, Parts: parts,
-			Ldflags: "-s -w -X github.com/docker/cli/cli/version.Version=" + versions.Client}},
-		{plugins + "docker-compose", build.Binary{Name: "docker-compose", Title: "docker-compose", Usually: 40 * time.Second,
+	return append(clientPrograms(checkout),
+		program{"usr/local/libexec/docker/cli-plugins/docker-compose", build.Binary{Name: "docker-compose", Title: "docker-compose", Usually: 30 * time.Second,
 			Version: versions.Compose, Package: "github.com/docker/compose/v5/cmd", Source: source, Parts: parts,
 			Ldflags: "-s -w -X github.com/docker/compose/v5/internal.Version=" + versions.Compose}},
-		{"usr/local/bin/testcontainers", build.Binary{Name: "testcontainers", Title: "a program with testcontainers-go", Usually: 20 * time.Second,
+		program{"usr/local/bin/testcontainers", build.Binary{Name: "testcontainers", Title: "a program with testcontainers-go", Usually: 20 * time.Second,
 			Version: versions.Testcontainers, Package: "./testcontainers", Source: source, Parts: append(parts, "testcontainers"), Ldflags: "-s -w"}},
-	}
+	)
 }
 
 // CompileTools compiles what the tests need besides the engines.
@@ -47,7 +41,7 @@ func (b *Builder) CompileTools(ctx context.Context) error {
 // image. The older docker is /usr/bin/docker.
 func (b *Builder) clients(ctx context.Context) ([]imageset.Image, error) {
 	programs := toolPrograms(b.Checkout)
-	recipe, err := b.programsRecipe("clients", versions.Client, programs)
+	recipe, err := b.programsRecipe("clients", versions.Engine, programs)
 	if err != nil || !b.wants(recipe) {
 		return nil, err
 	}

@@ -25,7 +25,6 @@ const (
 	// These are also pinned in hack/cluster/clients/go.mod: BuildKit and Compose in
 	// the newest versions that share their packages with dockerd.
 	Buildkit       = "v0.33.0"
-	Client         = "29.9.3"
 	Compose        = "v5.5.1"
 	Testcontainers = "v0.44.0"
 
