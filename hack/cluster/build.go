@@ -61,7 +61,7 @@ func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs,
 func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (programs control.Programs, err error) {
 	needed := host.Cluster
 	if builder.Set == images.All {
-		needed = slices.Concat(needed, host.SecondNode)
+		needed = slices.Concat(needed, host.Tests)
 	}
 	var kubeRouter string
 	side, ctx := errgroup.WithContext(ctx)
@@ -79,10 +79,12 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 			if err := builder.CompileEngine(ctx); err != nil {
 				return err
 			}
-			kubeRouter, err = l.kubeRouter(ctx, builder.Set)
-			return err
+			if kubeRouter, err = l.kubeRouter(ctx, builder.Set); err != nil {
+				return err
+			}
+			return builder.CompileTools(ctx)
 		})
-		return builder.FromDebian(ctx)
+		return builder.FromPackages(ctx)
 	})
 	err = side.Wait()
 	programs.KubeRouter = kubeRouter

@@ -59,6 +59,10 @@ var Cluster = Requirements{
 	{found: hasFile("/usr/include/seccomp.h"), pkg: "libseccomp-dev"},
 }
 
+// Tests is what only the images for tests are made with: npm gets the clients that
+// are not Go programs.
+var Tests = Requirements{{program: "npm", pkg: "npm"}}
+
 // Install installs the packages that are missing and starts none of their services.
 func Install(ctx context.Context, needed Requirements, log string, board *steps.Board) error {
 	missing := needed.missing()
