@@ -61,7 +61,7 @@ printf 'FROM %s\nRUN echo in the $(echo middle) && sleep 36000\n' "$BASE" | dock
 			return inPod(t, jobs.pod(t), "sh", "-c", "docker logs registry-"+name+" 2>&1")
 		}
 		side.Go(func() {
-			jobs.kill(t, "docker pull 127.0.0.1:$REGISTRY_PORT/endless", log, "holding GET", "lost GET")
+			jobs.kill(t, "docker pull 127.0.0.1:$REGISTRY_PORT/images:endless", log, "holding GET", "lost GET")
 		})
 		side.Go(func() {
 			jobs.kill(t, `docker tag "registry:$HOUR" 127.0.0.1:$REGISTRY_PORT/pushed
@@ -86,9 +86,9 @@ func hourScript(t *testing.T, name string) string {
 func (i *installation) share(t *testing.T, hour string) {
 	script := hourScript(t, "shared")
 	run := func(job string) ran {
-		i.variables = maps.Clone(i.variables)
-		i.variables["JOB"] = job
-		return i.job(t, script).want(t, job)
+		variables := maps.Clone(i.variables)
+		variables["JOB"] = job
+		return runPod(t, i.namespace, jobPod(i.image, variables, awaitService+script)).want(t, job)
 	}
 	if log := run("first").log; strings.Contains(log, "for the first job") {
 		t.Errorf("the first job got an error:\n%s", log)

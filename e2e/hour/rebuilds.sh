@@ -1,13 +1,10 @@
 # shellcheck shell=sh
 # Rebuilds one tag twenty times, and builds three images without a tag.
 
-mkdir /tmp/context && cd /tmp/context
-printf 'FROM %s\nCOPY source /source\n' "$BASE" >Dockerfile
-for n in $(seq 20); do
-	echo "$HOUR, commit $n" >source
-	docker build --quiet --tag "rebuilt:$HOUR" .
-done
-for n in 1 2 3; do
-	echo "$HOUR, check $n" >source
-	docker build --quiet .
-done
+build() {
+	source=$1
+	shift
+	printf 'FROM %s\nCOPY <<END /source\n%s\nEND\n' "$BASE" "$source" | docker build --quiet "$@" -
+}
+for n in $(seq 20); do build "$HOUR, commit $n" --tag "rebuilt:$HOUR"; done
+for n in 1 2 3; do build "$HOUR, check $n"; done

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Starts a registry in the daemon, as integration tests do, and pulls an image by
-# digest from it. The registry has two images, one of which never ends.
+# digest from it. The registry has two images, one with a layer that never ends.
 
 mkdir /tmp/context && cd /tmp/context
 echo "$REGISTRY" >serve.sh
@@ -38,4 +38,4 @@ printf 'FROM %s\nCOPY . /registry\nWORKDIR /registry\n' "$BASE" >Dockerfile
 docker build --quiet --tag "registry:$HOUR" .
 docker run --detach --stop-timeout 1 --name "registry-$HOUR" --publish "127.0.0.1:$REGISTRY_PORT:5000" "registry:$HOUR" \
 	nc -ll -p 5000 -e sh serve.sh
-docker pull "127.0.0.1:$REGISTRY_PORT/pinned@$digest"
+docker pull "127.0.0.1:$REGISTRY_PORT/images@$digest"
