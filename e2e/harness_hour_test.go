@@ -23,6 +23,10 @@ import (
 //go:embed hour/*.sh
 var hourScripts embed.FS
 
+// builderImage is the image that buildx takes for builders of its docker-container
+// driver. It is on Docker Hub and in the embedded cluster's registry.
+const builderImage = "moby/buildkit:buildx-stable-1"
+
 // hour runs the CI jobs of an hour, side by side. Nobody cleans up after them:
 // some start containers, volumes and networks and do not remove them, some leave
 // images without a tag, and some are killed in the middle of a build, a pull, a
@@ -45,6 +49,7 @@ func (i *installation) hour(t *testing.T, number int) stock {
 	side.Go(func() { run("rebuilds") })
 	side.Go(func() { run("services") })
 	side.Go(func() { run("compose") })
+	side.Go(func() { run("builder") })
 	side.Go(func() { jobs.share(t, name) })
 	side.Go(func() {
 		jobs.kill(t, `
@@ -128,12 +133,14 @@ func (i *installation) checkHour(t *testing.T, name string, number int, added st
 			"project-" + name + "-db-1", "project-" + name + "-web-1", "registry-" + name, "shared-" + name},
 		"exited":  {"exited-" + name},
 		"created": {"port-" + name + "-second"},
+		"builder": {"buildx_buildkit_builder-" + name + "0"},
+		"state":   {"buildx_buildkit_builder-" + name + "0_state"},
 		"volume":  {"always-" + name, "project-" + name + "_data"},
 		"network": {"project-" + name + "_default", "shared-" + name},
 		"tag":     {registry + "pushed:latest", "rebuilt:" + name, "registry:" + name, "service:" + name, "shared:" + name},
 	}
 	for kind := range want {
-		equal(t, kind, slices.DeleteFunc(added[kind], func(s string) bool { return s == baseImage }), want[kind])
+		equal(t, kind, slices.DeleteFunc(added[kind], func(s string) bool { return s == baseImage || s == builderImage }), want[kind])
 	}
 	equal(t, "anonymous volumes", len(added["anonymous"]), 3)
 	if len(added["untagged"]) < 4 { // three builds, and a pull by digest
@@ -156,9 +163,10 @@ func (i *installation) awaitNoBuilds(t *testing.T) (containers int) {
 	return containers
 }
 
-// stock is what a daemon has: the names of containers by their state (running,
-// exited, created), tag, untagged (the IDs of such images), volume (only those
-// with a name), anonymous (volumes) and network.
+// stock is what a daemon has, by kind: containers by their state (running, exited,
+// created), builder (containers of `docker buildx create` that run) and state (their
+// volumes), tag, untagged (IDs of images), volume, anonymous (volumes without a
+// name) and network.
 type stock map[string][]string
 
 func (i *installation) stock(t *testing.T) stock {
@@ -170,8 +178,13 @@ docker image ls --all --no-trunc --format '{{if eq .Tag "<none>"}}untagged {{.ID
 docker volume ls --format 'volume {{.Name}}'
 docker network ls --filter type=custom --format 'network {{.Name}}'`)) {
 		kind, name, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if kind == "volume" && len(name) == 64 {
+		switch isBuilder := strings.HasPrefix(name, "buildx_buildkit_"); {
+		case kind == "volume" && len(name) == 64:
 			kind = "anonymous"
+		case kind == "volume" && isBuilder:
+			kind = "state"
+		case kind == "running" && isBuilder:
+			kind = "builder"
 		}
 		found[kind] = append(found[kind], name)
 	}
