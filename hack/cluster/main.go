@@ -3,9 +3,11 @@
 // Docker images that dindctl's demo and tests need. It runs in its own network
 // and mount namespace: the machine sees only one veth pair.
 //
-//	go run . up [--images SET]         start what is not running and print the path of the admin's kubeconfig
+//	go run . up [--images SET] [--kubernetes VERSION]
+//	                                   start what is not running and print the path of the admin's kubeconfig
 //	go run . down [--keep-data]        stop and remove the cluster; the caches stay
-//	go run . build [--images SET]      only build programs and images
+//	go run . build [--images SET] [--kubernetes VERSION]
+//	                                   only build programs and images
 //	go run . status                    show what is running; fails unless the cluster is healthy
 //	go run . kubeconfig [--user NAME]  print the path for admin, developer (group developers) or restricted
 //	go run . exec -- PROGRAM ...       run a program inside the node
@@ -14,6 +16,8 @@
 //
 // SET is "all", the default, or "demo": only the images that `make demo` uses.
 // Images that are missing are added to a running cluster; none is removed from it.
+// VERSION is a version of Kubernetes, v1.29.6 or later; without it, the one in
+// programs/go.mod. A cluster keeps its version until `down` removes its data.
 //
 // All files are under $DINDCTL_CACHE, by default ~/.cache/dindctl: bin, images
 // and cluster. cluster has the kubeconfigs, logs, audit.log, registry (the
@@ -36,6 +40,7 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/pki"
 	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
+	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 func main() {
@@ -48,7 +53,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: go run . up [--images SET] | down [--keep-data] | build [--images SET] | status | kubeconfig [--user NAME] | exec -- PROGRAM ... | step --title TEXT --usually TIME -- PROGRAM ...")
+var errUsage = errors.New("usage: go run . up [--images SET] [--kubernetes VERSION] | down [--keep-data] | build [--images SET] [--kubernetes VERSION] | status | kubeconfig [--user NAME] | exec -- PROGRAM ... | step --title TEXT --usually TIME -- PROGRAM ...")
 
 func run(ctx context.Context, arguments []string) error {
 	if len(arguments) == 0 {
@@ -58,13 +63,14 @@ func run(ctx context.Context, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	l := &launcher{paths: p, records: records(p), board: steps.New(os.Stderr)}
+	l := &launcher{paths: p, records: records(p), board: steps.New(os.Stderr), kubernetes: versions.Kubernetes}
 
 	flags := flag.NewFlagSet(arguments[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	keepData := flags.Bool("keep-data", false, "")
 	set := images.All
 	flags.Func("images", "", func(name string) (err error) { set, err = images.ParseSet(name); return err })
+	flags.Func("kubernetes", "", func(version string) (err error) { l.kubernetes, err = versions.ParseRelease(version); return err })
 	title := flags.String("title", "", "")
 	usually := flags.Duration("usually", 0, "")
 	user := flags.String("user", "admin", "")

@@ -5,11 +5,13 @@ import (
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
+	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 // Programs are the paths of the built programs.
 type Programs struct {
 	Kube, CoreDNS, Registry string
+	Kubernetes              versions.Release // the version of Kube
 }
 
 // Component is a program of the node.
@@ -18,6 +20,14 @@ type Component struct {
 	Program   string
 	Arguments []string
 	Config    string // its configuration file, if it has one: a change restarts it
+}
+
+// proxyMode returns nftables, which kube-proxy has by default since 1.31.
+func proxyMode(kubernetes versions.Release) string {
+	if kubernetes.Minor() < 31 {
+		return "iptables"
+	}
+	return "nftables"
 }
 
 // Components returns all programs in the order in which they start. Each waits for
@@ -98,7 +108,7 @@ func Components(p paths.Paths, programs Programs) []Component {
 		),
 		kubernetes("kube-proxy", "",
 			client("kube-proxy"),
-			"--proxy-mode=nftables",
+			"--proxy-mode="+proxyMode(programs.Kubernetes),
 			"--cluster-cidr="+network.Pods,
 			"--hostname-override="+NodeName,
 			// The limits belong to the whole machine, not to the namespace.

@@ -41,14 +41,14 @@ var places = map[string]string{
 
 // Configure writes each file that the components read, and returns the content of
 // the configuration files by name: a component whose file changed is restarted.
-func Configure(p paths.Paths) (map[string]string, error) {
+func Configure(p paths.Paths, kubernetes versions.Release) (map[string]string, error) {
 	if err := pki.Ensure(p.In("pki"), network.NodeAddress, serviceAddress, NodeName); err != nil {
 		return nil, fmt.Errorf("making certificates: %w", err)
 	}
 	if err := pki.EnsureUsers(p, p.In("pki"), Server, NodeName); err != nil {
 		return nil, err
 	}
-	contents, err := render(p)
+	contents, err := render(p, kubernetes)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +60,9 @@ func Configure(p paths.Paths) (map[string]string, error) {
 	return contents, paths.WriteFile(p.In("registry"), []byte(Registry+"\n"), 0o644)
 }
 
-func render(p paths.Paths) (map[string]string, error) {
+func render(p paths.Paths, kubernetes versions.Release) (map[string]string, error) {
 	values := map[string]any{
+		"KubernetesMinor":  kubernetes.Minor(),
 		"State":            p.State,
 		"PKI":              p.In("pki"),
 		"Config":           p.In("config"),

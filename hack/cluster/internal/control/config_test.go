@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
+	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 func TestRender(t *testing.T) {
-	contents, err := render(paths.Paths{State: "/state"})
+	contents, err := render(paths.Paths{State: "/state"}, versions.Kubernetes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,10 +25,23 @@ func TestRender(t *testing.T) {
 	}
 }
 
+// A kubelet does not start with a field that it does not know.
+func TestRenderForOldKubelet(t *testing.T) {
+	for version, want := range map[versions.Release]bool{"v1.30.14": false, "v1.31.14": true} {
+		contents, err := render(paths.Paths{State: "/state"}, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(contents["kubelet.yaml"], "\nfailCgroupV1: false\nfailSwapOn: "); got != want {
+			t.Errorf("%s: failCgroupV1 %v, want %v:\n%s", version, got, want, contents["kubelet.yaml"])
+		}
+	}
+}
+
 // Every component with a configuration file is restarted when that changes,
 // so the name has to be one of the rendered files.
 func TestComponentsConfig(t *testing.T) {
-	for _, component := range Components(paths.Paths{State: "/state"}, Programs{}) {
+	for _, component := range Components(paths.Paths{State: "/state"}, Programs{Kubernetes: versions.Kubernetes}) {
 		if _, known := places[component.Config]; component.Config != "" && !known {
 			t.Errorf("%s reads %s, which is not rendered", component.Name, component.Config)
 		}
