@@ -48,17 +48,21 @@ func run(files []string, out io.Writer) error {
 	return table(columns, out)
 }
 
+// words has the verdict that follows from an event of a test. One without an end has
+// been ended with all others.
+var words = map[string]string{"run": "unfinished", "pass": "passed", "fail": "FAILED", "skip": "skipped"}
+
 // column is the verdicts of one file by test.
 type column struct {
 	name     string
 	verdicts map[string]string
+	skipped  map[string]int // how many of its subtests
 	ended    time.Time
 }
 
-// read returns the verdict on each test, not on its subtests. A test without one
-// has been ended with all others.
+// read returns the verdict on each test, not on its subtests.
 func read(name string, in io.Reader) (column, error) {
-	c := column{name: name, verdicts: map[string]string{}}
+	c := column{name: name, verdicts: map[string]string{}, skipped: map[string]int{}}
 	lines := bufio.NewReader(in)
 	for {
 		line, err := lines.ReadString('\n')
@@ -66,17 +70,14 @@ func read(name string, in io.Reader) (column, error) {
 			Time         time.Time
 			Action, Test string
 		}
-		if json.Unmarshal([]byte(line), &event) == nil && event.Test != "" && !strings.Contains(event.Test, "/") {
+		if json.Unmarshal([]byte(line), &event) == nil && event.Test != "" {
 			c.ended = event.Time
-			switch event.Action {
-			case "run":
-				c.verdicts[event.Test] = "unfinished"
-			case "pass":
-				c.verdicts[event.Test] = "passed"
-			case "fail":
-				c.verdicts[event.Test] = "FAILED"
-			case "skip":
-				c.verdicts[event.Test] = "skipped"
+			test, _, isPart := strings.Cut(event.Test, "/")
+			if verdict := words[event.Action]; verdict != "" && !isPart {
+				c.verdicts[test] = verdict
+			}
+			if isPart && event.Action == "skip" {
+				c.skipped[test]++
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -108,6 +109,9 @@ func table(columns []column, out io.Writer) error {
 				verdict = "not run"
 			}
 			passed = passed && verdict == "passed"
+			if parts := c.skipped[test]; parts > 0 {
+				verdict += fmt.Sprintf(", %d skipped", parts)
+			}
 			fmt.Fprint(text, "\t"+verdict)
 		}
 		fmt.Fprintln(text)

@@ -11,6 +11,7 @@ import (
 const passing = `{"Action":"run","Test":"TestA"}
 {"Action":"run","Test":"TestA/part"}
 {"Action":"pass","Test":"TestA/part"}
+{"Action":"skip","Test":"TestA/other"}
 {"Action":"pass","Test":"TestA"}
 go: not JSON
 {"Action":"run","Test":"TestB"}
@@ -33,26 +34,26 @@ func TestRun(t *testing.T) {
 	}{
 		"passed": {map[string]string{"v1": passing, "v2": passing}, false, `
        v1                 v2
-TestA  passed             passed
+TestA  passed, 1 skipped  passed, 1 skipped
 TestB  passed             passed
 ended  2026-11-29 11:31Z  2026-11-29 11:31Z
 `},
 		"failed": {map[string]string{"v1": passing, "v2": mixed}, true, `
        v1                 v2
-TestA  passed             FAILED
+TestA  passed, 1 skipped  FAILED
 TestB  passed             unfinished
 TestC  not run            skipped
 ended  2026-11-29 11:31Z  
 `},
 		"nothing ran": {map[string]string{"v1": passing, "v2": ""}, true, `
        v1                 v2
-TestA  passed             not run
+TestA  passed, 1 skipped  not run
 TestB  passed             not run
 ended  2026-11-29 11:31Z  
 `},
 		"no file": {map[string]string{"v1": passing}, true, `
        v1                 v2
-TestA  passed             not run
+TestA  passed, 1 skipped  not run
 TestB  passed             not run
 ended  2026-11-29 11:31Z  
 `},
