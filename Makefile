@@ -11,7 +11,7 @@ RUNS     ?= 5
 FUZZTIME ?= 30s
 # The oldest version of Kubernetes that README names, one in the middle, and the
 # newest. The other targets run on the default of hack/cluster.
-VERSIONS ?= v1.29.6 v1.33.13 v1.37.2
+VERSIONS ?= v1.30.14 v1.33.13 v1.37.2
 
 # Nothing here needs a C compiler. Without this, go would use the one that the
 # cluster installs, even before it is complete.

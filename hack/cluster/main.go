@@ -16,7 +16,7 @@
 //
 // SET is "all", the default, or "demo": only the images that `make demo` uses.
 // Images that are missing are added to a running cluster; none is removed from it.
-// VERSION is a version of Kubernetes, v1.29.6 or later; without it, the one in
+// VERSION is a version of Kubernetes, v1.30.14 or later; without it, the one in
 // programs/go.mod. A cluster keeps its version until `down` removes its data.
 //
 // All files are under $DINDCTL_CACHE, by default ~/.cache/dindctl: bin, images

@@ -16,7 +16,7 @@ import (
 
 // oldestKubernetes is the oldest version that `make matrix` runs on. What the objects
 // use is there since 1.27: time zones for CronJobs, the details of unhealthy pods.
-const oldestKubernetes = "1.29.0"
+const oldestKubernetes = "1.30.0"
 
 func checkVersion(ctx context.Context, in checkInput) []CheckResult {
 	info, err := in.Cluster.Version(ctx)

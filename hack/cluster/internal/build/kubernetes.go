@@ -45,15 +45,17 @@ func KubernetesModule(version string) func(context.Context, string) ([]string, e
 
 var (
 	moduleLine = regexp.MustCompile(`(?m)^module .*$`)
+	samples    = regexp.MustCompile(`(?m)^\s*k8s\.io/sample-\S+ v.*\n`)
 	staged     = regexp.MustCompile(`(?m)=> \./staging/src/(\S+)$`)
 )
 
 // moduleFile turns the go.mod of Kubernetes into that of a program that imports it.
 // Kubernetes replaces the modules that it publishes by directories of its
-// repository: v1.29.6 publishes them as v0.29.6.
+// repository: v1.30.14 publishes them as v0.30.14. Only its tests need the samples.
 func moduleFile(own, version string) string {
 	published := "v0." + strings.TrimPrefix(version, "v1.")
 	text := moduleLine.ReplaceAllString(own, "module kubernetes")
+	text = samples.ReplaceAllString(text, "")
 	text = staged.ReplaceAllString(text, "=> $1 "+published)
 	return text + "\nrequire k8s.io/kubernetes " + version + "\n"
 }
