@@ -9,6 +9,9 @@ SHELL       := bash
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 RUNS     ?= 5
 FUZZTIME ?= 30s
+# The oldest version of Kubernetes that README names, one in the middle, and the
+# newest. The other targets run on the default of hack/cluster.
+VERSIONS ?= v1.30.14 v1.33.13 v1.37.2
 
 # Nothing here needs a C compiler. Without this, go would use the one that the
 # cluster installs, even before it is complete.
@@ -96,6 +99,11 @@ e2e: build ## run the tests on a real cluster
 soak: build fuzz ## run them and the fuzz targets for hours: tests that depend on timing are repeated
 	go build -C hack/tools -o $(CURDIR)/bin/failures ./failures
 	DINDCTL_SOAK=1 $(with-cluster) go test -tags e2e -count=1 -json -parallel 4 -timeout 4h ./e2e/... | bin/failures
+
+.PHONY: matrix
+matrix: build ## run the tests of an installation's life on several VERSIONS of Kubernetes; stops the cluster
+	go build -C hack/tools -o $(CURDIR)/bin/ ./failures ./verdicts
+	hack/tools/matrix '^Test(Life|Cycles|Adopt|SecondInstall|Drift|KilledAroundEachRequest|TLS|Check|Causes)' $(VERSIONS)
 
 .PHONY: bench
 bench: build ## compare install with kubectl and helm, and builds with a daemon for each job, RUNS=5 times; bin/bench.json

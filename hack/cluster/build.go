@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -106,21 +105,13 @@ func (l *launcher) kubeRouter(ctx context.Context, set images.Set) (string, erro
 }
 
 func (l *launcher) programs(ctx context.Context, source string) (control.Programs, error) {
-	semver := strings.SplitN(strings.TrimPrefix(versions.Kubernetes, "v"), ".", 3)
-	const version = "k8s.io/component-base/version."
 	modules := filepath.Join(source, "programs")
 	var built control.Programs
 	for _, program := range []struct {
 		path   *string
 		binary build.Binary
 	}{
-		{&built.Kube, build.Binary{
-			Name: "kube", Title: "Kubernetes", Usually: 8 * time.Minute, Version: versions.Kubernetes,
-			Package: "./kube", Source: modules, Parts: []string{"kube", "go.mod", "go.sum"},
-			// Clients can't parse the version that a plain build reports.
-			Ldflags: fmt.Sprintf("-s -w -X %sgitVersion=%s -X %sgitMajor=%s -X %sgitMinor=%s",
-				version, versions.Kubernetes, version, semver[0], version, semver[1]),
-		}},
+		{&built.Kube, kube(l.kubernetes, modules)},
 		{&built.CoreDNS, build.Binary{
 			Name: "coredns", Title: "CoreDNS, the cluster's name server,", Usually: 30 * time.Second, Version: versions.CoreDNS,
 			Package: "./coredns", Source: modules, Parts: []string{"coredns", "go.mod", "go.sum"}, Ldflags: "-s -w",
@@ -146,6 +137,23 @@ func kubeRouterBinary() build.Binary {
 		Name: "kube-router", Title: "kube-router, which enforces NetworkPolicies,", Usually: 150 * time.Second, Version: versions.KubeRouter,
 		Package: "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", Ldflags: "-s -w",
 	}
+}
+
+// kube returns the binary with the components of a version of Kubernetes.
+func kube(kubernetes versions.Release, modules string) build.Binary {
+	const version = "k8s.io/component-base/version."
+	binary := build.Binary{
+		Name: "kube", Title: "Kubernetes", Usually: 8 * time.Minute, Version: string(kubernetes),
+		Package: "./kube", Source: modules, Parts: []string{"kube", "go.mod", "go.sum"},
+		// Clients can't parse the version that a plain build reports.
+		Ldflags: fmt.Sprintf("-s -w -X %sgitVersion=%s -X %sgitMajor=1 -X %sgitMinor=%d",
+			version, kubernetes, version, version, kubernetes.Minor()),
+	}
+	if kubernetes != versions.Kubernetes {
+		binary.Parts = []string{"kube"}
+		binary.Prepare = build.KubernetesModule(string(kubernetes))
+	}
+	return binary
 }
 
 // links links each component's name to the binary that has all of them.

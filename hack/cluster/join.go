@@ -35,7 +35,7 @@ func (l *launcher) join(ctx context.Context) error {
 				return err
 			}
 			since = time.Now()
-			on := control.Second(l.paths)
+			on := control.Second(l.paths, l.kubernetes)
 			if _, err := control.Configure(l.paths, on); err != nil {
 				return err
 			}

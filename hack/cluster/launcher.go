@@ -14,6 +14,7 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/process"
 	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
+	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 // launcher is what each command works with.
@@ -21,6 +22,8 @@ type launcher struct {
 	paths   paths.Paths
 	records process.Records
 	board   *steps.Board
+	// kubernetes is the version that is built and started.
+	kubernetes versions.Release
 }
 
 func records(p paths.Paths) process.Records { return process.Records(p.In("run")) }

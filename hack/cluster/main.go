@@ -1,11 +1,13 @@
-// Command cluster runs a real Kubernetes cluster on this machine. It
-// is built from Go modules and Debian packages only, and has a registry with the
-// Docker images that dindctl's demo and tests need. It runs in its own network
-// and mount namespace: the machine sees only one veth pair.
+// Command cluster runs a real Kubernetes cluster on this machine. It is built from
+// Go modules and Debian packages only, and has a registry with the Docker images that
+// dindctl's demo and tests need. It runs in its own network and mount namespace: the
+// machine sees only one veth pair.
 //
-//	go run . up [--images SET]         start what is not running and print the path of the admin's kubeconfig
+//	go run . up [--images SET] [--kubernetes VERSION]
+//	                                   start what is not running and print the path of the admin's kubeconfig
 //	go run . down [--keep-data]        stop and remove the cluster; the caches stay
-//	go run . build [--images SET]      only build programs and images
+//	go run . build [--images SET] [--kubernetes VERSION]
+//	                                   only build programs and images
 //	go run . join                      start a second node, whose control groups are of version 2
 //	go run . leave [--lost]            stop it; the cluster is not told of a node that is lost
 //	go run . status                    show what is running; fails unless the cluster is healthy
@@ -17,6 +19,8 @@
 // SET is "all", the default, or "demo": only the images that `make demo` uses, and
 // nothing that enforces NetworkPolicies unless it was built before. What is missing is
 // added to a running cluster; nothing is removed from it.
+// VERSION is a version of Kubernetes, v1.30.14 or later; without it, the one in
+// programs/go.mod. A cluster keeps its version until `down` removes its data.
 //
 // All files are under $DINDCTL_CACHE, by default ~/.cache/dindctl: bin, images
 // and cluster. cluster has the kubeconfigs, logs, audit.log, registry (the
@@ -39,6 +43,7 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/pki"
 	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
+	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 func main() {
@@ -51,7 +56,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: go run . up [--images SET] | down [--keep-data] | build [--images SET] | join | leave [--lost] | status | kubeconfig [--user NAME] | exec -- PROGRAM ... | step --title TEXT --usually TIME -- PROGRAM ...")
+var errUsage = errors.New("usage: go run . up [--images SET] [--kubernetes VERSION] | down [--keep-data] | build [--images SET] [--kubernetes VERSION] | join | leave [--lost] | status | kubeconfig [--user NAME] | exec -- PROGRAM ... | step --title TEXT --usually TIME -- PROGRAM ...")
 
 func run(ctx context.Context, arguments []string) error {
 	if len(arguments) == 0 {
@@ -61,7 +66,7 @@ func run(ctx context.Context, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	l := &launcher{paths: p, records: records(p), board: steps.New(os.Stderr)}
+	l := &launcher{paths: p, records: records(p), board: steps.New(os.Stderr), kubernetes: versions.Kubernetes}
 
 	flags := flag.NewFlagSet(arguments[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -69,6 +74,7 @@ func run(ctx context.Context, arguments []string) error {
 	keepData := flags.Bool("keep-data", false, "")
 	set := images.All
 	flags.Func("images", "", func(name string) (err error) { set, err = images.ParseSet(name); return err })
+	flags.Func("kubernetes", "", func(version string) (err error) { l.kubernetes, err = versions.ParseRelease(version); return err })
 	title := flags.String("title", "", "")
 	usually := flags.Duration("usually", 0, "")
 	user := flags.String("user", "admin", "")

@@ -17,6 +17,7 @@ func TestUsage(t *testing.T) {
 		"no command":          nil,
 		"unknown command":     {"start"},
 		"unknown set":         {"up", "--images", "both"},
+		"no version":          {"up", "--kubernetes", "1.29"},
 		"unknown flag":        {"up", "--image", "demo"},
 		"argument too much":   {"build", "demo"},
 		"step of nothing":     {"step", "--title", "nothing"},

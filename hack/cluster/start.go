@@ -13,10 +13,16 @@ import (
 const (
 	// patience is for a slow disk; a healthy start takes seconds.
 	patience = 3 * time.Minute
-	// revivals is how often kubelet is restarted. It exits while containerd still
-	// loads what it had stored before, and relies on being restarted.
+	// revivals is how often components that rely on it are restarted.
 	revivals = 30
 )
+
+// restarted reports whether a component exits in a healthy start and relies on being
+// restarted: kubelet while containerd loads what it had stored before, and
+// kube-controller-manager if the API server is not ready after half a minute.
+func restarted(component string) bool {
+	return component == "kubelet" || component == "kube-controller-manager"
+}
 
 // starter starts the components and restarts them until the cluster is healthy.
 type starter struct {
@@ -26,7 +32,7 @@ type starter struct {
 	specs      map[string]string
 
 	revived  int
-	lastLife time.Time // when kubelet was last started again
+	lastLife time.Time // when a component was last started again
 }
 
 // start starts a component that does not run, or runs with another
@@ -76,7 +82,7 @@ func (s *starter) alive() error {
 		err := s.died(component.Name)
 		switch {
 		case err == nil:
-		case component.Name != "kubelet" || s.revived == revivals:
+		case !restarted(component.Name) || s.revived == revivals:
 			return err
 		case time.Since(s.lastLife) > time.Second:
 			s.revived, s.lastLife = s.revived+1, time.Now()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/build"
@@ -14,12 +15,16 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/imageset"
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
+	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/process"
 )
 
 // up starts what is not running. Images of the set that a running cluster lacks
 // are added to it.
 func (l *launcher) up(ctx context.Context, set images.Set) error {
+	if err := l.sameVersion(); err != nil {
+		return err
+	}
 	programs, builder, err := l.build(ctx, set)
 	if err != nil {
 		return err
@@ -33,6 +38,19 @@ func (l *launcher) up(ctx context.Context, set images.Set) error {
 	return builder.Collect()
 }
 
+// sameVersion returns an error if the cluster's data is that of another version of
+// Kubernetes: an API server may not read what a later one has stored.
+func (l *launcher) sameVersion() error {
+	data, err := os.ReadFile(l.paths.In("kubernetes"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if version := strings.TrimSpace(string(data)); err == nil && version != string(l.kubernetes) {
+		return fmt.Errorf("the cluster and its data are of Kubernetes %s, not %s: remove them with `go run . down` first", version, l.kubernetes)
+	}
+	return err
+}
+
 // start starts the components that are not running, and waits until the cluster
 // is healthy.
 func (l *launcher) start(ctx context.Context, programs control.Programs, detail func(string)) error {
@@ -43,7 +61,10 @@ func (l *launcher) start(ctx context.Context, programs control.Programs, detail 
 	if err := l.place(ctx, groups); err != nil {
 		return err
 	}
-	first := control.First(l.paths, groups)
+	if err := paths.WriteFile(l.paths.In("kubernetes"), []byte(l.kubernetes+"\n"), 0o644); err != nil {
+		return err
+	}
+	first := control.First(l.paths, groups, l.kubernetes)
 	contents, err := control.Configure(l.paths, first)
 	if err != nil {
 		return err

@@ -14,9 +14,9 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
-// oldestKubernetes is the oldest API server with all that the objects use: 1.27
-// brought time zones for CronJobs and the details of unhealthy pods.
-const oldestKubernetes = "1.27.0"
+// oldestKubernetes is the oldest version that `make matrix` runs on. What the objects
+// use is there since 1.27: time zones for CronJobs, the details of unhealthy pods.
+const oldestKubernetes = "1.30.0"
 
 func checkVersion(ctx context.Context, in checkInput) []CheckResult {
 	info, err := in.Cluster.Version(ctx)

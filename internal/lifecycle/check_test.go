@@ -98,8 +98,8 @@ func TestCheck(t *testing.T) {
 		want    string
 	}{
 		{"an old cluster", nil, nil, InstallOptions{}, func(w *world) {
-			w.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.26.9+k3s1"}
-		}, "warning API server: Kubernetes v1.26.9+k3s1 is older than 1.27.0, the oldest version dindctl supports"},
+			w.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.29.15+k3s1"}
+		}, "warning API server: Kubernetes v1.29.15+k3s1 is older than 1.30.0, the oldest version dindctl supports"},
 		{"no permission to create Deployments", nil, nil, InstallOptions{}, denies("create deployments.apps"), "failed permissions: missing permission create deployments.apps in namespace ci"},
 		{"no permission to exec in pods", nil, nil, InstallOptions{}, denies("create pods/exec"),
 			"warning permissions: missing permission create pods/exec in namespace ci (needed for showing the disk size in status)"},

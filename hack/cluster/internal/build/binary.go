@@ -44,6 +44,10 @@ type Binary struct {
 	// in it only.
 	Source string `json:"-"`
 	Parts  []string
+	// Prepare, if set, runs before the build, in the directory for its files, and
+	// returns further arguments of `go build`. What they mean has to follow from
+	// Version.
+	Prepare func(ctx context.Context, workshop string) ([]string, error) `json:"-"`
 }
 
 // Path returns where the built program is kept in bin.
@@ -132,7 +136,13 @@ func (b Binary) Make(ctx context.Context, bin, log string, board *steps.Board) (
 	defer os.RemoveAll(workshop)
 
 	err = board.Step(fmt.Sprintf("compile %s %s", b.Title, b.Version), b.Usually, func(detail func(string)) error {
-		return Run(b.command(ctx, workshop), log, Progress(detail))
+		var further []string
+		if b.Prepare != nil {
+			if further, err = b.Prepare(ctx, workshop); err != nil {
+				return err
+			}
+		}
+		return Run(b.command(ctx, workshop, further), log, Progress(detail))
 	})
 	if err != nil {
 		return "", fmt.Errorf("building %s: %w", b.Name, err)
@@ -148,7 +158,7 @@ func (b Binary) output() string {
 	return filepath.Base(b.Package)
 }
 
-func (b Binary) command(ctx context.Context, workshop string) *exec.Cmd {
+func (b Binary) command(ctx context.Context, workshop string, further []string) *exec.Cmd {
 	arguments := []string{"-n", "10", "go"}
 	if b.Source != "" {
 		arguments = append(arguments, "build", "-o", filepath.Join(workshop, b.output()))
@@ -159,6 +169,7 @@ func (b Binary) command(ctx context.Context, workshop string) *exec.Cmd {
 	if b.Tags != "" {
 		arguments = append(arguments, "-tags", b.Tags)
 	}
+	arguments = append(arguments, further...)
 	if b.Source != "" {
 		arguments = append(arguments, b.Package)
 	} else {

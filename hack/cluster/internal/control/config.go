@@ -42,7 +42,7 @@ var places = map[string]string{
 // content of the configuration files by name: a component whose file changed is
 // restarted.
 func Configure(p paths.Paths, on Node) (map[string]string, error) {
-	directory, second := p.In("pki"), Second(p)
+	directory, second := p.In("pki"), Second(p, on.Kubernetes)
 	if err := pki.Ensure(directory, network.NodeAddress, serviceAddress, FirstName); err != nil {
 		return nil, fmt.Errorf("making certificates: %w", err)
 	}
@@ -68,6 +68,7 @@ func Configure(p paths.Paths, on Node) (map[string]string, error) {
 func render(p paths.Paths, on Node) (map[string]string, error) {
 	values := map[string]any{
 		"Node":             on,
+		"KubernetesMinor":  on.Kubernetes.Minor(),
 		"PKI":              p.In("pki"),
 		"Kubeconfigs":      p.In("kubeconfigs"),
 		"DNS":              network.NodeAddress,

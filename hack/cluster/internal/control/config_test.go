@@ -6,10 +6,11 @@ import (
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
+	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 func TestRender(t *testing.T) {
-	contents, err := render(paths.Paths{State: "/state"}, First(paths.Paths{State: "/state"}, cgroup.Layout{}))
+	contents, err := render(paths.Paths{State: "/state"}, first(versions.Kubernetes))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,12 +26,29 @@ func TestRender(t *testing.T) {
 	}
 }
 
+// A kubelet does not start with a field that it does not know.
+func TestRenderForOldKubelet(t *testing.T) {
+	for version, want := range map[versions.Release]bool{"v1.30.14": false, "v1.31.14": true} {
+		contents, err := render(paths.Paths{State: "/state"}, first(version))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(contents["kubelet.yaml"], "\nfailCgroupV1: false\nfailSwapOn: "); got != want {
+			t.Errorf("%s: failCgroupV1 %v, want %v:\n%s", version, got, want, contents["kubelet.yaml"])
+		}
+	}
+}
+
 // Every component with a configuration file is restarted when that changes,
 // so the name has to be one of the rendered files.
 func TestComponentsConfig(t *testing.T) {
-	for _, component := range Components(paths.Paths{State: "/state"}, Programs{}, First(paths.Paths{State: "/state"}, cgroup.Layout{})) {
+	for _, component := range Components(paths.Paths{State: "/state"}, Programs{}, first(versions.Kubernetes)) {
 		if _, known := places[component.Config]; component.Config != "" && !known {
 			t.Errorf("%s reads %s, which is not rendered", component.Name, component.Config)
 		}
 	}
+}
+
+func first(kubernetes versions.Release) Node {
+	return First(paths.Paths{State: "/state"}, cgroup.Layout{}, kubernetes)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/pki"
+	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 // CgroupLabel is the label of a node whose value is the version of its control
@@ -29,15 +30,19 @@ type Node struct {
 	CgroupRoot string
 	Cgroup     string // the value of CgroupLabel
 	// Identity names the kubelet's certificate and kubeconfig.
-	Identity  string
-	ProxyMode string
+	Identity   string
+	ProxyMode  string
+	Kubernetes versions.Release
 	// Taint keeps pods away that do not tolerate it.
 	Taint bool
 }
 
 // First returns the node that runs on this machine.
-func First(p paths.Paths, groups cgroup.Layout) Node {
-	version := "v1"
+func First(p paths.Paths, groups cgroup.Layout, kubernetes versions.Release) Node {
+	proxy, version := "nftables", "v1"
+	if kubernetes.Minor() < 31 {
+		proxy = "iptables" // kube-proxy's default until 1.31
+	}
 	if groups.Unified {
 		version = "v2"
 	}
@@ -45,18 +50,18 @@ func First(p paths.Paths, groups cgroup.Layout) Node {
 		Name: FirstName, Address: network.NodeAddress, Pods: network.NodePods,
 		Config: p.In("config"), Storage: p.In("containerd"),
 		CgroupRoot: "/" + cgroup.Name, Cgroup: version,
-		Identity: pki.KubeletServer, ProxyMode: "nftables",
+		Identity: pki.KubeletServer, ProxyMode: proxy, Kubernetes: kubernetes,
 	}
 }
 
 // Second returns the node that runs in a virtual machine. It is slow, so only
 // pods that tolerate its taint, whose key is CgroupLabel, are placed there.
-func Second(p paths.Paths) Node {
+func Second(p paths.Paths, kubernetes versions.Release) Node {
 	return Node{
 		Name: SecondName, Address: network.SecondAddress, Pods: network.SecondPods,
 		Config: p.In("second", "config"), Storage: "/mnt/containerd",
 		CgroupRoot: "/", Cgroup: "v2",
-		Identity: "kubelet-2", ProxyMode: "iptables",
+		Identity: "kubelet-2", ProxyMode: "iptables", Kubernetes: kubernetes,
 		Taint: true,
 	}
 }

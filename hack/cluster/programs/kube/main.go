@@ -27,7 +27,7 @@ func main() {
 		"kube-controller-manager": func() *cobra.Command { return controllermanager.NewControllerManagerCommand() },
 		"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 		"kube-proxy":              func() *cobra.Command { return proxy.NewProxyCommand() },
-		"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
+		"kubelet":                 func() *cobra.Command { return withContext(kubelet.NewKubeletCommand) },
 	}
 	name := filepath.Base(os.Args[0])
 	command, known := components[name]
@@ -36,4 +36,13 @@ func main() {
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(command()))
+}
+
+// withContext calls a function that takes a context since Kubernetes 1.35, and
+// none before.
+func withContext(create any) *cobra.Command {
+	if create, ok := create.(func(context.Context) *cobra.Command); ok {
+		return create(context.Background())
+	}
+	return create.(func() *cobra.Command)()
 }
