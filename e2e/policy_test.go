@@ -24,8 +24,8 @@ func TestNetworkPolicy(t *testing.T) {
 	i.job(t, "docker run -d -p 8080:8080 "+baseImage+" "+serve).want(t)
 	equal(t, "the published port, from the pod itself", strings.TrimSpace(inPod(t, daemon, "wget", "-q", "-O", "-", "http://127.0.0.1:8080/version")), "served")
 
-	forged := inNewNamespace(t, forgedLabels(daemon, friends)).namespace
-	stranger, forger := startCaller(t, forged, nil), startCaller(t, forged, daemon.Labels)
+	stranger := startCaller(t, inNewNamespace(t, nil).namespace, nil)
+	forger := startCaller(t, inNewNamespace(t, forgedLabels(daemon, friends)).namespace, daemon.Labels)
 	bystander := startServer(t, i.namespace)
 	// The node applies the policy to pods in the order of their start: once these can
 	// connect, it knows the others.
