@@ -13,19 +13,17 @@ import (
 // older one.
 func TestHour(t *testing.T) {
 	t.Parallel()
-	for _, image := range env.images {
-		t.Run(image, func(t *testing.T) {
-			t.Parallel()
-			i := install(t, image)
-			i.buildsCold(t, "app")
-			i.hour(t, 1)
-			i.checkAfterHour(t)
-			i.checkNewPod(t, func() { i.reschedule(t) })
-			i.prunes(t, "--unused-for", "1s")
-			i.checkHealthy(t)
-		})
-	}
-	t.Run("upgrade", func(t *testing.T) {
+	t.Run("new", func(t *testing.T) {
+		t.Parallel()
+		i := install(t, env.newest())
+		i.buildsCold(t, "app")
+		i.hour(t, 1)
+		i.checkAfterHour(t)
+		i.checkNewPod(t, func() { i.reschedule(t) })
+		i.prunes(t, "--unused-for", "1s")
+		i.checkHealthy(t)
+	})
+	t.Run("upgraded", func(t *testing.T) {
 		t.Parallel()
 		if len(env.images) < 2 {
 			t.Skip("one image only")
@@ -33,6 +31,7 @@ func TestHour(t *testing.T) {
 		i := install(t, env.images[0])
 		i.buildsCold(t, "app")
 		i.hour(t, 1)
+		i.checkAfterHour(t)
 		i.image = env.newest()
 		i.checkNewPod(t, func() { i.install(t) })
 		i.hour(t, 2)
@@ -50,11 +49,10 @@ func (i *installation) checkAfterHour(t *testing.T) {
 	i.checkHealthy(t)
 	i.buildsCached(t, "app", "after the hour")
 	gone := i.prunes(t)
-	for kind, names := range gone {
-		if len(names) > 0 {
-			t.Errorf("a prune of what was unused for a week removed %s %v", kind, names)
-		}
-	}
+	// Engines before 29 do not record pulls, so an image that was pulled by digest
+	// is as old as its publisher made it.
+	delete(gone, "untagged")
+	equal(t, "pruned although it is new", gone, stock{})
 	i.buildsCached(t, "app", "after the hour and a prune")
 }
 

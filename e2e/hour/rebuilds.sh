@@ -6,5 +6,5 @@ build() {
 	shift
 	printf 'FROM %s\nCOPY <<END /source\n%s\nEND\n' "$BASE" "$source" | docker build --quiet "$@" -
 }
-for n in $(seq 4); do build "$HOUR, commit $n" --tag "rebuilt:$HOUR"; done
+for n in $(seq 20); do build "$HOUR, commit $n" --tag "rebuilt:$HOUR"; done
 for n in 1 2 3; do build "$HOUR, check $n"; done
