@@ -98,12 +98,6 @@ func (i *installation) staysReady(t *testing.T, before *corev1.Pod) {
 		return now > first, err
 	})
 	equal(t, "readiness", readiness(i.pod(t)), readiness(before))
-	events := got[*corev1.EventList](t)(env.cluster.CoreV1().Events(i.namespace).List(t.Context(), metav1.ListOptions{}))
-	for _, event := range events.Items {
-		if strings.Contains(event.Message, "Readiness probe failed") {
-			t.Errorf("the kubelet's probe failed: %s", event.Message)
-		}
-	}
 }
 
 // readiness identifies a pod and says since when it is ready.
