@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // No node accepts the pod. dindctl names the cause as soon as the scheduler
@@ -64,7 +63,7 @@ func TestCausesPlacement(t *testing.T) {
 func TestCausesNodeCordoned(t *testing.T) {
 	node := anyNode(t)
 	i := inNewNamespace(t, nil)
-	uncordon := cordon(t)
+	uncordon := cordon(t, "")
 	c := prepare(t, nil, i.command("install", i.installOptions()...)...).start(t)
 	eventually(t, "the cause on stderr", func(context.Context) (bool, error) {
 		return strings.Contains(c.stderr.String(), "were unschedulable"), nil
@@ -78,32 +77,4 @@ func TestCausesNodeCordoned(t *testing.T) {
 	}
 	contains(t, "the check", checked.Reason, "node "+node+" is cordoned")
 	contains(t, "the check's hint", checked.Hint, "kubectl uncordon "+node)
-}
-
-// cordon cordons all nodes and returns a function that uncordons them.
-func cordon(t *testing.T) (uncordon func()) {
-	t.Helper()
-	var cordoned []string
-	set := func(ctx context.Context, name, value string) error {
-		_, err := env.cluster.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, []byte(`{"spec":{"unschedulable":`+value+`}}`), metav1.PatchOptions{})
-		return err
-	}
-	uncordon = func() {
-		for _, name := range cordoned {
-			// The test's own context may have ended.
-			if err := set(context.Background(), name, "null"); err != nil {
-				t.Errorf("node %s is still cordoned: %v", name, err)
-			}
-		}
-		cordoned = nil
-	}
-	t.Cleanup(func() { uncordon() })
-	nodes := got[*corev1.NodeList](t)(env.cluster.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{}))
-	for _, node := range nodes.Items {
-		if !node.Spec.Unschedulable {
-			cordoned = append(cordoned, node.Name)
-			must(t, set(t.Context(), node.Name, "true"))
-		}
-	}
-	return uncordon
 }

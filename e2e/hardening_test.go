@@ -10,18 +10,14 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // An installation whose image is pinned by digest. The daemon's pod holds no
-// token, the prune Job's pod has no permissions, and the policy admits only the
-// allowed namespaces.
+// token, and the prune Job's pod has no permissions.
 func TestHardening(t *testing.T) {
 	t.Parallel()
-	allowed := newNamespace(t)
-	createNamespace(t, allowed)
-	i := install(t, pinned(t, env.newest()), "--allow-namespace", allowed)
+	i := install(t, pinned(t, env.newest()))
 
 	t.Run("digest", func(t *testing.T) {
 		pod := i.pod(t)
@@ -34,7 +30,7 @@ func TestHardening(t *testing.T) {
 			t.Errorf("status: %+v", s)
 		}
 		succeed(t, i.command("prune-now")...)
-		again := decode[installed](t, succeed(t, i.command("install", i.installOptions("--allow-namespace", allowed, "-o", "json")...)...))
+		again := decode[installed](t, succeed(t, i.command("install", i.installOptions("-o", "json")...)...))
 		for name, change := range again.changesByName() {
 			equal(t, name, change, "unchanged")
 		}
@@ -61,7 +57,6 @@ func TestHardening(t *testing.T) {
 		}
 	})
 	t.Run("jobs", func(t *testing.T) { checkJobPod(t, i) })
-	t.Run("policy", func(t *testing.T) { checkPolicy(t, i, allowed) })
 }
 
 // capSysAdmin is CAP_SYS_ADMIN in linux/capability.h, which includes mounting.
@@ -126,71 +121,5 @@ func checkJobPod(t *testing.T, i *installation) {
 	daemon.Spec.NodeName = ""
 	if _, err := pods.Create(t.Context(), daemon, dryRun); err == nil || !strings.Contains(err.Error(), "violates PodSecurity") {
 		t.Errorf("Pod Security restricted does not refuse the daemon's pod: %v", err)
-	}
-}
-
-// checkPolicy checks who may reach the daemon, from the objects in the API
-// server: the policies, the namespaces with their labels, and the pod.
-func checkPolicy(t *testing.T, i *installation, allowed string) {
-	stranger := inNewNamespace(t, map[string]string{"app": i.name, "team": "ci"})
-	namespaces := env.cluster.CoreV1().Namespaces()
-	namespace := func(name string) *corev1.Namespace {
-		return got[*corev1.Namespace](t)(namespaces.Get(t.Context(), name, metav1.GetOptions{}))
-	}
-	// The policy selects a namespace by its name label, which cannot be forged.
-	forged := namespace(stranger.namespace)
-	forged.Labels[corev1.LabelMetadataName] = allowed
-	if changed, err := namespaces.Update(t.Context(), forged, metav1.UpdateOptions{}); err == nil && changed.Labels[corev1.LabelMetadataName] != stranger.namespace {
-		t.Errorf("a namespace has the name label of another: %v", changed.Labels)
-	}
-
-	policies := got[*networkingv1.NetworkPolicyList](t)(env.cluster.NetworkingV1().NetworkPolicies(i.namespace).List(t.Context(), metav1.ListOptions{})).Items
-	daemon := i.pod(t)
-	job := jobPod(i.image, nil, "true").Labels
-	home, friend, foe, system := namespace(i.namespace), namespace(allowed), namespace(stranger.namespace), namespace("kube-system")
-	like := daemon.Labels // the same labels make no difference
-	who := []struct {
-		name string
-		from peer
-		port int32
-		may  bool
-	}{
-		{"a job in its namespace", peer{home, job}, 2375, true},
-		{"the prune job", peer{home, map[string]string{"app.kubernetes.io/component": "clear-cache"}}, 2375, true},
-		{"a job in the allowed namespace", peer{friend, job}, 2375, true},
-		{"a job in its namespace, another port", peer{home, job}, 9323, false},
-		{"a job in its namespace, the TLS port", peer{home, job}, 2376, false},
-		{"a job in the allowed namespace, another port", peer{friend, job}, 22, false},
-		{"a pod in another namespace", peer{foe, job}, 2375, false},
-		{"a pod with the labels of the daemon", peer{foe, like}, 2375, false},
-		{"a pod in kube-system", peer{system, job}, 2375, false},
-		{"an address outside the cluster", peer{}, 2375, false},
-	}
-	for _, one := range who {
-		if may := admits(t, policies, daemon, one.from, one.port); may != one.may {
-			t.Errorf("%s, port %d: admitted %v, want %v", one.name, one.port, may, one.may)
-		}
-	}
-	// Check the evaluation itself: without a policy, and with a policy without
-	// peers, everybody is admitted.
-	if !admits(t, nil, daemon, peer{foe, job}, 2375) {
-		t.Error("without a policy a stranger is refused")
-	}
-	open := []networkingv1.NetworkPolicy{*policies[0].DeepCopy()}
-	open[0].Spec.Ingress[0].From = nil
-	if !admits(t, open, daemon, peer{}, 2375) || admits(t, open, daemon, peer{}, 22) {
-		t.Error("a policy without peers is evaluated wrongly")
-	}
-	// The policy isolates only the daemon, no other pod of the namespace.
-	for _, other := range []map[string]string{job, {"app": "another"}, {"app.kubernetes.io/component": "clear-cache"}} {
-		bystander := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: i.namespace, Labels: other}}
-		if !admits(t, policies, bystander, peer{foe, job}, 80) {
-			t.Errorf("the policy isolates a pod with the labels %v", other)
-		}
-	}
-	for _, object := range decode[status](t, succeed(t, i.command("status", "-o", "json")...)).Objects {
-		if object.Kind == "NetworkPolicy" {
-			equal(t, "status", object.State+": "+object.Detail, "Created: enforcement depends on the network plugin")
-		}
 	}
 }

@@ -24,6 +24,7 @@ type environment struct {
 	registry   string   // DINDCTL_E2E_REGISTRY: host:port of a mirror of Docker Hub
 	requests   string   // DINDCTL_E2E_REGISTRY_LOG: that registry's log, one request per line
 	audit      string   // DINDCTL_E2E_AUDIT_LOG: the API server's audit log
+	launcher   string   // DINDCTL_E2E_LAUNCHER: the directory of the program that starts the cluster's second node
 	images     []string // DINDCTL_E2E_IMAGES: the dind images to test, the newest last
 	soak       bool     // DINDCTL_SOAK=1: more repetitions
 
@@ -69,6 +70,7 @@ func readEnvironment(scratch string) (environment, error) {
 		registry:   os.Getenv("DINDCTL_E2E_REGISTRY"),
 		requests:   os.Getenv("DINDCTL_E2E_REGISTRY_LOG"),
 		audit:      os.Getenv("DINDCTL_E2E_AUDIT_LOG"),
+		launcher:   os.Getenv("DINDCTL_E2E_LAUNCHER"),
 		images:     []string{"docker:26.1.5-dind", "docker:29.7.2-dind"},
 		soak:       os.Getenv("DINDCTL_SOAK") == "1",
 	}

@@ -187,3 +187,14 @@ func (i *installation) eventuallyProblem(t *testing.T, reason string, words ...s
 		t.Errorf("problems: %+v; want %s, with %q and a hint", s.Problems, reason, words)
 	}
 }
+
+// says reports whether one problem's message and hint have each of the words.
+func (s status) says(words ...string) bool {
+	for _, problem := range s.Problems {
+		said := problem.Message + " " + problem.Hint
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(said, word) }) {
+			return true
+		}
+	}
+	return false
+}

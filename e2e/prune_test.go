@@ -168,7 +168,8 @@ func TestPruneUnderLoad(t *testing.T) {
 type prunable struct {
 	DryRun                       bool
 	Containers, Networks, Images []struct {
-		Name     string
+		ID, Name string
+		Tags     []string
 		LastUsed *time.Time
 	}
 	BuildCache struct{ BeforeBytes, AfterBytes int64 }

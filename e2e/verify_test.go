@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -90,35 +91,48 @@ func TestVerify(t *testing.T) {
 }
 
 // From another namespace, the result that verify expects depends on the
-// NetworkPolicy. If the cluster does not enforce the policy, verify says so.
+// NetworkPolicy.
 func TestVerifyFrom(t *testing.T) {
 	t.Parallel()
-	allowed, other := newNamespace(t), newNamespace(t)
-	createNamespace(t, allowed)
-	createNamespace(t, other)
+	allowed, other := inNewNamespace(t, nil).namespace, inNewNamespace(t, nil).namespace
 	i := install(t, env.newest(), "--allow-namespace", allowed)
-
-	v := decode[verified](t, succeed(t, i.command("verify", "--from", allowed, "-o", "json")...))
-	if !v.Reached || !v.Expected || !v.Cached || v.From != allowed {
-		t.Errorf("from an allowed namespace: %+v", v)
+	from := func(namespace string, code int) verified {
+		return decode[verified](t, dindctl(t, i.command("verify", "--from", namespace, "-o", "json")...).want(t, code))
 	}
-	r := dindctl(t, i.command("verify", "--from", other, "-o", "json")...)
-	switch v := decode[verified](t, r); {
-	case r.code == done:
-		if v.Reached || v.Expected {
-			t.Errorf("exit code 0, but the connection was not refused: %+v", v)
-		}
-	case r.code != notReady || v.Error == nil || v.Error.Reason != "PolicyNotEnforced":
-		t.Errorf("from a namespace that is not allowed: %d, %+v", r.code, v)
-	default:
-		contains(t, "message", v.Error.Message, "the network plugin does not enforce policies")
+	if v := from(allowed, done); !v.Reached || !v.Expected || !v.Cached || v.From != allowed {
+		t.Errorf("from an allowed namespace: %+v", v)
 	}
 	dindctl(t, i.command("verify", "--from", "nowhere-at-all")...).want(t, notReady).says(t, "--from")
 
-	i.install(t, "--no-network-policy")
-	if v := decode[verified](t, succeed(t, i.command("verify", "--from", other, "-o", "json")...)); !v.Reached || !v.Cached {
-		t.Errorf("without a policy: %+v", v)
-	}
+	caller := startCaller(t, other, nil)
+	t.Run("policy enforced", func(t *testing.T) {
+		awaitEnforced(t, caller, i.address(t))
+		if v := from(other, done); v.Reached || v.Expected || v.Cold != nil {
+			t.Errorf("from another namespace: %+v", v)
+		}
+		contains(t, "stdout", succeed(t, i.command("verify", "--from", other)...).stdout, "cannot reach", "the NetworkPolicy is enforced")
+	})
+	t.Run("policy without effect", func(t *testing.T) {
+		// What one policy allows, another cannot forbid.
+		open := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "open"}}
+		open.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}
+		policies := env.cluster.NetworkingV1().NetworkPolicies(i.namespace)
+		_, err := policies.Create(t.Context(), open, metav1.CreateOptions{})
+		must(t, err)
+		awaitReached(t, caller, i.address(t))
+		v := from(other, notReady)
+		if v.Error == nil || v.Error.Reason != "PolicyNotEnforced" {
+			t.Fatalf("from another namespace: %+v", v)
+		}
+		contains(t, "message", v.Error.Message, "the network plugin does not enforce policies, or another policy allows it")
+		must(t, policies.Delete(t.Context(), "open", metav1.DeleteOptions{}))
+	})
+	t.Run("no policy", func(t *testing.T) {
+		i.install(t, "--no-network-policy")
+		if v := from(other, done); !v.Reached || !v.Expected || !v.Cached {
+			t.Errorf("from another namespace: %+v", v)
+		}
+	})
 	for _, namespace := range []string{i.namespace, allowed, other} {
 		checkNoJob(t, namespace)
 	}

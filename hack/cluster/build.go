@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -57,6 +58,11 @@ func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs,
 // prepare builds what takes long, side by side. The programs of the checkout are
 // compiled one after the other, because they share compiled packages.
 func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (programs control.Programs, err error) {
+	needed := host.Cluster
+	if builder.Set == images.All {
+		needed = slices.Concat(needed, host.Tests)
+	}
+	var kubeRouter string
 	side, ctx := errgroup.WithContext(ctx)
 	side.Go(func() (err error) {
 		if programs, err = l.programs(ctx, filepath.Join(builder.Checkout, "hack", "cluster")); err != nil {
@@ -65,19 +71,42 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 		return builder.CompileClient(ctx)
 	})
 	side.Go(func() error {
-		if err := host.Install(ctx, l.paths.Log("apt"), l.board); err != nil {
+		if err := host.Install(ctx, needed, l.paths.Log("apt"), l.board); err != nil {
 			return err
 		}
-		side.Go(func() error { return builder.CompileEngine(ctx) })
-		return builder.FromDebian(ctx)
+		side.Go(func() (err error) {
+			if err := builder.CompileEngine(ctx); err != nil {
+				return err
+			}
+			if kubeRouter, err = l.kubeRouter(ctx, builder.Set); err != nil {
+				return err
+			}
+			return builder.CompileTools(ctx)
+		})
+		return builder.FromPackages(ctx)
 	})
 	err = side.Wait()
+	programs.KubeRouter = kubeRouter
 	return programs, err
+}
+
+// kubeRouter builds kube-router for the set of all images. The demo needs no
+// NetworkPolicy to be enforced: for it the path is "" unless an earlier build left one.
+func (l *launcher) kubeRouter(ctx context.Context, set images.Set) (string, error) {
+	binary := kubeRouterBinary()
+	path, err := binary.Path(l.paths.Bin)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err != nil && set != images.All {
+		return "", nil
+	}
+	return binary.Make(ctx, l.paths.Bin, l.paths.Log("build-"+binary.Name), l.board)
 }
 
 func (l *launcher) programs(ctx context.Context, source string) (control.Programs, error) {
 	modules := filepath.Join(source, "programs")
-	built := control.Programs{Kubernetes: l.kubernetes}
+	var built control.Programs
 	for _, program := range []struct {
 		path   *string
 		binary build.Binary
@@ -101,6 +130,13 @@ func (l *launcher) programs(ctx context.Context, source string) (control.Program
 		*program.path = path
 	}
 	return built, nil
+}
+
+func kubeRouterBinary() build.Binary {
+	return build.Binary{
+		Name: "kube-router", Title: "kube-router, which enforces NetworkPolicies,", Usually: 150 * time.Second, Version: versions.KubeRouter,
+		Package: "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", Ldflags: "-s -w",
+	}
 }
 
 // kube returns the binary with the components of a version of Kubernetes.

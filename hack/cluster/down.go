@@ -8,15 +8,18 @@ import (
 	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
+	"github.com/dindctl/dindctl/hack/cluster/internal/control"
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
+	"github.com/dindctl/dindctl/hack/cluster/internal/second"
 )
 
 // stopOrder stops what starts pods before the pods, and the store last. The
 // process that holds the mounts is the last one.
 var stopOrder = []string{
+	second.Name,
 	"kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager",
-	"coredns", "kube-apiserver", "containerd", "registry", "etcd", node.Holder,
+	control.KubeRouter, "coredns", "kube-apiserver", "containerd", "registry", "etcd", node.Holder,
 }
 
 // grace returns how long a component may take to stop. The API server would wait

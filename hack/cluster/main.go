@@ -1,21 +1,24 @@
-// Command cluster runs a real Kubernetes cluster of one node on this machine. It
-// is built from Go modules and Debian packages only, and has a registry with the
-// Docker images that dindctl's demo and tests need. It runs in its own network
-// and mount namespace: the machine sees only one veth pair.
+// Command cluster runs a real Kubernetes cluster on this machine. It is built from
+// Go modules and Debian packages only, and has a registry with the Docker images that
+// dindctl's demo and tests need. It runs in its own network and mount namespace: the
+// machine sees only one veth pair.
 //
 //	go run . up [--images SET] [--kubernetes VERSION]
 //	                                   start what is not running and print the path of the admin's kubeconfig
 //	go run . down [--keep-data]        stop and remove the cluster; the caches stay
 //	go run . build [--images SET] [--kubernetes VERSION]
 //	                                   only build programs and images
+//	go run . join                      start a second node, whose control groups are of version 2
+//	go run . leave [--lost]            stop it; the cluster is not told of a node that is lost
 //	go run . status                    show what is running; fails unless the cluster is healthy
 //	go run . kubeconfig [--user NAME]  print the path for admin, developer (group developers) or restricted
 //	go run . exec -- PROGRAM ...       run a program inside the node
 //	go run . step --title TEXT --usually TIME -- PROGRAM ...
 //	                                   run a build on this machine, reported as the steps of up are
 //
-// SET is "all", the default, or "demo": only the images that `make demo` uses.
-// Images that are missing are added to a running cluster; none is removed from it.
+// SET is "all", the default, or "demo": only the images that `make demo` uses, and
+// nothing that enforces NetworkPolicies unless it was built before. What is missing is
+// added to a running cluster; nothing is removed from it.
 // VERSION is a version of Kubernetes, v1.30.14 or later; without it, the one in
 // programs/go.mod. A cluster keeps its version until `down` removes its data.
 //
@@ -53,7 +56,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: go run . up [--images SET] [--kubernetes VERSION] | down [--keep-data] | build [--images SET] [--kubernetes VERSION] | status | kubeconfig [--user NAME] | exec -- PROGRAM ... | step --title TEXT --usually TIME -- PROGRAM ...")
+var errUsage = errors.New("usage: go run . up [--images SET] [--kubernetes VERSION] | down [--keep-data] | build [--images SET] [--kubernetes VERSION] | join | leave [--lost] | status | kubeconfig [--user NAME] | exec -- PROGRAM ... | step --title TEXT --usually TIME -- PROGRAM ...")
 
 func run(ctx context.Context, arguments []string) error {
 	if len(arguments) == 0 {
@@ -67,6 +70,7 @@ func run(ctx context.Context, arguments []string) error {
 
 	flags := flag.NewFlagSet(arguments[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
+	lost := flags.Bool("lost", false, "")
 	keepData := flags.Bool("keep-data", false, "")
 	set := images.All
 	flags.Func("images", "", func(name string) (err error) { set, err = images.ParseSet(name); return err })
@@ -91,6 +95,10 @@ func run(ctx context.Context, arguments []string) error {
 		return l.locked(ctx, func(context.Context) error { return l.down(*keepData) })
 	case "build":
 		return l.locked(ctx, func(ctx context.Context) error { _, _, err := l.build(ctx, set); return err })
+	case "join":
+		return l.locked(ctx, l.join)
+	case "leave":
+		return l.locked(ctx, func(ctx context.Context) error { return l.leave(ctx, *lost) })
 	case "status":
 		return l.status(ctx, os.Stdout)
 	case "kubeconfig":

@@ -2,7 +2,12 @@ package main
 
 import (
 	"errors"
+	"os"
 	"testing"
+
+	"github.com/dindctl/dindctl/hack/cluster/internal/images"
+	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
+	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
 )
 
 // Nothing is built or started with an argument that is not understood.
@@ -23,5 +28,26 @@ func TestUsage(t *testing.T) {
 				t.Errorf("got %v, want the usage", err)
 			}
 		})
+	}
+}
+
+// The demo does not wait for a program that it does not need, and uses it if an earlier
+// build left one.
+func TestDemoBuildsNoKubeRouter(t *testing.T) {
+	l := &launcher{paths: paths.Paths{Bin: t.TempDir(), State: t.TempDir()}, board: steps.New(os.Stderr)}
+	if path, err := l.kubeRouter(t.Context(), images.Demo); path != "" || err != nil {
+		t.Errorf("got %q, %v", path, err)
+	}
+	built, err := kubeRouterBinary().Path(l.paths.Bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(built, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []images.Set{images.Demo, images.All} {
+		if path, err := l.kubeRouter(t.Context(), set); path != built || err != nil {
+			t.Errorf("set %s: got %q, %v; want %s", set, path, err, built)
+		}
 	}
 }

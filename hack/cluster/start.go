@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
 	"github.com/dindctl/dindctl/hack/cluster/internal/control"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
+	"github.com/dindctl/dindctl/hack/cluster/internal/process"
 )
 
 const (
@@ -54,8 +54,6 @@ func (s *starter) start(component control.Component) (bool, error) {
 
 // settle waits until the cluster is healthy.
 func (s *starter) settle(ctx context.Context, since time.Time, detail func(string)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("gave up after %s; see the logs in %s", patience, s.paths.In("logs")))
-	defer cancel()
 	apply := control.Check{Name: "the cluster's own objects", Run: func(ctx context.Context) error { return control.Apply(ctx, s.paths) }}
 	checks := append([]control.Check{control.ServerCheck(s.paths), apply}, control.Checks(s.paths, since)...)
 	for _, check := range checks {
@@ -65,6 +63,17 @@ func (s *starter) settle(ctx context.Context, since time.Time, detail func(strin
 		}
 	}
 	return s.alive()
+}
+
+// enforce starts the component that enforces NetworkPolicies and waits until it does.
+func (s *starter) enforce(ctx context.Context, component control.Component, detail func(string)) error {
+	detail(component.Name)
+	s.components = append(s.components, component)
+	s.specs[component.Name] = process.Spec(append([]string{component.Program}, component.Arguments...)...)
+	if _, err := s.start(component); err != nil {
+		return err
+	}
+	return control.PolicyCheck().Wait(ctx, s.alive)
 }
 
 // alive returns an error if a component has exited and is not restarted.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/control"
+	"github.com/dindctl/dindctl/hack/cluster/internal/second"
 )
 
 // status lists the processes, then the checks of the cluster.
@@ -19,12 +20,20 @@ func (l *launcher) status(ctx context.Context, out io.Writer) error {
 		switch {
 		case record.Alive():
 			fmt.Fprintf(out, "%-26s running, process %d\n", name, record.PID)
+		case name == second.Name:
+			fmt.Fprintf(out, "%-26s not running; `go run . join` starts it\n", name)
+		case name == control.KubeRouter && record.PID == 0:
+			fmt.Fprintf(out, "%-26s not started: no NetworkPolicy is enforced; `go run . up` starts it\n", name)
 		default:
 			healthy = false
 			fmt.Fprintf(out, "%-26s not running\n", name)
 		}
 	}
-	for _, check := range control.Checks(l.paths, time.Time{}) {
+	checks := control.Checks(l.paths, time.Time{})
+	if l.records.Load(control.KubeRouter).PID != 0 {
+		checks = append(checks, control.PolicyCheck())
+	}
+	for _, check := range checks {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := check.Run(ctx)
 		cancel()

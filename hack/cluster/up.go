@@ -64,7 +64,8 @@ func (l *launcher) start(ctx context.Context, programs control.Programs, detail 
 	if err := paths.WriteFile(l.paths.In("kubernetes"), []byte(l.kubernetes+"\n"), 0o644); err != nil {
 		return err
 	}
-	contents, err := control.Configure(l.paths, l.kubernetes)
+	first := control.First(l.paths, groups, l.kubernetes)
+	contents, err := control.Configure(l.paths, first)
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func (l *launcher) start(ctx context.Context, programs control.Programs, detail 
 	if err != nil {
 		return err
 	}
-	run := starter{launcher: l, groups: groups, components: control.Components(l.paths, programs), specs: map[string]string{}}
+	run := starter{launcher: l, groups: groups, components: control.Components(l.paths, programs, first), specs: map[string]string{}}
 	since := time.Time{}
 	for _, component := range run.components {
 		influences := append([]string{programs.Kube, component.Program, contents[component.Config]}, component.Arguments...)
@@ -92,7 +93,12 @@ func (l *launcher) start(ctx context.Context, programs control.Programs, detail 
 			since = time.Now()
 		}
 	}
-	return run.settle(ctx, since, detail)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("gave up after %s; see the logs in %s", patience, l.paths.In("logs")))
+	defer cancel()
+	if err := run.settle(ctx, since, detail); err != nil || programs.KubeRouter == "" {
+		return err
+	}
+	return run.enforce(ctx, control.PolicyEnforcer(l.paths, programs.KubeRouter, control.FirstName), detail)
 }
 
 // place creates the node that programs are started in, unless there is one. What

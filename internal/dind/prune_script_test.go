@@ -12,7 +12,11 @@ import (
 // another prune is running.
 const dockerStub = `
 case "$*" in
-version*) [ -z "${DOWN:-}" ] || { echo "Cannot connect to the Docker daemon" >&2; exit 1; }; echo 29.7.2 ;;
+version*)
+    down=$(cat "$BOX/down" 2>/dev/null || echo "${DOWN:-0}")
+    echo $((down - 1)) >"$BOX/down"
+    [ "$down" -le 0 ] || { echo "Cannot connect to the Docker daemon" >&2; exit 1; }
+    echo 29.7.2 ;;
 "system df") [ -z "${NO_DF:-}" ] || exit 1; echo "TYPE TOTAL" ;;
 "system df --format"*) echo "Images|$(cat "$BOX/size" 2>/dev/null || echo 3)GB"; echo "Build Cache|7GB" ;;
 "buildx du") printf 'Shared:\t\t1GB\nPrivate:\t500MB\nTotal:\t1.5GB\n' ;;
@@ -116,9 +120,11 @@ func TestPruneScript(t *testing.T) {
 			wantCode: 1, wantError: "half an hour", result: `{"error":"another prune has been running for half an hour"}`},
 		{name: "disk use unknown", env: []string{"PRUNE_UNUSED_FOR=0", "NO_DF=1"},
 			wantCalls: []string{version, df, "docker system prune -af", df}, result: `{"reclaimed":["1.2GB"]}`},
-		{name: "daemon unreachable", env: []string{"PRUNE_UNUSED_FOR=0", "DOWN=1", "DOCKER_HOST=tcp://gone:2375"},
-			wantCode: 1, wantCalls: []string{version}, wantError: "daemon at tcp://gone:2375 is not responding",
+		{name: "daemon unreachable", env: []string{"PRUNE_UNUSED_FOR=0", "DOWN=99", "DOCKER_HOST=tcp://gone:2375"},
+			wantCode: 1, wantCalls: slices.Repeat([]string{version}, 15), wantError: "daemon at tcp://gone:2375 is not responding",
 			result: `{"error":"the Docker daemon at tcp://gone:2375 is not responding (Cannot connect to the Docker daemon); is its pod ready?"}`},
+		{name: "daemon unreachable at first", env: []string{"PRUNE_UNUSED_FOR=0", "DOWN=2"},
+			wantCalls: []string{version, version, version, df, "docker system prune -af", df}, result: `{"reclaimed":["1.2GB"]}`},
 		{name: "prune fails", env: []string{"PRUNE_UNUSED_FOR=0", "BROKEN=1"},
 			wantCode: 1, wantCalls: []string{version, df, "docker system prune -af"}, wantError: "disk on fire",
 			result: `{"error":"docker system prune -af failed: Error response from daemon: disk on fire"}`},

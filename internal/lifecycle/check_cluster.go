@@ -140,6 +140,6 @@ func checkNetworkPolicy(_ context.Context, in checkInput) []CheckResult {
 	}
 	return []CheckResult{{
 		Outcome: OutcomeUnknown,
-		Reason:  "unknown: the API does not show whether the network plugin enforces policies",
+		Reason:  "unknown: the API does not show whether the network plugin enforces policies; `dindctl verify --from NAMESPACE` does",
 	}}
 }

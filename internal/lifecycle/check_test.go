@@ -43,7 +43,7 @@ func TestCheckHealthyCluster(t *testing.T) {
 		"ok storage class: standard (example.com/disk): binds immediately, cannot grow later",
 		"ok names: available",
 		"ok claim: will be created",
-		"unknown network policy: unknown: the API does not show whether the network plugin enforces policies",
+		"unknown network policy: unknown: the API does not show whether the network plugin enforces policies; `dindctl verify --from NAMESPACE` does",
 	}
 	got := slices.DeleteFunc(lines(checks.Results), func(line string) bool { return strings.HasPrefix(line, "ok permissions: all ") })
 	if diff := cmp.Diff(want, got); diff != "" || len(checks.Results) != len(want)+1 {

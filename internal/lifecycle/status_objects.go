@@ -82,8 +82,7 @@ func objectStates(found installation, status rollout.Status) []ObjectState {
 				state.State, state.Ready = "Suspended", false
 			}
 		case *networkingv1.NetworkPolicy:
-			// The API does not show whether a network plugin enforces policies.
-			state.State, state.Detail = "Created", "enforcement depends on the network plugin"
+			state.State, state.Detail = "Created", "`dindctl verify --from NAMESPACE` shows whether it is enforced"
 		}
 		states = append(states, state)
 	}

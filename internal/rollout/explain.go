@@ -14,6 +14,9 @@ import (
 // matches, in the order of a pod's life. nil means that nothing is known to be
 // wrong.
 func explain(v State, pod *corev1.Pod) *Cause {
+	if cause := nodeLost(v, pod); cause != nil {
+		return cause
+	}
 	if pod != nil && (pod.DeletionTimestamp != nil || (!finished(pod) && !v.updated())) {
 		// The pod is being deleted, or soon will be because it is of an earlier
 		// template. It does not block the next pod.
@@ -153,6 +156,22 @@ func unschedulable(_ State, pod *corev1.Pod) *Cause {
 		}
 	}
 	return nil
+}
+
+// nodeLost: the node no longer reports. The control plane then sets only the pod's own
+// condition, and leaves what the kubelet has last said of the containers. After five
+// minutes it deletes the pod, which stays until the node is back or removed.
+func nodeLost(_ State, pod *corev1.Pod) *Cause {
+	if pod == nil || len(pod.Spec.ReadinessGates) > 0 || podReady(pod) || !isTrue(pod, corev1.ContainersReady) {
+		return nil
+	}
+	node := pod.Spec.NodeName
+	return &Cause{
+		Reason: "NodeLost", Object: podRef(pod),
+		Message: fmt.Sprintf("Node %s is not ready: it does not report whether the daemon still runs.", node),
+		Hint: fmt.Sprintf("`kubectl describe node %[1]s` shows since when. The daemon is back when the node is. "+
+			"Only if the node never returns, `kubectl delete node %[1]s` lets another node start the pod, if the volume can be mounted there.", node),
+	}
 }
 
 // evicted: the node ended the pod, or an earlier one: the ReplicaSet creates

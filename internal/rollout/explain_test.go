@@ -66,6 +66,17 @@ func TestCauses(t *testing.T) {
 		{"evicted", func(v *State) {
 			v.Pods[0].Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "low on memory"}
 		}, "Evicted", "low on memory", false},
+		{"node lost", func(v *State) {
+			v.Pods[0].Status.Conditions = []corev1.PodCondition{
+				{Type: corev1.ContainersReady, Status: corev1.ConditionTrue}, {Type: corev1.PodReady, Status: corev1.ConditionFalse},
+			}
+		}, "NodeLost", "is not ready", false},
+		{"node lost for long", func(v *State) {
+			v.Pods[0].DeletionTimestamp = &metav1.Time{}
+			v.Pods[0].Status.Conditions = []corev1.PodCondition{
+				{Type: corev1.ContainersReady, Status: corev1.ConditionTrue}, {Type: corev1.PodReady, Status: corev1.ConditionFalse},
+			}
+		}, "NodeLost", "is not ready", false},
 		{"mount", func(v *State) {
 			unready(v.Pods[0])
 			v.Events = []*corev1.Event{event("new", "FailedMount", `path "/x" does not exist`)}

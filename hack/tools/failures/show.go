@@ -99,13 +99,14 @@ func hasFailed(failed []failure, one failure) bool {
 var (
 	// logged matches the first line of what a test logs.
 	logged = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
-	// command matches a line that names the program that was run, not an error.
-	command = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: \$ `)
+	// command matches a line that names the program or the pod that was run, not an
+	// error.
+	command = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: (\$ |pod/\S+ ran:)`)
 )
 
 // edge is how many lines of a test's errors are repeated from the start and from
 // the end: the cause is usually in one of the two.
-const edge = 4
+const edge = 12
 
 // complaints returns the lines of a test's output that are errors, as far as they
 // can be distinguished from the others.

@@ -82,10 +82,16 @@ prune_images() {
 }
 
 [ -n "$unused_for" ] || fail "PRUNE_UNUSED_FOR is not set"
-if ! version=$(docker version --format '{{.Server.Version}}' 2>/tmp/err); then
-    cat /tmp/err >&2
-    fail "the Docker daemon at ${DOCKER_HOST:-its default address} is not responding ($(tail -n 1 /tmp/err)); is its pod ready?"
-fi
+# The nodes take a moment to apply the Service and NetworkPolicies for a new pod.
+tries=0
+until version=$(docker version --format '{{.Server.Version}}' 2>/tmp/err); do
+    tries=$((tries + 1))
+    if [ "$tries" -eq 15 ]; then
+        cat /tmp/err >&2
+        fail "the Docker daemon at ${DOCKER_HOST:-its default address} is not responding ($(tail -n 1 /tmp/err)); is its pod ready?"
+    fi
+    sleep 1
+done
 echo "Docker Engine $version at ${DOCKER_HOST:-its default address}, before:"
 docker system df || true
 

@@ -37,6 +37,13 @@ case $mtu in
     ;;
 esac
 
+# Before the guard starts, which has to be in the daemon's group.
+. /etc/dindctl/nest.sh
+if [ -n "$cgroup_parent" ]; then
+    # First, so that a user's own --cgroup-parent wins.
+    set -- "--cgroup-parent=$cgroup_parent" "$@"
+fi
+
 # This process becomes the daemon's init process.
 read -r init _ </proc/self/stat
 idle=$(command -v nice) && idle='nice -n 19'

@@ -68,6 +68,23 @@ func (a *api) apply(ctx context.Context, path string, object any) error {
 	return a.do(ctx, http.MethodPatch, path+"?fieldManager=dindctl-cluster&force=true", body, nil)
 }
 
+// RemoveNode deletes a node from the cluster, if it is there, and with it the pods
+// that were on it.
+func RemoveNode(ctx context.Context, p paths.Paths, name string) error {
+	server, err := newAPI(p)
+	if err != nil {
+		return err
+	}
+	err = server.do(ctx, http.MethodDelete, "/api/v1/nodes/"+name, nil, nil)
+	if errors.Is(err, errNotFound) {
+		return nil
+	}
+	return err
+}
+
+// errNotFound says that an object does not exist.
+var errNotFound = errors.New("not found")
+
 func (a *api) do(ctx context.Context, method, path string, body []byte, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, Server+path, bytes.NewReader(body))
 	if err != nil {
@@ -86,6 +103,9 @@ func (a *api) do(ctx context.Context, method, path string, body []byte, into any
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		return err
+	}
+	if response.StatusCode == http.StatusNotFound {
+		return fmt.Errorf("%s %s: %w: %.300s", method, path, errNotFound, answer)
 	}
 	if response.StatusCode >= 300 {
 		return fmt.Errorf("%s %s: %s: %.300s", method, path, response.Status, answer)

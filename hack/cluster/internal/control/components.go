@@ -5,13 +5,12 @@ import (
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
-	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 // Programs are the paths of the built programs.
 type Programs struct {
 	Kube, CoreDNS, Registry string
-	Kubernetes              versions.Release // the version of Kube
+	KubeRouter              string // "" if no NetworkPolicy is to be enforced
 }
 
 // Component is a program of the node.
@@ -22,24 +21,14 @@ type Component struct {
 	Config    string // its configuration file, if it has one: a change restarts it
 }
 
-// proxyMode returns nftables, which kube-proxy has by default since 1.31.
-func proxyMode(kubernetes versions.Release) string {
-	if kubernetes.Minor() < 31 {
-		return "iptables"
-	}
-	return "nftables"
-}
-
-// Components returns all programs in the order in which they start. Each waits for
-// those that it needs, so none has to be healthy before the next one starts.
-func Components(p paths.Paths, programs Programs) []Component {
-	kubernetes := func(name, config string, arguments ...string) Component {
-		return Component{Name: name, Program: filepath.Join(p.In("links"), name), Arguments: arguments, Config: config}
-	}
+// Components returns the programs of the first node, which runs the control plane,
+// in the order in which they start. Each waits for those that it needs, so none has
+// to be healthy before the next one starts.
+func Components(p paths.Paths, programs Programs, on Node) []Component {
 	secret := func(name string) string { return p.In("pki", name) }
 	client := func(name string) string { return "--kubeconfig=" + p.Kubeconfig(name) }
 
-	return []Component{
+	return append([]Component{
 		{Name: "registry", Program: programs.Registry, Arguments: []string{
 			"--listen=" + Registry,
 			"--images=" + p.Images,
@@ -47,20 +36,17 @@ func Components(p paths.Paths, programs Programs) []Component {
 			"--requests=" + p.In("registry-requests.log"),
 		}},
 		{Name: "etcd", Program: "etcd", Arguments: []string{
-			"--name=" + NodeName,
+			"--name=" + on.Name,
 			"--data-dir=" + p.In("etcd"),
 			"--listen-client-urls=http://127.0.0.1:2379",
 			"--advertise-client-urls=http://127.0.0.1:2379",
 			"--listen-peer-urls=http://127.0.0.1:2380",
 			"--initial-advertise-peer-urls=http://127.0.0.1:2380",
-			"--initial-cluster=" + NodeName + "=http://127.0.0.1:2380",
+			"--initial-cluster=" + on.Name + "=http://127.0.0.1:2380",
 			"--quota-backend-bytes=1073741824",
 			"--logger=zap",
 		}},
-		{Name: "containerd", Program: "containerd", Config: "containerd.toml", Arguments: []string{
-			"--config=" + p.In("config", "containerd.toml"),
-		}},
-		kubernetes("kube-apiserver", "audit-policy.yaml",
+		kubernetes(p, "kube-apiserver", "audit-policy.yaml",
 			"--etcd-servers=http://127.0.0.1:2379",
 			"--advertise-address="+network.NodeAddress,
 			"--secure-port=6443",
@@ -85,7 +71,7 @@ func Components(p paths.Paths, programs Programs) []Component {
 			"--audit-log-maxsize=500",
 			"--audit-log-maxbackup=1",
 		),
-		kubernetes("kube-controller-manager", "",
+		kubernetes(p, "kube-controller-manager", "",
 			client("kube-controller-manager"),
 			"--leader-elect=false",
 			"--kube-api-qps=500", "--kube-api-burst=1000",
@@ -95,30 +81,35 @@ func Components(p paths.Paths, programs Programs) []Component {
 			"--enable-hostpath-provisioner=true",
 			"--flex-volume-plugin-dir=/var/lib/kubelet/volume-plugins",
 		),
-		kubernetes("kube-scheduler", "",
+		kubernetes(p, "kube-scheduler", "",
 			client("kube-scheduler"),
 			"--leader-elect=false",
 			"--kube-api-qps=500", "--kube-api-burst=1000",
 		),
-		kubernetes("kubelet", "kubelet.yaml",
-			client("kubelet"),
-			"--config="+p.In("config", "kubelet.yaml"),
-			"--hostname-override="+NodeName,
-			"--node-ip="+network.NodeAddress,
-		),
-		kubernetes("kube-proxy", "",
-			client("kube-proxy"),
-			"--proxy-mode="+proxyMode(programs.Kubernetes),
-			"--cluster-cidr="+network.Pods,
-			"--hostname-override="+NodeName,
-			// The limits belong to the whole machine, not to the namespace.
-			"--conntrack-max-per-core=0",
-			"--conntrack-min=0",
-			"--conntrack-tcp-timeout-established=0",
-			"--conntrack-tcp-timeout-close-wait=0",
-		),
 		{Name: "coredns", Program: programs.CoreDNS, Config: "Corefile", Arguments: []string{
 			"-conf=" + p.In("config", "Corefile"),
 		}},
-	}
+	}, on.Components(p, programs)...)
+}
+
+// kubernetes returns a component that the binary of Kubernetes has.
+func kubernetes(p paths.Paths, name, config string, arguments ...string) Component {
+	return Component{Name: name, Program: filepath.Join(p.In("links"), name), Arguments: arguments, Config: config}
+}
+
+// KubeRouter is the name of the component that PolicyEnforcer returns.
+const KubeRouter = "kube-router"
+
+// PolicyEnforcer returns the component that enforces NetworkPolicies for the pods of a
+// node. It exits unless the node is registered, so it starts after the others.
+func PolicyEnforcer(p paths.Paths, program, nodeName string) Component {
+	return Component{Name: KubeRouter, Program: program, Arguments: []string{
+		"--kubeconfig=" + p.Kubeconfig(KubeRouter),
+		"--hostname-override=" + nodeName,
+		"--run-firewall=true",
+		"--run-router=false",
+		"--run-service-proxy=false",
+		"--service-cluster-ip-range=" + network.Services,
+		"--health-port=0",
+	}}
 }

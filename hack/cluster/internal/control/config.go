@@ -10,7 +10,6 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
@@ -22,59 +21,63 @@ import (
 var files embed.FS
 
 const (
-	NodeName       = "dindctl"
 	Server         = "https://" + network.NodeAddress + ":6443"
 	Registry       = network.NodeAddress + ":5000"
 	serviceAddress = "10.96.0.1"
 )
 
-// places are the paths of the configuration files in the state directory.
+// places are the configuration files and their paths in a node's directory.
 var places = map[string]string{
-	"audit-policy.yaml": "config/audit-policy.yaml",
-	"kubelet.yaml":      "config/kubelet.yaml",
-	"containerd.toml":   "config/containerd.toml",
-	"hosts.toml":        "config/registries/_default/hosts.toml",
-	"cni.conflist":      "config/cni/10-dindctl.conflist",
-	"Corefile":          "config/Corefile",
-	"resolv.conf":       "config/resolv.conf",
+	"kubelet.yaml":    "kubelet.yaml",
+	"containerd.toml": "containerd.toml",
+	"hosts.toml":      "registries/_default/hosts.toml",
+	"cni.conflist":    "cni/10-dindctl.conflist",
+	"resolv.conf":     "resolv.conf",
+	// Only the first node has a control plane that reads them.
+	"audit-policy.yaml": "audit-policy.yaml",
+	"Corefile":          "Corefile",
 }
 
-// Configure writes each file that the components read, and returns the content of
-// the configuration files by name: a component whose file changed is restarted.
-func Configure(p paths.Paths, kubernetes versions.Release) (map[string]string, error) {
-	if err := pki.Ensure(p.In("pki"), network.NodeAddress, serviceAddress, NodeName); err != nil {
+// Configure writes each file that the components of a node read, and returns the
+// content of the configuration files by name: a component whose file changed is
+// restarted.
+func Configure(p paths.Paths, on Node) (map[string]string, error) {
+	directory, second := p.In("pki"), Second(p, on.Kubernetes)
+	if err := pki.Ensure(directory, network.NodeAddress, serviceAddress, FirstName); err != nil {
 		return nil, fmt.Errorf("making certificates: %w", err)
 	}
-	if err := pki.EnsureUsers(p, p.In("pki"), Server, NodeName); err != nil {
+	if err := pki.EnsureKubelet(directory, second.Identity, second.Name, second.Address); err != nil {
+		return nil, fmt.Errorf("making certificates: %w", err)
+	}
+	nodes := map[string]string{pki.KubeletServer: FirstName, second.Identity: second.Name}
+	if err := pki.EnsureUsers(p, directory, Server, nodes); err != nil {
 		return nil, err
 	}
-	contents, err := render(p, kubernetes)
+	contents, err := render(p, on)
 	if err != nil {
 		return nil, err
 	}
 	for name, content := range contents {
-		if err := paths.WriteFile(p.In(places[name]), []byte(content), 0o644); err != nil {
+		if err := paths.WriteFile(filepath.Join(on.Config, places[name]), []byte(content), 0o644); err != nil {
 			return nil, fmt.Errorf("writing configuration: %w", err)
 		}
 	}
 	return contents, paths.WriteFile(p.In("registry"), []byte(Registry+"\n"), 0o644)
 }
 
-func render(p paths.Paths, kubernetes versions.Release) (map[string]string, error) {
+func render(p paths.Paths, on Node) (map[string]string, error) {
 	values := map[string]any{
-		"KubernetesMinor":  kubernetes.Minor(),
-		"State":            p.State,
+		"Node":             on,
+		"KubernetesMinor":  on.Kubernetes.Minor(),
 		"PKI":              p.In("pki"),
-		"Config":           p.In("config"),
 		"Kubeconfigs":      p.In("kubeconfigs"),
-		"NodeAddress":      network.NodeAddress,
-		"Pods":             network.Pods,
+		"DNS":              network.NodeAddress,
 		"PodMTU":           network.PodMTU,
 		"Registry":         Registry,
 		"PauseImage":       versions.PauseImage,
-		"CgroupRoot":       cgroup.Name,
 		"ContainerdSocket": node.ContainerdSocket,
 		"CNIPlugins":       cniPlugins(),
+		"CgroupLabel":      CgroupLabel,
 	}
 	contents := map[string]string{}
 	for name := range places {

@@ -4,12 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 func TestRender(t *testing.T) {
-	contents, err := render(paths.Paths{State: "/state"}, versions.Kubernetes)
+	contents, err := render(paths.Paths{State: "/state"}, first(versions.Kubernetes))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +29,7 @@ func TestRender(t *testing.T) {
 // A kubelet does not start with a field that it does not know.
 func TestRenderForOldKubelet(t *testing.T) {
 	for version, want := range map[versions.Release]bool{"v1.30.14": false, "v1.31.14": true} {
-		contents, err := render(paths.Paths{State: "/state"}, version)
+		contents, err := render(paths.Paths{State: "/state"}, first(version))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,9 +42,13 @@ func TestRenderForOldKubelet(t *testing.T) {
 // Every component with a configuration file is restarted when that changes,
 // so the name has to be one of the rendered files.
 func TestComponentsConfig(t *testing.T) {
-	for _, component := range Components(paths.Paths{State: "/state"}, Programs{Kubernetes: versions.Kubernetes}) {
+	for _, component := range Components(paths.Paths{State: "/state"}, Programs{}, first(versions.Kubernetes)) {
 		if _, known := places[component.Config]; component.Config != "" && !known {
 			t.Errorf("%s reads %s, which is not rendered", component.Name, component.Config)
 		}
 	}
+}
+
+func first(kubernetes versions.Release) Node {
+	return First(paths.Paths{State: "/state"}, cgroup.Layout{}, kubernetes)
 }

@@ -1,11 +1,14 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
@@ -38,10 +41,26 @@ func Checks(p paths.Paths, since time.Time) []Check {
 	return []Check{
 		ServerCheck(p),
 		{"registry answers", registryAnswers},
-		{"node Ready", func(ctx context.Context) error { return nodeReady(ctx, p, since) }},
+		NodeCheck(p, FirstName, since),
 		{"default service account", func(ctx context.Context) error { return serviceAccount(ctx, p) }},
 		{"DNS answers", dnsAnswers},
 	}
+}
+
+// PolicyCheck returns the check of the component that PolicyEnforcer returns. Its last
+// rule of the first round accepts what the policies allow.
+func PolicyCheck() Check {
+	return Check{"NetworkPolicies enforced", func(ctx context.Context) error {
+		const chain, allowed = "KUBE-ROUTER-FORWARD", "--mark 0x20000/0x20000 -j ACCEPT"
+		rules, err := exec.CommandContext(ctx, "nsenter", "--net="+network.File, "iptables", "-S", chain).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("listing the rules of %s: %w: %s", chain, err, bytes.TrimSpace(rules))
+		}
+		if !strings.Contains(string(rules), allowed) {
+			return fmt.Errorf("%s has no rule %q yet", chain, allowed)
+		}
+		return nil
+	}}
 }
 
 func registryAnswers(ctx context.Context) error {
@@ -61,7 +80,13 @@ func registryAnswers(ctx context.Context) error {
 	return errors.Join(err, response.Body.Close())
 }
 
-func nodeReady(ctx context.Context, p paths.Paths, since time.Time) error {
+// NodeCheck returns the check of a node. What the node reported before since does
+// not count.
+func NodeCheck(p paths.Paths, name string, since time.Time) Check {
+	return Check{"node " + name + " Ready", func(ctx context.Context) error { return nodeReady(ctx, p, name, since) }}
+}
+
+func nodeReady(ctx context.Context, p paths.Paths, name string, since time.Time) error {
 	server, err := newAPI(p)
 	if err != nil {
 		return err
@@ -74,7 +99,7 @@ func nodeReady(ctx context.Context, p paths.Paths, since time.Time) error {
 			}
 		}
 	}
-	if err := server.get(ctx, "/api/v1/nodes/"+NodeName, &node); err != nil {
+	if err := server.get(ctx, "/api/v1/nodes/"+name, &node); err != nil {
 		return err
 	}
 	for _, condition := range node.Status.Conditions {

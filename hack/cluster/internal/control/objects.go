@@ -3,6 +3,8 @@ package control
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/pki"
@@ -10,15 +12,30 @@ import (
 
 type object = map[string]any
 
+// readers are the users for whom the API server has no built-in role, and what they
+// read, by API group.
+var readers = map[string]map[string][]string{
+	pki.DNSUser: {
+		"":                 {"namespaces", "pods", "services"},
+		"discovery.k8s.io": {"endpointslices"},
+	},
+	// kube-router also waits for what it needs only for Services.
+	pki.PolicyUser: {
+		"":                  {"endpoints", "namespaces", "nodes", "pods", "services"},
+		"discovery.k8s.io":  {"endpointslices"},
+		"networking.k8s.io": {"networkpolicies"},
+	},
+}
+
 // Apply creates the default StorageClass, whose claims bind when a pod uses them,
-// as on most clusters, and the permissions of CoreDNS.
+// as on most clusters, and the permissions of the readers.
 func Apply(ctx context.Context, p paths.Paths) error {
 	server, err := newAPI(p)
 	if err != nil {
 		return err
 	}
-	const rbac, storage = "rbac.authorization.k8s.io/v1", "storage.k8s.io/v1"
-	for path, content := range map[string]object{
+	const storage = "storage.k8s.io/v1"
+	objects := map[string]object{
 		"/apis/" + storage + "/storageclasses/standard": {
 			"apiVersion": storage, "kind": "StorageClass",
 			"metadata": object{
@@ -29,24 +46,33 @@ func Apply(ctx context.Context, p paths.Paths) error {
 			"reclaimPolicy":     "Delete",
 			"volumeBindingMode": "WaitForFirstConsumer",
 		},
-		"/apis/" + rbac + "/clusterroles/dindctl:coredns": {
-			"apiVersion": rbac, "kind": "ClusterRole",
-			"metadata": object{"name": pki.DNSUser},
-			"rules": []object{
-				{"apiGroups": []string{""}, "resources": []string{"services", "pods", "namespaces"}, "verbs": []string{"list", "watch"}},
-				{"apiGroups": []string{"discovery.k8s.io"}, "resources": []string{"endpointslices"}, "verbs": []string{"list", "watch"}},
-			},
-		},
-		"/apis/" + rbac + "/clusterrolebindings/dindctl:coredns": {
-			"apiVersion": rbac, "kind": "ClusterRoleBinding",
-			"metadata": object{"name": pki.DNSUser},
-			"roleRef":  object{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": pki.DNSUser},
-			"subjects": []object{{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": pki.DNSUser}},
-		},
-	} {
+	}
+	for user, resources := range readers {
+		maps.Copy(objects, reader(user, resources))
+	}
+	for path, content := range objects {
 		if err := server.apply(ctx, path, content); err != nil {
 			return fmt.Errorf("creating the cluster's own objects: %w", err)
 		}
 	}
 	return nil
+}
+
+// reader returns a user's role and its binding, by path.
+func reader(user string, resources map[string][]string) map[string]object {
+	const group = "rbac.authorization.k8s.io"
+	var rules []object
+	for _, name := range slices.Sorted(maps.Keys(resources)) {
+		rules = append(rules, object{"apiGroups": []string{name}, "resources": resources[name], "verbs": []string{"get", "list", "watch"}})
+	}
+	return map[string]object{
+		"/apis/" + group + "/v1/clusterroles/" + user: {
+			"apiVersion": group + "/v1", "kind": "ClusterRole", "metadata": object{"name": user}, "rules": rules,
+		},
+		"/apis/" + group + "/v1/clusterrolebindings/" + user: {
+			"apiVersion": group + "/v1", "kind": "ClusterRoleBinding", "metadata": object{"name": user},
+			"roleRef":  object{"apiGroup": group, "kind": "ClusterRole", "name": user},
+			"subjects": []object{{"apiGroup": group, "kind": "User", "name": user}},
+		},
+	}
 }

@@ -23,13 +23,27 @@ type requirement struct {
 	pkg     string
 }
 
-var requirements = []requirement{
+// Requirements are the packages that something needs.
+type Requirements []requirement
+
+// SecondNode is what the second node needs.
+var SecondNode = Requirements{
+	{program: "linux.uml", pkg: "user-mode-linux"},
+	{program: "modprobe", pkg: "kmod"},
+	{program: "mkfs.ext4", pkg: "e2fsprogs"},
+	{program: "iptables-legacy", pkg: "iptables"},
+	{program: "taskset", pkg: "util-linux"},
+}
+
+// Cluster is what programs and images are built with, and what the first node needs.
+var Cluster = Requirements{
 	{program: "containerd", pkg: "containerd"},
 	{program: "runc", pkg: "runc"},
 	{found: hasFile("/usr/lib/cni/bridge", "/opt/cni/bin/bridge", "/usr/libexec/cni/bridge"), pkg: "containernetworking-plugins"},
 	{program: "etcd", pkg: "etcd-server"},
 	{program: "iptables", pkg: "iptables"}, // for the CNI plugins
 	{program: "nft", pkg: "nftables"},
+	{program: "ipset", pkg: "ipset"}, // for kube-router
 	{program: "conntrack", pkg: "conntrack"},
 	{program: "socat", pkg: "socat"},
 	{program: "ip", pkg: "iproute2"},
@@ -45,9 +59,13 @@ var requirements = []requirement{
 	{found: hasFile("/usr/include/seccomp.h"), pkg: "libseccomp-dev"},
 }
 
-// Install installs the missing packages and starts none of their services.
-func Install(ctx context.Context, log string, board *steps.Board) error {
-	missing := missingPackages()
+// Tests is what only the images for tests are made with: npm gets the clients that
+// are not Go programs.
+var Tests = Requirements{{program: "npm", pkg: "npm"}}
+
+// Install installs the packages that are missing and starts none of their services.
+func Install(ctx context.Context, needed Requirements, log string, board *steps.Board) error {
+	missing := needed.missing()
 	if len(missing) == 0 {
 		return nil
 	}
@@ -80,9 +98,9 @@ func install(ctx context.Context, log string, missing []string, detail func(stri
 	return nil
 }
 
-func missingPackages() []string {
+func (needed Requirements) missing() []string {
 	var missing []string
-	for _, r := range requirements {
+	for _, r := range needed {
 		found := r.found
 		if found == nil {
 			found = func() bool { _, err := exec.LookPath(r.program); return err == nil }

@@ -21,7 +21,7 @@ type Set string
 
 const (
 	Demo Set = "demo" // the current engine only
-	All  Set = "all"  // both engines
+	All  Set = "all"  // both engines, and what the tests need besides
 )
 
 // ParseSet returns the set with that name.
@@ -44,12 +44,15 @@ type Builder struct {
 	digests map[string]bool
 }
 
-// FromDebian builds the layers of the set that come from Debian packages, but for
+// FromPackages builds the layers of the set that come from packages, but for
 // Debian's engine.
-func (b *Builder) FromDebian(ctx context.Context) error {
+func (b *Builder) FromPackages(ctx context.Context) error {
 	layers := []func(context.Context) (Descriptor, error){b.alpineRoot, b.busyboxLayer}
-	if b.wantsDebianEngine() {
+	if b.wants(debianEngineRecipe()) {
 		layers = append(layers, b.debianRoot)
+	}
+	if b.Set == All {
+		layers = append(layers, b.oldClientLayer, b.npmLayer)
 	}
 	for _, layer := range layers {
 		if _, err := layer(ctx); err != nil {
@@ -65,7 +68,7 @@ func (b *Builder) Build(ctx context.Context) error {
 	directory := b.Paths.Images
 	b.digests = map[string]bool{}
 	var all []imageset.Image
-	for _, build := range []func(context.Context) ([]imageset.Image, error){b.pause, b.busybox, b.dind} {
+	for _, build := range []func(context.Context) ([]imageset.Image, error){b.pause, b.busybox, b.dind, b.buildkit, b.clients} {
 		built, err := build(ctx)
 		if err != nil {
 			return fmt.Errorf("building images: %w", err)
@@ -121,11 +124,11 @@ func (b *Builder) dind(ctx context.Context) ([]imageset.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	current, err := b.image([]string{versions.DindImage}, dindConfig(versions.Engine), root, engine, scripts)
+	current, err := b.image([]string{versions.DindImage, "docker:29"}, dindConfig(versions.Engine), root, engine, scripts)
 	if err != nil {
 		return nil, err
 	}
-	if !b.wantsDebianEngine() {
+	if !b.wants(debianEngineRecipe()) {
 		return []imageset.Image{current}, nil
 	}
 	if root, err = b.debianRoot(ctx); err != nil {
@@ -139,10 +142,10 @@ func (b *Builder) dind(ctx context.Context) ([]imageset.Image, error) {
 	return []imageset.Image{current, debian}, err
 }
 
-// wantsDebianEngine reports whether the image of Debian's engine is in the set,
-// or costs nothing because it was built for another set.
-func (b *Builder) wantsDebianEngine() bool {
-	_, built := remembered(b.Paths.Images, debianEngineRecipe())
+// wants reports whether an image that is not for the demo is in the set, or costs
+// nothing because the layer of its recipe was built for another set.
+func (b *Builder) wants(recipe string) bool {
+	_, built := remembered(b.Paths.Images, recipe)
 	return built || b.Set == All
 }
 

@@ -29,7 +29,7 @@ func TestSets(t *testing.T) {
 	want := func(set Set, debian bool) {
 		t.Helper()
 		builder.Set = set
-		if got := builder.wantsDebianEngine(); got != debian {
+		if got := builder.wants(debianEngineRecipe()); got != debian {
 			t.Errorf("set %q: the image of Debian's engine is wanted: %v", set, got)
 		}
 	}

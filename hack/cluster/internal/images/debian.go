@@ -66,7 +66,7 @@ func (b *Builder) alpineRoot(ctx context.Context) (Descriptor, error) {
 	influences := slices.Concat([]string{versions.DebianSuite, runtime.GOARCH, string(content)}, alpinePackages, unwanted)
 	return b.layer(recipeName("alpine", versions.DebianSuite, influences...), title, 40*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
 		archive := filepath.Join(workshop, "archive.tar")
-		err := b.mmdebstrap(ctx, "alpine", detail, archive, "--variant=extract", "--include="+strings.Join(alpinePackages, ","), "--extract-hook="+script)
+		err := b.mmdebstrap(ctx, "alpine", detail, versions.DebianSuite, archive, "--variant=extract", "--include="+strings.Join(alpinePackages, ","), "--extract-hook="+script)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (b *Builder) debianRoot(ctx context.Context) (Descriptor, error) {
 	influences := append(append([]string{versions.DebianSuite, runtime.GOARCH, group}, packages...), unwanted...)
 	return b.layer(recipeName("root", versions.DebianSuite, influences...), title, 80*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
 		archive := filepath.Join(workshop, "archive.tar")
-		err := b.mmdebstrap(ctx, "root", detail, archive, "--variant=essential", "--include="+strings.Join(packages, ","),
+		err := b.mmdebstrap(ctx, "root", detail, versions.DebianSuite, archive, "--variant=essential", "--include="+strings.Join(packages, ","),
 			`--customize-hook=echo `+group+` >> "$1/etc/group"`)
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func (b *Builder) debianEngineLayer(ctx context.Context) (Descriptor, error) {
 	title := "get the image's second engine: Debian's Docker Engine " + versions.DebianEngine
 	return b.layer(debianEngineRecipe(), title, 45*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
 		archive := filepath.Join(workshop, "archive.tar")
-		if err := b.mmdebstrap(ctx, "debian", detail, archive, "--variant=extract", "--include="+strings.Join(debianEngine, ",")); err != nil {
+		if err := b.mmdebstrap(ctx, "debian", detail, versions.DebianSuite, archive, "--variant=extract", "--include="+strings.Join(debianEngine, ",")); err != nil {
 			return err
 		}
 		return filter(archive, layer, func(name string) bool { return slices.Contains(engineFiles, name) })
@@ -109,9 +109,9 @@ func (b *Builder) debianEngineLayer(ctx context.Context) (Descriptor, error) {
 }
 
 // mmdebstrap writes packages of Debian to an archive.
-func (b *Builder) mmdebstrap(ctx context.Context, log string, detail func(string), archive string, arguments ...string) error {
+func (b *Builder) mmdebstrap(ctx context.Context, log string, detail func(string), suite, archive string, arguments ...string) error {
 	arguments = append([]string{"-n", "10", "mmdebstrap"}, arguments...)
-	command := exec.CommandContext(ctx, "nice", append(arguments, versions.DebianSuite, archive)...)
+	command := exec.CommandContext(ctx, "nice", append(arguments, suite, archive)...)
 	return build.Run(command, b.Paths.Log("build-"+log), detail)
 }
 

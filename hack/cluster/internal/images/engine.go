@@ -10,20 +10,14 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
-// engineProgram is a program of the current engine and its place in the image.
-type engineProgram struct {
-	target string
-	build.Binary
-}
-
 // enginePrograms returns the programs of the daemon. runc without seccomp fails
 // each RUN step; linked statically it does not depend on the C library of the
 // image. The daemon does not use containerd's interface for kubelet, these
 // snapshotters, or the containerd inside dockerd: without them, less is compiled.
-func enginePrograms() []engineProgram {
+func enginePrograms() []program {
 	const docker = "-s -w -X github.com/moby/moby/v2/dockerversion.Version=" + versions.Engine
 	const containerd = "-s -w -X github.com/containerd/containerd/v2/version.Version=" + versions.EngineContainerd
-	return []engineProgram{
+	return []program{
 		{"usr/local/bin/runc", build.Binary{Name: "runc", Title: "runc, which starts containers,", Usually: 30 * time.Second,
 			Version: versions.EngineRunc, Package: "github.com/opencontainers/runc", CGO: true, Tags: "seccomp netgo osusergo",
 			Ldflags: "-s -w -extldflags -static -X main.version=" + strings.TrimPrefix(versions.EngineRunc, "v")}},
@@ -41,9 +35,9 @@ func enginePrograms() []engineProgram {
 
 // clientPrograms returns the programs of the client. They are in one module with
 // the cluster's programs, and share compiled packages with them.
-func clientPrograms(checkout string) []engineProgram {
+func clientPrograms(checkout string) []program {
 	source, parts := filepath.Join(checkout, "hack", "cluster", "programs"), []string{"go.mod", "go.sum"}
-	return []engineProgram{
+	return []program{
 		{"usr/local/bin/docker", build.Binary{Name: "docker", Title: "docker, the client,", Usually: 20 * time.Second,
 			Version: versions.Engine, Package: "github.com/docker/cli/cmd/docker", Source: source, Parts: parts,
 			Ldflags: "-s -w -X github.com/docker/cli/cli/version.Version=" + versions.Engine}},
@@ -61,36 +55,11 @@ func (b *Builder) CompileClient(ctx context.Context) error {
 	return b.compile(ctx, clientPrograms(b.Checkout))
 }
 
-func (b *Builder) compile(ctx context.Context, programs []engineProgram) error {
-	for _, program := range programs {
-		if _, err := b.make(ctx, program.Binary); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *Builder) make(ctx context.Context, program build.Binary) (string, error) {
-	return program.Make(ctx, b.Paths.Bin, b.Paths.Log("build-"+program.Name), b.Board)
-}
-
 func (b *Builder) engineLayer(ctx context.Context) (Descriptor, error) {
 	programs := append(enginePrograms(), clientPrograms(b.Checkout)...)
-	built := map[string]string{}
-	var influences []string
-	for _, program := range programs {
-		path, err := b.make(ctx, program.Binary)
-		if err != nil {
-			return Descriptor{}, err
-		}
-		built[program.target] = path
-		influences = append(influences, program.target, filepath.Base(path))
+	recipe, err := b.programsRecipe("engine", versions.Engine, programs)
+	if err != nil {
+		return Descriptor{}, err
 	}
-	title := "write the layer of Docker Engine " + versions.Engine
-	return b.layer(recipeName("engine", versions.Engine, influences...), title, 2*time.Second, func(layer *tarball, _ string, _ func(string)) error {
-		for _, program := range programs {
-			layer.add(program.target, built[program.target], 0o755)
-		}
-		return nil
-	})
+	return b.programsLayer(ctx, recipe, "write the layer of Docker Engine "+versions.Engine, programs)
 }

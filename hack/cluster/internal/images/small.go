@@ -37,7 +37,7 @@ func (b *Builder) pauseLayer(ctx context.Context) (Descriptor, error) {
 func (b *Builder) busyboxLayer(ctx context.Context) (Descriptor, error) {
 	return b.layer(recipeName("busybox", versions.Busybox, versions.DebianSuite, runtime.GOARCH, "1"), "get busybox from Debian", 15*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
 		archive := filepath.Join(workshop, "packages.tar")
-		if err := b.mmdebstrap(ctx, "busybox", detail, archive, "--variant=extract", "--include=busybox-static"); err != nil {
+		if err := b.mmdebstrap(ctx, "busybox", detail, versions.DebianSuite, archive, "--variant=extract", "--include=busybox-static"); err != nil {
 			return err
 		}
 		program := filepath.Join(workshop, "busybox")

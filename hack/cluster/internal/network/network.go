@@ -23,7 +23,8 @@ const (
 	link        = "198.18.77.0/30"
 	hostAddress = "198.18.77.1"
 	NodeAddress = "198.18.77.2"
-	Pods        = "10.244.0.0/16"
+	Pods        = "10.244.0.0/16" // of all nodes
+	NodePods    = "10.244.0.0/24"
 	Services    = "10.96.0.0/16"
 	PodMTU      = 1450
 )

@@ -54,12 +54,7 @@ func Ensure(directory, nodeAddress, serviceAddress, nodeName string) error {
 			IPAddresses: addresses,
 			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		}),
-		authority.issue(directory, KubeletServer, &x509.Certificate{
-			Subject:     pkix.Name{CommonName: "system:node:" + nodeName, Organization: []string{"system:nodes"}},
-			DNSNames:    []string{nodeName},
-			IPAddresses: addresses,
-			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		}),
+		authority.issue(directory, KubeletServer, kubelet(nodeName, addresses...)),
 		authority.issue(directory, KubeletClient, &x509.Certificate{
 			Subject:     pkix.Name{CommonName: "kube-apiserver-kubelet-client", Organization: []string{"system:masters"}},
 			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
@@ -70,6 +65,29 @@ func Ensure(directory, nodeAddress, serviceAddress, nodeName string) error {
 		return err
 	}
 	return paths.WriteFile(complete, nil, 0o600)
+}
+
+// EnsureKubelet issues the serving certificate of another node's kubelet, unless it
+// exists.
+func EnsureKubelet(directory, certificate, nodeName, address string) error {
+	if _, err := os.Stat(filepath.Join(directory, certificate+".key")); err == nil {
+		return nil
+	}
+	a, err := loadAuthority(directory)
+	if err != nil {
+		return err
+	}
+	return a.issue(directory, certificate, kubelet(nodeName, net.ParseIP(address)))
+}
+
+// kubelet returns the template of a kubelet's serving certificate.
+func kubelet(nodeName string, addresses ...net.IP) *x509.Certificate {
+	return &x509.Certificate{
+		Subject:     pkix.Name{CommonName: "system:node:" + nodeName, Organization: []string{"system:nodes"}},
+		DNSNames:    []string{nodeName},
+		IPAddresses: addresses,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
 }
 
 type authority struct {
@@ -103,18 +121,22 @@ func newAuthority(directory string) (*authority, error) {
 }
 
 func (a *authority) issue(directory, name string, template *x509.Certificate) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.NotBefore, template.NotAfter = a.certificate.NotBefore, a.certificate.NotAfter
-	template.KeyUsage = x509.KeyUsageDigitalSignature
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
+	der, key, err := a.sign(template)
 	if err != nil {
 		return fmt.Errorf("issuing the certificate %s: %w", name, err)
 	}
 	return writePair(directory, name, der, key)
+}
+
+func (a *authority) sign(template *x509.Certificate) (der []byte, key *ecdsa.PrivateKey, err error) {
+	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, nil, err
+	}
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	template.NotBefore, template.NotAfter = a.certificate.NotBefore, a.certificate.NotAfter
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	der, err = x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
+	return der, key, err
 }
 
 func writePair(directory, name string, certificate []byte, key *ecdsa.PrivateKey) error {
@@ -123,8 +145,8 @@ func writePair(directory, name string, certificate []byte, key *ecdsa.PrivateKey
 		return err
 	}
 	return errors.Join(
-		writePEM(filepath.Join(directory, name+".crt"), "CERTIFICATE", certificate),
-		writePEM(filepath.Join(directory, name+".key"), "PRIVATE KEY", private),
+		writePEM(filepath.Join(directory, name+".crt"), certificateBlock, certificate),
+		writePEM(filepath.Join(directory, name+".key"), keyBlock, private),
 	)
 }
 
@@ -143,10 +165,20 @@ func writeServiceAccountKeys(directory string) error {
 	}
 	return errors.Join(
 		writePEM(filepath.Join(directory, ServiceAccount+".pub"), "PUBLIC KEY", public),
-		writePEM(filepath.Join(directory, ServiceAccount+".key"), "PRIVATE KEY", private),
+		writePEM(filepath.Join(directory, ServiceAccount+".key"), keyBlock, private),
 	)
 }
 
+// The types of PEM blocks.
+const (
+	certificateBlock = "CERTIFICATE"
+	keyBlock         = "PRIVATE KEY"
+)
+
+func encode(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
 func writePEM(path, kind string, der []byte) error {
-	return paths.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
+	return paths.WriteFile(path, encode(kind, der), 0o600)
 }

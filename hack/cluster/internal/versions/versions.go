@@ -7,6 +7,7 @@ const (
 	// Kubernetes is the default. It is also pinned in hack/cluster/programs/go.mod.
 	Kubernetes Release = "v1.36.3"
 	CoreDNS            = "v1.15.0"
+	KubeRouter         = "v2.1.0"
 
 	// DebianSuite has the packages of the dind images and busybox. DebianEngine
 	// is the version of the Docker Engine in that suite.
@@ -23,6 +24,19 @@ const (
 	// EngineBuildx is also pinned in hack/cluster/programs/go.mod.
 	EngineBuildx = "v0.37.0"
 
+	// These are also pinned in hack/cluster/clients/go.mod: BuildKit and Compose in
+	// the newest versions that share their packages with dockerd.
+	Buildkit       = "v0.33.0"
+	Compose        = "v5.5.1"
+	Testcontainers = "v0.44.0"
+
+	// DebianOldSuite has the Docker client 20.10. Node is from the npm registry:
+	// GitLabCILocal needs a newer one than Debian's.
+	DebianOldSuite  = "bookworm"
+	DebianOldClient = "20.10.24"
+	GitLabCILocal   = "4.75.1"
+	Node            = "22.23.5"
+
 	// Pause and Registry are programs of this repository.
 	Pause    = "1"
 	Registry = "1"
@@ -34,4 +48,6 @@ const (
 	BusyboxImage    = "busybox:" + Busybox
 	DindImage       = "docker:" + Engine + "-dind"
 	DebianDindImage = "docker:" + DebianEngine + "-dind"
+	BuildkitImage   = "moby/buildkit:buildx-stable-1"
+	ClientsImage    = "dindctl.local/clients:1"
 )

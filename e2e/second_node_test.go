@@ -1,0 +1,95 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"testing"
+)
+
+// A node whose control groups are of version 2: with each engine an installation
+// lives there, its limits include the builds, and it moves between the nodes.
+func TestSecondNode(t *testing.T) {
+	t.Parallel()
+	node := secondNode(t)
+	t.Run("life", func(t *testing.T) {
+		for _, image := range env.images {
+			t.Run(image, func(t *testing.T) {
+				t.Parallel()
+				lifeOnSecondNode(t, image)
+			})
+			t.Run(image+"/limits", func(t *testing.T) {
+				t.Parallel()
+				checkLimits(t, newInstallation(t, image), node, onSecondNode...)
+			})
+		}
+	})
+	t.Run("drain", func(t *testing.T) { movesToFirstNode(t, node) })
+	t.Run("volume", func(t *testing.T) { staysWithVolume(t, node) })
+}
+
+// lifeOnSecondNode tests the life of an installation on the second node. Its jobs
+// run on the first one.
+func lifeOnSecondNode(t *testing.T, image string) {
+	i := newInstallation(t, image)
+	i.install(t, append([]string{"--create-namespace", "--verify", "job"}, onSecondNode...)...)
+	i.buildsCold(t, "app")
+	i.buildsCached(t, "app", "the second build")
+
+	checkStatus(t, i)
+	equal(t, "version of the control groups", statusOf(t, i).Daemon.CgroupVersion, "2")
+	succeed(t, i.command("prune-now")...).says(t, "Freed ")
+	i.reschedule(t)
+	i.buildsCached(t, "app", "after the pod was rescheduled")
+
+	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
+	equal(t, "remaining objects", i.leftOver(t), nil)
+}
+
+// movesToFirstNode drains the second node. A volume that any node can mount does
+// not keep the daemon there.
+func movesToFirstNode(t *testing.T, node string) {
+	first := anyNode(t)
+	i := newInstallation(t, env.newest())
+	i.label(t, node)
+	i.install(t, "--create-namespace", "--node-selector", i.namespace+"=here", "--toleration", cgroupLabel+"=v2:NoSchedule")
+	equal(t, "node", i.pod(t).Spec.NodeName, node)
+
+	i.label(t, first)
+	uncordon := cordon(t, node)
+	i.awaitPod(t, i.evict(t))
+	equal(t, "node after the drain", i.pod(t).Spec.NodeName, first)
+	checkStatus(t, i)
+	i.buildsCold(t, "app")
+	i.buildsCached(t, "app", "on the first node")
+	uncordon()
+}
+
+// staysWithVolume drains the node of a local volume, and then loses it: status
+// says why there is no daemon. The daemon returns with the node, and its cache is
+// warm.
+func staysWithVolume(t *testing.T, node string) {
+	i := newInstallation(t, env.newest())
+	i.install(t, append([]string{"--create-namespace", "--local-path", "/mnt/" + i.namespace, "--local-node", node}, onSecondNode...)...)
+	i.buildsCold(t, "app")
+
+	uncordon := cordon(t, node)
+	old := i.evict(t)
+	eventually(t, "status to name the node that accepts no pods", func(context.Context) (bool, error) {
+		s := decode[status](t, dindctl(t, i.command("status", "-o", "json")...))
+		return s.says(node, "cordon"), nil
+	})
+	uncordon()
+	i.awaitPod(t, old)
+	i.buildsCached(t, "app", "after the drain")
+
+	launch(t.Context(), t, "leave", "--lost")
+	eventually(t, "status to name the lost node", func(context.Context) (bool, error) {
+		s := decode[status](t, dindctl(t, i.command("status", "-o", "json")...))
+		return s.says(node, "not ready"), nil
+	})
+	launch(t.Context(), t, "join")
+	i.settle(t)
+	i.buildsCached(t, "app", "after the node returned")
+	checkStatus(t, i)
+}
