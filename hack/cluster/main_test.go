@@ -6,8 +6,6 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 )
 
