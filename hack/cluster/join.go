@@ -23,6 +23,10 @@ func (l *launcher) join(ctx context.Context) error {
 	if err := host.Install(ctx, host.SecondNode, l.paths.Log("apt"), l.board); err != nil {
 		return err
 	}
+	var err error
+	if l.kubernetes, err = l.stored(); err != nil {
+		return err
+	}
 	programs, _, err := l.build(ctx, images.All)
 	if err != nil {
 		return err

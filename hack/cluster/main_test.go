@@ -2,12 +2,11 @@ package main
 
 import (
 	"errors"
-	"os"
-	"testing"
-
 	"github.com/dindctl/dindctl/hack/cluster/internal/images"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
+	"os"
+	"testing"
 )
 
 // Nothing is built or started with an argument that is not understood.
@@ -48,6 +47,22 @@ func TestDemoBuildsNoKubeRouter(t *testing.T) {
 	for _, set := range []images.Set{images.Demo, images.All} {
 		if path, err := l.kubeRouter(t.Context(), set); path != built || err != nil {
 			t.Errorf("set %s: got %q, %v; want %s", set, path, err, built)
+		}
+	}
+}
+
+// An API server may not read what a later one has stored.
+func TestSameVersion(t *testing.T) {
+	l := launcher{paths: paths.Paths{State: t.TempDir()}, kubernetes: "v1.30.14"}
+	if err := l.sameVersion(); err != nil {
+		t.Errorf("without data: %v", err)
+	}
+	for version, want := range map[string]bool{"v1.30.14": true, "v1.37.2": false, "v1.30.1": false, "": false} {
+		if err := os.WriteFile(l.paths.In("kubernetes"), []byte(version+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.sameVersion(); (err == nil) != want {
+			t.Errorf("with data of %q: %v", version, err)
 		}
 	}
 }

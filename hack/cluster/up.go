@@ -17,6 +17,7 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/process"
+	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 // up starts what is not running. Images of the set that a running cluster lacks
@@ -41,14 +42,23 @@ func (l *launcher) up(ctx context.Context, set images.Set) error {
 // sameVersion returns an error if the cluster's data is that of another version of
 // Kubernetes: an API server may not read what a later one has stored.
 func (l *launcher) sameVersion() error {
-	data, err := os.ReadFile(l.paths.In("kubernetes"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if version := strings.TrimSpace(string(data)); err == nil && version != string(l.kubernetes) {
+	version, err := l.stored()
+	if err == nil && version != l.kubernetes {
 		return fmt.Errorf("the cluster and its data are of Kubernetes %s, not %s: remove them with `go run . down` first", version, l.kubernetes)
 	}
 	return err
+}
+
+// stored returns the version of Kubernetes that the cluster's data is of.
+func (l *launcher) stored() (versions.Release, error) {
+	data, err := os.ReadFile(l.paths.In("kubernetes"))
+	if errors.Is(err, os.ErrNotExist) {
+		return l.kubernetes, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return versions.ParseRelease(strings.TrimSpace(string(data)))
 }
 
 // start starts the components that are not running, and waits until the cluster

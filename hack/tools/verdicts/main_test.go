@@ -57,6 +57,10 @@ TestA  passed, 1 skipped  not run
 TestB  passed             not run
 ended  2026-11-29 11:31Z  
 `},
+		"no file at all": {nil, true, `
+       v1  v2
+ended      
+`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			directory := t.TempDir()

@@ -3,11 +3,12 @@
 // a change here rebuilds only what it affects.
 package versions
 
+// Kubernetes is the default. It is also pinned in hack/cluster/programs/go.mod.
+const Kubernetes Release = "v1.36.3"
+
 const (
-	// Kubernetes is the default. It is also pinned in hack/cluster/programs/go.mod.
-	Kubernetes Release = "v1.36.3"
-	CoreDNS            = "v1.15.0"
-	KubeRouter         = "v2.1.0"
+	CoreDNS    = "v1.15.0"
+	KubeRouter = "v2.1.0"
 
 	// DebianSuite has the packages of the dind images and busybox. DebianEngine
 	// is the version of the Docker Engine in that suite.
