@@ -10,7 +10,6 @@ answer() {
 hold() {
 	echo "holding $method $path" >&2
 	cat >/dev/null
-	echo "lost $method $path" >&2
 }
 
 first=$(dd bs=1 count=1 2>/dev/null)
