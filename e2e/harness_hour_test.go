@@ -63,10 +63,15 @@ printf 'FROM %s\nRUN echo in the $(echo middle) && sleep 36000\n' "$BASE" | dock
 	})
 	side.Go(func() {
 		run("registry")
-		side.Go(func() { jobs.killTransfer(t, name, "GET", "docker pull 127.0.0.1:$REGISTRY_PORT/images:endless") })
+		held := func(method string) func(*corev1.Pod) bool {
+			return func(*corev1.Pod) bool {
+				return strings.Contains(inPod(t, i.pod(t), "sh", "-c", "docker logs registry-"+name+" 2>&1"), "holding "+method)
+			}
+		}
+		side.Go(func() { jobs.kill(t, "docker pull 127.0.0.1:$REGISTRY_PORT/images:endless", held("GET")) })
 		side.Go(func() {
-			jobs.killTransfer(t, name, "P", `docker tag "registry:$HOUR" 127.0.0.1:$REGISTRY_PORT/pushed
-				docker push 127.0.0.1:$REGISTRY_PORT/pushed`)
+			jobs.kill(t, `docker tag "registry:$HOUR" 127.0.0.1:$REGISTRY_PORT/pushed
+				docker push 127.0.0.1:$REGISTRY_PORT/pushed`, held("P")) // PATCH or PUT
 		})
 	})
 	side.Wait()
@@ -112,16 +117,6 @@ func (i *installation) kill(t *testing.T, script string, middle func(job *corev1
 		return err == nil && middle(job), err
 	})
 	must(t, pods.Delete(t.Context(), job.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}))
-}
-
-// killTransfer kills a job while the hour's registry holds a request with a method
-// that begins so, and waits until the daemon has given the request up.
-func (i *installation) killTransfer(t *testing.T, hour, method, script string) {
-	logged := func(text string) bool {
-		return strings.Contains(inPod(t, i.pod(t), "sh", "-c", "docker logs registry-"+hour+" 2>&1"), text+" "+method)
-	}
-	i.kill(t, script, func(*corev1.Pod) bool { return logged("holding") })
-	eventually(t, "the daemon to give up after "+script, func(context.Context) (bool, error) { return logged("lost"), nil })
 }
 
 // checkHour checks that an hour has added what it should.

@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # Creates a builder, as docker/setup-buildx-action does, and builds with it.
 
-mkdir /tmp/context && cd /tmp/context
+mkdir /tmp/context
+cd /tmp/context || exit
 head -c 2000000 /dev/urandom >file
 printf 'FROM scratch\nCOPY file /file\n' >Dockerfile
 docker buildx create --name "builder-$HOUR" --driver docker-container --bootstrap

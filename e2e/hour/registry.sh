@@ -2,7 +2,8 @@
 # Starts a registry in the daemon, as integration tests do, and pulls an image by
 # digest from it. The registry has two images, one with a layer that never ends.
 
-mkdir /tmp/context && cd /tmp/context
+mkdir /tmp/context
+cd /tmp/context || exit
 echo "$REGISTRY" >serve.sh
 
 # image TAG writes the manifest, configuration and layer of an image, each named

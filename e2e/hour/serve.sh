@@ -10,10 +10,9 @@ answer() {
 hold() {
 	echo "holding $method $path" >&2
 	cat >/dev/null
-	echo "lost $method $path" >&2
 }
 
-IFS= read -r -n 1 first
+first=$(dd bs=1 count=1 2>/dev/null)
 case $first in
 [A-Z]) ;;
 *)
