@@ -16,6 +16,7 @@ services:
     command: sh -c "mkdir -p /data/www && echo hello >/data/www/index.html && exec httpd -f -p 80 -h /data/www"
     healthcheck: {test: wget -q -O /dev/null http://localhost/, interval: 1s, retries: 60}
     volumes: ["data:/data"]
+    stop_grace_period: 0s
   test:
     build: .
     depends_on: {server: {condition: service_healthy}}
@@ -31,7 +32,7 @@ services:
     command: cat /run/secrets/token
     secrets: [token]
 volumes: {data: {}}
-configs: {greeting: {content: greetings}}
+configs: {greeting: {content: "greetings\n"}}
 secrets: {token: {file: ./token}}
 END
 printf '%s\n' 'FROM BASE' 'CMD cat /greeting; wget -q -O - http://server/' >Dockerfile

@@ -54,12 +54,13 @@ func checkDockerClients(t *testing.T, i *installation) {
 	}
 }
 
-// dockerScript builds as the client does by default: 20.10 without BuildKit.
+// dockerScript does what jobs do, and builds with and without BuildKit.
 const dockerScript = `
 docker version --format 'client {{.Client.Version}}'
 mkdir /tmp/app && cd /tmp/app
 echo "source of ID" >source
 printf '%s\n' 'FROM BASE' 'RUN echo one >/one' 'COPY source /source' 'CMD ["cat", "/source"]' >Dockerfile
+DOCKER_BUILDKIT=0 docker build -t ID:classic .
 docker build -t ID .
 docker run --rm ID | sed 's/^/ran: /'
 docker network create ID

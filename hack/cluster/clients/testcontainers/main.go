@@ -34,7 +34,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: testcontainers containers|build|port")
 		os.Exit(2)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	said, err := run(ctx)
 	if err != nil {
@@ -42,6 +42,11 @@ func main() {
 		os.Exit(1)
 	}
 	fmt.Printf("%s: %s\n", os.Args[1], said)
+}
+
+// terminate does not wait for programs that do not handle signals.
+func terminate(container testcontainers.Container) error {
+	return testcontainers.TerminateContainer(container, testcontainers.StopTimeout(0))
 }
 
 func containers(ctx context.Context) (said string, err error) {
@@ -53,12 +58,12 @@ func containers(ctx context.Context) (said string, err error) {
 	server, err := testcontainers.Run(ctx, image, serve, network.WithNetwork([]string{"server"}, shared),
 		testcontainers.WithFiles(testcontainers.ContainerFile{Reader: strings.NewReader("copied"), ContainerFilePath: "/www/file", FileMode: 0o644}),
 		testcontainers.WithWaitStrategy(wait.ForLog("serving")))
-	defer func() { err = errors.Join(err, testcontainers.TerminateContainer(server)) }()
+	defer func() { err = errors.Join(err, terminate(server)) }()
 	if err != nil {
 		return "", err
 	}
 	client, err := testcontainers.Run(ctx, image, testcontainers.WithCmd("sleep", "600"), network.WithNetwork(nil, shared))
-	defer func() { err = errors.Join(err, testcontainers.TerminateContainer(client)) }()
+	defer func() { err = errors.Join(err, terminate(client)) }()
 	if err != nil {
 		return "", err
 	}
@@ -81,7 +86,7 @@ func build(ctx context.Context) (said string, err error) {
 	}
 	made, err := testcontainers.Run(ctx, "", testcontainers.WithDockerfile(testcontainers.FromDockerfile{Context: directory}),
 		testcontainers.WithWaitStrategy(wait.ForExit()))
-	defer func() { err = errors.Join(err, testcontainers.TerminateContainer(made)) }()
+	defer func() { err = errors.Join(err, terminate(made)) }()
 	if err != nil {
 		return "", err
 	}
@@ -95,7 +100,7 @@ func build(ctx context.Context) (said string, err error) {
 
 func port(ctx context.Context) (said string, err error) {
 	server, err := testcontainers.Run(ctx, image, serve, testcontainers.WithExposedPorts("80/tcp"), testcontainers.WithWaitStrategy(wait.ForLog("serving")))
-	defer func() { err = errors.Join(err, testcontainers.TerminateContainer(server)) }()
+	defer func() { err = errors.Join(err, terminate(server)) }()
 	if err != nil {
 		return "", err
 	}

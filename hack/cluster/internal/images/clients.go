@@ -66,7 +66,7 @@ func (b *Builder) clients(ctx context.Context) ([]imageset.Image, error) {
 // gitlab-ci-local and node need.
 func (b *Builder) oldClientLayer(ctx context.Context) (Descriptor, error) {
 	packages := []string{"docker.io", "rsync", "libstdc++6"}
-	files := []string{"usr/bin/docker", "usr/bin/rsync", "usr/lib/*/libstdc++.so.6*", "usr/lib/*/libpopt.so.0*", "usr/lib/*/libxxhash.so.0*"}
+	files := []string{"usr/bin/docker", "usr/bin/rsync", "usr/lib/*/libstdc++.so.6*", "usr/lib/*/libpopt.so.0*", "usr/lib/*/libxxhash.so.0*", "usr/lib/*/liblz4.so.1*"}
 	recipe := recipeName("old-client", versions.DebianOldClient, slices.Concat([]string{versions.DebianOldSuite, runtime.GOARCH}, packages, files)...)
 	return b.layer(recipe, "get Debian's Docker client "+versions.DebianOldClient, 45*time.Second, func(layer *tarball, workshop string, detail func(string)) error {
 		archive := filepath.Join(workshop, "archive.tar")
