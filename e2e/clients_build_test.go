@@ -32,7 +32,7 @@ END
 docker buildx create --driver docker-container --buildkitd-config /tmp/buildkitd.toml --use
 `, "HOST", env.registry)
 	for n := range 2 {
-		r := i.clientJob(t, "container", config+build("container")+`
+		r := i.clientJob(t, "container", config+strings.Replace(build("container"), "docker build ", "docker buildx build ", 1)+`
 docker ps --format '{{.Image}}' | grep buildkit
 docker buildx build --quiet --tag ID --load .
 docker run --rm ID sed 's/^/loaded: /' /three
