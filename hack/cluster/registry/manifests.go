@@ -11,7 +11,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/imageset"
 )
@@ -88,22 +90,42 @@ func (p *pushes) keep(pushed push) {
 	}
 }
 
+// replay pushes again what was pushed, in the same order: an index follows the
+// manifests that it names.
 func (p *pushes) replay() error {
 	if err := os.MkdirAll(p.directory, 0o755); err != nil {
 		return err
 	}
-	return filepath.WalkDir(p.directory, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+	entries, err := os.ReadDir(p.directory)
+	if err != nil {
+		return err
+	}
+	times := map[string]time.Time{}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
 			return err
 		}
+		times[entry.Name()] = info.ModTime()
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return times[a.Name()].Compare(times[b.Name()]) })
+	for _, entry := range entries {
+		path := filepath.Join(p.directory, entry.Name())
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
 		var pushed push
 		if err := json.Unmarshal(data, &pushed); err != nil {
-			return os.Remove(path) // incomplete: the registry was killed
+			// Incomplete: the registry was killed.
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			continue
 		}
-		return put(p.next, pushed.Path, pushed.MediaType, pushed.Manifest)
-	})
+		if err := put(p.next, pushed.Path, pushed.MediaType, pushed.Manifest); err != nil {
+			fmt.Fprintf(os.Stderr, "registry: the push of %s is lost: %v\n", pushed.Path, err)
+		}
+	}
+	return nil
 }

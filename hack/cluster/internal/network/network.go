@@ -34,9 +34,14 @@ const File = "/run/netns/" + Namespace
 
 // Exists reports whether the namespace and its link exist.
 func Exists() bool {
-	_, namespace := os.Stat(File)
+	_, err := os.Stat(File)
+	return err == nil && linked()
+}
+
+// linked reports whether the machine's end of the veth pair exists.
+func linked() bool {
 	_, err := net.InterfaceByName(hostSide)
-	return namespace == nil && err == nil
+	return err == nil
 }
 
 // Up creates the namespace unless it exists.
@@ -110,8 +115,9 @@ func Down() error {
 			return err
 		}
 	}
-	if _, err := net.InterfaceByName(hostSide); err == nil {
-		if err := run("ip link delete " + hostSide); err != nil {
+	if linked() {
+		// The kernel may remove it in the meantime, with the other end.
+		if err := run("ip link delete " + hostSide); err != nil && linked() {
 			return err
 		}
 	}
