@@ -115,5 +115,13 @@ func moreInParallel() error {
 	return flag.Set("test.parallel", "4")
 }
 
+// soakOnly skips a test that takes too long for `make test`.
+func soakOnly(t *testing.T) {
+	t.Helper()
+	if !env.soak {
+		t.Skip("`make soak` runs this test")
+	}
+}
+
 // newest returns the image for tests that do not depend on the version.
 func (e environment) newest() string { return e.images[len(e.images)-1] }

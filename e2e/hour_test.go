@@ -12,6 +12,7 @@ import (
 // promises, with each engine, and with the newer engine on the data root of the
 // older one.
 func TestHour(t *testing.T) {
+	soakOnly(t)
 	t.Parallel()
 	t.Run("new", func(t *testing.T) {
 		t.Parallel()

@@ -22,6 +22,7 @@ func TestNestScript(t *testing.T) {
 		parent, limit  string
 	}{
 		{name: "version 1", path: own, version1: true},
+		{name: "version 1, with a limit", path: own, version1: true, limits: map[string]string{"/memory": gib}, limit: "805306368"},
 		{name: "a namespace of its own", path: "/"},
 		{name: "a group outside the namespace", path: "/../other"},
 		{name: "no limit", path: own, limits: map[string]string{own: "max\n"}, parent: own + "/docker"},
@@ -47,7 +48,11 @@ func TestNestScript(t *testing.T) {
 					b.write(group+"cgroup.procs", "12\n34\n")
 				}
 				for path, limit := range test.limits {
-					b.write("sys/fs/cgroup"+path+"/memory.max", limit)
+					if test.version1 {
+						b.write("sys/fs/cgroup"+path+"/memory.limit_in_bytes", limit)
+					} else {
+						b.write("sys/fs/cgroup"+path+"/memory.max", limit)
+					}
 				}
 				if test.busy {
 					if err := os.MkdirAll(filepath.Join(b.root, group, "cgroup.subtree_control"), 0o755); err != nil {
@@ -62,7 +67,11 @@ func TestNestScript(t *testing.T) {
 				if said := strings.Contains(got.stderr, "do not include builds"); said != test.busy || !said && got.stderr != "" {
 					t.Errorf("stderr %q", got.stderr)
 				}
-				if limit := strings.TrimSpace(b.read(group + "docker/memory.max")); limit != test.limit {
+				file := group + "docker/memory.max"
+				if test.version1 {
+					file = "sys/fs/cgroup/memory/docker/memory.limit_in_bytes"
+				}
+				if limit := strings.TrimSpace(b.read(file)); limit != test.limit {
 					t.Errorf("the limit of builds is %q, want %q", limit, test.limit)
 				}
 				if test.parent == "" {

@@ -3,8 +3,8 @@
 # the pod include them. start.sh sources this file, and passes cgroup_parent, unless it
 # is empty, to the daemon.
 #
-# With cgroup v1, and in a cgroup namespace of the container's own, that is so anyway.
-# With cgroup v2, a container that is privileged has the node's namespace: the daemon
+# With cgroup v1, and in a cgroup namespace of the container's own, that is so anyway,
+# and the daemon's groups are in /docker. With cgroup v2, a container that is privileged has the node's namespace: the daemon
 # would put the groups of builds beside the pods, at the node's root. See moby#45378.
 
 cgroup_parent=
@@ -27,26 +27,20 @@ divide() {
     return 1
 }
 
-# reserve GROUP gives the builds in GROUP/docker less memory than the pod has: a build
-# that takes too much meets their limit before the daemon meets the pod's. The kubelet
-# asks that all processes of a container die together; here only one is to die.
+# reserve LIMIT FILE writes a limit for builds and containers that is below the pod's:
+# one that takes too much meets it before the daemon meets the pod's, which is the
+# daemon's end, because the kubelet makes the daemon the kernel's first choice.
 reserve() {
-    echo 0 2>/dev/null >"$1/memory.oom.group"
-    echo 1000 2>/dev/null >"$1/init/cpu.weight"
-    # CRI-O may set the limit one level higher.
-    for file in "$1/memory.max" "${1%/*}/memory.max"; do
-        limit=
-        read -r limit 2>/dev/null <"$file"
-        case $limit in
-        '' | *[!0-9]*) continue ;;
-        esac
-        # A tenth for the daemon, but at least 256 MiB and at most half of it.
-        own=$((limit / 10))
-        [ "$own" -ge 268435456 ] || own=268435456
-        [ "$own" -le $((limit / 2)) ] || own=$((limit / 2))
-        echo $((limit - own)) 2>/dev/null >"$1/docker/memory.max"
-        return
-    done
+    # A tenth for the daemon, but at least 256 MiB and at most half of it.
+    own=$(($1 / 10))
+    [ "$own" -ge 268435456 ] || own=268435456
+    [ "$own" -le $(($1 / 2)) ] || own=$(($1 / 2))
+    echo $(($1 - own)) 2>/dev/null >"$2"
+}
+
+# limit FILE prints the limit in a file, unless there is none.
+limit() {
+    grep -x '[0-9]*' "$1" 2>/dev/null
 }
 
 if [ -f "$cgroup_root/cgroup.controllers" ]; then
@@ -54,13 +48,21 @@ if [ -f "$cgroup_root/cgroup.controllers" ]; then
     case $path in
     '' | / | */..*) ;; # a namespace of its own
     *)
-        if divide "$cgroup_root$path"; then
-            reserve "$cgroup_root$path"
+        group=$cgroup_root$path
+        if divide "$group"; then
+            # The kubelet asks that all processes of a container die together; here
+            # only one is to die.
+            echo 0 2>/dev/null >"$group/memory.oom.group"
+            echo 1000 2>/dev/null >"$group/init/cpu.weight"
+            # CRI-O may set the limit one level higher.
+            bytes=$(limit "$group/memory.max" || limit "${group%/*}/memory.max") && reserve "$bytes" "$group/docker/memory.max"
             # shellcheck disable=SC2034 # start.sh reads it
             cgroup_parent=$path/docker
         else
-            echo "dindctl: the pod's limits do not include builds: $cgroup_root$path cannot be divided" >&2
+            echo "dindctl: the pod's limits do not include builds: $group cannot be divided" >&2
         fi
         ;;
     esac
+elif bytes=$(limit "$cgroup_root/memory/memory.limit_in_bytes") && mkdir -p "$cgroup_root/memory/docker" 2>/dev/null; then
+    reserve "$bytes" "$cgroup_root/memory/docker/memory.limit_in_bytes"
 fi
