@@ -39,6 +39,7 @@ func TestHour(t *testing.T) {
 		i.checkAfterHour(t)
 		i.checkNewPod(t, func() { i.reschedule(t) })
 		i.prunes(t, "--all", "--yes")
+		i.buildsCold(t, "app")
 		i.checkHealthy(t)
 	})
 }
@@ -112,8 +113,10 @@ func (i *installation) prunes(t *testing.T, options ...string) stock {
 		named["network"] = append(named["network"], network.Name)
 	}
 	for _, image := range preview.Images {
-		named["tag"] = append(named["tag"], image.Tags...)
-		if len(image.Tags) == 0 {
+		// What was pulled by digest has a name, but no tag.
+		tags := slices.DeleteFunc(image.Tags, func(tag string) bool { return strings.Contains(tag, "@") })
+		named["tag"] = append(named["tag"], tags...)
+		if len(tags) == 0 {
 			named["untagged"] = append(named["untagged"], image.ID)
 		}
 	}

@@ -39,7 +39,7 @@ func TestCtrlC(t *testing.T) {
 func TestTimeoutHolds(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, "docker:no-such-engine-dind")
-	const timeout = 10 * time.Second
+	const timeout = 30 * time.Second
 	r := dindctl(t, i.command("install", i.installOptions("--create-namespace", "--timeout", timeout.String())...)...)
 	r.want(t, notReady).says(t, i.image, "next: ")
 	if r.took > timeout+5*time.Second {

@@ -61,7 +61,7 @@ func TestUpgradeWhenIdle(t *testing.T) {
 func TestPruneWhenIdle(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
-	work := i.work(t, "15")
+	work := i.work(t, "45")
 	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)}, "--mtu", "1300")
 	dindctl(t, i.command("prune-now", "--all", "--when-idle", "--timeout", "3s")...).want(t, notReady).
 		says(t, "is not idle after", "1 build and 1 container", "increase --timeout")

@@ -15,12 +15,14 @@ cgroup_root=/sys/fs/cgroup
 # may start a probe at any time, hence the attempts. Later, a probe runs in GROUP/init.
 divide() {
     mkdir -p "$1/init" "$1/docker" 2>/dev/null || return 1
+    controllers=$(sed 's/[^ ]*/+&/g' "$1/cgroup.controllers")
     tries=0
     while [ "$tries" -lt 50 ]; do
         while read -r pid; do
             echo "$pid" 2>/dev/null >"$1/init/cgroup.procs"
         done <"$1/cgroup.procs"
-        sed 's/[^ ]*/+&/g' "$1/cgroup.controllers" 2>/dev/null >"$1/cgroup.subtree_control" && return 0
+        # Not with sed: BusyBox's ignores that the kernel refuses.
+        echo "$controllers" 2>/dev/null >"$1/cgroup.subtree_control" && return 0
         tries=$((tries + 1))
         sleep 0.1
     done
