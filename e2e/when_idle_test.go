@@ -44,7 +44,7 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	options := []string{"--storage-driver", "overlay2"}
 	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)}, options...)
 	before, pod := i.objects(t), i.pod(t).UID
-	dindctl(t, i.command("install", i.installOptions(append(options, "--when-idle", "--timeout", "5s")...)...)...).want(t, notReady).
+	dindctl(t, i.command("install", i.installOptions(append(options, "--when-idle", "--timeout", "20s")...)...)...).want(t, notReady).
 		says(t, "is not idle after", "1 build and 1 container; nothing was changed", "increase --timeout")
 	equal(t, "the Deployment", i.objects(t)["deployment/"+i.name].Generation, before["deployment/"+i.name].Generation)
 	equal(t, "the pod", i.pod(t).UID, pod)
@@ -61,9 +61,9 @@ func TestUpgradeWhenIdle(t *testing.T) {
 func TestPruneWhenIdle(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
-	work := i.work(t, "45")
+	work := i.work(t, "90")
 	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)}, "--mtu", "1300")
-	dindctl(t, i.command("prune-now", "--all", "--when-idle", "--timeout", "3s")...).want(t, notReady).
+	dindctl(t, i.command("prune-now", "--all", "--when-idle", "--timeout", "15s")...).want(t, notReady).
 		says(t, "is not idle after", "1 build and 1 container", "increase --timeout")
 	r := succeed(t, i.command("prune-now", "--all", "--when-idle", "-v", "-o", "json")...).says(t, "waiting for 1 build and 1 container")
 	select {

@@ -118,7 +118,7 @@ func (b box) run(shell []string, env []string, args ...string) outcome {
 			}
 		}
 	}
-	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(b.t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:len(shell):len(shell)], args...)...)
 	cmd.Env = append(env, "PATH="+b.root+"/bin:"+os.Getenv("PATH"))
