@@ -5,11 +5,13 @@ package e2e
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
@@ -24,6 +26,40 @@ func anyNode(t *testing.T) string {
 	}
 	t.Fatal("no node accepts pods")
 	return ""
+}
+
+// patchNode changes a node, and back after the test or when undo is called.
+func patchNode(t *testing.T, node, patch, back string) (undo func()) {
+	t.Helper()
+	nodes := env.cluster.CoreV1().Nodes()
+	_, err := nodes.Patch(t.Context(), node, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	must(t, err)
+	undo = sync.OnceFunc(func() {
+		// The test's own context may have ended.
+		if _, err := nodes.Patch(context.Background(), node, types.MergePatchType, []byte(back), metav1.PatchOptions{}); err != nil {
+			t.Errorf("node %s stays changed: %v", node, err)
+		}
+	})
+	t.Cleanup(undo)
+	return undo
+}
+
+// cordon cordons a node, or each node without a name, and returns a function that
+// uncordons them again.
+func cordon(t *testing.T, node string) (uncordon func()) {
+	t.Helper()
+	nodes := got[*corev1.NodeList](t)(env.cluster.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{}))
+	var undo []func()
+	for _, found := range nodes.Items {
+		if !found.Spec.Unschedulable && (node == "" || found.Name == node) {
+			undo = append(undo, patchNode(t, found.Name, `{"spec":{"unschedulable":true}}`, `{"spec":{"unschedulable":null}}`))
+		}
+	}
+	return func() {
+		for _, one := range undo {
+			one()
+		}
+	}
 }
 
 // hostPod returns a pod that runs a script on the node, with the node's

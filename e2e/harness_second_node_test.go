@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"os/exec"
-	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,44 +52,10 @@ func launch(ctx context.Context, t *testing.T, args ...string) {
 	}
 }
 
-// patchNode changes a node, and back after the test or when undo is called.
-func patchNode(t *testing.T, node, patch, back string) (undo func()) {
-	t.Helper()
-	nodes := env.cluster.CoreV1().Nodes()
-	_, err := nodes.Patch(t.Context(), node, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-	must(t, err)
-	undo = sync.OnceFunc(func() {
-		// The test's own context may have ended.
-		if _, err := nodes.Patch(context.Background(), node, types.MergePatchType, []byte(back), metav1.PatchOptions{}); err != nil {
-			t.Errorf("node %s stays changed: %v", node, err)
-		}
-	})
-	t.Cleanup(undo)
-	return undo
-}
-
 // label sets a label of a node that selects it for an installation.
 func (i *installation) label(t *testing.T, node string) {
 	t.Helper()
 	patchNode(t, node, `{"metadata":{"labels":{"`+i.namespace+`":"here"}}}`, `{"metadata":{"labels":{"`+i.namespace+`":null}}}`)
-}
-
-// cordon cordons a node, or each node without a name, and returns a function that
-// uncordons them again.
-func cordon(t *testing.T, node string) (uncordon func()) {
-	t.Helper()
-	nodes := got[*corev1.NodeList](t)(env.cluster.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{}))
-	var undo []func()
-	for _, found := range nodes.Items {
-		if !found.Spec.Unschedulable && (node == "" || found.Name == node) {
-			undo = append(undo, patchNode(t, found.Name, `{"spec":{"unschedulable":true}}`, `{"spec":{"unschedulable":null}}`))
-		}
-	}
-	return func() {
-		for _, one := range undo {
-			one()
-		}
-	}
 }
 
 // evict evicts the daemon's pod, as `kubectl drain` does.

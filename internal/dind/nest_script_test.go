@@ -23,7 +23,7 @@ func TestNestScript(t *testing.T) {
 	}{
 		{name: "version 1", path: own, version1: true},
 		{name: "version 1, with a limit", path: own, version1: true, limits: map[string]string{"/memory": gib}, limit: "805306368"},
-		{name: "a namespace of its own", path: "/"},
+		{name: "a private namespace", path: "/"},
 		{name: "a group outside the namespace", path: "/../other"},
 		{name: "no limit", path: own, limits: map[string]string{own: "max\n"}, parent: own + "/docker"},
 		{name: "a limit of 1 GiB", path: own, limits: map[string]string{own: gib}, parent: own + "/docker", limit: "805306368"},

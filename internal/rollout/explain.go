@@ -14,7 +14,7 @@ import (
 // matches, in the order of a pod's life. nil means that nothing is known to be
 // wrong.
 func explain(v State, pod *corev1.Pod) *Cause {
-	if cause := nodeLost(v, pod); cause != nil {
+	if cause := nodeLost(pod); cause != nil {
 		return cause
 	}
 	if pod != nil && (pod.DeletionTimestamp != nil || (!finished(pod) && !v.updated())) {
@@ -161,7 +161,7 @@ func unschedulable(_ State, pod *corev1.Pod) *Cause {
 // nodeLost: the node no longer reports. The control plane then sets only the pod's own
 // condition, and leaves what the kubelet has last said of the containers. After five
 // minutes it deletes the pod, which stays until the node is back or removed.
-func nodeLost(_ State, pod *corev1.Pod) *Cause {
+func nodeLost(pod *corev1.Pod) *Cause {
 	if pod == nil || len(pod.Spec.ReadinessGates) > 0 || podReady(pod) || !isTrue(pod, corev1.ContainersReady) {
 		return nil
 	}

@@ -3,9 +3,10 @@
 # the pod include them. start.sh sources this file, and passes cgroup_parent, unless it
 # is empty, to the daemon.
 #
-# With cgroup v1, and in a cgroup namespace of the container's own, that is so anyway,
-# and the daemon's groups are in /docker. With cgroup v2, a container that is privileged has the node's namespace: the daemon
-# would put the groups of builds beside the pods, at the node's root. See moby#45378.
+# With cgroup v1, and in a private cgroup namespace, that is so anyway, and the daemon's
+# groups are in /docker. With cgroup v2, a privileged container shares the node's
+# namespace: the daemon would put the groups of builds beside the pods, at the node's
+# root. See moby#45378.
 
 cgroup_parent=
 cgroup_root=/sys/fs/cgroup
@@ -48,7 +49,8 @@ limit() {
 if [ -f "$cgroup_root/cgroup.controllers" ]; then
     path=$(sed -n 's/^0:://p' /proc/self/cgroup)
     case $path in
-    '' | / | */..*) ;; # a namespace of its own
+    # The namespace is private.
+    '' | / | */..*) ;;
     *)
         group=$cgroup_root$path
         if divide "$group"; then

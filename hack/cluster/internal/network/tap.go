@@ -1,18 +1,14 @@
 package network
 
-import (
-	"os"
-)
+import "os"
 
 // The second node is a virtual machine, which a tap device connects to the first
 // node. Packets to its pods go through it.
 const (
-	Tap              = "tap0"
-	tapAddress       = "198.18.78.1"
-	SecondAddress    = "198.18.78.2"
-	SecondGateway    = tapAddress
-	SecondPods       = "10.244.1.0/24"
-	secondPrefixBits = "/30"
+	Tap           = "tap0"
+	SecondGateway = "198.18.78.1" // the address of the tap device
+	SecondAddress = "198.18.78.2"
+	SecondPods    = "10.244.1.0/24"
 )
 
 // TapUp creates the tap device and the routes to the second node, unless they
@@ -26,7 +22,7 @@ func TapUp() error {
 	}
 	return run(
 		"ip -n "+Namespace+" tuntap add dev "+Tap+" mode tap",
-		"ip -n "+Namespace+" address add "+tapAddress+secondPrefixBits+" dev "+Tap,
+		"ip -n "+Namespace+" address add "+SecondGateway+"/30 dev "+Tap,
 		"ip -n "+Namespace+" link set "+Tap+" up",
 		"ip -n "+Namespace+" route add "+SecondPods+" via "+SecondAddress,
 	)
