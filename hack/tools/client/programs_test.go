@@ -28,7 +28,7 @@ func TestKubectlFits(t *testing.T) {
 func TestPinsAgree(t *testing.T) {
 	for file, want := range map[string]string{
 		"../kubectl/go.mod":                           "k8s.io/kubectl " + strings.Replace(kubectlVersion, "v1.", "v0.", 1),
-		"../../cluster/internal/versions/versions.go": `Kubernetes = "` + kubectlVersion + `"`,
+		"../../cluster/internal/versions/versions.go": `Kubernetes Release = "` + kubectlVersion + `"`,
 	} {
 		content, err := os.ReadFile(file)
 		if err != nil {
