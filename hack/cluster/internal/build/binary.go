@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
@@ -120,11 +121,23 @@ func Sweep(bin string) error {
 	return err
 }
 
-// Make builds the program unless bin has it, and returns its path.
+// Make builds the program unless bin has it, and returns its path. What several
+// images need is built once: the others wait for it.
 func (b Binary) Make(ctx context.Context, bin, log string, board *steps.Board) (string, error) {
 	path, err := b.Path(bin)
 	if err != nil {
 		return "", err
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	lock, err := os.Create(filepath.Join(bin, workshopPrefix+filepath.Base(path)+".lock"))
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close() // which unlocks it
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", fmt.Errorf("locking %s: %w", lock.Name(), err)
 	}
 	if _, err := os.Stat(path); err == nil {
 		return path, nil

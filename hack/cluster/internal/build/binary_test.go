@@ -1,9 +1,14 @@
 package build
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/dindctl/dindctl/hack/cluster/internal/steps"
 )
 
 func TestPath(t *testing.T) {
@@ -54,5 +59,36 @@ func TestTail(t *testing.T) {
 	}
 	if got, want := Tail(log, 2), "    b\n    c"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestMadeOnce(t *testing.T) {
+	bin, source := t.TempDir(), t.TempDir()
+	for name, content := range map[string]string{"go.mod": "module example.com/tool\n\ngo 1.26\n", "main.go": "package main\n\nfunc main() {}\n"} {
+		if err := os.WriteFile(filepath.Join(source, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	var builds atomic.Int32
+	program := Binary{Name: "tool", Version: "1", Package: ".", Source: source, Prepare: func(context.Context, string) ([]string, error) {
+		builds.Add(1)
+		return nil, nil
+	}}
+	var images sync.WaitGroup
+	for range 3 {
+		images.Go(func() {
+			if _, err := program.Make(t.Context(), bin, filepath.Join(bin, "log"), steps.New(null)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	images.Wait()
+	if n := builds.Load(); n != 1 {
+		t.Errorf("built %d times", n)
 	}
 }
