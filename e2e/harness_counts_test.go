@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync"
@@ -53,13 +54,16 @@ func (s *survival) add(reached, converged bool) {
 type guarded struct {
 	*installation
 	count *survival
+	given string // name of the claim of --existing-claim
 	uid   types.UID
 }
+
+func (w *guarded) claimName() string { return cmp.Or(w.given, w.name+"-data") }
 
 // checkClaim counts the claim as lost if it is gone or has been replaced.
 func (w *guarded) checkClaim(t *testing.T) {
 	t.Helper()
-	found, err := env.cluster.CoreV1().PersistentVolumeClaims(w.namespace).Get(t.Context(), w.name+"-data", metav1.GetOptions{})
+	found, err := env.cluster.CoreV1().PersistentVolumeClaims(w.namespace).Get(t.Context(), w.claimName(), metav1.GetOptions{})
 	must(t, ignoreNotFound(err))
 	var now types.UID
 	if err == nil {

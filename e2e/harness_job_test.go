@@ -19,11 +19,14 @@ type ran struct {
 // daemon.
 func job(t *testing.T, namespace, image string, variables map[string]string, script string) ran {
 	t.Helper()
-	return runPod(t, namespace, jobPod(image, variables, awaitService+script))
+	r := runPod(t, namespace, jobPod(image, variables, awaitService+script))
+	r.log = waited.ReplaceAllString(r.log, "")
+	return r
 }
 
 // awaitService waits until the job's node routes the Service to the pod, which
-// may take a moment. The log shows whether it had to wait.
+// may take a moment. The test's log shows whether it had to wait; the result has
+// only what the script printed.
 const awaitService = `tries=0
 until docker version >/dev/null 2>&1; do
 	tries=$((tries + 1))
@@ -32,6 +35,8 @@ until docker version >/dev/null 2>&1; do
 done
 if [ $tries -gt 0 ]; then echo "the Service led nowhere: $tries tries"; fi
 `
+
+var waited = regexp.MustCompile(`(?m)^the Service led nowhere: .*\n`)
 
 // want stops the test unless the job ended with code 0 and its log contains
 // each of the texts.

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // localClaim creates a claim that is bound to a directory on a node. The claim
@@ -65,6 +67,14 @@ func mountClaim(pod *corev1.Pod, claim string) {
 func makeClaim(t *testing.T, namespace, name string) {
 	t.Helper()
 	_, err := env.cluster.CoreV1().PersistentVolumeClaims(namespace).Create(t.Context(), claimOf(name), metav1.CreateOptions{})
+	must(t, err)
+}
+
+// labelClaim gives a claim the labels of the installation, as a restored backup has them.
+func (i *installation) labelClaim(t *testing.T, name string) {
+	t.Helper()
+	labels := fmt.Sprintf(`{"metadata":{"labels":{"app":%q,"dindctl/instance":%[1]q,"app.kubernetes.io/instance":%[1]q,"app.kubernetes.io/managed-by":"dindctl"}}}`, i.name)
+	_, err := env.cluster.CoreV1().PersistentVolumeClaims(i.namespace).Patch(t.Context(), name, types.MergePatchType, []byte(labels), metav1.PatchOptions{})
 	must(t, err)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,18 +66,21 @@ func TestTimeoutHolds(t *testing.T) {
 }
 
 // install, prune-now and uninstall are killed before or after one of their
-// requests, with and without TLS. One more run of the same command completes
-// the work, and the claim stays the same once it exists. Tests a few of the
-// requests, or every one with DINDCTL_SOAK=1.
+// requests: with and without TLS, with remembered options, and with a claim that
+// dindctl does not own, although it has its labels. One more run of the same
+// command completes the work, and the claim stays the same once it exists. Tests
+// a few of the requests, or every one with DINDCTL_SOAK=1.
 func TestKilledAroundEachRequest(t *testing.T) {
 	t.Parallel()
 	count := counting(t, "kill points")
 	for _, after := range []bool{false, true} {
-		for _, options := range [][]string{nil, {"--tls"}} {
-			if !env.soak && !after && options != nil {
+		for name, options := range map[string][]string{
+			"plain": {"--reuse-options"}, "TLS": {"--tls"}, "given claim": {"--existing-claim", "given"},
+		} {
+			if !env.soak && !after && name != "plain" {
 				continue
 			}
-			t.Run(fmt.Sprintf("after %v %v", after, options), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s after %v", name, after), func(t *testing.T) {
 				t.Parallel()
 				killEach(t, after, count, options...)
 			})
@@ -136,6 +140,14 @@ func killEach(t *testing.T, after bool, count *survival, options ...string) {
 	p := newKillProxy(t)
 	install := i.command("install", i.installOptions(append(options, "--create-namespace", "-o", "json")...)...)
 	prune, uninstall := i.command("prune-now"), i.command("uninstall")
+	claim := guarded{installation: i, count: count}
+	if given := slices.Index(options, "--existing-claim"); given >= 0 {
+		claim.given = options[given+1]
+		uninstall = append(uninstall, "--delete-data", "--yes")
+		createNamespace(t, i.namespace)
+		makeClaim(t, i.namespace, claim.given)
+		i.labelClaim(t, claim.given)
+	}
 
 	// Run each command once without a kill to count its requests.
 	_, installs, _ := p.run(t, 0, after, install...)
@@ -144,7 +156,6 @@ func killEach(t *testing.T, after bool, count *survival, options ...string) {
 	t.Logf("requests: install %d, prune-now %d, uninstall %d", installs, prunes, uninstalls)
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
 
-	claim := guarded{installation: i, count: count}
 	kill := func(n int, line []string) (killed bool) {
 		_, _, killed = p.run(t, n, after, line...)
 		claim.checkClaim(t)
@@ -170,7 +181,7 @@ func killEach(t *testing.T, after bool, count *survival, options ...string) {
 				t.Errorf("uninstall after a killed uninstall ends with %d", r.code)
 			}
 			left := i.leftOver(t)
-			equal(t, "remaining objects", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
+			equal(t, "remaining objects", left, []string{"persistentvolumeclaim/" + claim.claimName()})
 			count.add(killed, len(left) == 1)
 		}
 		claim.checkClaim(t)
