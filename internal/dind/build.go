@@ -48,6 +48,7 @@ func Build(o Options, live Live) (Objects, error) {
 	var errs OptionErrors
 	p.planStorage(&errs)
 	p.planSelector(&errs, live.Deployment)
+	p.checkMoved(&errs, live.Deployment)
 	p.checkDataRoot(&errs, live)
 	p.checkTLS(&errs, live)
 	if err := errs.err(); err != nil {

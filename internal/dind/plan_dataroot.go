@@ -9,6 +9,37 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+// checkMoved rejects changes that start the daemon without its data: on another claim,
+// or for an adopted Deployment also on another kind of volume or in another directory.
+func (p *plan) checkMoved(errs *OptionErrors, live *appsv1.Deployment) {
+	before := dataRootOf(live)
+	switch {
+	case p.AllowDataRootChange, before == dataRoot{}, before == dataRoot{claim: p.claimName},
+		p.LocalPath != "" && before.directory == p.LocalPath:
+		return
+	}
+	option, value := "--existing-claim", p.ExistingClaim
+	if p.LocalPath != "" {
+		option, value = "--local-path", p.LocalPath
+	}
+	reason := "would start the daemon without its data, which are on " + before.String()
+	if value == "" {
+		reason = "is missing: the daemon has its data on " + before.String() + ", and would start without them on claim " + p.claimName
+	}
+	var keep string
+	switch {
+	case before.claim == ClaimName(p.Name) && before.path == "":
+		keep = "Omit " + option + " to keep them."
+	case before.claim != "" && before.path == "":
+		keep = "Use --existing-claim " + before.claim + " to keep them."
+	case before.directory != "":
+		keep = "Use --local-path " + before.directory + " and --local-node to keep them."
+	default:
+		keep = "dindctl's daemon has its data at the top of a claim: move them there and use --existing-claim."
+	}
+	errs.add(option, value, reason, keep+" To start with an empty data root, use --allow-data-root-change.")
+}
+
 // checkDataRoot rejects changes that make the daemon lose its cache: an older major
 // version of the engine, which may not read the data, and another storage driver,
 // which ignores the data. The old data would keep using space on the volume.

@@ -51,6 +51,9 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 	if options.ExistingClaim != "" && p.found.claim() == nil {
 		return p, &ClaimMissingError{Namespace: i.Cluster.Namespace, Claim: options.ExistingClaim}
 	}
+	if err := i.checkTerminating(ctx, &p.found, options); err != nil {
+		return p, err
+	}
 	if options.NoTLS {
 		if err := p.found.findSecrets(ctx); err != nil {
 			return p, err
@@ -86,6 +89,9 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 		is = "would be"
 	}
 	i.reportTLSChange(p.found, options, renewal, is)
+	if !p.Empty() {
+		i.reportManagers(p.Managers())
+	}
 	update(i.target() + ": " + p.Summary())
 	if p.Empty() || how.SkipPreflight {
 		return p, nil
