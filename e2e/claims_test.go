@@ -54,7 +54,7 @@ func TestForeignClaims(t *testing.T) {
 }
 
 // Somebody deletes the claim under the running daemon. Kubernetes keeps it while the pod
-// runs: install refuses everything that would end the pod, and says how to keep the
+// runs: install and uninstall refuse what would end the pod, and say how to keep the
 // volume.
 func TestClaimTerminating(t *testing.T) {
 	t.Parallel()
@@ -68,6 +68,9 @@ func TestClaimTerminating(t *testing.T) {
 		f := i.failedInstall(t, options...).names(t, "ClaimTerminating", claim.Name)
 		contains(t, "hint", f.Hint, "kubectl patch pv "+volume, `{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}`)
 	}
+	// So does an uninstall that is to keep the data.
+	r := dindctl(t, i.command("uninstall", "-o", "json")...).want(t, notReady)
+	failureOf(t, r).names(t, "ClaimTerminating", claim.Name)
 	now := i.pod(t)
 	if now.UID != pod.UID || now.DeletionTimestamp != nil {
 		t.Error("the pod was replaced")

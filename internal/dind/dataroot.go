@@ -35,13 +35,6 @@ func (r dataRoot) String() string {
 // Deployment may be nil.
 func MountedClaim(deployment *appsv1.Deployment) string { return dataRootOf(deployment).claim }
 
-// MountsClaim reports whether a pod mounts the claim, for whatever purpose.
-func MountsClaim(pod corev1.PodSpec, claim string) bool {
-	return slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool {
-		return v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ClaimName == claim
-	})
-}
-
 // dataRootOf returns where the Deployment's daemon keeps its data: dindctl's, and one
 // made by hand, whose daemon may have another directory. The Deployment may be nil.
 func dataRootOf(live *appsv1.Deployment) dataRoot {

@@ -11,10 +11,10 @@ import (
 
 // checkMoved rejects changes that start the daemon without its data: on another claim,
 // or for an adopted Deployment also on another kind of volume or in another directory.
-func (p *plan) checkMoved(errs *OptionErrors, live *appsv1.Deployment) {
-	before := dataRootOf(live)
+func (p *plan) checkMoved(errs *OptionErrors, live Live) {
+	before := dataRootOf(live.Deployment)
 	switch {
-	case p.AllowDataRootChange, before == dataRoot{}, before == dataRoot{claim: p.claimName},
+	case p.AllowDataRootChange, live.DataGone, before == dataRoot{}, before == dataRoot{claim: p.claimName},
 		p.LocalPath != "" && before.directory == p.LocalPath:
 		return
 	}
@@ -47,7 +47,11 @@ func (p *plan) checkDataRoot(errs *OptionErrors, live Live) {
 	if p.AllowDataRootChange || p.live == nil {
 		return
 	}
-	const override = "To go ahead, use --allow-data-root-change, or start with an empty volume after dindctl uninstall --delete-data."
+	override := "To go ahead, use --allow-data-root-change"
+	if p.ExistingClaim == "" { // which uninstall never deletes
+		override += ", or start with an empty volume after dindctl uninstall --delete-data"
+	}
+	override += "."
 	before, known := p.engineBefore(live.Deployment)
 	now, tagged := majorOf(EngineVersion(p.Image))
 	if known && tagged && now < before {

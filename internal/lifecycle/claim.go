@@ -25,14 +25,8 @@ func (e *ClaimError) Error() string { return e.Message + " Nothing was changed."
 // checkTerminating returns a *ClaimError for a claim that is being deleted: restarting
 // its pod would complete the deletion. A claim NAME-data that nobody uses, which an
 // uninstall is deleting, is left to the plan, which waits until it is gone.
-func (i Instance) checkTerminating(ctx context.Context, found *installation, options dind.Options) error {
+func (i Instance) checkTerminating(ctx context.Context, found installation, options dind.Options) error {
 	mounted := dind.MountedClaim(found.deployment())
-	if mounted != "" && mounted != found.claimName {
-		// The plan moves the daemon to another claim.
-		if err := found.more(ctx, i.Cluster.Ref("PersistentVolumeClaim", mounted)); err != nil {
-			return err
-		}
-	}
 	for _, item := range found.objects {
 		claim, _ := item.Object.(*corev1.PersistentVolumeClaim)
 		cause := rollout.ClaimTerminating(claim)
@@ -62,7 +56,7 @@ func (i Instance) claimUsers(ctx context.Context, claim, except string) ([]kube.
 	reading.Wait()
 	var users []kube.Ref
 	for _, d := range deployments {
-		if d.Name != except && dind.MountsClaim(d.Spec.Template.Spec, claim) {
+		if d.Name != except && rollout.MountsClaim(d.Spec.Template.Spec, claim) {
 			users = append(users, i.Cluster.Ref("Deployment", d.Name))
 		}
 	}

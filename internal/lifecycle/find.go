@@ -42,7 +42,8 @@ func (i Instance) refs(group dind.Group) []kube.Ref {
 	return refs
 }
 
-// readFor reads the objects that an installation with these options has.
+// readFor reads the objects that an installation with these options has, and the claim
+// that the Deployment mounts.
 func (i Instance) readFor(ctx context.Context, options dind.Options) (installation, error) {
 	refs := i.refs(dind.Core)
 	if options.LocalPath != "" {
@@ -59,6 +60,9 @@ func (i Instance) readFor(ctx context.Context, options dind.Options) (installati
 	}
 	found, err := i.read(ctx, refs...)
 	found.claimName = claimName
+	if mounted := dind.MountedClaim(found.deployment()); err == nil && mounted != "" && mounted != claimName {
+		err = found.more(ctx, i.Cluster.Ref("PersistentVolumeClaim", mounted))
+	}
 	return found, err
 }
 

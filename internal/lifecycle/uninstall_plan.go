@@ -29,8 +29,9 @@ func (r *Removal) keep(ref kube.Ref, reason string) {
 
 // PlanRemoval plans an uninstall: it deletes only objects of this installation, and
 // storage only with deleteData, and never a claim that something else uses or that was
-// given. It changes nothing. The error is a *NotInstalledError if nothing exists, or
-// what the connection returns.
+// given. It changes nothing. The error is a *NotInstalledError if nothing exists, a
+// *ClaimError if ending the pod would end data that are to be kept, or what the
+// connection returns.
 func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, error) {
 	removal := Removal{outcome: Uninstallation{
 		Name: i.Name, Namespace: i.Cluster.Namespace, Removed: []UninstallObject{}, Kept: []UninstallObject{},
@@ -38,6 +39,9 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 	found, err := i.findCore(ctx)
 	if err == nil {
 		err = found.findStorage(ctx, deleteData)
+	}
+	if err == nil {
+		err = i.endsClaim(ctx, found, deleteData)
 	}
 	if err == nil && found.servesTLS() {
 		err = found.findSecrets(ctx)
@@ -71,6 +75,8 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 		reason := found.kept(item)
 		switch {
 		case reason != "":
+		case stage == stageClaim && item.Object.GetDeletionTimestamp() != nil && !deleteData:
+			reason = "is being deleted, but its volume stays: its reclaim policy is Retain"
 		case stage >= stageClaim && !deleteData:
 			reason = "holds the cache; --delete-data removes it"
 		default:
@@ -87,7 +93,7 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 			removal.outcome.Removed = append(removal.outcome.Removed, removal.outcome.object(item.Ref, ""))
 		}
 	}
-	return removal, i.planVolume(ctx, &removal)
+	return removal, i.keepVolume(ctx, &removal)
 }
 
 // stageOf returns the stage in which an object is deleted.

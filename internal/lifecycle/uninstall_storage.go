@@ -8,6 +8,7 @@ import (
 
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
+	"github.com/dindctl/dindctl/internal/rollout"
 )
 
 // findStorage reads the installation's storage: a claim NAME-data that the daemon does
@@ -77,29 +78,54 @@ func (i Instance) keptClaim(ctx context.Context, found installation, ref kube.Re
 	return ""
 }
 
-// planVolume adds what stays after a claim is deleted: the files of a local volume, and
+// endsClaim returns a *ClaimError if removing the Deployment would complete the deletion
+// of a claim that the removal is to keep, and its volume would not stay.
+func (i Instance) endsClaim(ctx context.Context, found installation, deleteData bool) error {
+	claim, deployment := found.claim(), found.deployment()
+	cause := rollout.ClaimTerminating(claim)
+	if cause == nil || deployment == nil || found.notOurs(deployment) != "" || deleteData && found.kept(kube.Item{Ref: cause.Object, Object: claim}) == "" {
+		return nil
+	}
+	volume, err := i.boundVolume(ctx, claim)
+	if err == nil && volume != nil && volume.Spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRetain {
+		return nil
+	}
+	return &ClaimError{cause}
+}
+
+// boundVolume reads the volume of a claim, nil if it has none. The error is a
+// *kube.ReadError.
+func (i Instance) boundVolume(ctx context.Context, claim *corev1.PersistentVolumeClaim) (*corev1.PersistentVolume, error) {
+	if claim.Spec.VolumeName == "" {
+		return nil, nil
+	}
+	ref := i.Cluster.Ref("PersistentVolume", claim.Spec.VolumeName)
+	read, err := i.Cluster.Read(ctx, ref)
+	return kube.Get[corev1.PersistentVolume](read, ref), err
+}
+
+// keepVolume adds what stays after a claim is deleted: the files of a local volume, and
 // a volume that its reclaim policy keeps.
-func (i Instance) planVolume(ctx context.Context, removal *Removal) error {
+func (i Instance) keepVolume(ctx context.Context, removal *Removal) error {
 	for _, item := range removal.items[stageVolume] {
 		if local := item.Object.(*corev1.PersistentVolume).Spec.Local; local != nil {
 			removal.keep(kube.Ref{Kind: "Files", Name: local.Path}, "the files of a local volume stay on their node; remove them there")
 		}
 	}
+	if len(removal.items[stageVolume]) > 0 {
+		return nil
+	}
 	for _, item := range removal.items[stageClaim] {
-		name := item.Object.(*corev1.PersistentVolumeClaim).Spec.VolumeName
-		ref := i.Cluster.Ref("PersistentVolume", name)
-		if name == "" || len(removal.items[stageVolume]) > 0 {
-			continue
-		}
-		read, err := i.Cluster.Read(ctx, ref)
-		volume := kube.Get[corev1.PersistentVolume](read, ref)
+		claim := item.Object.(*corev1.PersistentVolumeClaim)
+		volume, err := i.boundVolume(ctx, claim)
+		ref := i.Cluster.Ref("PersistentVolume", claim.Spec.VolumeName)
 		switch {
 		case apierrors.IsForbidden(err):
 			removal.keep(ref, "unknown: whether it is deleted depends on its reclaim policy, which is not readable with your permissions")
 		case err != nil:
 			return err
 		case volume != nil && volume.Spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRetain:
-			removal.keep(ref, "its reclaim policy is Retain: the volume stays, and the data on it; `kubectl delete pv "+name+"` deletes the object")
+			removal.keep(ref, "its reclaim policy is Retain: the volume stays, and the data on it; `kubectl delete pv "+ref.Name+"` deletes the object")
 		}
 	}
 	return nil

@@ -41,6 +41,16 @@ func deploymentWith(claim string) *appsv1.Deployment {
 	return d
 }
 
+// deployment returns the Deployment d.
+func (w *world) deployment(t *testing.T) *appsv1.Deployment {
+	t.Helper()
+	object, err := w.Tracker().Get(deployments, "ci", "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object.(*appsv1.Deployment)
+}
+
 func bigVolume(policy corev1.PersistentVolumeReclaimPolicy) *corev1.PersistentVolume {
 	return &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "pvc-1"}, Spec: corev1.PersistentVolumeSpec{PersistentVolumeReclaimPolicy: policy}}
 }
@@ -161,6 +171,39 @@ func TestStorageMayNotBeRead(t *testing.T) {
 	})
 	if _, err := w.PlanRemoval(t.Context(), false); !apierrors.IsBadRequest(err) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Ending the pod of a claim that is being deleted completes the deletion.
+func TestUninstallDoesNotEndATerminatingClaim(t *testing.T) {
+	own, given := func(*dind.Options) {}, func(o *dind.Options) { o.ExistingClaim = "old" }
+	retained, deleted := bigVolume(corev1.PersistentVolumeReclaimRetain), bigVolume(corev1.PersistentVolumeReclaimDelete)
+	for _, test := range []struct {
+		name       string
+		options    func(*dind.Options)
+		volume     *corev1.PersistentVolume
+		deleteData bool
+		refused    bool
+	}{
+		{"its own", own, deleted, false, true},
+		{"its own, with the data", own, deleted, true, false},
+		{"its own, whose volume stays", own, retained, false, false},
+		{"a given one", given, deleted, false, true},
+		{"a given one, with the data", given, deleted, true, true},
+		{"a given one, whose volume stays", given, retained, true, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, oldClaim(), test.volume)
+			w.install(t, options(test.options))
+			for _, name := range []string{"old", dind.MountedClaim(w.deployment(t))} {
+				change(t, w, claims, name, func(c *corev1.PersistentVolumeClaim) { mark(c) })
+			}
+			_, err := w.PlanRemoval(t.Context(), test.deleteData)
+			var claim *ClaimError
+			if errors.As(err, &claim) != test.refused || !test.refused && err != nil {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 

@@ -3,11 +3,8 @@ package rollout
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-
-	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // ClaimTerminating returns the cause of a claim that is being deleted, nil for any
@@ -28,19 +25,4 @@ func ClaimTerminating(claim *corev1.PersistentVolumeClaim) *Cause {
 			`When the claim is gone, free the volume: kubectl patch pv %[1]s --type json -p '[{"op":"remove","path":"/spec/claimRef"}]'; `+
 			"then create a claim with that volumeName, and install with --existing-claim.", volume),
 	}
-}
-
-// OtherPods returns the pods that use the claim, without those of the Deployment.
-// Finished pods use nothing.
-func OtherPods(claim, deployment string, pods []corev1.Pod) (others []kube.Ref) {
-	for i := range pods {
-		pod := &pods[i]
-		uses := slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
-			return v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ClaimName == claim
-		})
-		if uses && !finished(pod) && !belongsTo(pod, deployment) {
-			others = append(others, podRef(pod))
-		}
-	}
-	return others
 }
