@@ -230,6 +230,7 @@ func TestUninstallReportsReplacedObjects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.UID = "another" })
 	w.PrependReactor("delete", "persistentvolumeclaims", func(ktesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewConflict(claims.GroupResource(), "d-data", errors.New("the UID in the precondition does not match"))
 	})
