@@ -9,8 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// dataRoot is where a daemon keeps its data. It is empty if the data do not outlive the
-// pod.
+// dataRoot is where a daemon keeps its data. It is empty if the data does not outlive
+// the pod.
 type dataRoot struct {
 	claim     string // the claim's name
 	directory string // on the node

@@ -22,20 +22,20 @@ func (p *plan) checkMoved(errs *OptionErrors, live Live) {
 	if p.LocalPath != "" {
 		option, value = "--local-path", p.LocalPath
 	}
-	reason := "would start the daemon without its data, which are on " + before.String()
+	reason := "would start the daemon without its data, which is on " + before.String()
 	if value == "" {
-		reason = "is missing: the daemon has its data on " + before.String() + ", and would start without them on claim " + p.claimName
+		reason = "is missing: the daemon has its data on " + before.String() + ", and would start without it on claim " + p.claimName
 	}
 	var keep string
 	switch {
 	case before.claim == ClaimName(p.Name) && before.path == "":
-		keep = "Omit " + option + " to keep them."
+		keep = "Omit " + option + " to keep it."
 	case before.claim != "" && before.path == "":
-		keep = "Use --existing-claim " + before.claim + " to keep them."
+		keep = "Use --existing-claim " + before.claim + " to keep it."
 	case before.directory != "":
-		keep = "Use --local-path " + before.directory + " and --local-node to keep them."
+		keep = "Use --local-path " + before.directory + " and --local-node to keep it."
 	default:
-		keep = "dindctl's daemon has its data at the top of a claim: move them there and use --existing-claim."
+		keep = "dindctl's daemon has its data at the top of a claim: move it there and use --existing-claim."
 	}
 	errs.add(option, value, reason, keep+" To start with an empty data root, use --allow-data-root-change.")
 }

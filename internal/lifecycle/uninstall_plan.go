@@ -30,7 +30,7 @@ func (r *Removal) keep(ref kube.Ref, reason string) {
 // PlanRemoval plans an uninstall: it deletes only objects of this installation, and
 // storage only with deleteData, and never a claim that something else uses or that was
 // given. It changes nothing. The error is a *NotInstalledError if nothing exists, a
-// *ClaimError if ending the pod would end data that are to be kept, or what the
+// *ClaimError if ending the pod would delete data that has to stay, or what the
 // connection returns.
 func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, error) {
 	removal := Removal{outcome: Uninstallation{
