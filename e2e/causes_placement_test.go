@@ -50,9 +50,10 @@ func TestCausesPlacement(t *testing.T) {
 		must(t, pods.Delete(t.Context(), holder.Name, metav1.DeleteOptions{}))
 
 		options := []string{"--existing-claim", "held", "--storage-driver", "vfs"}
-		f := i.failedInstall(t, append(options, "--timeout", "8s")...)
+		i.failedInstall(t, options...).finds(t, "claim in use", "held is used by pod/holder")
+		f := i.failedInstall(t, append(options, "--skip-preflight", "--timeout", "8s")...)
 		f.names(t, "Unschedulable", "ReadWriteOncePod")
-		i.install(t, options...)
+		i.install(t, append(options, "--skip-preflight")...)
 	})
 }
 

@@ -122,8 +122,8 @@ func TestCausesStorage(t *testing.T) {
 
 		c := i.checkOf(t, notReady)
 		c.says(t, "claim", "failed", before.Name+" is being deleted")
-		f := i.failedInstall(t).names(t, "Terminating", before.Name, "is being deleted")
-		contains(t, "message", f.Message, "kubernetes.io/pvc-protection")
+		f := i.failedInstall(t).names(t, "ClaimTerminating", before.Name, "is being deleted")
+		contains(t, "hint", f.Hint, "kubectl patch pv "+before.Spec.VolumeName)
 		equal(t, "objects", i.leftOver(t), []string{"persistentvolumeclaim/" + before.Name})
 
 		must(t, pods.Delete(t.Context(), holder.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}))

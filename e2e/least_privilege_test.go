@@ -109,22 +109,15 @@ func (i *installation) addFinalizers(t *testing.T) {
 	must(t, err)
 }
 
-// removeFinalizers removes the finalizers once all these objects are being deleted.
+// removeFinalizers removes the finalizer of each object that is being deleted. The
+// policy is deleted last.
 func (i *installation) removeFinalizers(t *testing.T) {
 	t.Helper()
-	eventually(t, "the deletion of the held objects", func(ctx context.Context) (bool, error) {
-		for kind, name := range i.held() {
-			object, err := i.metadata(t, kind).Get(ctx, name, metav1.GetOptions{})
-			if err != nil || object.DeletionTimestamp == nil {
-				return false, err
-			}
-		}
-		return true, nil
-	})
-	for kind, name := range i.held() {
+	for _, kind := range []string{"configmap", "service", "cronjob", "networkpolicy"} {
+		name := i.held()[kind]
 		eventually(t, "the release of "+kind+"/"+name, func(ctx context.Context) (bool, error) {
 			object, err := i.metadata(t, kind).Get(ctx, name, metav1.GetOptions{})
-			if err != nil {
+			if err != nil || object.DeletionTimestamp == nil {
 				return false, err
 			}
 			// The garbage collector's finalizer stays.

@@ -51,16 +51,27 @@ type step struct {
 	replaceable, exclusive bool
 }
 
-// NotOwnedError is returned if there are objects of the wanted names that dindctl
-// does not manage. Nothing was changed.
+// NotOwnedError is returned if there are objects of the wanted names that are not this
+// installation's. Nothing was changed.
 type NotOwnedError struct {
+	// Refs are the objects that dindctl does not manage, which can be adopted.
 	Refs []kube.Ref
-	// Previews are what adopting would do to the objects, as far as it is known,
-	// without the objects of other installations, which cannot be adopted.
+	// Others are the objects of other installations, which are never adopted.
+	Others []kube.Ref
+	// Previews are what adopting Refs would do, as far as it is known.
 	Previews []Applied
 }
 
-func (e *NotOwnedError) Error() string { return kube.JoinRefs(e.Refs) + ": not created by dindctl" }
+func (e *NotOwnedError) Error() string {
+	var parts []string
+	if len(e.Refs) > 0 {
+		parts = append(parts, kube.JoinRefs(e.Refs)+": not created by dindctl")
+	}
+	if len(e.Others) > 0 {
+		parts = append(parts, kube.JoinRefs(e.Others)+": of another installation")
+	}
+	return strings.Join(parts, "; ")
+}
 
 // TerminatingError is returned for an object that is being deleted and cannot be
 // used or replaced until it is gone.
@@ -70,10 +81,12 @@ type TerminatingError struct {
 	Finalizers []string // what the deletion waits for
 }
 
-// Passing reports whether the object will soon be gone: its deletion waits only
-// for the objects that it owns.
+// Passing reports whether the object will soon be gone: its deletion waits only for the
+// objects that it owns, or for the pods that use the claim.
 func (e *TerminatingError) Passing() bool {
-	return !slices.ContainsFunc(e.Finalizers, func(f string) bool { return f != metav1.FinalizerDeleteDependents })
+	return !slices.ContainsFunc(e.Finalizers, func(f string) bool {
+		return f != metav1.FinalizerDeleteDependents && f != "kubernetes.io/pvc-protection"
+	})
 }
 
 func (e *TerminatingError) Error() string {
@@ -82,8 +95,8 @@ func (e *TerminatingError) Error() string {
 
 // NewPlan decides, without a request, what applying the wanted objects would do
 // to the live ones. It returns a *TerminatingError for an object that is being
-// deleted and, without adopt, a *NotOwnedError that lists all objects that
-// dindctl does not manage. An object of another installation is never adopted.
+// deleted, and a *NotOwnedError that lists all objects of other installations and,
+// without adopt, all that dindctl does not manage.
 func NewPlan[O Config](c *kube.Cluster, wanted []O, live kube.Inventory, adopt bool) (*Plan, error) {
 	plan := &Plan{}
 	notOwned := &NotOwnedError{}
@@ -91,7 +104,11 @@ func NewPlan[O Config](c *kube.Cluster, wanted []O, live kube.Inventory, adopt b
 		s := newStep(c, want, live)
 		if s.live != nil {
 			managed := kube.IsManaged(s.live)
-			if managed && otherInstallation(s.live, want) || !managed && !adopt {
+			switch {
+			case managed && otherInstallation(s.live, want):
+				notOwned.Others = append(notOwned.Others, s.ref)
+				continue
+			case !managed && !adopt:
 				notOwned.Refs = append(notOwned.Refs, s.ref)
 				continue
 			}
@@ -109,7 +126,7 @@ func NewPlan[O Config](c *kube.Cluster, wanted []O, live kube.Inventory, adopt b
 		}
 		plan.steps = append(plan.steps, s)
 	}
-	if len(notOwned.Refs) > 0 {
+	if len(notOwned.Refs)+len(notOwned.Others) > 0 {
 		return nil, notOwned
 	}
 	return plan, nil
@@ -137,8 +154,8 @@ func otherInstallation(live metav1.Object, want any) bool {
 		return false
 	}
 	labels, _, _ := unstructured.NestedStringMap(fields, "metadata", "labels")
-	instance, named := labels[kube.InstanceLabel]
-	return named && live.GetLabels()[kube.InstanceLabel] != instance || live.GetLabels()[kube.HomeLabel] != labels[kube.HomeLabel]
+	instance := kube.InstanceOf(&metav1.ObjectMeta{Labels: labels})
+	return instance != "" && kube.InstanceOf(live) != instance || live.GetLabels()[kube.HomeLabel] != labels[kube.HomeLabel]
 }
 
 func difference(live metav1.Object, want any) ([]FieldChange, error) {

@@ -88,32 +88,39 @@ func TestApplyPhases(t *testing.T) {
 // The names of cluster-scoped objects are joined from two names: an object with
 // dindctl's label may still belong to another installation.
 func TestNewPlanGuardsInstances(t *testing.T) {
-	labels := func(instance string) map[string]string {
+	labels := func(instance, own string) map[string]string {
 		all := map[string]string{kube.ManagedByLabel: kube.ManagedByValue}
 		if instance != "" {
 			all[kube.InstanceLabel] = instance
 		}
+		if own != "" {
+			all[kube.OwnInstanceLabel] = own
+		}
 		return all
 	}
-	const foreign = "persistentvolume/volume: not created by dindctl"
-	tests := []struct{ name, want, live, err string }{
-		{"the same", "ci.d", "ci.d", ""},
-		{"another", "ci.d", "c.id", foreign},
-		{"none", "ci.d", "", foreign},
-		{"none is wanted", "", "c.id", ""},
+	const foreign = "persistentvolume/volume: of another installation"
+	tests := []struct{ name, want, live, own, err string }{
+		{"the same", "ci.d", "ci.d", "ci.d", ""},
+		{"the same, of an older version", "ci.d", "ci.d", "", ""},
+		{"the same, rewritten by Argo CD", "ci.d", "application", "ci.d", ""},
+		{"another", "ci.d", "c.id", "c.id", foreign},
+		{"another, of an older version", "ci.d", "c.id", "", foreign},
+		{"another, rewritten by Argo CD", "ci.d", "ci.d", "c.id", foreign},
+		{"none", "ci.d", "", "", foreign},
+		{"none is wanted", "", "c.id", "", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := newServer()
-			want := applycore.PersistentVolume("volume").WithLabels(labels(test.want))
-			live := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "volume", Labels: labels(test.live)}}
+			want := applycore.PersistentVolume("volume").WithLabels(labels(test.want, test.want))
+			live := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "volume", Labels: labels(test.live, test.own)}}
 			// --adopt does not adopt it either.
 			p, err := NewPlan(c.Cluster, []Config{want}, inventory(live), true)
 			if text(err) != test.err || (p == nil) != (test.err != "") {
 				t.Errorf("got %v, %q, want %q", p, text(err), test.err)
 			}
-			if _, is := errors.AsType[*NotOwnedError](err); err != nil && !is {
-				t.Errorf("got %T", err)
+			if notOwned, is := errors.AsType[*NotOwnedError](err); err != nil && (!is || len(notOwned.Refs) > 0) {
+				t.Errorf("got %#v", err)
 			}
 		})
 	}

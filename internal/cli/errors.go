@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -49,6 +48,7 @@ func describe(err error, how endedError) failure {
 		noSchedule    *lifecycle.NoScheduleError
 		checkFailed   *lifecycle.CheckFailedError
 		claimMissing  *lifecycle.ClaimMissingError
+		claim         *lifecycle.ClaimError
 		notOwned      *apply.NotOwnedError
 		terminating   *apply.TerminatingError
 		notReady      *rollout.NotReadyError
@@ -91,6 +91,11 @@ func describe(err error, how endedError) failure {
 		f.Hint = "`dindctl check` shows all checks; --skip-preflight skips them"
 	case errors.As(err, &claimMissing):
 		f.Reason, f.Hint = "ClaimMissing", "`kubectl get pvc` lists the claims that --existing-claim can use"
+	case errors.As(err, &claim):
+		f.Code, f.Reason, f.Hint = exitNotReady, claim.Reason, claim.Hint
+	case errors.As(err, &notOwned) && len(notOwned.Others) > 0:
+		f.Reason, f.Message = "NotOwned", "the names are in use; nothing was changed: "+err.Error()
+		f.Hint = "--name installs under another name"
 	case errors.As(err, &notOwned):
 		f.Reason = "NotOwned"
 		f.Message = "these objects exist and were not created by dindctl; nothing was changed: " + kube.JoinRefs(notOwned.Refs)
@@ -99,10 +104,6 @@ func describe(err error, how endedError) failure {
 	case errors.As(err, &terminating):
 		f.Code, f.Reason = exitNotReady, "Terminating"
 		f.Hint = "run the same command again once it is gone"
-		if slices.Contains(terminating.Finalizers, "kubernetes.io/pvc-protection") {
-			f.Hint = fmt.Sprintf("a pod still mounts it: `kubectl describe pvc %s -n %s` lists the pod under \"Used By\"; the claim is deleted once that pod is gone, then run the same command again",
-				terminating.Ref.Name, terminating.Ref.Namespace)
-		}
 	case errors.As(err, &verifyFailed):
 		f.Code, f.Log = exitNotReady, verifyFailed.Log()
 		f.Reason, f.Hint = verifyFailed.Advice()

@@ -91,7 +91,7 @@ func TestInstallRefused(t *testing.T) {
 			"error: these objects exist and were not created by dindctl; nothing was changed: service/docker-dind\nwith --adopt:\n~ service/docker-dind (adopted)\n" +
 				"    metadata.labels.app: added docker-dind\n    metadata.labels.app.kubernetes.io/instance: added docker-dind\n" +
 				"    metadata.labels.app.kubernetes.io/managed-by: added dindctl\n    metadata.labels.app.kubernetes.io/name: added docker-dind\n" +
-				"    metadata.labels.app.kubernetes.io/version: added 29.7.2\n" +
+				"    metadata.labels.app.kubernetes.io/version: added 29.7.2\n    metadata.labels.dindctl/instance: added docker-dind\n" +
 				"    spec.ports[port=2375,protocol=TCP]: added {\"name\":\"daemon-port\",\"port\":2375,\"protocol\":\"TCP\",\"targetPort\":\"daemon-port\"}\n" +
 				"    spec.selector: added {\"app\":\"docker-dind\"}\n    spec.type: added ClusterIP\n" +
 				"next: --adopt adopts them in place, and the claim keeps its data; --name installs under another name\n"},

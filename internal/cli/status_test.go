@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/dindctl/dindctl/internal/clustertest"
+	"github.com/dindctl/dindctl/internal/dind"
 )
 
 // alter changes an object in the cluster.
@@ -122,7 +123,7 @@ func TestStatusInColor(t *testing.T) {
 }
 
 func TestStatusNotInstalled(t *testing.T) {
-	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "docker-dind-data"}}
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "docker-dind-data", Labels: dind.Labels("docker-dind")}}
 	tests := []struct {
 		name  string
 		exist []runtime.Object

@@ -54,20 +54,20 @@ func TestUninstall(t *testing.T) {
 		stderr  string
 		deleted []string
 	}{
-		{"the workload", "uninstall", "", 0, sorted(gone + kept), "Objects: 5 removed\n", workload},
-		{"with the data", "uninstall --delete-data --yes", "", 0, sorted(gone + data), "Objects: 5 removed\nStorage: 1 removed\n",
+		{"the workload", "uninstall", "", 0, sorted(gone + kept), "Objects: 4 removed\nPolicy: 1 removed\n", workload},
+		{"with the data", "uninstall --delete-data --yes", "", 0, sorted(gone + data), "Objects: 4 removed\nPolicy: 1 removed\nStorage: 1 removed\n",
 			workloadAndClaim},
 		{"a dry run", "uninstall --dry-run", "", 0, sorted(strings.ReplaceAll(gone, "removed", "would be removed") + kept), "", nil},
 		{"a dry run with the data", "uninstall --delete-data --dry-run", "", 0, sorted(strings.ReplaceAll(gone+data, "removed", "would be removed")), "", nil},
 		{"no terminal", "uninstall --delete-data", "", 2, "",
 			"error: not a terminal: use --yes to skip confirmation\n", nil},
-		{"confirmed", "uninstall --delete-data", "docker-dind\n", 0, sorted(gone + data), ask + "Objects: 5 removed\nStorage: 1 removed\n",
+		{"confirmed", "uninstall --delete-data", "docker-dind\n", 0, sorted(gone + data), ask + "Objects: 4 removed\nPolicy: 1 removed\nStorage: 1 removed\n",
 			workloadAndClaim},
 		{"yes instead of the name", "uninstall --delete-data", "yes\n", 1, "", ask + "error: aborted; nothing was changed\n", nil},
 		{"no answer", "uninstall --delete-data", "\n", 1, "", ask + "error: aborted; nothing was changed\n", nil},
-		{"no confirmation without --delete-data", "uninstall", "no\n", 0, sorted(gone + kept), "Objects: 5 removed\n", workload},
+		{"no confirmation without --delete-data", "uninstall", "no\n", 0, sorted(gone + kept), "Objects: 4 removed\nPolicy: 1 removed\n", workload},
 		{"quietly", "uninstall -q", "", 0, sorted(gone + kept), "", workload},
-		{"confirmed by a variable", "uninstall --delete-data", "env", 0, sorted(gone + data), "Objects: 5 removed\nStorage: 1 removed\n",
+		{"confirmed by a variable", "uninstall --delete-data", "env", 0, sorted(gone + data), "Objects: 4 removed\nPolicy: 1 removed\nStorage: 1 removed\n",
 			workloadAndClaim},
 	}
 	for _, test := range tests {

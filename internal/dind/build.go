@@ -15,7 +15,9 @@ type Live struct {
 	Claim      *corev1.PersistentVolumeClaim
 	Class      *storagev1.StorageClass // of the claim
 	Deployment *appsv1.Deployment
-	Service    *corev1.Service
+	// DataGone means that the claim that the Deployment mounts does not exist.
+	DataGone bool
+	Service  *corev1.Service
 	// StorageDriver is the storage driver that the running daemon reports.
 	StorageDriver string
 	// Certificates are given, because issuing them needs a clock and randomness.
@@ -48,6 +50,7 @@ func Build(o Options, live Live) (Objects, error) {
 	var errs OptionErrors
 	p.planStorage(&errs)
 	p.planSelector(&errs, live.Deployment)
+	p.checkMoved(&errs, live)
 	p.checkDataRoot(&errs, live)
 	p.checkTLS(&errs, live)
 	if err := errs.err(); err != nil {

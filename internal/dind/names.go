@@ -71,10 +71,11 @@ func VolumeObjectName(namespace, name string) string { return namespace + "-" + 
 // Build adds the engine's version.
 func Labels(name string) map[string]string {
 	return map[string]string{
-		AppLabel:            name,
-		NameLabel:           NameValue,
-		kube.InstanceLabel:  name,
-		kube.ManagedByLabel: kube.ManagedByValue,
+		AppLabel:              name,
+		NameLabel:             NameValue,
+		kube.InstanceLabel:    name,
+		kube.OwnInstanceLabel: name,
+		kube.ManagedByLabel:   kube.ManagedByValue,
 	}
 }
 

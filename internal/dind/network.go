@@ -13,6 +13,8 @@ import (
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 	applymeta "k8s.io/client-go/applyconfigurations/meta/v1"
 	applynetworking "k8s.io/client-go/applyconfigurations/networking/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // service returns the Service for jobs. It is not headless, so that the IP address
@@ -104,6 +106,8 @@ func (p *plan) planSelector(errs *OptionErrors, live *appsv1.Deployment) {
 		p.selector = live.Spec.Selector
 	}
 	p.podLabels = p.labels()
+	// The pods of older installations do not have it, and adding it would restart them.
+	delete(p.podLabels, kube.OwnInstanceLabel)
 	p.podLabels[ComponentLabel] = DaemonComponent
 	maps.Copy(p.podLabels, p.selector.MatchLabels)
 	for _, e := range p.selector.MatchExpressions {

@@ -9,6 +9,37 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+// checkMoved rejects changes that start the daemon without its data: on another claim,
+// or for an adopted Deployment also on another kind of volume or in another directory.
+func (p *plan) checkMoved(errs *OptionErrors, live Live) {
+	before := dataRootOf(live.Deployment)
+	switch {
+	case p.AllowDataRootChange, live.DataGone, before == dataRoot{}, before == dataRoot{claim: p.claimName},
+		p.LocalPath != "" && before.directory == p.LocalPath:
+		return
+	}
+	option, value := "--existing-claim", p.ExistingClaim
+	if p.LocalPath != "" {
+		option, value = "--local-path", p.LocalPath
+	}
+	reason := "would start the daemon without its data, which is on " + before.String()
+	if value == "" {
+		reason = "is missing: the daemon has its data on " + before.String() + ", and would start without it on claim " + p.claimName
+	}
+	var keep string
+	switch {
+	case before.claim == ClaimName(p.Name) && before.path == "":
+		keep = "Omit " + option + " to keep it."
+	case before.claim != "" && before.path == "":
+		keep = "Use --existing-claim " + before.claim + " to keep it."
+	case before.directory != "":
+		keep = "Use --local-path " + before.directory + " and --local-node to keep it."
+	default:
+		keep = "dindctl's daemon has its data at the top of a claim: move it there and use --existing-claim."
+	}
+	errs.add(option, value, reason, keep+" To start with an empty data root, use --allow-data-root-change.")
+}
+
 // checkDataRoot rejects changes that make the daemon lose its cache: an older major
 // version of the engine, which may not read the data, and another storage driver,
 // which ignores the data. The old data would keep using space on the volume.
@@ -16,7 +47,11 @@ func (p *plan) checkDataRoot(errs *OptionErrors, live Live) {
 	if p.AllowDataRootChange || p.live == nil {
 		return
 	}
-	const override = "To go ahead, use --allow-data-root-change, or start with an empty volume after dindctl uninstall --delete-data."
+	override := "To go ahead, use --allow-data-root-change"
+	if p.ExistingClaim == "" { // which uninstall never deletes
+		override += ", or start with an empty volume after dindctl uninstall --delete-data"
+	}
+	override += "."
 	before, known := p.engineBefore(live.Deployment)
 	now, tagged := majorOf(EngineVersion(p.Image))
 	if known && tagged && now < before {

@@ -3,7 +3,6 @@ package dind
 import (
 	"encoding/json"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -23,6 +22,17 @@ func localStorageClass() *applystorage.StorageClassApplyConfiguration {
 		WithVolumeBindingMode(storagev1.VolumeBindingWaitForFirstConsumer)
 }
 
+// keep are annotations that keep Argo CD and Flux from deleting storage that is no
+// longer in a repository, or whose application is deleted. See
+// https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/ and
+// https://fluxcd.io/flux/components/kustomize/kustomizations/#prune
+func keep() map[string]string {
+	return map[string]string{
+		"argocd.argoproj.io/sync-options":   "Prune=false,Delete=false",
+		"kustomize.toolkit.fluxcd.io/prune": "disabled",
+	}
+}
+
 // volume returns a PersistentVolume for a directory on one node. It is reserved for
 // this instance's claim and outlives it.
 //
@@ -31,6 +41,7 @@ func localStorageClass() *applystorage.StorageClassApplyConfiguration {
 func (p plan) volume() *applycore.PersistentVolumeApplyConfiguration {
 	return applycore.PersistentVolume(VolumeObjectName(p.Namespace, p.Name)).
 		WithLabels(p.labels()).
+		WithAnnotations(keep()).
 		WithSpec(applycore.PersistentVolumeSpec().
 			WithCapacity(corev1.ResourceList{corev1.ResourceStorage: p.size}).
 			WithAccessModes(corev1.ReadWriteOnce).
@@ -69,6 +80,7 @@ func (p plan) claim() *applycore.PersistentVolumeClaimApplyConfiguration {
 	}
 	return applycore.PersistentVolumeClaim(p.claimName, p.Namespace).
 		WithLabels(p.labels()).
+		WithAnnotations(keep()).
 		WithSpec(spec.WithAccessModes(accessModes...).WithVolumeMode(volumeMode))
 }
 
@@ -122,18 +134,4 @@ func claimFieldSet(claim *corev1.PersistentVolumeClaim, field string) bool {
 // requestOf returns the size that a claim requests.
 func requestOf(claim *corev1.PersistentVolumeClaim) resource.Quantity {
 	return claim.Spec.Resources.Requests[corev1.ResourceStorage]
-}
-
-// MountedClaim returns the name of the claim with the daemon's data, or "". The
-// Deployment may be nil.
-func MountedClaim(deployment *appsv1.Deployment) string {
-	if deployment == nil {
-		return ""
-	}
-	for _, volume := range deployment.Spec.Template.Spec.Volumes {
-		if volume.Name == VolumeName && volume.PersistentVolumeClaim != nil {
-			return volume.PersistentVolumeClaim.ClaimName
-		}
-	}
-	return ""
 }

@@ -31,8 +31,8 @@ type VerifySpec struct {
 }
 
 // VerifyJob returns a Job that builds a small image twice. It uses the image and the
-// scheduling options of the live Deployment. In the Deployment's namespace, the
-// Deployment owns the Job.
+// scheduling options of the live Deployment. In the Deployment's namespace, it also uses
+// its image pull secrets, and the Deployment owns the Job.
 func VerifyJob(daemon *appsv1.Deployment, v VerifySpec) (*batchv1.Job, error) {
 	template := daemon.Spec.Template.Spec
 	var image string
@@ -65,8 +65,11 @@ func VerifyJob(daemon *appsv1.Deployment, v VerifySpec) (*batchv1.Job, error) {
 		return nil, err
 	}
 	pod := &job.Spec.Template.Spec
-	pod.ImagePullSecrets, pod.Tolerations, pod.PriorityClassName = template.ImagePullSecrets, template.Tolerations, template.PriorityClassName
+	pod.Tolerations, pod.PriorityClassName = template.Tolerations, template.PriorityClassName
 	if v.From == daemon.Namespace {
+		// In another namespace these Secrets do not exist, and naming them would keep
+		// those of its service account from being used.
+		pod.ImagePullSecrets = template.ImagePullSecrets
 		job.OwnerReferences = []metav1.OwnerReference{{
 			APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "Deployment", Name: daemon.Name, UID: daemon.UID,
 		}}

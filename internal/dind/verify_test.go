@@ -82,6 +82,7 @@ func TestVerifyJobIsAsHardenedAsThePruneJob(t *testing.T) {
 func TestVerifyJob(t *testing.T) {
 	o := Defaults()
 	o.Namespace, o.Name = "ci", strings.Repeat("n", maxNameLength)
+	o.ImagePullSecrets = []string{"pull"}
 	daemon := liveDeployment(t, o)
 	for _, test := range []struct {
 		name    string
@@ -114,6 +115,9 @@ func TestVerifyJob(t *testing.T) {
 			}
 			if job.Namespace != test.spec.From || (len(job.OwnerReferences) == 1) != test.owned || !strings.HasSuffix(job.Name, "-verify-t0") || len(job.Name) > 63 {
 				t.Errorf("got %s in %s, owned by %v", job.Name, job.Namespace, job.OwnerReferences)
+			}
+			if named := len(job.Spec.Template.Spec.ImagePullSecrets) > 0; named != test.owned {
+				t.Errorf("names image pull Secrets of the daemon's namespace: %v", named)
 			}
 			for _, labels := range []map[string]string{job.Labels, job.Spec.Template.Labels} {
 				if labels[kube.InstanceLabel] != o.Name || labels[kube.ManagedByLabel] != kube.ManagedByValue || labels[AppLabel] != "" || labels[ComponentLabel] != VerifyComponent {

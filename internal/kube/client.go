@@ -25,8 +25,8 @@ type Client interface {
 	Create(ctx context.Context, config any) error
 	// Patch sends a JSON Patch.
 	Patch(ctx context.Context, name string, patch []byte, dryRun bool) (metav1.Object, error)
-	// Delete deletes the object with that UID, and no other object of that name. It
-	// returns nil if that object is already gone.
+	// Delete deletes the object with that UID. It returns nil if no object has that
+	// name any more, and a conflict if another object has it.
 	Delete(ctx context.Context, name string, uid types.UID, propagation metav1.DeletionPropagation) error
 	// Watch opens a watch; the caller stops it.
 	Watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error)
@@ -105,8 +105,7 @@ func (a adapter[T, A]) Delete(ctx context.Context, name string, uid types.UID, p
 			PropagationPolicy: &propagation,
 		})
 	})
-	// A failed precondition means that another object has the name now.
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	return err

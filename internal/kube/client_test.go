@@ -220,10 +220,9 @@ func TestClientErrors(t *testing.T) {
 	}
 	t.Run("delete, and another object has the name", func(t *testing.T) {
 		client, c := answers()
-		client.PrependReactor("delete", "configmaps", func(ktesting.Action) (bool, runtime.Object, error) {
-			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "configmaps"}, "config", errors.New("UID"))
-		})
-		if err := requests["delete"](t.Context(), c); err != nil {
+		replaced := apierrors.NewConflict(schema.GroupResource{Resource: "configmaps"}, "config", errors.New("UID"))
+		client.PrependReactor("delete", "configmaps", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, replaced })
+		if err := requests["delete"](t.Context(), c); !errors.Is(err, replaced) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,8 +23,11 @@ type DeleteError struct {
 }
 
 func (e *DeleteError) Error() string {
-	if len(e.Waiting) > 0 {
+	switch {
+	case len(e.Waiting) > 0:
 		return fmt.Sprintf("deleting %s: it still waits for %v: %v", e.Ref, e.Waiting, e.Err)
+	case apierrors.IsConflict(e.Err):
+		return fmt.Sprintf("deleting %s: another object has this name now, and was not deleted: %v", e.Ref, e.Err)
 	}
 	return fmt.Sprintf("deleting %s: %v", e.Ref, e.Err)
 }
@@ -34,7 +38,7 @@ func (e *DeleteError) Unwrap() error { return e.Err }
 // Delete deletes the objects concurrently and returns when they and what they own
 // are gone. It calls done, possibly concurrently, with the index of each object
 // that is gone. It deletes no other object that has one of the names: the UIDs
-// must match. The error joins a *DeleteError for each object that remains.
+// must match. The error joins a *DeleteError for each name that remains.
 func (c *Cluster) Delete(ctx context.Context, items []Item, done func(n int)) error {
 	failures := make([]error, len(items))
 	var deleting sync.WaitGroup

@@ -47,7 +47,7 @@ func answering(verb string, err error) func(*fake.Clientset) {
 }
 
 func TestDelete(t *testing.T) {
-	gr := schema.GroupResource{Resource: "persistentvolumeclaims"}
+	errReplaced := apierrors.NewConflict(schema.GroupResource{Resource: "persistentvolumeclaims"}, "d-data", errors.New("the UID in the precondition does not match"))
 	gone := func(client *fake.Clientset) error { return client.Tracker().Delete(claims, "ci", "d-data") }
 	tests := []struct {
 		name      string
@@ -63,8 +63,8 @@ func TestDelete(t *testing.T) {
 		{"gone before", func(client *fake.Clientset) { _ = gone(client) }, nil, 0, "", nil, nil},
 		{"another object has the name", func(client *fake.Clientset) {
 			_ = client.Tracker().Update(claims, claimOf("another"), "ci")
-			answering("delete", apierrors.NewConflict(gr, "d-data", errors.New("the UID in the precondition does not match")))(client)
-		}, nil, 0, "", nil, nil},
+			answering("delete", errReplaced)(client)
+		}, nil, 0, "deleting persistentvolumeclaim/d-data: another object has this name now, and was not deleted: " + errReplaced.Error(), errReplaced, nil},
 		{"another object gets the name", lingering, func(client *fake.Clientset) error {
 			return errors.Join(gone(client), client.Tracker().Add(claimOf("another")))
 		}, 2 * time.Second, "", nil, nil},

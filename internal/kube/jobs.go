@@ -4,6 +4,7 @@ import (
 	"context"
 	"sort"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -66,11 +67,34 @@ func (c *Cluster) Runs(ctx context.Context, cron types.UID, selector map[string]
 	return runs, nil
 }
 
-// Pods returns the pods that have the labels. The error is a *ReadError.
+// Pods returns the pods that have the labels; all pods without labels. The error is a
+// *ReadError.
 func (c *Cluster) Pods(ctx context.Context, selector map[string]string) ([]corev1.Pod, error) {
-	found, err := List(ctx, c.Client.CoreV1().Pods(c.Namespace).List, ByLabels(selector))
+	return c.pods(ctx, ByLabels(selector))
+}
+
+// PodsOf returns the pods that the Deployment selects. The error is a *ReadError.
+func (c *Cluster) PodsOf(ctx context.Context, deployment *appsv1.Deployment) ([]corev1.Pod, error) {
+	selector, err := metav1.LabelSelectorAsSelector(deployment.Spec.Selector)
+	if err != nil {
+		return nil, &ReadError{Ref: Ref{"Deployment", c.Namespace, deployment.Name}, Err: err}
+	}
+	return c.pods(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+}
+
+func (c *Cluster) pods(ctx context.Context, options metav1.ListOptions) ([]corev1.Pod, error) {
+	found, err := List(ctx, c.Client.CoreV1().Pods(c.Namespace).List, options)
 	if err != nil {
 		return nil, &ReadError{Ref: Ref{"Pod", c.Namespace, "*"}, Err: err}
+	}
+	return found.Items, nil
+}
+
+// Deployments returns the Deployments of the namespace. The error is a *ReadError.
+func (c *Cluster) Deployments(ctx context.Context) ([]appsv1.Deployment, error) {
+	found, err := List(ctx, c.Client.AppsV1().Deployments(c.Namespace).List, metav1.ListOptions{})
+	if err != nil {
+		return nil, &ReadError{Ref: Ref{"Deployment", c.Namespace, "*"}, Err: err}
 	}
 	return found.Items, nil
 }

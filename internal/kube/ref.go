@@ -59,12 +59,27 @@ const (
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	ManagedByValue = "dindctl"
 	InstanceLabel  = "app.kubernetes.io/instance"
+	// OwnInstanceLabel names the installation, too, and no other tool writes it: Argo
+	// CD marks what it manages by rewriting InstanceLabel. Objects of older versions do
+	// not have it.
+	OwnInstanceLabel = "dindctl/instance"
 	// HomeLabel is on objects outside their installation's namespace, and holds
 	// the name of that namespace.
 	HomeLabel = "dindctl/namespace"
 )
 
-// IsManaged reports whether an object carries dindctl's label.
+// IsManaged reports whether dindctl created or adopted the object.
 func IsManaged(object metav1.Object) bool {
-	return object.GetLabels()[ManagedByLabel] == ManagedByValue
+	labels := object.GetLabels()
+	return labels[OwnInstanceLabel] != "" || labels[ManagedByLabel] == ManagedByValue
+}
+
+// InstanceOf returns the name of the installation that the object belongs to. It is ""
+// for an object that dindctl does not manage, and for one that installations share.
+func InstanceOf(object metav1.Object) string {
+	labels := object.GetLabels()
+	if instance := labels[OwnInstanceLabel]; instance != "" || !IsManaged(object) {
+		return instance
+	}
+	return labels[InstanceLabel]
 }

@@ -81,6 +81,8 @@ func preflight() []check {
 		{"permissions", checkPermissions},
 		{"pod admission", checkAdmission},
 		{"storage class", checkStorageClass},
+		{"claim in use", checkClaimUsers},
+		{"local path", checkLocalPath},
 		{"node", checkNode},
 		{"allowed namespaces", checkCopies},
 		{"secrets", checkSecrets},

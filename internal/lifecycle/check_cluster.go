@@ -103,6 +103,9 @@ func checkNames(_ context.Context, in checkInput) []CheckResult {
 	_, err := apply.NewPlan(in.Cluster, in.objects, in.found.objects, in.how.Adopt)
 	var notOwned *apply.NotOwnedError
 	if errors.As(err, &notOwned) {
+		if len(notOwned.Others) > 0 {
+			return failed("Install under another name with --name.", "in use by another installation: %s", kube.JoinRefs(notOwned.Others))
+		}
 		return failed("Install under another name with --name, or adopt them with --adopt.",
 			"in use by objects that dindctl did not create: %s", kube.JoinRefs(notOwned.Refs))
 	}
@@ -114,13 +117,16 @@ func checkNames(_ context.Context, in checkInput) []CheckResult {
 
 func checkClaim(_ context.Context, in checkInput) []CheckResult {
 	claim := in.found.claim()
+	terminating := rollout.ClaimTerminating(claim)
 	switch {
 	case claim == nil && in.options.ExistingClaim != "":
 		return failed("`kubectl get pvc` lists the claims.", "--existing-claim %s does not exist", in.options.ExistingClaim)
 	case claim == nil:
 		return ok("will be created")
-	case claim.DeletionTimestamp != nil:
-		return failed("Run the same command again once it is deleted; it stays while a pod mounts it.", "%s is being deleted", claim.Name)
+	case terminating != nil:
+		return failed(terminating.Hint, "%s", terminating.Message)
+	case claim.Status.Phase == corev1.ClaimLost && in.options.ExistingClaim != "":
+		return failed("Use another claim.", "%s has lost its volume %s", claim.Name, claim.Spec.VolumeName)
 	case claim.Status.Phase == corev1.ClaimLost:
 		return failed("`dindctl uninstall --delete-data` removes the claim; the next install creates a new one.",
 			"%s has lost its volume %s", claim.Name, claim.Spec.VolumeName)

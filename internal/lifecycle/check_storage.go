@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,8 +28,12 @@ func checkStorageClass(ctx context.Context, in checkInput) []CheckResult {
 	if in.options.ExistingClaim != "" || in.options.LocalPath != "" {
 		return nil
 	}
-	if in.found.claim() != nil && in.found.claim().Status.Phase == corev1.ClaimBound {
-		return nil
+	name := in.options.StorageClass
+	if claim := in.found.claim(); claim != nil {
+		if claim.Status.Phase == corev1.ClaimBound {
+			return nil
+		}
+		name = cmp.Or(name, className(claim)) // which it keeps
 	}
 	classes, err := in.Cluster.StorageClasses(ctx)
 	if apierrors.IsForbidden(err) {
@@ -37,10 +42,10 @@ func checkStorageClass(ctx context.Context, in checkInput) []CheckResult {
 	if err != nil {
 		return unknown(err)
 	}
-	class := chooseClass(classes, in.options.StorageClass)
+	class := chooseClass(classes, name)
 	switch {
-	case class == nil && in.options.StorageClass != "":
-		return failed("Name one of these with --storage-class: "+classNames(classes)+".", "class %q does not exist", in.options.StorageClass)
+	case class == nil && name != "":
+		return failed("Name one of these with --storage-class: "+classNames(classes)+".", "class %q does not exist", name)
 	case class == nil:
 		return failed("Name one of these with --storage-class: "+classNames(classes)+"; or use --local-path and --local-node.",
 			"the cluster has no default class")

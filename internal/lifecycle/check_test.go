@@ -140,7 +140,7 @@ func TestCheck(t *testing.T) {
 		{"existing claim does not exist", nil, func(o *dind.Options) { o.ExistingClaim = "gone" }, InstallOptions{}, nil, "failed claim: --existing-claim gone does not exist"},
 		{"a claim that is being deleted", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) {
 			c.DeletionTimestamp, c.Finalizers = new(metav1.Now()), []string{"x"}
-		})}, nil, InstallOptions{}, nil, "failed claim: d-data is being deleted"},
+		})}, nil, InstallOptions{}, nil, "failed claim: Claim d-data is being deleted: when the last pod that uses it stops, the claim is gone, and unless its volume is kept, so is the cache."},
 		{"a claim without its volume", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) { c.Status.Phase, c.Spec.VolumeName = corev1.ClaimLost, "pv" })},
 			nil, InstallOptions{}, nil, "failed claim: d-data has lost its volume pv"},
 		{"a ReadWriteMany claim", []runtime.Object{claim(func(c *corev1.PersistentVolumeClaim) {

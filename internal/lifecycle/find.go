@@ -2,11 +2,15 @@ package lifecycle
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
@@ -38,7 +42,8 @@ func (i Instance) refs(group dind.Group) []kube.Ref {
 	return refs
 }
 
-// readFor reads the objects that an installation with these options has.
+// readFor reads the objects that an installation with these options has, and the claim
+// that the Deployment mounts.
 func (i Instance) readFor(ctx context.Context, options dind.Options) (installation, error) {
 	refs := i.refs(dind.Core)
 	if options.LocalPath != "" {
@@ -55,25 +60,75 @@ func (i Instance) readFor(ctx context.Context, options dind.Options) (installati
 	}
 	found, err := i.read(ctx, refs...)
 	found.claimName = claimName
+	if mounted := dind.MountedClaim(found.deployment()); err == nil && mounted != "" && mounted != claimName {
+		err = found.more(ctx, i.Cluster.Ref("PersistentVolumeClaim", mounted))
+	}
 	return found, err
 }
 
-// find reads the installation as it is: the objects by name, the claim that the
-// Deployment really mounts, and a local volume with its class.
-func (i Instance) find(ctx context.Context) (installation, error) {
+// findCore reads the installation's objects in its namespace, with the claim that the
+// Deployment mounts instead of one of NAME-data.
+func (i Instance) findCore(ctx context.Context) (installation, error) {
 	found, err := i.read(ctx, i.refs(dind.Core)...)
 	if err != nil {
 		return found, err
 	}
-	var more []kube.Ref
-	if mounted := dind.MountedClaim(found.deployment()); mounted != "" && mounted != found.claimName {
-		found.objects = found.objects.Without(i.Cluster.Ref("PersistentVolumeClaim", found.claimName))
-		found.claimName = mounted
-		more = append(more, i.Cluster.Ref("PersistentVolumeClaim", mounted))
-	} else if claim := found.claim(); claim != nil && className(claim) == dind.LocalStorageClass {
-		more = i.refs(dind.LocalStorage)
+	mounted := dind.MountedClaim(found.deployment())
+	if mounted == "" || mounted == found.claimName {
+		return found, nil
 	}
-	return found, found.more(ctx, more...)
+	found.objects = found.objects.Without(i.Cluster.Ref("PersistentVolumeClaim", found.claimName))
+	found.claimName = mounted
+	return found, found.more(ctx, i.Cluster.Ref("PersistentVolumeClaim", mounted))
+}
+
+// find is findCore, and reads the local volume of the claim with its class. Those that
+// this user may not read are in unread.
+func (i Instance) find(ctx context.Context) (installation, error) {
+	found, err := i.findCore(ctx)
+	if claim := found.claim(); err == nil && claim != nil && className(claim) == dind.LocalStorageClass {
+		err = found.findLocalStorage(ctx)
+	}
+	return found, err
+}
+
+// findLocalStorage reads the local volume and the class of local volumes.
+func (f *installation) findLocalStorage(ctx context.Context) error {
+	storage, unread := f.i.Cluster.ReadEach(ctx, f.i.refs(dind.LocalStorage))
+	for _, err := range unread {
+		if !apierrors.IsForbidden(err) {
+			return err
+		}
+	}
+	f.objects, f.unread = f.objects.With(storage), unread
+	return nil
+}
+
+// unreadProblems reports the objects that this user may not read.
+func (f installation) unreadProblems() []Problem {
+	var problems []Problem
+	for _, unread := range f.unread {
+		problems = append(problems, Problem{
+			Object: unread.Ref.String(), Reason: "StorageUnknown", Severity: SeverityWarning,
+			Message: fmt.Sprintf("The state of %s is unknown: %v", unread.Ref, unread.Err),
+			Hint:    "The daemon does not depend on this permission; an administrator sees the object.",
+		})
+	}
+	return problems
+}
+
+// podsOf returns the pods that the Deployment selects. An adopted Deployment keeps its
+// selector, which may replace labels that dindctl sets. listed are the pods with the
+// instance's labels: usually the daemon's are among them.
+func (i Instance) podsOf(ctx context.Context, deployment *appsv1.Deployment, listed []corev1.Pod) ([]corev1.Pod, error) {
+	if deployment == nil {
+		return listed, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(deployment.Spec.Selector)
+	if err != nil || !labels.SelectorFromSet(i.labels()).Matches(labels.Set(deployment.Spec.Template.Labels)) {
+		return i.Cluster.PodsOf(ctx, deployment)
+	}
+	return slices.DeleteFunc(slices.Clone(listed), func(pod corev1.Pod) bool { return !selector.Matches(labels.Set(pod.Labels)) }), nil
 }
 
 // findReady reads the installation and its pod, which must be ready. The error is
@@ -83,7 +138,7 @@ func (i Instance) findReady(ctx context.Context) (installation, *corev1.Pod, err
 	var pods []corev1.Pod
 	group, reading := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		found, err = i.read(reading, i.refs(dind.Core)...)
+		found, err = i.findCore(reading)
 		return err
 	})
 	group.Go(func() (err error) {
@@ -95,6 +150,10 @@ func (i Instance) findReady(ctx context.Context) (installation, *corev1.Pod, err
 	}
 	if !found.exists() {
 		return found, nil, found.notInstalled()
+	}
+	pods, err := i.podsOf(ctx, found.deployment(), pods)
+	if err != nil {
+		return found, nil, err
 	}
 	status := rollout.Compute(found.state(pods))
 	if !status.Ready {
@@ -117,7 +176,7 @@ func (f *installation) findSecrets(ctx context.Context) error {
 // given, and those that an earlier install made.
 func (f *installation) findCopies(ctx context.Context, namespaces []string) (unread []*kube.ReadError) {
 	client := f.clientSecret()
-	if client != nil && f.belongs(client) {
+	if client != nil && f.notOurs(client) == "" {
 		namespaces = append(slices.Clone(namespaces), dind.Copies(client)...)
 	}
 	slices.Sort(namespaces)
@@ -135,11 +194,12 @@ func (f *installation) findCopies(ctx context.Context, namespaces []string) (unr
 // Access returns what a CI job needs to reach the installation. The error is a
 // *NotInstalledError if there is no Service.
 func (i Instance) Access(ctx context.Context) (dind.Access, error) {
-	found, err := i.read(ctx, i.Cluster.Ref("Service", i.Name), i.Cluster.Ref("PersistentVolumeClaim", dind.ClaimName(i.Name)))
+	found, err := i.read(ctx, i.Cluster.Ref("Service", i.Name))
 	if err != nil {
 		return dind.Access{}, err
 	}
 	if found.service() == nil {
+		_ = found.more(ctx, i.Cluster.Ref("PersistentVolumeClaim", found.claimName)) // only the error names it
 		return dind.Access{}, found.notInstalled()
 	}
 	return dind.AccessTo(i.Cluster.Namespace, i.Name, found.servesTLS()), nil

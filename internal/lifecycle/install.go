@@ -52,8 +52,8 @@ type Installation struct {
 // unchanged.
 //
 // The Installation holds what was applied also if an error is returned: a
-// dind.OptionErrors; a *dind.IncompatibleError, *apply.NotOwnedError, *CheckFailedError
-// or *BusyError (nothing was changed then); a *kube.ApplyError,
+// dind.OptionErrors; a *dind.IncompatibleError, *apply.NotOwnedError, *ClaimError,
+// *CheckFailedError or *BusyError (nothing was changed then); a *kube.ApplyError,
 // *rollout.NotReadyError, *DaemonError, *VerifyError, or what the connection
 // returns.
 func (i Instance) Install(ctx context.Context, options dind.Options, how InstallOptions) (Installation, error) {

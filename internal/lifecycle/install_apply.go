@@ -64,7 +64,7 @@ func (p plan) unwanted() leftovers {
 	for _, item := range p.found.objects {
 		wanted := slices.ContainsFunc(p.wanted, func(o dind.Object) bool { return apply.RefOf(o) == item.Ref })
 		switch {
-		case wanted || !kube.IsManaged(item.Object):
+		case wanted || p.found.notOurs(item.Object) != "":
 		case item.Ref.Kind == "Secret" && item.Object.GetLabels()[kube.HomeLabel] != "":
 			left.copies = append(left.copies, item)
 		case item.Ref.Kind == "CronJob", item.Ref.Kind == "NetworkPolicy", item.Ref.Kind == "Secret":

@@ -159,7 +159,7 @@ func TestInstallDeletesUnwantedObjects(t *testing.T) {
 		if err := w.Tracker().Add(existing); err != nil {
 			t.Fatal(err)
 		}
-		w.install(t, options(func(o *dind.Options) { o.ExistingClaim = "old" }))
+		w.install(t, options(func(o *dind.Options) { o.ExistingClaim, o.AllowDataRootChange = "old", true }))
 		for _, request := range w.Writes() {
 			if strings.HasSuffix(request, "persistentvolumeclaims") || strings.HasPrefix(request, "delete") {
 				t.Errorf("sent %q", request)

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -51,6 +52,9 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 	if options.ExistingClaim != "" && p.found.claim() == nil {
 		return p, &ClaimMissingError{Namespace: i.Cluster.Namespace, Claim: options.ExistingClaim}
 	}
+	if err := i.checkTerminating(ctx, p.found, options); err != nil {
+		return p, err
+	}
 	if options.NoTLS {
 		if err := p.found.findSecrets(ctx); err != nil {
 			return p, err
@@ -86,6 +90,9 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 		is = "would be"
 	}
 	i.reportTLSChange(p.found, options, renewal, is)
+	if !p.Empty() {
+		i.reportManagers(p.Managers())
+	}
 	update(i.target() + ": " + p.Summary())
 	if p.Empty() || how.SkipPreflight {
 		return p, nil
@@ -95,8 +102,10 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 
 // live returns what has to be carried over from the cluster into the objects.
 func (i Instance) live(ctx context.Context, options dind.Options, found installation, renewal certs.Renewal) (live dind.Live, err error) {
+	mounted := dind.MountedClaim(found.deployment())
 	live = dind.Live{
 		Claim: found.claim(), Deployment: found.deployment(), Service: found.service(),
+		DataGone:      mounted != "" && objectOf[corev1.PersistentVolumeClaim](found, "PersistentVolumeClaim", mounted) == nil,
 		StorageDriver: i.liveDriver(ctx, options, found), Certificates: dind.CertificateFiles(renewal.Set),
 	}
 	live.Class, err = i.growthClass(ctx, options, found)

@@ -86,7 +86,7 @@ func TestInstallWaitsForDeletion(t *testing.T) {
 func TestInstallRefusesBeforeTheFirstChange(t *testing.T) {
 	unmanaged := metav1.ObjectMeta{Namespace: "ci", Name: "d"}
 	owned := metav1.ObjectMeta{Namespace: "ci", Name: "d-data", Labels: dind.Labels("d"),
-		DeletionTimestamp: new(metav1.NewTime(noon)), Finalizers: []string{"kubernetes.io/pvc-protection"}}
+		DeletionTimestamp: new(metav1.NewTime(noon)), Finalizers: []string{"example.com/backup"}}
 	tests := []struct {
 		name    string
 		objects []runtime.Object
@@ -96,7 +96,7 @@ func TestInstallRefusesBeforeTheFirstChange(t *testing.T) {
 		{"unmanaged objects", []runtime.Object{&corev1.Service{ObjectMeta: unmanaged}, &appsv1.Deployment{ObjectMeta: unmanaged}}, nil,
 			"service/d, deployment/d: not created by dindctl"},
 		{"a claim that is being deleted", []runtime.Object{&corev1.PersistentVolumeClaim{ObjectMeta: owned}}, nil,
-			"persistentvolumeclaim/d-data is being deleted (waits for kubernetes.io/pvc-protection)"},
+			"persistentvolumeclaim/d-data is being deleted (waits for example.com/backup)"},
 		{"an existing claim that does not exist", nil, func(o *dind.Options) { o.ExistingClaim = "old" }, "there is no claim old in namespace ci"},
 		{"invalid options", nil, func(o *dind.Options) { o.MTU = "many" }, `--mtu "many"`},
 		{"a storage class that does not exist", nil, func(o *dind.Options) { o.StorageClass = "nope" }, `storage class: class "nope" does not exist`},

@@ -119,7 +119,7 @@ func (i Instance) running(ctx context.Context, deployment *appsv1.Deployment) *R
 
 // runningPod returns the Deployment's running pod, nil if there is none.
 func (i Instance) runningPod(ctx context.Context, deployment *appsv1.Deployment) (*corev1.Pod, error) {
-	pods, err := i.Cluster.Pods(ctx, deployment.Spec.Selector.MatchLabels)
+	pods, err := i.Cluster.PodsOf(ctx, deployment)
 	return firstRunning(pods), err
 }
 

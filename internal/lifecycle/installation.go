@@ -21,6 +21,8 @@ type installation struct {
 	objects   kube.Inventory
 	i         Instance
 	claimName string
+	// unread are the cluster-scoped objects that this user may not read.
+	unread []*kube.ReadError
 }
 
 // objectOf returns the instance's object of that kind and name as a T.
@@ -78,20 +80,37 @@ func (f installation) exists() bool {
 
 func (f installation) servesTLS() bool { return dind.ServesTLS(f.deployment(), f.service()) }
 
-// belongs reports whether a Secret was made by this installation: its name may
-// be that of another installation's copy.
-func (f installation) belongs(secret metav1.Object) bool {
-	if !kube.IsManaged(secret) {
-		return false
+// notOurs returns why an object is not this installation's, "" if it is. The name alone
+// does not tell: a Secret may be another installation's copy, and the name of a
+// PersistentVolume is joined from two names.
+func (f installation) notOurs(object metav1.Object) string {
+	home, namespace := object.GetLabels()[kube.HomeLabel], object.GetNamespace()
+	volume, isVolume := object.(*corev1.PersistentVolume)
+	switch instance := kube.InstanceOf(object); {
+	case !kube.IsManaged(object):
+		return "not created by dindctl"
+	case instance == "":
+		return "belongs to no installation"
+	case instance != f.i.Name:
+		return "belongs to installation " + instance
+	case home != "" && home != f.i.Cluster.Namespace, home == "" && namespace != "" && namespace != f.i.Cluster.Namespace:
+		return "belongs to another installation of this name"
+	case isVolume && !claimedBy(volume, f.i.Cluster.Namespace, dind.ClaimName(f.i.Name)):
+		return "is not the volume of claim " + dind.ClaimName(f.i.Name)
 	}
-	home := secret.GetLabels()[kube.HomeLabel]
-	return home == "" && secret.GetNamespace() == f.i.Cluster.Namespace || home == f.i.Cluster.Namespace
+	return ""
+}
+
+// claimedBy reports whether the volume is reserved for that claim.
+func claimedBy(volume *corev1.PersistentVolume, namespace, name string) bool {
+	claim := volume.Spec.ClaimRef
+	return claim != nil && claim.Namespace == namespace && claim.Name == name
 }
 
 // notInstalled returns the error for an installation that does not exist.
 func (f installation) notInstalled() error {
 	missing := &NotInstalledError{Namespace: f.i.Cluster.Namespace, Name: f.i.Name}
-	if claim := f.claim(); claim != nil {
+	if claim := f.claim(); claim != nil && f.notOurs(claim) == "" {
 		missing.Claim = claim.Name
 	}
 	return missing
@@ -106,7 +125,7 @@ func (f installation) state(pods []corev1.Pod) rollout.State {
 	return state
 }
 
-// labels select the objects and pods of the instance.
+// labels select the Jobs of the instance and their pods, and usually the daemon's pod.
 func (i Instance) labels() map[string]string {
 	return map[string]string{kube.InstanceLabel: i.Name, kube.ManagedByLabel: kube.ManagedByValue}
 }

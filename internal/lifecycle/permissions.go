@@ -49,6 +49,7 @@ func grants() []grant {
 		{resource: "services", verbs: object},
 		{resource: "secrets", verbs: secretVerbs(), wanted: tls},
 		{group: "apps", resource: "deployments", verbs: object},
+		{group: "apps", resource: "deployments", verbs: []string{"list"}, optional: "finding out who else uses the claim, and deleting it"},
 		{group: "batch", resource: "cronjobs", verbs: object, wanted: scheduled, otherwise: former},
 		{group: "networking.k8s.io", resource: "networkpolicies", verbs: object, wanted: policy, otherwise: former},
 		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now and verify, and deleting their Jobs"},

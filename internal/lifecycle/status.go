@@ -84,7 +84,11 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 
 	status.TLS = found.servesTLS()
 	status.DockerHost = dind.Endpoint(i.Cluster.Namespace, i.Name, status.TLS)
-	state := found.state(pods)
+	daemons, err := i.podsOf(ctx, found.deployment(), pods)
+	if err != nil {
+		return status, err
+	}
+	state := found.state(daemons)
 	rolloutStatus := rollout.Compute(state)
 	if !rolloutStatus.Ready {
 		// Some causes show only in events. The request is sent only if there is a
@@ -102,6 +106,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	}
 	status.Objects = objectStates(found, rolloutStatus)
 	status.Problems = append(status.Problems, objectProblems(found, rolloutStatus)...)
+	status.Problems = append(status.Problems, found.unreadProblems()...)
 
 	var asking sync.WaitGroup
 	var certificates []ObjectState

@@ -188,8 +188,7 @@ func TestStatusFails(t *testing.T) {
 		}
 	})
 	t.Run("only the claim remains", func(t *testing.T) {
-		claim := oldClaim()
-		claim.Name = "d-data"
+		claim := claimFor("d-data", "d")
 		var missing *NotInstalledError
 		if _, err := newWorld(t, claim).Status(t.Context()); !errors.As(err, &missing) || missing.Claim != "d-data" {
 			t.Errorf("got %v", err)

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
@@ -36,12 +37,14 @@ func (u *Uninstallation) object(ref kube.Ref, reason string) UninstallObject {
 
 // The stages of a removal, in order. The Deployment shows that there are Secrets, and
 // one of those lists the copies: in this order, an interrupted removal can find the
-// rest. A claim that a pod still mounts is only marked, so storage is deleted after
-// the pods, and each kind after those that refer to it.
+// rest. The policy protects the daemon's port until the Deployment's pods are gone. A
+// claim that a pod still mounts is only marked, so storage is deleted after the pods,
+// and each kind after those that refer to it.
 const (
 	stageCopies = iota
 	stageSecrets
 	stageObjects
+	stagePolicy
 	stageJobs
 	stageClaim
 	stageVolume
@@ -55,7 +58,7 @@ const (
 func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error) {
 	outcome := r.outcome
 	outcome.Removed = []UninstallObject{}
-	steps := [stages]string{"Copies", "Secrets", "Objects", "Jobs", "Storage", "Storage", "Storage"}
+	steps := [stages]string{"Copies", "Secrets", "Objects", "Policy", "Jobs", "Storage", "Storage", "Storage"}
 	for stage, items := range r.items {
 		if stage == stageJobs {
 			items = i.leftoverJobs(ctx)
@@ -88,5 +91,5 @@ func (i Instance) leftoverJobs(ctx context.Context) []kube.Item {
 		progress.Warn(i.Observer, "Jobs of the prune may remain: "+err.Error())
 		return nil
 	}
-	return items
+	return slices.DeleteFunc(items, func(item kube.Item) bool { return kube.InstanceOf(item.Object) != i.Name })
 }

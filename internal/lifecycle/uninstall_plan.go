@@ -27,16 +27,21 @@ func (r *Removal) keep(ref kube.Ref, reason string) {
 	r.outcome.Kept = append(r.outcome.Kept, r.outcome.object(ref, reason))
 }
 
-// PlanRemoval plans an uninstall: it deletes only objects with dindctl's labels, and
-// storage only with deleteData. It changes nothing. The error is a
-// *NotInstalledError if nothing exists, or what the connection returns.
+// PlanRemoval plans an uninstall: it deletes only objects of this installation, and
+// storage only with deleteData, and never a claim that something else uses or that was
+// given. It changes nothing. The error is a *NotInstalledError if nothing exists, a
+// *ClaimError if ending the pod would delete data that has to stay, or what the
+// connection returns.
 func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, error) {
 	removal := Removal{outcome: Uninstallation{
 		Name: i.Name, Namespace: i.Cluster.Namespace, Removed: []UninstallObject{}, Kept: []UninstallObject{},
 	}}
-	found, err := i.find(ctx)
-	if err == nil && deleteData && found.claim() == nil {
-		err = found.findLocalStorage(ctx)
+	found, err := i.findCore(ctx)
+	if err == nil {
+		err = found.findStorage(ctx, deleteData)
+	}
+	if err == nil {
+		err = i.endsClaim(ctx, found, deleteData)
 	}
 	if err == nil && found.servesTLS() {
 		err = found.findSecrets(ctx)
@@ -50,37 +55,36 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 		}
 		removal.keep(unread.Ref, "not readable with your permissions; delete it manually")
 	}
-	shared := ""
-	if deleteData && found.storageClass() != nil {
-		shared = i.classInUse(ctx, found)
-	}
 	if len(found.objects) == 0 {
 		return removal, found.notInstalled()
 	}
-	storage := map[string]int{"PersistentVolumeClaim": stageClaim, "PersistentVolume": stageVolume, "StorageClass": stageClass}
+	for _, unread := range found.unread {
+		if unread.Ref.Kind == "PersistentVolume" || deleteData {
+			removal.keep(unread.Ref, "not readable with your permissions")
+		}
+	}
+	var storage map[kube.Ref]string
+	if deleteData {
+		storage = i.keptStorage(ctx, found)
+	}
 	for _, item := range found.objects {
-		stage, isStorage := storage[item.Ref.Kind]
-		switch {
-		case stage == stageClass && !deleteData:
+		stage := stageOf(i, item)
+		if stage == stageClass && !deleteData {
 			continue // all local volumes share it; it is mentioned only with deleteData
-		case stage == stageClass && shared != "":
-			removal.keep(item.Ref, shared)
+		}
+		reason := found.kept(item)
+		switch {
+		case reason != "":
+		case stage == stageClaim && item.Object.GetDeletionTimestamp() != nil && !deleteData:
+			reason = "is being deleted, but its volume stays: its reclaim policy is Retain"
+		case stage >= stageClaim && !deleteData:
+			reason = "holds the cache; --delete-data removes it"
+		default:
+			reason = storage[item.Ref]
+		}
+		if reason != "" {
+			removal.keep(item.Ref, reason)
 			continue
-		case !kube.IsManaged(item.Object):
-			removal.keep(item.Ref, "not created by dindctl")
-			continue
-		case item.Ref.Kind == "Secret" && !found.belongs(item.Object):
-			removal.keep(item.Ref, "belongs to another installation of this name")
-			continue
-		case isStorage && !deleteData:
-			removal.keep(item.Ref, "holds the cache; --delete-data removes it")
-			continue
-		case item.Ref.Kind == "Secret" && i.elsewhere(item.Ref) != "":
-			stage = stageCopies
-		case item.Ref.Kind == "Secret":
-			stage = stageSecrets
-		case !isStorage:
-			stage = stageObjects
 		}
 		removal.items[stage] = append(removal.items[stage], item)
 	}
@@ -89,41 +93,39 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 			removal.outcome.Removed = append(removal.outcome.Removed, removal.outcome.object(item.Ref, ""))
 		}
 	}
-	if deleteData && found.persistentVolume() != nil && found.persistentVolume().Spec.Local != nil {
-		local := found.persistentVolume().Spec.Local
-		removal.keep(kube.Ref{Kind: "Files", Name: local.Path}, "the files of a local volume stay on their node; remove them there")
-	}
-	return removal, nil
+	return removal, i.keepVolume(ctx, &removal)
 }
 
-// findLocalStorage reads what an interrupted removal may have left: the volume and
-// the class of a local claim that is gone. A user who may not read them cannot
-// have created them.
-func (f *installation) findLocalStorage(ctx context.Context) error {
-	left, err := f.i.Cluster.Read(ctx, f.i.refs(dind.LocalStorage)...)
-	switch {
-	case apierrors.IsForbidden(err):
-		return nil
-	case err != nil:
-		return err
-	case left.Find(f.i.Cluster.Ref("PersistentVolume", dind.VolumeObjectName(f.i.Cluster.Namespace, f.i.Name))) != nil:
-		f.objects = f.objects.With(left)
-	}
-	return nil // the class alone is not the installation's
-}
-
-// classInUse returns why the class of local volumes has to stay, "" if no other
-// volume uses it.
-func (i Instance) classInUse(ctx context.Context, found installation) string {
-	volumes, err := i.Cluster.PersistentVolumes(ctx)
-	if err != nil {
-		return "unknown whether other volumes use it"
-	}
-	for _, volume := range volumes {
-		other := found.persistentVolume() == nil || volume.Name != found.persistentVolume().Name
-		if other && volume.Spec.StorageClassName == found.storageClass().Name {
-			return "other local volumes use it"
+// stageOf returns the stage in which an object is deleted.
+func stageOf(i Instance, item kube.Item) int {
+	switch item.Ref.Kind {
+	case "PersistentVolumeClaim":
+		return stageClaim
+	case "PersistentVolume":
+		return stageVolume
+	case "StorageClass":
+		return stageClass
+	case "NetworkPolicy":
+		return stagePolicy
+	case "Secret":
+		if i.elsewhere(item.Ref) != "" {
+			return stageCopies
 		}
+		return stageSecrets
 	}
-	return ""
+	return stageObjects
+}
+
+// kept returns why an object is kept because of what it is, "" for an object of this
+// installation.
+func (f installation) kept(item kube.Item) string {
+	switch {
+	case item.Ref.Kind == "StorageClass" && kube.IsManaged(item.Object):
+		return "" // installations share it
+	case item.Ref.Kind == "PersistentVolumeClaim" && item.Ref.Name != dind.ClaimName(f.i.Name):
+		return "given with --existing-claim, which is never deleted"
+		// A claim NAME-data that was given with --existing-claim belongs here, too, as
+		// soon as the Deployment remembers its options.
+	}
+	return f.notOurs(item.Object)
 }

@@ -59,13 +59,13 @@ func TestUninstall(t *testing.T) {
 			[]string{"persistentvolumeclaims", "persistentvolumes", "storageclasses"}},
 		{"an unmanaged Deployment", nil, func(t *testing.T, w *world) {
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) { disown(d) })
-		}, true, []string{"- ConfigMap d-config", "- CronJob d-clear-cache", "- NetworkPolicy d", "- PersistentVolumeClaim d-data", "- Service d",
-			"= Deployment d: not created by dindctl"}, []string{"persistentvolumeclaims"}},
+		}, true, []string{"- ConfigMap d-config", "- CronJob d-clear-cache", "- NetworkPolicy d", "- Service d",
+			"= Deployment d: not created by dindctl", "= PersistentVolumeClaim d-data: used by deployment/d"}, nil},
 		{"an unmanaged claim", nil, func(t *testing.T, w *world) {
 			change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { disown(c) })
 		}, true, slices.Concat(workload, []string{"= PersistentVolumeClaim d-data: not created by dindctl"}), nil},
 		{"an existing claim", func(o *dind.Options) { o.ExistingClaim = "old" }, nil, true,
-			slices.Concat(workload, []string{"= PersistentVolumeClaim old: not created by dindctl"}), nil},
+			slices.Concat(workload, []string{"= PersistentVolumeClaim old: given with --existing-claim, which is never deleted"}), nil},
 		{"only the claim remains", nil, func(t *testing.T, w *world) {
 			planned, err := w.PlanRemoval(t.Context(), false)
 			if err == nil {
@@ -199,8 +199,8 @@ func TestUninstallFails(t *testing.T) {
 	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "service/d") {
 		t.Errorf("got %v", err)
 	}
-	// Deleted objects are reported, and storage is kept.
-	want := slices.DeleteFunc(slices.Clone(workload), func(line string) bool { return line == "- Service d" })
+	// Deleted objects are reported; the policy and storage are kept.
+	want := slices.DeleteFunc(slices.Clone(workload), func(line string) bool { return line == "- Service d" || line == "- NetworkPolicy d" })
 	if diff := cmp.Diff(want, removedAndKept(outcome)); diff != "" {
 		t.Error(diff)
 	}

@@ -77,9 +77,12 @@ func (i Instance) Verify(ctx context.Context, from string, log func(string)) (Ve
 // verifyInstalled is Verify for a daemon that has just answered.
 func (i Instance) verifyInstalled(ctx context.Context, outcome *Installation) error {
 	began := i.Now()
-	found, err := i.read(ctx, i.refs(dind.Core)...)
+	found, err := i.findCore(ctx)
 	if err != nil {
 		return err
+	}
+	if found.deployment() == nil {
+		return found.notInstalled()
 	}
 	verified := Verification{Namespace: i.Cluster.Namespace, From: i.Cluster.Namespace}
 	err = i.verify(ctx, found, &verified, nil)

@@ -46,10 +46,14 @@ func claimLost(v State, _ *corev1.Pod) *Cause {
 	if v.Claim == nil || v.Claim.Status.Phase != corev1.ClaimLost {
 		return nil
 	}
+	hint := "`dindctl uninstall --delete-data` removes the claim (the files of a local volume stay on their node); the next install creates a new one."
+	if kube.InstanceOf(v.Claim) == "" { // uninstall does not delete it
+		hint = fmt.Sprintf("`kubectl delete pvc %s -n %s` removes the claim; use another with --existing-claim.", v.Claim.Name, v.Claim.Namespace)
+	}
 	return &Cause{
 		Reason: "ClaimLost", Object: claimRef(v.Claim), Final: true,
 		Message: fmt.Sprintf("The claim has lost its volume %s: the PersistentVolume no longer exists.", v.Claim.Spec.VolumeName),
-		Hint:    "`dindctl uninstall --delete-data` removes the claim (the files of a local volume stay on their node); the next install creates a new one.",
+		Hint:    hint,
 	}
 }
 
