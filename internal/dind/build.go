@@ -39,10 +39,8 @@ type plan struct {
 }
 
 // Build validates the options and returns the objects of the installation. The
-// error is OptionErrors or an *IncompatibleError. Build does not change live. Values that
-// are redact.Hidden are those of the live Deployment.
+// error is OptionErrors or an *IncompatibleError. Build does not change live.
 func Build(o Options, live Live) (Objects, error) {
-	o = o.withHidden(live.Deployment)
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}

@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-
-	"github.com/dindctl/dindctl/internal/redact"
 )
 
 // remembered returns the annotation with the options of the installation. It is on the
@@ -50,7 +47,7 @@ func Remembered(deployment *appsv1.Deployment) (Options, bool) {
 		return Options{}, false
 	}
 	o.Namespace, o.Name = deployment.Namespace, deployment.Name
-	return o.withHidden(deployment), true
+	return o.WithHidden(live(deployment)), true
 }
 
 // decode sets the options that the annotation has.
@@ -73,62 +70,6 @@ func (o *Options) decode(annotation string) error {
 		return fmt.Errorf("unknown options %v", slices.Sorted(maps.Keys(values)))
 	}
 	return nil
-}
-
-// withHidden returns the options with the values that are hidden taken from the
-// Deployment, if it has them. The Deployment may be nil.
-func (o Options) withHidden(deployment *appsv1.Deployment) Options {
-	if deployment == nil {
-		return o
-	}
-	for _, container := range deployment.Spec.Template.Spec.Containers {
-		if container.Name != ContainerName {
-			continue
-		}
-		var env, args []string
-		for _, variable := range container.Env {
-			if variable.ValueFrom == nil {
-				env = append(env, variable.Name+"="+spelled(variable.Value))
-			}
-		}
-		for _, arg := range container.Args {
-			args = append(args, spelled(arg))
-		}
-		o.Env = found(o.Env, env, shownPair)
-		o.DockerdArgs = found(o.DockerdArgs, args, redact.Flag)
-	}
-	return o
-}
-
-// spelled returns the text that literal turned into this value.
-func spelled(value string) string { return strings.ReplaceAll(value, "$$", "$") }
-
-// found returns the values with each hidden one replaced by the live value that is shown
-// like it. Live values that are shown alike are taken in their order.
-func found(values, live []string, shown func(string) string) []string {
-	values, live = slices.Clone(values), slices.Clone(live)
-	for i, value := range values {
-		at := slices.IndexFunc(live, func(candidate string) bool { return shown(candidate) == value })
-		if at >= 0 && strings.Contains(value, redact.Hidden) {
-			values[i] = live[at]
-			live = slices.Delete(live, at, at+1)
-		}
-	}
-	return values
-}
-
-// checkHidden rejects hidden values that no installation has.
-func (o Options) checkHidden(errs *OptionErrors) {
-	for _, row := range Table() {
-		if row.Shown == nil {
-			continue
-		}
-		for _, value := range *row.Field(&o).(*[]string) {
-			if strings.Contains(value, redact.Hidden) {
-				errs.add("--"+row.Name, value, "has no value, and the installation has none to keep", "Set the value.")
-			}
-		}
-	}
 }
 
 // ForClaim returns the options with the size and the class of the live claim NAME-data,

@@ -63,10 +63,23 @@ func TestRememberedHasNoSecrets(t *testing.T) {
 
 // A hidden value in a file of options is that of the installation.
 func TestHiddenValuesAreKept(t *testing.T) {
-	live := deploymentOf(t, with(func(o *Options) { o.Env = []string{"TOKEN=hunter2"} }), Live{})
-	kept := deploymentOf(t, with(func(o *Options) { o.Env = []string{"TOKEN=(not shown)"} }), Live{Deployment: live})
-	if diff := cmp.Diff(live, kept); diff != "" {
-		t.Errorf("changed:\n%s", diff)
+	last := with(func(o *Options) {
+		o.Env = []string{"TOKEN=hunter2", "OTHER=1"}
+		o.DockerdArgs = []string{"--log-opt=a=1", "-lwarn", "--log-opt=b=2"}
+	})
+	file := with(func(o *Options) {
+		o.Env = []string{"OTHER=2", "TOKEN=(not shown)", "NEW=(not shown)"}
+		o.DockerdArgs = []string{"--log-opt=(not shown)", "--log-opt=(not shown)", "-l(not shown)"}
+	})
+	if !file.HasHidden() || last.HasHidden() {
+		t.Error("HasHidden is wrong")
+	}
+	want := with(func(o *Options) {
+		o.Env = []string{"OTHER=2", "TOKEN=hunter2", "NEW=(not shown)"}
+		o.DockerdArgs = []string{"--log-opt=a=1", "--log-opt=b=2", "-lwarn"}
+	})
+	if diff := cmp.Diff(want, file.WithHidden(last)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

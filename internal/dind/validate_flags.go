@@ -74,9 +74,15 @@ func ReservedEnv(name string) string { return reservedEnv[name] }
 // For logins in addresses see redact.URLs.
 func (o Options) Secrets() []string {
 	var values []string
-	for _, pair := range slices.Concat(o.Env, o.DockerdArgs) {
-		_, value, _ := strings.Cut(pair, "=")
-		values = append(values, value)
+	for _, row := range hidden() {
+		for _, value := range *row.Field(&o).(*[]string) {
+			if row.Shown(value) != value {
+				if _, secret, joined := strings.Cut(value, "="); joined {
+					value = secret
+				}
+				values = append(values, value)
+			}
+		}
 	}
 	return values
 }
