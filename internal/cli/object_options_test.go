@@ -99,7 +99,7 @@ func TestReuseOptions(t *testing.T) {
 // An option that is left out is named before it is dropped.
 func TestDroppedOptionsAreNamed(t *testing.T) {
 	w := newWorld(t)
-	w.install(t, "--allow-namespace", "build", "--env", "TOKEN="+canary, "--storage-size", "200Gi", "--cpu-limit", "2")
+	w.install(t, "--allow-namespace", "build", "--env", "TOKEN="+canary, "--storage-size", "50Gi", "--cpu-limit", "2")
 	for dryRun, is := range map[string]string{"--dry-run": "would be", "--dry-run=false": "is"} {
 		_, stdout, stderr := w.run(t, "install", "--skip-preflight", "--cpu-limit", "3", dryRun)
 		checkSilent(t, dryRun, stdout, stderr)
@@ -113,10 +113,10 @@ func TestDroppedOptionsAreNamed(t *testing.T) {
 		}
 	}
 	claim, err := w.Tracker().Get(corev1.SchemeGroupVersion.WithResource("persistentvolumeclaims"), "ci", "docker-dind-data")
-	if err != nil || claim.(*corev1.PersistentVolumeClaim).Spec.Resources.Requests.Storage().String() != "200Gi" {
+	if err != nil || claim.(*corev1.PersistentVolumeClaim).Spec.Resources.Requests.Storage().String() != "50Gi" {
 		t.Errorf("the claim: %v, %v", claim, err)
 	}
-	if got := optionsOf(t, w)["storage-size"]; got != "200Gi" {
+	if got := optionsOf(t, w)["storage-size"]; got != "50Gi" {
 		t.Errorf("the size is forgotten: %v", got)
 	}
 }

@@ -19,10 +19,11 @@ var publicFlags = []string{
 	"--userland-proxy-path", "--userns-remap",
 }
 
-// publicVariables are variables of docker's image whose values are no secrets.
+// publicVariables are variables of docker's image and of the prune Job whose values are
+// no secrets.
 var publicVariables = []string{
 	"DOCKER_CERT_PATH", "DOCKER_DRIVER", "DOCKER_HOST", "DOCKER_IPTABLES_LEGACY", "DOCKER_TLS", "DOCKER_TLS_CERTDIR",
-	"DOCKER_TLS_SAN", "DOCKER_TLS_VERIFY",
+	"DOCKER_TLS_SAN", "DOCKER_TLS_VERIFY", "PRUNE_KEEP_STORAGE", "PRUNE_UNUSED_FOR",
 }
 
 var (
