@@ -74,6 +74,17 @@ func TestUserAgent(t *testing.T) {
 	}
 }
 
+// The API server's warnings are shown with -v.
+func TestWarningsOfTheServer(t *testing.T) {
+	for line, want := range map[string]bool{"status": false, "status -v": true} {
+		w := newWorld(t)
+		w.run(t, strings.Fields(line)...)
+		if got := w.connections[0].Warn != nil; got != want {
+			t.Errorf("%s: %v", line, got)
+		}
+	}
+}
+
 // --env reaches the objects, both from the command line and the environment.
 func TestObjectOptions(t *testing.T) {
 	const want = "HTTPS_PROXY=http://proxy:3128 NO_PROXY=.svc,10.0.0.0/8"

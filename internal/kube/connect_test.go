@@ -14,7 +14,9 @@ import (
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd/api"
 )
 
 const kubeconfig = `apiVersion: v1
@@ -176,5 +178,27 @@ func TestServerWarnings(t *testing.T) {
 	w.HandleWarningHeader(110, "", "stale")
 	if want := []string{"deprecated", "would violate PodSecurity"}; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A plugin for credentials may ask on the terminal: Login calls it before anything is
+// drawn. Without a plugin, Login sends no request.
+func TestLogin(t *testing.T) {
+	var requests atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+	defer server.Close()
+	client, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Cluster{Client: client, Config: &rest.Config{}}
+	c.Login(t.Context())
+	if requests.Load() != 0 {
+		t.Error("a request without a plugin")
+	}
+	c.Config.ExecProvider = &api.ExecConfig{}
+	c.Login(t.Context())
+	if requests.Load() != 1 {
+		t.Errorf("%d requests", requests.Load())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/dindctl/dindctl/internal/apply"
+	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
@@ -80,6 +81,9 @@ func (c ObjectChange) Ref() string {
 // ManyFields reports whether the fields are too many to list them all on a terminal.
 func ManyFields(fields []apply.FieldChange) bool { return len(fields) > 5 }
 
+// optionsPath is the field that repeats what the options have changed elsewhere.
+const optionsPath = "metadata.annotations." + dind.OptionsAnnotation
+
 // reportApplied reports what was done to an object. Each field that changed is a line,
 // unless they are many: those are updates, which -v shows. Of an adopted object, most
 // fields differ.
@@ -94,7 +98,7 @@ func (i Instance) reportApplied(a apply.Applied, update func(string)) {
 	}
 	for _, field := range change.Fields {
 		line := change.Ref() + " " + field.String()
-		if listed {
+		if listed && field.Path != optionsPath {
 			progress.Inform(i.Observer, line)
 		} else {
 			update(line)
