@@ -33,6 +33,22 @@ func optionsOf(t *testing.T, w *world) map[string]any {
 	return options.Values()
 }
 
+// Each flag that shapes the objects is an option that is remembered, and the reverse.
+func TestFlagsAreOptions(t *testing.T) {
+	var flags, options []string
+	for _, flag := range objectFlags() {
+		if name := flag.Names()[0]; name != optionsFile {
+			flags = append(flags, name)
+		}
+	}
+	for _, row := range dind.Table() {
+		options = append(options, row.Name)
+	}
+	if diff := cmp.Diff(options, flags); diff != "" {
+		t.Errorf("(-table +flags):\n%s", diff)
+	}
+}
+
 func TestReuseOptions(t *testing.T) {
 	w := newWorld(t)
 	w.install(t, "--memory-limit", "4Gi", "--env", "TOKEN="+canary, "--allow-namespace", "build", "--registry-mirror", "https://mirror.example.com")
