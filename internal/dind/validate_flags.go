@@ -74,15 +74,12 @@ func ReservedEnv(name string) string { return reservedEnv[name] }
 // For logins in addresses see redact.URLs.
 func (o Options) Secrets() []string {
 	var values []string
-	for _, row := range hidden() {
-		for _, value := range *row.Field(&o).(*[]string) {
-			if row.Shown(value) != value {
-				if _, secret, joined := strings.Cut(value, "="); joined {
-					value = secret
-				}
-				values = append(values, value)
-			}
-		}
+	for _, pair := range o.Env {
+		_, value, _ := strings.Cut(pair, "=")
+		values = append(values, value)
+	}
+	for _, arg := range o.DockerdArgs {
+		values = append(values, redact.FlagSecrets(arg)...)
 	}
 	return values
 }

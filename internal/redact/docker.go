@@ -19,11 +19,11 @@ var publicFlags = []string{
 	"--userland-proxy-path", "--userns-remap",
 }
 
-// publicVariables are variables of docker's image and of the prune Job whose values are
-// no secrets.
+// publicVariables are variables of docker's image and of the Jobs whose values are no
+// secrets.
 var publicVariables = []string{
 	"DOCKER_CERT_PATH", "DOCKER_DRIVER", "DOCKER_HOST", "DOCKER_IPTABLES_LEGACY", "DOCKER_TLS", "DOCKER_TLS_CERTDIR",
-	"DOCKER_TLS_SAN", "DOCKER_TLS_VERIFY", "PRUNE_KEEP_STORAGE", "PRUNE_UNUSED_FOR",
+	"DOCKER_TLS_SAN", "DOCKER_TLS_VERIFY", "HOME", "PRUNE_KEEP_STORAGE", "PRUNE_UNUSED_FOR", "VERIFY_EXPECT", "VERIFY_TOKEN",
 }
 
 var (
@@ -51,6 +51,18 @@ func Flag(arg string) string {
 		return name + "=" + Address(value)
 	}
 	return arg
+}
+
+// FlagSecrets returns the value of an argument of dockerd, or anything else that it is,
+// if it may be a secret.
+func FlagSecrets(arg string) []string {
+	if Flag(arg) == arg {
+		return nil
+	}
+	if _, value, joined := strings.Cut(arg, "="); joined {
+		return []string{value}
+	}
+	return []string{arg}
 }
 
 // PublicVariable reports whether the values of an environment variable are no secrets.

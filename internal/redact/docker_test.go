@@ -1,6 +1,9 @@
 package redact
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestFlag(t *testing.T) {
 	for arg, want := range map[string]string{
@@ -23,5 +26,28 @@ func TestFlag(t *testing.T) {
 		if got := Flag(arg); got != want {
 			t.Errorf("%s: %s, want %s", arg, got, want)
 		}
+	}
+}
+
+func TestFlagSecrets(t *testing.T) {
+	for arg, want := range map[string]string{
+		"--storage-driver=overlay2": "", "--debug": "", "--log-opt=token=secret": "token=secret", "-lsecret": "-lsecret",
+		"--https-proxy=http://me:it@proxy": "http://me:it@proxy",
+	} {
+		if got := strings.Join(FlagSecrets(arg), " "); got != want {
+			t.Errorf("%s: %q, want %q", arg, got, want)
+		}
+	}
+}
+
+// A value that is no secret stays readable where the daemon's messages repeat it.
+func TestPublicValuesStayReadable(t *testing.T) {
+	const said = "storage driver overlay2 and server 10.0.0.10, token secret-1"
+	var secrets []string
+	for _, arg := range []string{"--storage-driver=overlay2", "--dns=10.0.0.10", "--log-opt=token=secret-1"} {
+		secrets = append(secrets, FlagSecrets(arg)...)
+	}
+	if got := Of(secrets...).In(said); got != "storage driver overlay2 and server 10.0.0.10, token (not shown)" {
+		t.Error(got)
 	}
 }
