@@ -2,6 +2,7 @@ package dind
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,6 +56,9 @@ func (o *Options) decode(annotation string) error {
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(annotation), &values); err != nil {
 		return err
+	}
+	if values == nil {
+		return errors.New("no options") // null
 	}
 	for _, row := range Table() {
 		value, there := values[row.Name]

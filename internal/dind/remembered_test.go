@@ -87,6 +87,7 @@ func TestNotRemembered(t *testing.T) {
 	for _, test := range []struct{ name, annotation string }{
 		{"older than the annotation", ""},
 		{"no JSON", "{"},
+		{"null", "null"},
 		{"options of another dindctl", `{"replicas":2}`},
 		{"another type", `{"tls":"yes"}`},
 	} {
