@@ -32,7 +32,7 @@ func TestEnvFormats(t *testing.T) {
 	}
 	pair := fmt.Sprintf("DOCKER_HOST=%s", i.variables["DOCKER_HOST"])
 	hint := "# Remove `services: docker:dind` from the jobs: it would start a separate daemon for each job.\n"
-	table := hint + "[[runners]]\n  environment = [\"" + pair + "\", \"DOCKER_TLS_CERTDIR=\"]\n"
+	line := "  environment = [\"" + pair + "\", \"DOCKER_TLS_CERTDIR=\"]\n"
 
 	contains(t, "gitlab", printed("gitlab"), hint)
 	equal(t, "env without a format", variablesOf(t, succeed(t, i.command("env")...)), i.variables)
@@ -41,12 +41,13 @@ func TestEnvFormats(t *testing.T) {
 	equal(t, "gitlab", gitlab, map[string]map[string]string{"variables": i.variables})
 	readsYAML(printed("github"), &github)
 	equal(t, "github", github, map[string]map[string]string{"env": i.variables})
-	equal(t, "runner", printed("runner"), table)
+	where := "# Add this line to config.toml directly below the [[runners]] of your runner. Anywhere else it has no effect.\n"
+	equal(t, "runner", printed("runner"), hint+where+line)
 	var helm struct {
 		Runners struct{ Config string }
 	}
 	readsYAML(printed("helm"), &helm)
-	equal(t, "helm", helm.Runners.Config, table)
+	equal(t, "helm", helm.Runners.Config, hint+"[[runners]]\n"+line)
 	equal(t, "jenkins", printed("jenkins"), "environment {\n    //"+hint[1:]+"    DOCKER_HOST = '"+i.variables["DOCKER_HOST"]+"'\n    DOCKER_TLS_CERTDIR = ''\n}\n")
 
 	script := filepath.Join(t.TempDir(), "vars.sh")

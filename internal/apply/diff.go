@@ -38,7 +38,7 @@ func differences(before, after map[string]any) []FieldChange {
 			differ(&changes, part, before[part], after[part])
 		}
 	}
-	return withoutSecrets(changes)
+	return withoutSecrets(changes, before, after)
 }
 
 func differ(changes *[]FieldChange, path string, before, after any) {

@@ -13,62 +13,68 @@ import (
 const hidden = redact.Hidden
 
 // withoutSecrets hides values that may be secrets, by their paths: the values of
-// environment variables, flags and commands, the contents of ConfigMaps and
-// Secrets, and annotations of others. It keeps the names, and whether there was a
-// value.
-func withoutSecrets(changes []FieldChange) []FieldChange {
+// environment variables and flags, the contents of ConfigMaps and Secrets, annotations
+// of others, and commands of objects that dindctl does not manage. It keeps the names,
+// and whether there was a value.
+func withoutSecrets(changes []FieldChange, before, after map[string]any) []FieldChange {
 	for i, change := range changes {
-		changes[i].From = hide(change.Path, change.From)
-		changes[i].To = hide(change.Path, change.To)
+		changes[i].From = hide(change.Path, change.From, managed(before))
+		changes[i].To = hide(change.Path, change.To, managed(after))
 	}
 	return changes
 }
 
-func hide(path string, value any) any {
+// managed reports whether an object has dindctl's label.
+func managed(object map[string]any) bool {
+	return fieldsOf(fieldsOf(object["metadata"])["labels"])[kube.ManagedByLabel] == kube.ManagedByValue
+}
+
+func hide(path string, value any, managed bool) any {
 	switch value := value.(type) {
 	case nil:
 		return nil
 	case map[string]any:
 		copied := make(map[string]any, len(value))
 		for key, item := range value {
-			copied[key] = hide(path+"."+key, item)
+			copied[key] = hide(path+"."+key, item, managed)
 		}
 		return copied
 	case []any:
 		copied := make([]any, len(value))
 		for i, item := range value {
-			copied[i] = hide(path, item)
+			copied[i] = hide(path, item, managed)
 		}
 		return copied
 	case string:
-		return hideText(path, value)
+		if hidesAll(path, managed) {
+			return hidden
+		}
+		if under(path, "args") {
+			value = redact.Flag(value)
+		}
+		return redact.URLs(value)
 	}
 	return value
 }
 
-func hideText(path, value string) any {
+// hidesAll reports whether any text at the path may be a secret.
+func hidesAll(path string, managed bool) bool {
 	switch {
-	case under(path, "args"):
-		// The names of flags are no secrets.
-		name, _, joined := strings.Cut(value, "=")
-		switch {
-		case !flagPattern.MatchString(name):
-			return hidden
-		case joined:
-			return name + "=" + hidden
+	case confidential(path):
+		return true
+	case under(path, "command"):
+		return !managed
+	case under(path, "value"):
+		if name := variablePattern.FindStringSubmatch(path); name != nil {
+			return !redact.PublicVariable(name[1])
 		}
-		return name
-	case under(path, "command"), confidential(path):
-		return hidden
-	case under(path, "value") && (strings.Contains(path, ".env[") || strings.Contains(path, ".env.") || strings.Contains(path, ".httpHeaders.")):
-		return hidden
-	case strings.Contains(path, ".annotations.") && !strings.Contains(path, ".annotations."+kube.FieldManager+"/"):
-		return hidden
+		return strings.Contains(path, ".env.") || strings.Contains(path, ".httpHeaders.")
 	}
-	return redact.URLs(value)
+	return strings.Contains(path, ".annotations.") && !strings.Contains(path, ".annotations."+kube.FieldManager+"/")
 }
 
-var flagPattern = regexp.MustCompile(`^--[a-z0-9-]+$`)
+// variablePattern matches the path of a variable's value.
+var variablePattern = regexp.MustCompile(`\.env\[name=([^\]]*)\]\.value$`)
 
 // under reports whether the last part of the path is the key.
 func under(path, key string) bool { return strings.HasSuffix(path, "."+key) }

@@ -52,7 +52,14 @@ func TestNoSecretsInChanges(t *testing.T) {
 func TestChangesStayReadable(t *testing.T) {
 	tests := []struct{ path, value, want string }{
 		{"spec.args", "--debug", "--debug"},
-		{"spec.args", "--mtu=1400", "--mtu=(not shown)"},
+		{"spec.args", "--tls=false", "--tls=false"},
+		{"spec.args", "--storage-driver=overlay2", "--storage-driver=overlay2"},
+		{"spec.args", "--https-proxy=http://me:it@proxy", "--https-proxy=http://(not shown)@proxy"},
+		{"spec.args", "--log-opt=splunk-token=x", "--log-opt=(not shown)"},
+		{"spec.containers[name=d].command", "docker", "docker"},
+		{"spec.containers[name=d].startupProbe.exec.command", "/etc/dindctl/await.sh", "/etc/dindctl/await.sh"},
+		{"spec.containers[name=d].env[name=DOCKER_DRIVER].value", "overlay2", "overlay2"},
+		{"spec.containers[name=d].env[name=TOKEN].value", "x", "(not shown)"},
 		{"spec.args", "dockerd", "(not shown)"},
 		{"spec.containers[name=d].image", "docker:29", "docker:29"},
 		{"spec.template.metadata.annotations.dindctl/config-hash", "12ab", "12ab"},
@@ -61,7 +68,7 @@ func TestChangesStayReadable(t *testing.T) {
 		{"spec.dataSource.name", "x", "x"},
 	}
 	for _, test := range tests {
-		if got := hide(test.path, test.value); got != test.want {
+		if got := hide(test.path, test.value, true); got != test.want {
 			t.Errorf("%s: %v, want %s", test.path, got, test.want)
 		}
 	}

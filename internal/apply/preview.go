@@ -106,7 +106,7 @@ func removedMarks(live metav1.Object) []FieldChange {
 			}
 		}
 	}
-	return withoutSecrets(changes)
+	return withoutSecrets(changes, nil, nil)
 }
 
 // replacement returns a JSON Patch with the same result as adopting the object.

@@ -10,8 +10,9 @@ import (
 )
 
 // writeChanges prints the changes of each object as a diff does: + for created,
-// - for deleted, ~ for changed, followed by the changed fields.
-func writeChanges(out io.Writer, style terminal.Style, objects []lifecycle.ObjectChange) error {
+// - for deleted, ~ for changed, followed by the changed fields. A short list has only
+// the number of an object's fields if there are many.
+func writeChanges(out io.Writer, style terminal.Style, objects []lifecycle.ObjectChange, short bool) error {
 	for _, object := range objects {
 		name := terminal.Sanitize(object.Ref())
 		line := style.Faint("  " + name)
@@ -25,10 +26,15 @@ func writeChanges(out io.Writer, style terminal.Style, objects []lifecycle.Objec
 		case "deleted":
 			line = style.Bad("- " + name)
 		}
+		fields := object.Fields
+		if short && lifecycle.ManyFields(fields) {
+			line += style.Faint(fmt.Sprintf(" (%d fields; -v lists them)", len(fields)))
+			fields = nil
+		}
 		if _, err := fmt.Fprintln(out, line); err != nil {
 			return err
 		}
-		for _, field := range object.Fields {
+		for _, field := range fields {
 			paint := style.Warn
 			switch {
 			case field.From == nil:

@@ -34,13 +34,30 @@ func TestWriteChanges(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var out strings.Builder
-			if err := writeChanges(&out, terminal.Style{Color: test.color}, objects); err != nil {
+			if err := writeChanges(&out, terminal.Style{Color: test.color}, objects, true); err != nil {
 				t.Fatal(err)
 			}
 			if out.String() != test.want {
 				t.Errorf("got  %q\nwant %q", out.String(), test.want)
 			}
 		})
+	}
+}
+
+// Many fields are a number on a terminal, and all of them with -v.
+func TestManyFields(t *testing.T) {
+	object := lifecycle.ObjectChange{Kind: "Deployment", Name: "d", Change: "configured"}
+	for range 6 {
+		object.Fields = append(object.Fields, apply.FieldChange{Path: "a", From: 1, To: 2})
+	}
+	for short, want := range map[bool]string{
+		true:  "~ deployment/d (6 fields; -v lists them)\n",
+		false: "~ deployment/d\n" + strings.Repeat("    a: 1 → 2\n", 6),
+	} {
+		var out strings.Builder
+		if err := writeChanges(&out, terminal.Style{}, []lifecycle.ObjectChange{object}, short); err != nil || out.String() != want {
+			t.Errorf("short %v: %v, %q", short, err, out.String())
+		}
 	}
 }
 

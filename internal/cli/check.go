@@ -22,6 +22,7 @@ func (p *program) checkCommand() *cli.Command {
 		Description: "Accepts the options of install, because the checks depend on them. The exit code is 3 if a\n" +
 			"check failed.",
 		Flags: append(objectFlags(), inGroup("Checking",
+			reuseFlag(),
 			switchFlag("create-namespace", "check for an install with --create-namespace"),
 			switchFlag("print-role", "print the Role (and ClusterRole) that dindctl needs with these options"),
 		)...),
@@ -40,7 +41,10 @@ func (p *program) check(c *cli.Context) error {
 		return s.printRole(options, how)
 	}
 	checks, err := with(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.Checks, error) {
-		options.Namespace = i.Cluster.Namespace
+		options, err := s.installed(ctx, c, i, options)
+		if err != nil {
+			return lifecycle.Checks{}, err
+		}
 		return i.Check(ctx, options, how)
 	})
 	if err != nil {

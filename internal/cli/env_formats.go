@@ -71,34 +71,44 @@ func tomlString(text string) string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// runnerTable returns the part of config.toml that sets the variables for all
-// jobs of the runner. A job's own variables override them.
+// runnerLines returns the lines of config.toml that set the variables for all jobs of a
+// runner, and those that mount the certificates; none without TLS. A job's own variables
+// override the runner's.
 // See https://docs.gitlab.com/runner/configuration/advanced-configuration/ and
 // https://docs.gitlab.com/runner/executors/kubernetes/#configure-volume-types
-func runnerTable(access dind.Access) string {
+func runnerLines(access dind.Access) (variables, mount string) {
 	pairs := make([]string, len(access.Variables))
 	for i, v := range access.Variables {
 		pairs[i] = tomlString(v.Name + "=" + v.Value)
 	}
-	table := comments("#", dind.Access{}) + "[[runners]]\n  environment = [" + strings.Join(pairs, ", ") + "]\n"
-	if mount := access.Certificates; mount != nil {
-		table += "  [[runners.kubernetes.volumes.secret]]\n" +
-			"    name = " + tomlString(mount.Secret) + "\n" +
-			"    mount_path = " + tomlString(mount.Path) + "\n" +
+	if secret := access.Certificates; secret != nil {
+		mount = "  [[runners.kubernetes.volumes.secret]]\n" +
+			"    name = " + tomlString(secret.Secret) + "\n" +
+			"    mount_path = " + tomlString(secret.Path) + "\n" +
 			"    read_only = true\n"
 	}
-	return table
+	return "  environment = [" + strings.Join(pairs, ", ") + "]\n", mount
 }
 
+// writeRunner writes lines to add to a runner that is registered already. It writes no
+// [[runners]]: at the end of the file, that would be a second runner without a token.
 func writeRunner(out io.Writer, access dind.Access) error {
-	_, err := io.WriteString(out, runnerTable(access))
+	variables, mount := runnerLines(access)
+	text := comments("#", dind.Access{}) +
+		"# Add this line to config.toml directly below the [[runners]] of your runner. Anywhere else it has no effect.\n" + variables
+	if mount != "" {
+		text += "# Add these lines after all other lines of the same runner.\n" + mount
+	}
+	_, err := io.WriteString(out, text)
 	return err
 }
 
 // writeHelm writes values of the gitlab-runner chart, which takes the table as a
 // string and adds URL and token.
 func writeHelm(out io.Writer, access dind.Access) error {
-	_, err := io.WriteString(out, "runners:\n  config: |\n"+indent(indent(runnerTable(access))))
+	variables, mount := runnerLines(access)
+	table := comments("#", dind.Access{}) + "[[runners]]\n" + variables + mount
+	_, err := io.WriteString(out, "runners:\n  config: |\n"+indent(indent(table)))
 	return err
 }
 

@@ -30,7 +30,7 @@ var readers = map[string]func(text string, names []string) (map[string]string, *
 		}
 		return found, nil, err
 	},
-	"runner": func(text string, _ []string) (map[string]string, *dind.SecretMount, error) { return readRunner(text) },
+	"runner": func(text string, _ []string) (map[string]string, *dind.SecretMount, error) { return readPasted(text) },
 	"helm": func(text string, _ []string) (map[string]string, *dind.SecretMount, error) {
 		var values struct{ Runners struct{ Config string } }
 		if err := yaml.UnmarshalStrict([]byte(text), &values); err != nil {
@@ -55,6 +55,16 @@ func readYAMLMap(text, key string) (map[string]string, error) {
 		return nil, fmt.Errorf("%d keys, want only %q: %w", len(found), key, err)
 	}
 	return found[key], err
+}
+
+// readPasted reads a config.toml as `gitlab-runner register` writes it, with the lines
+// where their comments say.
+func readPasted(text string) (map[string]string, *dind.SecretMount, error) {
+	if strings.Contains(text, "[[runners]]\n") {
+		return nil, nil, fmt.Errorf("a second runner: %q", text)
+	}
+	variables, mount, _ := strings.Cut(text, "# Add these lines after")
+	return readRunner("[[runners]]\n" + variables + "  [runners.kubernetes]\n# " + mount)
 }
 
 func readRunner(text string) (map[string]string, *dind.SecretMount, error) {

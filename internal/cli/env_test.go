@@ -12,7 +12,8 @@ func TestEnv(t *testing.T) {
 	formats := map[string]string{
 		"gitlab": hint + "variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n",
 		"github": hint + "env:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n",
-		"runner": hint + "[[runners]]\n  environment = [\"DOCKER_HOST=tcp://docker-dind.ci.svc:2375\", \"DOCKER_TLS_CERTDIR=\"]\n",
+		"runner": hint + "# Add this line to config.toml directly below the [[runners]] of your runner. Anywhere else it has no effect.\n" +
+			"  environment = [\"DOCKER_HOST=tcp://docker-dind.ci.svc:2375\", \"DOCKER_TLS_CERTDIR=\"]\n",
 		"helm": "runners:\n  config: |\n    " + hint +
 			"    [[runners]]\n      environment = [\"DOCKER_HOST=tcp://docker-dind.ci.svc:2375\", \"DOCKER_TLS_CERTDIR=\"]\n",
 		"jenkins": "environment {\n    // " + servicesHint + "\n    DOCKER_HOST = 'tcp://docker-dind.ci.svc:2375'\n    DOCKER_TLS_CERTDIR = ''\n}\n",

@@ -46,6 +46,7 @@ func describe(err error, how endedError) failure {
 		incompatible  *dind.IncompatibleError
 		notInstalled  *lifecycle.NotInstalledError
 		noSchedule    *lifecycle.NoScheduleError
+		optionsUnread *lifecycle.OptionsUnknownError
 		checkFailed   *lifecycle.CheckFailedError
 		claimMissing  *lifecycle.ClaimMissingError
 		claim         *lifecycle.ClaimError
@@ -83,6 +84,9 @@ func describe(err error, how endedError) failure {
 		}
 	case errors.As(err, &noSchedule):
 		f.Reason, f.Hint = "NoSchedule", "`dindctl install --prune-schedule '0 0 * * 0'` adds one"
+	case errors.As(err, &optionsUnread):
+		f.Reason = "OptionsUnknown"
+		f.Hint = "run `dindctl install` once with all options that it has, without --reuse-options: later runs remember them"
 	case errors.As(err, &checkFailed):
 		f.Code, f.Reason, f.Message = exitNotReady, "CheckFailed", "the preflight checks failed; nothing was changed"
 		for _, result := range checkFailed.Failed {

@@ -175,7 +175,7 @@ func TestFailureText(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.streams.ErrColor = test.color
-			f.write(w.streams)
+			f.write(w.streams, false)
 			if diff := cmp.Diff(test.want, w.err.String()); diff != "" {
 				t.Error(diff)
 			}

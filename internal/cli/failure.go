@@ -95,7 +95,7 @@ func (p *program) fail(ctx context.Context, err error) int {
 			return f.Code
 		}
 	}
-	f.write(p.streams)
+	f.write(p.streams, p.verbose)
 	return f.Code
 }
 
@@ -120,7 +120,7 @@ func (p *program) ended(ctx context.Context, err error) endedError {
 	return endedError{ended: ctx.Err(), cause: context.Cause(ctx)}
 }
 
-func (f failure) write(streams terminal.Streams) {
+func (f failure) write(streams terminal.Streams, verbose bool) {
 	style := streams.ErrStyle()
 	fmt.Fprintf(streams.Err, "%s %s\n", style.Bad("error:"), terminal.SanitizeLines(f.Message))
 	for _, problem := range f.Problems {
@@ -131,7 +131,7 @@ func (f failure) write(streams terminal.Streams) {
 	}
 	if len(f.Objects) > 0 {
 		fmt.Fprintln(streams.Err, "with --adopt:")
-		_ = writeChanges(streams.Err, style, f.Objects)
+		_ = writeChanges(streams.Err, style, f.Objects, streams.ErrTerminal && !verbose)
 	}
 	if f.Log != "" {
 		for _, line := range strings.Split(f.Log, "\n") {

@@ -48,9 +48,10 @@ func variable(option string) string {
 }
 
 // values looks up options: first after the command's name, then before it, then
-// in the environment.
+// in the file of --options-file, then in the environment.
 type values struct {
 	context *cli.Context
+	file    map[string]any
 	getenv  func(string) string
 }
 
@@ -64,10 +65,18 @@ func (v values) at(name string) *cli.Context {
 	return nil
 }
 
+// given reports whether an option was given.
+func (v values) given(name string) bool {
+	return v.at(name) != nil || v.file[name] != nil || v.getenv(variable(name)) != ""
+}
+
 // text returns the value of an option, or fallback if it was not given.
 func (v values) text(name, fallback string) string {
 	if c := v.at(name); c != nil {
 		return c.String(name)
+	}
+	if value, there := v.file[name].(string); there {
+		return value
 	}
 	if value := v.getenv(variable(name)); value != "" {
 		return value
@@ -81,23 +90,63 @@ func (v values) list(name string) []string {
 	if c := v.at(name); c != nil {
 		return c.StringSlice(name)
 	}
+	if list, there := v.file[name].([]string); there {
+		return list
+	}
 	return strings.FieldsFunc(v.getenv(variable(name)), func(r rune) bool { return r == '\n' })
 }
 
 // off reports whether a switch was explicitly turned off, as in --name=false.
-func (v values) off(name string) bool {
-	return (v.at(name) != nil || v.getenv(variable(name)) != "") && !v.on(name)
-}
+func (v values) off(name string) bool { return v.given(name) && !v.on(name) }
 
-// on reports whether a switch is on. An environment variable with any value
-// except false, no, off and 0 turns it on.
+// on reports whether a switch is on. Words that are no booleans are problems of the
+// session, which has checked them.
 func (v values) on(name string) bool {
 	if c := v.at(name); c != nil {
 		return c.Bool(name)
 	}
-	switch strings.ToLower(v.getenv(variable(name))) {
-	case "", "0", "false", "no", "off":
-		return false
+	if on, there := v.file[name].(bool); there {
+		return on
 	}
-	return true
+	on, _ := switchValue(name, v.getenv(variable(name)))
+	return on
+}
+
+// switchValue returns the value of a switch from a word, in any case, and whether the
+// word is one. --dry-run also accepts kubectl's name of the only kind there is.
+func switchValue(name, word string) (on, valid bool) {
+	switch strings.ToLower(word) {
+	case "true", "yes", "on", "1", "y", "t":
+		return true, true
+	case "false", "no", "off", "0", "n", "f":
+		return false, true
+	case "server":
+		return name == "dry-run", name == "dry-run"
+	}
+	return false, false
+}
+
+// switchProblem records a word that is no value of the switch; option is what was set.
+func (l *problemList) switchProblem(option, name, word string) {
+	if name == "dry-run" && word == "client" {
+		l.problem(option, word, "is not supported",
+			"--dry-run is a server-side dry run; `dindctl manifests` prints the objects without a cluster.")
+		return
+	}
+	l.problem(option, word, "must be true or false, or have no value", "")
+}
+
+// checkSwitches records a problem for each variable of a switch of the command whose
+// value is not a boolean: a typo must not turn a switch on or off.
+func (s *session) checkSwitches(flags []cli.Flag) {
+	for _, flag := range flags {
+		name := flag.Names()[0]
+		word := s.getenv(variable(name))
+		if _, isSwitch := flag.(*cli.BoolFlag); !isSwitch || word == "" {
+			continue
+		}
+		if _, valid := switchValue(name, word); !valid {
+			s.switchProblem(variable(name), name, word)
+		}
+	}
 }

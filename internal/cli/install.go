@@ -20,6 +20,7 @@ func (p *program) installCommand() *cli.Command {
 			"standard output. install is idempotent: run it again to resume, repair or update an installation.",
 		UsageText: "dindctl install [options]\ndindctl install --create-namespace -n ci > vars.yml",
 		Flags: append(objectFlags(), inGroup("Installing",
+			reuseFlag(),
 			switchFlag("create-namespace", "create the namespace if it does not exist"),
 			switchFlag("skip-preflight", "skip the checks of `dindctl check`"),
 			switchFlag("adopt", "adopt objects with the same names that dindctl did not create; claims keep their data"),
@@ -37,7 +38,7 @@ func (p *program) installCommand() *cli.Command {
 func (p *program) install(c *cli.Context) error {
 	s := p.session(c)
 	verifyJob := s.verifyJob()
-	if s.on("rotate-certs") && !s.on("tls") {
+	if s.on("rotate-certs") && !s.on("tls") && !s.on("reuse-options") {
 		s.problem("--rotate-certs", "", "needs --tls", "Without TLS there are no certificates.")
 	}
 	options, err := s.objectOptions(c)
@@ -47,10 +48,13 @@ func (p *program) install(c *cli.Context) error {
 	options.AllowDataRootChange = s.on("allow-data-root-change")
 	how := lifecycle.InstallOptions{
 		CreateNamespace: s.on("create-namespace"), SkipPreflight: s.on("skip-preflight"), NoWait: s.on("no-wait"),
-		Adopt: s.on("adopt"), WhenIdle: s.on("when-idle"), RotateCertificates: s.on("rotate-certs"), DryRun: s.on("dry-run"), VerifyJob: verifyJob,
+		ReuseOptions: s.on("reuse-options"), Adopt: s.on("adopt"), WhenIdle: s.on("when-idle"), RotateCertificates: s.on("rotate-certs"), DryRun: s.on("dry-run"), VerifyJob: verifyJob,
 	}
 	installed, err := with(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.Installation, error) {
-		options.Namespace = i.Cluster.Namespace
+		var err error
+		if options, err = s.installed(ctx, c, i, options); err != nil {
+			return lifecycle.Installation{}, err
+		}
 		return i.Install(ctx, options, how)
 	})
 	if err != nil {
@@ -58,7 +62,7 @@ func (p *program) install(c *cli.Context) error {
 	}
 	if how.DryRun {
 		return s.print(installed, func(out io.Writer) error {
-			return writeChanges(out, s.streams.OutStyle(), installed.Objects)
+			return writeChanges(out, s.streams.OutStyle(), installed.Objects, s.streams.OutTerminal && !p.verbose)
 		})
 	}
 	err = s.print(installed, func(out io.Writer) error {

@@ -34,8 +34,9 @@ func TestInstall(t *testing.T) {
 	}{
 		{"from nothing", "install", cluster + "6 of 6 objects to create\nObjects: 6 created\n" + ready + responding + routes + remark},
 		{"again", "install", cluster + "everything is up to date\nObjects: 6 unchanged\n" + ready + responding + routes + remark},
-		{"with other options", "install --prune-unused-for 24h", cluster + "0 of 6 objects to create, 1 to change\n" +
-			"cronjob/docker-dind-clear-cache spec.jobTemplate.spec.template.spec.containers[name=clear-cache].env[name=PRUNE_UNUSED_FOR].value: changed\nObjects: 1 configured, 5 unchanged\n" + ready + responding + routes + remark},
+		{"with other options", "install --prune-unused-for 24h", cluster + "0 of 6 objects to create, 2 to change\n" +
+			"cronjob/docker-dind-clear-cache spec.jobTemplate.spec.template.spec.containers[name=clear-cache].env[name=PRUNE_UNUSED_FOR].value: 168h → 24h\n" +
+			"Objects: 2 configured, 4 unchanged\n" + ready + responding + routes + remark},
 		{"quietly", "-q install --prune-unused-for 24h", ""},
 		{"without waiting", "install --no-wait --prune-unused-for 24h", cluster + "everything is up to date\nObjects: 6 unchanged\n" + remark},
 	}

@@ -12,6 +12,9 @@ import (
 // manifests share them.
 func objectFlags() []cli.Flag {
 	return slices.Concat(
+		inGroup("Options",
+			aliased(text("options-file", "YAML file with options by name, - for standard input; the command line takes precedence", "FILE"), "f"),
+		),
 		inGroup("Image",
 			text("image", "image of the daemon and of the prune and verify Jobs (default: "+dind.DefaultImage+")", "IMAGE"),
 			list("image-pull-secret", "Secret for pulling the image", "NAME"),
@@ -54,46 +57,4 @@ func objectFlags() []cli.Flag {
 			switchFlag("no-network-policy", "create no NetworkPolicy: every pod in the cluster may reach the daemon"),
 		),
 	)
-}
-
-// objectOptions reads and validates the options that shape the objects. The
-// error lists everything that is wrong with the command line.
-func (s *session) objectOptions(c *cli.Context) (dind.Options, error) {
-	d := dind.Defaults()
-	options := dind.Options{
-		Namespace:          s.namespaceToCheck(),
-		Name:               s.name,
-		Image:              s.text("image", d.Image),
-		ImagePullSecrets:   s.list("image-pull-secret"),
-		StorageSize:        s.text("storage-size", d.StorageSize),
-		StorageClass:       s.text("storage-class", d.StorageClass),
-		ExistingClaim:      s.text("existing-claim", ""),
-		LocalPath:          s.text("local-path", ""),
-		LocalNode:          s.text("local-node", ""),
-		RegistryMirrors:    s.list("registry-mirror"),
-		InsecureRegistries: s.list("insecure-registry"),
-		StorageDriver:      s.text("storage-driver", ""),
-		MTU:                s.text("mtu", d.MTU),
-		Env:                s.environment(),
-		EnvFromSecrets:     s.list("env-from-secret"),
-		DockerdArgs:        s.list("dockerd-arg"),
-		CPURequest:         s.text("cpu-request", ""),
-		MemoryRequest:      s.text("memory-request", ""),
-		CPULimit:           s.text("cpu-limit", ""),
-		MemoryLimit:        s.text("memory-limit", ""),
-		NodeSelector:       s.list("node-selector"),
-		Tolerations:        s.list("toleration"),
-		PriorityClass:      s.text("priority-class", ""),
-		CacheLimit:         s.text("cache-limit", d.CacheLimit),
-		HighWater:          s.text("high-water", d.HighWater),
-		PruneSchedule:      s.text("prune-schedule", d.PruneSchedule),
-		PruneTimezone:      s.text("prune-timezone", d.PruneTimezone),
-		PruneUnusedFor:     s.text("prune-unused-for", d.PruneUnusedFor),
-		AllowNamespaces:    s.list("allow-namespace"),
-		NoNetworkPolicy:    s.on("no-network-policy"),
-		TLS:                s.on("tls"),
-		NoTLS:              s.off("tls"),
-	}
-	s.addProblems(options.Validate())
-	return options, s.usageError(c)
 }

@@ -67,7 +67,7 @@ func (p *program) pruneNow(c *cli.Context) error {
 // a pipeline has built but not pushed are removed.
 func (s *session) confirmAll(ctx context.Context) error {
 	running, err := with(ctx, s, func(ctx context.Context, i lifecycle.Instance) (daemon.Activity, error) { return i.PruneActivity(ctx) })
-	if err != nil || running.Idle() {
+	if err != nil || running.Idle() && !running.BuildsUnknown {
 		return err
 	}
 	warning := lifecycle.DescribeActivity(running) + " running: --all removes cache that they may still need and images that no container uses yet (use --when-idle to wait)"

@@ -125,6 +125,9 @@ func TestPruneAllWhileBusy(t *testing.T) {
 			"error: " + warning + ": not a terminal: use --yes to skip confirmation\n", false},
 		{"with --yes", "prune-now -q --all --yes", busy, "", 0, "", true},
 		{"confirmed", "prune-now -q --all", busy, "y\n", 0, warning + ". Continue? [y/N] ", true},
+		{"builds unknown", "prune-now -q --all", daemon.Activity{BuildsUnknown: true}, "no\n", 1,
+			strings.Replace(warning, "2 builds and 1 container", "0 containers, and possibly builds (this engine does not report them)", 1) +
+				". Continue? [y/N] error: aborted; nothing was changed\n", false},
 		{"declined", "prune-now -q --all", busy, "no\n", 1, warning + ". Continue? [y/N] error: aborted; nothing was changed\n", false},
 		{"without --all", "prune-now -q", busy, "", 0, "", true},
 		{"still busy at the timeout", "prune-now -q --all --when-idle --timeout 3s", busy, "", 3,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -43,6 +44,8 @@ type program struct {
 	scanned dind.OptionErrors
 	// secrets are those on the command line and in the environment.
 	secrets redact.Values
+	// verbose is true with -v.
+	verbose bool
 }
 
 // getenv returns the value of a variable, or "" if it is not set.
@@ -63,7 +66,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 
 func (p *program) app(startedAs string) *cli.App {
 	name := "dindctl"
-	if filepath.Base(startedAs) == "kubectl-dindctl" {
+	if strings.TrimSuffix(strings.ToLower(filepath.Base(startedAs)), ".exe") == "kubectl-dindctl" {
 		name = "kubectl dindctl"
 	}
 	app := &cli.App{
@@ -82,7 +85,7 @@ func (p *program) app(startedAs string) *cli.App {
 	}
 	app.Commands = []*cli.Command{
 		p.checkCommand(), p.installCommand(), p.statusCommand(), p.pruneNowCommand(), p.uninstallCommand(),
-		p.verifyCommand(), p.envCommand(), p.manifestsCommand(),
+		p.verifyCommand(), p.envCommand(), p.optionsCommand(), p.manifestsCommand(),
 	}
 	for _, command := range app.Commands {
 		command.OnUsageError = p.usageError

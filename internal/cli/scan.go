@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -82,20 +81,17 @@ func (s *scanner) option(rest []string) []string {
 	flag := flagNamed(s.flags, name)
 	s.afterSecret = flag == nil || slices.Contains([]string{"env", "dockerd-arg", "registry-mirror", "insecure-registry"}, name)
 	_, isSwitch := flag.(*cli.BoolFlag)
-	if isSwitch && name == "dry-run" && value == "server" {
-		arg, joined = dashed(name), false // kubectl's spelling of the only kind there is
-	}
+	on, valid := switchValue(name, value)
 	switch {
 	case flag == nil:
 		s.unknownOption(name)
 		if !joined && len(rest) > 1 && !strings.HasPrefix(rest[1], "-") {
 			return rest[2:] // the next argument is most likely its value
 		}
-	case isSwitch && name == "dry-run" && value == "client":
-		s.problem(dashed(name), value, "is not supported",
-			"--dry-run is a server-side dry run; `dindctl manifests` prints the objects without a cluster.")
-	case isSwitch && joined && !isBool(value):
-		s.problem(dashed(name), value, "must be true or false, or have no value", "")
+	case isSwitch && joined && !valid:
+		s.switchProblem(dashed(name), name, value)
+	case isSwitch && joined:
+		s.clean = append(s.clean, fmt.Sprintf("%s=%t", dashed(name), on))
 	case isSwitch || joined:
 		s.clean = append(s.clean, arg)
 	case len(rest) == 1:
@@ -114,11 +110,6 @@ func flagNamed(flags []cli.Flag, name string) cli.Flag {
 		}
 	}
 	return nil
-}
-
-func isBool(value string) bool {
-	_, err := strconv.ParseBool(value)
-	return err == nil
 }
 
 func (s *scanner) unknownOption(name string) {

@@ -18,11 +18,10 @@ func (s *session) keepSecret(env, dockerdArgs []string) {
 	s.program.secrets = redact.Of(dind.Options{Env: env, DockerdArgs: dockerdArgs}.Secrets()...)
 }
 
-// environment returns the values of --env, with those of the caller's
+// environment returns the given values of --env, with those of the caller's
 // environment filled in. It records a problem for each variable that is not set
 // there.
-func (s *session) environment() []string {
-	given := s.list("env")
+func (s *session) environment(given []string) []string {
 	env := make([]string, len(given))
 	for i, pair := range given {
 		env[i] = pair
@@ -42,14 +41,14 @@ func (s *session) environment() []string {
 // redactingObserver passes on events with the secrets removed.
 type redactingObserver struct {
 	progress.Observer
-	secrets redact.Values
+	program *program
 }
 
 // Observe passes on the redacted event.
 func (o redactingObserver) Observe(e progress.Event) {
-	e.Detail = o.secrets.In(e.Detail)
+	e.Detail = o.program.secrets.In(e.Detail)
 	if e.Err != nil {
-		e.Err = redactedError{e.Err, o.secrets}
+		e.Err = redactedError{e.Err, o.program.secrets}
 	}
 	o.Observer.Observe(e)
 }

@@ -21,6 +21,8 @@ type session struct {
 	values
 	program    *program
 	connection kube.Connection
+	cluster    *kube.Cluster     // nil until connect
+	observer   progress.Observer // of the work that is being done; nil if there is none
 	name       string
 	timeout    time.Duration
 	output     format
@@ -43,7 +45,9 @@ func (p *program) session(c *cli.Context) *session {
 			UserAgent:  "dindctl/" + Version(),
 		},
 	}
-	s.keepSecret(v.list("env"), v.list("dockerd-arg"))
+	s.checkSwitches(c.Command.Flags)
+	s.readOptionsFile(c.Command.Flags)
+	s.keepSecret(s.list("env"), s.list("dockerd-arg"))
 	if v.on("no-color") {
 		s.streams = s.streams.WithoutColor()
 	}
@@ -51,7 +55,8 @@ func (p *program) session(c *cli.Context) *session {
 	case v.on("quiet"):
 		s.mode = terminal.Quiet
 	case v.on("verbose"):
-		s.mode = terminal.Verbose
+		s.mode, p.verbose = terminal.Verbose, true
+		s.connection.Warn = s.warnOfServer
 	}
 	s.parseTimeout(v.text("timeout", ""))
 	s.parseOutput(v.text("output", string(formatText)))
@@ -107,21 +112,45 @@ func (s *session) namespaceToCheck() string {
 	return dind.DefaultNamespace
 }
 
-// with connects to the cluster and runs work on the installation, within the
-// timeout. The renderer is closed when it returns, so that the result can be
-// printed.
-func with[T any](ctx context.Context, s *session, work func(context.Context, lifecycle.Instance) (T, error)) (result T, err error) {
-	connected, err := s.program.connect(s.connection)
-	if err != nil {
-		return result, err
+// connect connects to the cluster. A command has one connection: while it asks or
+// watches, the kubeconfig may change, and its next request must not go to another
+// cluster.
+func (s *session) connect(ctx context.Context) error {
+	if s.cluster != nil {
+		return nil
 	}
+	connected, err := s.program.connect(s.connection)
+	if err == nil {
+		s.cluster = connected
+		if s.streams.ErrTerminal {
+			connected.Login(ctx)
+		}
+	}
+	return err
+}
+
+// warnOfServer reports a warning of the API server.
+func (s *session) warnOfServer(text string) {
+	if s.observer != nil {
+		progress.Warn(s.observer, "API server: "+text)
+	}
+}
+
+// with connects to the cluster, if the command has not yet, and runs work on the
+// installation, within the timeout. The renderer is closed when it returns, so that the
+// result can be printed.
+func with[T any](ctx context.Context, s *session, work func(context.Context, lifecycle.Instance) (T, error)) (result T, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, timeoutError(s.timeout))
 	defer cancel()
+	// Before the renderer, because the login may ask on the terminal.
+	if err := s.connect(ctx); err != nil {
+		return result, err
+	}
 	renderer := terminal.New(s.streams, s.mode)
 	defer renderer.Close()
+	s.observer = redactingObserver{renderer, s.program}
 	result, err = work(ctx, lifecycle.Instance{
-		Cluster: connected, Name: s.name, Observer: redactingObserver{renderer, s.program.secrets},
-		Connect: s.program.daemon, Now: s.program.now,
+		Cluster: s.cluster, Name: s.name, Observer: s.observer, Connect: s.program.daemon, Now: s.program.now,
 	})
 	if err != nil {
 		err = &endedError{ended: ctx.Err(), cause: context.Cause(ctx), err: err}

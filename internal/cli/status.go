@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -63,13 +66,23 @@ func (s *session) status(ctx context.Context) (lifecycle.Status, error) {
 func (s *session) watchStatus(ctx context.Context) error {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
+	var last []byte // the last frame that was read
+	var lost time.Time
 	for first := true; ; first = false {
 		frame, err := s.frame(ctx, first)
 		if ctx.Err() != nil {
 			return errWatchEnded
 		}
-		if err == nil {
+		switch {
+		case err == nil:
+			last, lost = frame, time.Time{}
 			err = s.show(frame, first)
+		case !first && passing(err):
+			began := lost.IsZero()
+			if began {
+				lost = s.program.now()
+			}
+			err = s.showLost(last, lost, err, began)
 		}
 		if err != nil {
 			return err
@@ -80,6 +93,34 @@ func (s *session) watchStatus(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// passing reports whether a failure to read the status may pass by itself: an API
+// server restarts, a network is down. The credentials and the configuration do not
+// change by themselves.
+func passing(err error) bool {
+	var configuration *kube.ConfigurationError
+	return !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) && !untrusted(err) && !errors.As(err, &configuration)
+}
+
+// showLost shows that the status cannot be read, below the last frame. Where frames
+// follow each other, it says so only once, when it began.
+func (s *session) showLost(last []byte, since time.Time, err error, began bool) error {
+	f := describe(err, endedError{}).redacted(s.program.secrets)
+	notice := fmt.Sprintf("\nnot reachable since %s: %s\n", since.Format(time.TimeOnly), terminal.Sanitize(f.Message))
+	switch {
+	case s.output == formatText && s.streams.OutTerminal:
+		return terminal.Redraw(s.streams.Out, append(slices.Clone(last), notice...))
+	case !began:
+		return nil
+	case s.output == formatText:
+		return writeAll(s.streams.Out, []byte(notice))
+	case s.output == formatYAML:
+		if err := writeAll(s.streams.Out, []byte("---\n")); err != nil {
+			return err
+		}
+	}
+	return document(s.streams.Out, s.output, map[string]failure{"error": f})
 }
 
 // frame reads the status once and returns it as printed.

@@ -32,6 +32,9 @@ func writeStatus(to io.Writer, streams terminal.Streams, status lifecycle.Status
 			name = ""
 		}
 	}
+	if status.Context != "" {
+		fact("context", status.Context)
+	}
 	fact("DOCKER_HOST", status.DockerHost)
 	if status.Certificates != nil {
 		fact("certificates", certificateLine(*status.Certificates))

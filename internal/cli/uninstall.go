@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -41,7 +42,7 @@ func (p *program) uninstall(c *cli.Context) error {
 	if !dryRun {
 		// Outside with, so that --timeout does not include the time to answer.
 		if removal.DeletesData() && !s.on("yes") {
-			if err := s.confirmDeletion(c.Context, outcome); err != nil {
+			if err := s.confirmDeletion(c.Context, removal); err != nil {
 				return err
 			}
 		}
@@ -56,9 +57,19 @@ func (p *program) uninstall(c *cli.Context) error {
 }
 
 // confirmDeletion asks the user to type the name of the installation: pressing
-// y out of habit must not delete a cache that took weeks to fill.
-func (s *session) confirmDeletion(ctx context.Context, outcome lifecycle.Uninstallation) error {
-	question := fmt.Sprintf("This permanently deletes %s in namespace %s and the build cache on its volume.", outcome.Name, outcome.Namespace)
+// y out of habit must not delete a cache that took weeks to fill. Names are the same in
+// staging and production, so the question names the cluster and the claim.
+func (s *session) confirmDeletion(ctx context.Context, removal lifecycle.Removal) error {
+	outcome := removal.Outcome()
+	question := fmt.Sprintf("This permanently deletes %s in %s, and the build cache", outcome.Name, s.cluster.Where())
+	for n, claim := range removal.Claims() {
+		separator := ": "
+		if n > 0 {
+			separator = "; "
+		}
+		question += fmt.Sprintf("%sclaim %s, %s, %s old", separator, claim.Name, claim.Size, human.Duration(s.program.now().Sub(claim.Created)))
+	}
+	question += "."
 	confirmed, err := terminal.Confirm(ctx, s.streams, question, outcome.Name)
 	if err != nil {
 		return err

@@ -8,10 +8,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ktesting "k8s.io/client-go/testing"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
@@ -43,7 +45,7 @@ func TestUninstall(t *testing.T) {
 			"networkpolicy/docker-dind removed\nservice/docker-dind removed\n"
 		kept = "persistentvolumeclaim/docker-dind-data kept (holds the cache; --delete-data removes it)\n"
 		data = "persistentvolumeclaim/docker-dind-data removed\n"
-		ask  = "This permanently deletes docker-dind in namespace ci and the build cache on its volume. Type docker-dind to continue: "
+		ask  = "This permanently deletes docker-dind in context test, namespace ci, and the build cache: claim docker-dind-data, 100Gi, 12d old. Type docker-dind to continue: "
 	)
 	tests := []struct {
 		name    string
@@ -73,6 +75,10 @@ func TestUninstall(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := installedWorld(t)
+			clustertest.Change(t, w.Server, corev1.SchemeGroupVersion.WithResource("persistentvolumeclaims"), "docker-dind-data",
+				func(claim *corev1.PersistentVolumeClaim) {
+					claim.CreationTimestamp = metav1.NewTime(noon.AddDate(0, 0, -12))
+				})
 			switch test.answer {
 			case "":
 			case "env":

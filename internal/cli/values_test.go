@@ -74,6 +74,17 @@ func TestUserAgent(t *testing.T) {
 	}
 }
 
+// The API server's warnings are shown with -v.
+func TestWarningsOfTheServer(t *testing.T) {
+	for line, want := range map[string]bool{"status": false, "status -v": true} {
+		w := newWorld(t)
+		w.run(t, strings.Fields(line)...)
+		if got := w.connections[0].Warn != nil; got != want {
+			t.Errorf("%s: %v", line, got)
+		}
+	}
+}
+
 // --env reaches the objects, both from the command line and the environment.
 func TestObjectOptions(t *testing.T) {
 	const want = "HTTPS_PROXY=http://proxy:3128 NO_PROXY=.svc,10.0.0.0/8"
@@ -138,6 +149,12 @@ func TestSwitches(t *testing.T) {
 		{"False", "False", "manifests", false},
 		{"no", "no", "manifests", false},
 		{"OFF", "OFF", "manifests", false},
+		{"n", "n", "manifests", false},
+		{"f", "f", "manifests", false},
+		{"Y", "Y", "manifests", true},
+		{"t", "t", "manifests", true},
+		{"given as yes", "", "manifests --no-network-policy=yes", true},
+		{"given as n", "", "manifests --no-network-policy=n", false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -148,6 +165,33 @@ func TestSwitches(t *testing.T) {
 				t.Errorf("on: %v, want %v", got, test.on)
 			}
 		})
+	}
+}
+
+// A variable that is no boolean turns no switch on or off: no data is deleted by a typo.
+func TestSwitchesAreStrict(t *testing.T) {
+	for line, switches := range map[string][]string{
+		"uninstall":                {"delete-data", "yes", "dry-run", "quiet", "no-color"},
+		"prune-now":                {"all", "when-idle", "yes"},
+		"status":                   {"watch", "verbose"},
+		"install --skip-preflight": {"tls", "no-network-policy", "adopt", "no-wait", "reuse-options", "rotate-certs", "create-namespace"},
+		"check":                    {"print-role"},
+	} {
+		for _, name := range switches {
+			for _, word := range []string{"disabled", "flase", "2", "client"} {
+				w := newWorld(t)
+				w.env[variable(name)] = word
+				code, stdout, stderr := w.run(t, strings.Fields(line)...)
+				if code != exitUsage || stdout != "" || !strings.Contains(stderr, variable(name)+` "`+word+`": `) || len(w.connections) > 0 {
+					t.Errorf("%s=%s dindctl %s: %d, %q, %q", variable(name), word, line, code, stdout, stderr)
+				}
+			}
+		}
+	}
+	w := newWorld(t)
+	w.env["DINDCTL_DELETE_DATA"], w.env["DINDCTL_YES"] = "n", "F"
+	if got := sessionOf(t, w, "status"); got.on("delete-data") || got.on("yes") {
+		t.Error("n or F turns a switch on")
 	}
 }
 

@@ -53,6 +53,7 @@ func Build(o Options, live Live) (Objects, error) {
 	p.checkMoved(&errs, live)
 	p.checkDataRoot(&errs, live)
 	p.checkTLS(&errs, live)
+	p.checkHidden(&errs)
 	if err := errs.err(); err != nil {
 		if live.Claim != nil || live.Deployment != nil || live.Service != nil {
 			err = &IncompatibleError{errs}

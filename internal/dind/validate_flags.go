@@ -74,9 +74,12 @@ func ReservedEnv(name string) string { return reservedEnv[name] }
 // For logins in addresses see redact.URLs.
 func (o Options) Secrets() []string {
 	var values []string
-	for _, pair := range slices.Concat(o.Env, o.DockerdArgs) {
+	for _, pair := range o.Env {
 		_, value, _ := strings.Cut(pair, "=")
 		values = append(values, value)
+	}
+	for _, arg := range o.DockerdArgs {
+		values = append(values, redact.FlagSecrets(arg)...)
 	}
 	return values
 }

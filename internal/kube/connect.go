@@ -4,8 +4,10 @@
 package kube
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -21,6 +23,8 @@ type Connection struct {
 	As         string   // user to impersonate
 	AsGroups   []string // groups to impersonate
 	UserAgent  string   // sent with every request, visible in the audit log
+	// Warn gets the API server's warnings, each once; nil drops them.
+	Warn func(text string)
 }
 
 // Cluster is a connection to one cluster and one namespace in it. It is safe
@@ -37,6 +41,40 @@ func (c *Cluster) In(namespace string) *Cluster {
 	other := *c
 	other.Namespace = namespace
 	return &other
+}
+
+// Where names the cluster, as the kubeconfig does or by its address, and the namespace.
+func (c *Cluster) Where() string {
+	switch {
+	case c.Context != "":
+		return fmt.Sprintf("context %s, namespace %s", c.Context, c.Namespace)
+	case c.Config != nil:
+		return fmt.Sprintf("server %s, namespace %s", c.Config.Host, c.Namespace)
+	}
+	return "namespace " + c.Namespace
+}
+
+// Login obtains the credentials of the kubeconfig's plugin, if it names one. The plugin
+// may ask for a password on the terminal. Login sends a request and returns no error:
+// that of the next request is the same.
+func (c *Cluster) Login(ctx context.Context) {
+	if c.Config != nil && c.Config.ExecProvider != nil {
+		c.Client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx)
+	}
+}
+
+// serverWarnings passes on the warnings of the API server.
+type serverWarnings struct {
+	warn func(string)
+	seen *sync.Map
+}
+
+// HandleWarningHeader implements rest.WarningHandler. Only code 299 is a warning for
+// users. See https://kubernetes.io/blog/2020/09/03/warnings/
+func (w serverWarnings) HandleWarningHeader(code int, _, text string) {
+	if _, again := w.seen.LoadOrStore(text, true); code == 299 && text != "" && !again {
+		w.warn(text)
+	}
 }
 
 // ErrNoConfiguration is returned by Connect if there is neither a kubeconfig nor
@@ -67,9 +105,9 @@ func Connect(c Connection) (*Cluster, error) {
 	if err != nil {
 		return nil, &ConfigurationError{Err: err}
 	}
-	context := c.Context
-	if raw, err := loader.RawConfig(); err == nil && context == "" {
-		context = raw.CurrentContext
+	name := c.Context
+	if raw, err := loader.RawConfig(); err == nil && name == "" {
+		name = raw.CurrentContext
 	}
 
 	config.UserAgent = c.UserAgent
@@ -79,12 +117,15 @@ func Connect(c Connection) (*Cluster, error) {
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	config.WarningHandler = rest.NoWarnings{}
+	if c.Warn != nil {
+		config.WarningHandler = serverWarnings{c.Warn, &sync.Map{}}
+	}
 
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, &ConfigurationError{Err: err}
 	}
-	return &Cluster{Client: client, Config: config, Namespace: namespace, Context: context}, nil
+	return &Cluster{Client: client, Config: config, Namespace: namespace, Context: name}, nil
 }
 
 // ConfigurationError is returned if there is no usable client configuration; no

@@ -9,10 +9,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd/api"
 )
 
 const kubeconfig = `apiVersion: v1
@@ -149,5 +153,52 @@ func TestConnectFails(t *testing.T) {
 				t.Errorf("no configuration: got %v, want %v", !test.none, test.none)
 			}
 		})
+	}
+}
+
+func TestWhere(t *testing.T) {
+	for want, c := range map[string]*Cluster{
+		"context prod, namespace ci":                 {Context: "prod", Namespace: "ci", Config: &rest.Config{Host: "https://10.96.0.1:443"}},
+		"server https://10.96.0.1:443, namespace ci": {Namespace: "ci", Config: &rest.Config{Host: "https://10.96.0.1:443"}},
+		"namespace ci": {Namespace: "ci"},
+	} {
+		if got := c.Where(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// The API server's warnings are passed on, each once.
+func TestServerWarnings(t *testing.T) {
+	var got []string
+	w := serverWarnings{func(text string) { got = append(got, text) }, &sync.Map{}}
+	for _, text := range []string{"deprecated", "deprecated", "would violate PodSecurity"} {
+		w.HandleWarningHeader(299, "", text)
+	}
+	w.HandleWarningHeader(110, "", "stale")
+	if want := []string{"deprecated", "would violate PodSecurity"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A plugin for credentials may ask on the terminal: Login calls it before anything is
+// drawn. Without a plugin, Login sends no request.
+func TestLogin(t *testing.T) {
+	var requests atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+	defer server.Close()
+	client, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Cluster{Client: client, Config: &rest.Config{}}
+	c.Login(t.Context())
+	if requests.Load() != 0 {
+		t.Error("a request without a plugin")
+	}
+	c.Config.ExecProvider = &api.ExecConfig{}
+	c.Login(t.Context())
+	if requests.Load() != 1 {
+		t.Errorf("%d requests", requests.Load())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/dindctl/dindctl/internal/apply"
+	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
@@ -77,16 +78,27 @@ func (c ObjectChange) Ref() string {
 	return ref
 }
 
-// reportApplied reports what was done to an object. Each field of drift that was
-// repaired is a line; of an adopted object, most fields of which differ, and of
-// what others added there is one.
+// ManyFields reports whether the fields are too many to list them all on a terminal.
+func ManyFields(fields []apply.FieldChange) bool { return len(fields) > 5 }
+
+// optionsPath is the field that repeats what the options have changed elsewhere.
+const optionsPath = "metadata.annotations." + dind.OptionsAnnotation
+
+// reportApplied reports what was done to an object. Each field that changed is a line,
+// unless they are many: those are updates, which -v shows. Of an adopted object, most
+// fields differ.
 func (i Instance) reportApplied(a apply.Applied, update func(string)) {
 	change := i.changes([]apply.Applied{a})[0]
 	update(change.Ref() + " " + change.Change)
+	// New certificates have been reported with the reason.
+	listed := a.Change == apply.Configured && a.Ref.Kind != "Secret"
+	if listed && ManyFields(change.Fields) {
+		progress.Inform(i.Observer, fmt.Sprintf("%s changed (%d fields)", change.Ref(), len(change.Fields)))
+		listed = false
+	}
 	for _, field := range change.Fields {
 		line := change.Ref() + " " + field.String()
-		// New certificates have been reported with the reason.
-		if a.Change == apply.Configured && a.Ref.Kind != "Secret" {
+		if listed && field.Path != optionsPath {
 			progress.Inform(i.Observer, line)
 		} else {
 			update(line)

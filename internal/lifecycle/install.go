@@ -24,6 +24,8 @@ type InstallOptions struct {
 	RotateCertificates bool
 	// VerifyJob verifies from inside the cluster at the end, as Verify does.
 	VerifyJob bool
+	// ReuseOptions says that the options began with those of the last install.
+	ReuseOptions bool
 	// DryRun changes nothing, and returns what would change by the API server's
 	// answers to dry runs.
 	DryRun bool
@@ -84,6 +86,9 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 		var err error
 		if p, err = i.plan(ctx, options, how); err != nil {
 			return err
+		}
+		if try == 0 {
+			i.reportDropped(p.found, options, how)
 		}
 		if how.DryRun {
 			return i.dryRun(ctx, p, how, outcome)

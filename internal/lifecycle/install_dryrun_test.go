@@ -28,7 +28,9 @@ func TestDryRunChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := allObjects("unchanged")
-	want[4].Change, want[4].Fields = "configured", []apply.FieldChange{{Path: "spec.replicas", From: float64(3), To: float64(1)}}
+	want[4].Change, want[4].Fields = "configured", []apply.FieldChange{
+		{Path: "metadata.annotations.dindctl/options", From: "{}", To: `{"prune-schedule":"none"}`}, {Path: "spec.replicas", From: float64(3), To: float64(1)},
+	}
 	for i := range outcome.Objects {
 		for k, field := range outcome.Objects[i].Fields { // numbers have different types
 			outcome.Objects[i].Fields[k] = apply.FieldChange{Path: field.Path, From: number(field.From), To: number(field.To)}

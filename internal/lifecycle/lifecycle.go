@@ -37,13 +37,8 @@ func (e *NotInstalledError) Error() string {
 	return fmt.Sprintf("%s is not installed in namespace %s", e.Name, e.Namespace)
 }
 
-// target names the cluster, as the kubeconfig does, and the namespace.
-func (i Instance) target() string {
-	if i.Cluster.Context == "" {
-		return "namespace " + i.Cluster.Namespace
-	}
-	return fmt.Sprintf("context %s, namespace %s", i.Cluster.Context, i.Cluster.Namespace)
-}
+// target names the cluster and the namespace.
+func (i Instance) target() string { return i.Cluster.Where() }
 
 // elsewhere returns the namespace of an object that is in another one than the
 // installation, "" for all others.

@@ -16,11 +16,16 @@ import (
 // Status is the health of an installation. Fields that could not be read are nil,
 // and a problem says why.
 type Status struct {
-	Name       string `json:"name"`
-	Namespace  string `json:"namespace"`
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	// Context is the kubeconfig's context; "" in a pod.
+	Context    string `json:"context"`
 	Healthy    bool   `json:"healthy"`
 	DockerHost string `json:"dockerHost"`
 	TLS        bool   `json:"tls"`
+	// Options are those of the last install that differ from the defaults, without
+	// values that may be secrets; nil if they are unknown.
+	Options map[string]any `json:"options"`
 	// Certificates is nil without TLS.
 	Certificates *Certificates `json:"certificates,omitempty"`
 	Objects      []ObjectState `json:"objects"`
@@ -61,7 +66,7 @@ const (
 // *NotInstalledError, or what the connection returns.
 func (i Instance) Status(ctx context.Context) (Status, error) {
 	status := Status{
-		Name: i.Name, Namespace: i.Cluster.Namespace,
+		Name: i.Name, Namespace: i.Cluster.Namespace, Context: i.Cluster.Context,
 		DockerHost: dind.Endpoint(i.Cluster.Namespace, i.Name, false),
 		Objects:    []ObjectState{}, Problems: []Problem{},
 	}
@@ -82,6 +87,9 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		return status, podsErr
 	}
 
+	if options, known := dind.Remembered(found.deployment()); known {
+		status.Options = options.Values()
+	}
 	status.TLS = found.servesTLS()
 	status.DockerHost = dind.Endpoint(i.Cluster.Namespace, i.Name, status.TLS)
 	daemons, err := i.podsOf(ctx, found.deployment(), pods)

@@ -122,10 +122,14 @@ func (f installation) kept(item kube.Item) string {
 	switch {
 	case item.Ref.Kind == "StorageClass" && kube.IsManaged(item.Object):
 		return "" // installations share it
-	case item.Ref.Kind == "PersistentVolumeClaim" && item.Ref.Name != dind.ClaimName(f.i.Name):
+	case item.Ref.Kind == "PersistentVolumeClaim" && (item.Ref.Name != dind.ClaimName(f.i.Name) || f.wasGiven(item.Ref.Name)):
 		return "given with --existing-claim, which is never deleted"
-		// A claim NAME-data that was given with --existing-claim belongs here, too, as
-		// soon as the Deployment remembers its options.
 	}
 	return f.notOurs(item.Object)
+}
+
+// wasGiven reports whether the last install was given the claim with --existing-claim.
+func (f installation) wasGiven(claim string) bool {
+	options, known := dind.Remembered(f.deployment())
+	return known && options.ExistingClaim == claim
 }

@@ -31,26 +31,15 @@ func secretsIn(pod corev1.PodSpec) []string {
 	for i := range pod.Containers {
 		container := &pod.Containers[i]
 		for _, variable := range container.Env {
-			if !harmless(variable.Name) {
+			if !redact.PublicVariable(variable.Name) {
 				values = append(values, variable.Value)
 			}
 		}
 		for _, arg := range container.Args {
-			_, value, _ := strings.Cut(arg, "=")
-			values = append(values, value)
+			values = append(values, redact.FlagSecrets(arg)...)
 		}
 	}
 	return values
-}
-
-// harmless reports whether dindctl itself sets the variable: its value is not a
-// secret, and useful in a log.
-func harmless(variable string) bool {
-	switch variable {
-	case "DOCKER_HOST", "DOCKER_DRIVER", "DOCKER_TLS_CERTDIR", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "HOME":
-		return true
-	}
-	return strings.HasPrefix(variable, "PRUNE_") || strings.HasPrefix(variable, "VERIFY_")
 }
 
 // lastWordsLines is the number of lines of a crashed daemon's log that are shown:

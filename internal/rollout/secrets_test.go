@@ -16,13 +16,13 @@ import (
 // values of the pod's variables and flags, except for those that dindctl sets.
 func TestNoSecretsInCauses(t *testing.T) {
 	spec := corev1.PodSpec{Containers: []corev1.Container{{
-		Args: []string{"--tls=false", "--log-opt=splunk-token=canary-1", "--debug"},
+		Args: []string{"--tls=false", "--log-opt=splunk-token=canary-1", "--storage-driver=overlay2", "--debug"},
 		Env: []corev1.EnvVar{
 			{Name: "DOCKER_HOST", Value: "tcp://here:2375"}, {Name: "VERIFY_EXPECT", Value: "refused"}, {Name: "HTTPS_PROXY", Value: "http://jane:canary-2@proxy:3128"}, {Name: "TOKEN", Value: "canary-3"},
 		},
 	}}}
-	said := `"canary-1" canary-2 http://jane:canary-2@proxy:3128 canary-3 tcp://here:2375 refused https://x:y@z false --debug`
-	want := `"(not shown)" (not shown) (not shown) (not shown) tcp://here:2375 refused https://(not shown)@z false --debug`
+	said := `"canary-1" canary-2 http://jane:canary-2@proxy:3128 canary-3 tcp://here:2375 refused https://x:y@z false overlay2 --debug`
+	want := `"(not shown)" (not shown) (not shown) (not shown) tcp://here:2375 refused https://(not shown)@z false overlay2 --debug`
 	v := healthy()
 	pod := v.Pods[0]
 	pod.Spec.Containers = spec.Containers
