@@ -39,8 +39,10 @@ type plan struct {
 }
 
 // Build validates the options and returns the objects of the installation. The
-// error is OptionErrors or an *IncompatibleError. Build does not change live.
+// error is OptionErrors or an *IncompatibleError. Build does not change live. Values that
+// are redact.Hidden are those of the live Deployment.
 func Build(o Options, live Live) (Objects, error) {
+	o = o.withHidden(live.Deployment)
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -50,6 +52,7 @@ func Build(o Options, live Live) (Objects, error) {
 	p.planSelector(&errs, live.Deployment)
 	p.checkDataRoot(&errs, live)
 	p.checkTLS(&errs, live)
+	p.checkHidden(&errs)
 	if err := errs.err(); err != nil {
 		if live.Claim != nil || live.Deployment != nil || live.Service != nil {
 			err = &IncompatibleError{errs}

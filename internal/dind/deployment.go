@@ -26,6 +26,7 @@ const (
 func (p plan) deployment() *applyapps.DeploymentApplyConfiguration {
 	return applyapps.Deployment(p.Name, p.Namespace).
 		WithLabels(p.labels()).
+		WithAnnotations(p.remembered()).
 		WithSpec(applyapps.DeploymentSpec().
 			WithReplicas(1).
 			WithPaused(false). // sent, so that install repairs it

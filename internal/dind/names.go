@@ -33,6 +33,9 @@ const (
 	// ConfigHashAnnotation on the pod template changes with daemon.json and the
 	// daemon's scripts, which restarts the pod.
 	ConfigHashAnnotation = "dindctl/config-hash"
+	// OptionsAnnotation on the Deployment has the options of the last install as JSON,
+	// without values that may be secrets.
+	OptionsAnnotation = "dindctl/options"
 	// RetriedAnnotation is set on a Deployment whose pod was rejected, to make the
 	// controller retry.
 	RetriedAnnotation = "dindctl/retried-at"

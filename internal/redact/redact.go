@@ -1,7 +1,6 @@
 // Package redact removes secrets from output, which CI systems may keep for
-// years. It recognizes a secret by its position (the user and password of a URL)
-// or by its value. Callers that recognize a secret by its meaning, such as the
-// name of an environment variable, print Hidden instead.
+// years. It recognizes a secret by its position (the user and password of a URL),
+// by its value, or by the name of the flag or variable that has it.
 package redact
 
 import (
