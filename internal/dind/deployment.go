@@ -99,7 +99,7 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 		WithArgs(p.dockerdArgs()...).
 		WithEnv(p.env()...).
 		WithPorts(applycore.ContainerPort().
-			WithName(PortName).WithContainerPort(port(p.TLS)).WithProtocol(corev1.ProtocolTCP).
+			WithName(PortName).WithContainerPort(Port(p.TLS)).WithProtocol(corev1.ProtocolTCP).
 			WithHostPort(0)). // with hostNetwork, the API server sets it, and it would stay
 		WithSecurityContext(applycore.SecurityContext().WithPrivileged(true)).
 		WithVolumeMounts(

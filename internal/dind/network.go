@@ -28,7 +28,7 @@ func (p plan) service() *applycore.ServiceApplyConfiguration {
 			WithPublishNotReadyAddresses(false).
 			// Server-side apply merges ports by port and protocol: set the protocol.
 			WithPorts(applycore.ServicePort().
-				WithName(PortName).WithPort(port(p.TLS)).
+				WithName(PortName).WithPort(Port(p.TLS)).
 				WithProtocol(corev1.ProtocolTCP).WithTargetPort(intstr.FromString(PortName))))
 }
 
@@ -51,7 +51,7 @@ func (p plan) networkPolicy() *applynetworking.NetworkPolicyApplyConfiguration {
 			WithIngress(applynetworking.NetworkPolicyIngressRule().
 				WithFrom(from...).
 				WithPorts(applynetworking.NetworkPolicyPort().
-					WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(port(p.TLS))))))
+					WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(Port(p.TLS))))))
 }
 
 // unique returns the values without duplicates, in order of first appearance.

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
@@ -57,13 +58,19 @@ func (i Instance) waitReady(ctx context.Context, found installation, applied []a
 	return pod, err
 }
 
-// waitGrown waits for a claim that is being expanded: some drivers expand the file
-// system only once a pod has mounted it.
+// waitGrown waits for a claim that this run expanded: some drivers expand the file
+// system only once a pod has mounted it. Of an earlier expansion that has not come it
+// only warns: the daemon runs with the old size.
 func (i Instance) waitGrown(ctx context.Context, applied []apply.Applied) error {
 	for _, a := range applied {
 		claim, is := a.Object.(*corev1.PersistentVolumeClaim)
 		if !is || !rollout.Growing(claim) {
 			continue
+		}
+		if !slices.ContainsFunc(a.Fields, func(f apply.FieldChange) bool { return f.Path == "spec.resources.requests.storage" }) {
+			cause := rollout.Resize(claim, nil, i.Now())
+			progress.Warn(i.Observer, cause.Message+" "+cause.Hint)
+			return nil
 		}
 		return progress.Step(i.Observer, "Volume", func(update func(string)) error {
 			return rollout.WaitGrown(ctx, i.Cluster, claim, update)

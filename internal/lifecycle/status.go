@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -86,7 +87,8 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	status.DockerHost = dind.Endpoint(i.Cluster.Namespace, i.Name, status.TLS)
 	state := found.state(pods)
 	rolloutStatus := rollout.Compute(state)
-	if !rolloutStatus.Ready {
+	growing := state.Claim != nil && rollout.Growing(state.Claim)
+	if !rolloutStatus.Ready || growing {
 		// Some causes show only in events. The request is sent only if there is a
 		// problem.
 		if events, err := rollout.Events(ctx, i.Cluster, state); err == nil {
@@ -100,12 +102,21 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 			})
 		}
 	}
+	i.checkLock(ctx, state, &rolloutStatus)
 	status.Objects = objectStates(found, rolloutStatus)
 	status.Problems = append(status.Problems, objectProblems(found, rolloutStatus)...)
+	if growing {
+		status.Problems = append(status.Problems, causeProblem(rollout.Resize(state.Claim, state.Events, i.Now())))
+	}
+	if pod := rolloutStatus.Pod; pod != nil && rolloutStatus.Ready {
+		if restarted := rollout.Restarted(pod, dind.ContainerName, i.Now()); restarted != nil {
+			status.Problems = append(status.Problems, causeProblem(restarted))
+		}
+	}
 
 	var asking sync.WaitGroup
 	var certificates []ObjectState
-	var problems [4][]Problem
+	var problems [5][]Problem
 	asking.Go(func() { status.Prune, problems[3] = i.pruneState(ctx, found.cronJob(), pods) })
 	if status.TLS {
 		asking.Go(func() { status.Certificates, certificates, problems[0] = i.certificateState(ctx, found) })
@@ -114,7 +125,13 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		asking.Go(func() { problems[1] = i.serviceState(ctx, rolloutStatus.Pod) })
 	}
 	if rolloutStatus.Ready {
-		asking.Go(func() { status.Daemon, status.Disk, problems[2] = i.daemonState(ctx, rolloutStatus.Pod) })
+		options, _ := dind.Remembered(found.deployment())
+		asking.Go(func() {
+			status.Daemon, status.Disk, problems[2] = i.daemonState(ctx, rolloutStatus.Pod, options.HighWater)
+		})
+	}
+	if rolloutStatus.Pod != nil {
+		asking.Go(func() { problems[4] = i.policyState(ctx, found, rolloutStatus.Pod) })
 	}
 	asking.Wait()
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
@@ -128,4 +145,31 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		status.Healthy = status.Healthy && problem.Severity != SeverityError
 	}
 	return status, nil
+}
+
+// checkLock asks a running pod that is not ready whether its daemon waits for the lock of
+// its data root. The pod knows it as it is now; the event that says so may be gone, or the
+// wait over.
+func (i Instance) checkLock(ctx context.Context, state rollout.State, status *rollout.Status) {
+	if status.Answering || !status.Running || status.Cause != nil && status.Cause.Reason != rollout.LockHeldReason {
+		return
+	}
+	out, err := i.Cluster.Exec(ctx, status.Pod.Name, dind.ContainerName, dind.WaitingCommand()...)
+	switch {
+	case err != nil: // what the events say counts
+	case strings.TrimSpace(out) == "":
+		status.Cause = nil
+	default:
+		status.Cause = rollout.WaitsForLock(state, status.Pod)
+	}
+}
+
+// causeProblem returns a cause that does not make the pod unready. It is an error if
+// waiting does not help.
+func causeProblem(cause *rollout.Cause) Problem {
+	severity := SeverityWarning
+	if cause.Final {
+		severity = SeverityError
+	}
+	return *problemOf(cause, severity)
 }
