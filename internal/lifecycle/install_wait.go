@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/progress"
@@ -67,7 +68,7 @@ func (i Instance) waitGrown(ctx context.Context, applied []apply.Applied) error 
 		if !is || !rollout.Growing(claim) {
 			continue
 		}
-		if !slices.ContainsFunc(a.Fields, func(f apply.FieldChange) bool { return f.Path == "spec.resources.requests.storage" }) {
+		if !slices.ContainsFunc(a.Fields, grows) {
 			cause := rollout.Resize(claim, nil, i.Now())
 			progress.Warn(i.Observer, cause.Message+" "+cause.Hint)
 			return nil
@@ -77,6 +78,16 @@ func (i Instance) waitGrown(ctx context.Context, applied []apply.Applied) error 
 		})
 	}
 	return nil
+}
+
+// grows reports whether a change of a claim is a larger request.
+func grows(change apply.FieldChange) bool {
+	if change.Path != "spec.resources.requests.storage" {
+		return false
+	}
+	before, errBefore := resource.ParseQuantity(fmt.Sprint(change.From))
+	after, errAfter := resource.ParseQuantity(fmt.Sprint(change.To))
+	return errBefore == nil && errAfter == nil && after.Cmp(before) > 0
 }
 
 // verifyDaemon reports what the daemon and the Service answer. The port-forward
