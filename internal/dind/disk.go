@@ -13,6 +13,13 @@ type FileSystem struct {
 	InodesUsedPercent        *float64 // nil without a fixed number of inodes
 	ReadOnly                 bool
 	LastImageGC              *ImageGC // nil if there was none
+	LastPrune                *Gain    // nil if there was none, or its gain is unknown
+}
+
+// Gain is what the file system gained during a prune, as guard.sh recorded it at its end.
+type Gain struct {
+	Time       time.Time
+	FreedBytes int64
 }
 
 // ImageGC is the result of an image garbage collection by guard.sh.
@@ -27,13 +34,13 @@ const readOnly = "read-only"
 
 // FileSystemCommand returns a command for the daemon's container. It prints block
 // size, blocks, free blocks, inodes and free inodes, in a format that both GNU and
-// BusyBox stat support, then whether the file system is read-only, and the record
-// that guard.sh wrote. Only a write shows whether it is read-only: root may write to
+// BusyBox stat support, then whether the file system is read-only, and the
+// records that guard.sh wrote. Only a write shows whether it is read-only: root may write to
 // every directory, by its permissions. Setting a time needs no space.
 func FileSystemCommand() []string {
 	return []string{"sh", "-c", `stat -f -c '%S %b %f %c %d' "$1" || exit
 case $(touch -c "$1" 2>&1) in *[Rr]ead-only*) echo ` + readOnly + ` ;; esac
-cat "$1/dindctl/image-gc" 2>/dev/null || true`, "sh", DataRoot}
+cat "$1/dindctl/image-gc" "$1/dindctl/prune" 2>/dev/null || true`, "sh", DataRoot}
 }
 
 // ParseFileSystem parses the output of FileSystemCommand.
@@ -51,10 +58,14 @@ func ParseFileSystem(out string) (*FileSystem, error) {
 	for line := range strings.Lines(rest) {
 		line = strings.TrimSpace(line)
 		found.ReadOnly = found.ReadOnly || line == readOnly
-		// The record may be truncated if the disk was full.
+		// A record may be truncated if the disk was full.
 		kind, fields, _ := strings.Cut(line, "|")
-		if n, err := numbers(strings.Split(fields, "|")); err == nil && kind == "R" && len(n) == 3 {
+		n, err := numbers(strings.Split(fields, "|"))
+		switch {
+		case err == nil && kind == "R" && len(n) == 3:
 			found.LastImageGC = &ImageGC{Time: time.Unix(n[0], 0).UTC(), Images: n[1], FreedBytes: n[2]}
+		case err == nil && kind == "P" && len(n) == 2:
+			found.LastPrune = &Gain{Time: time.Unix(n[0], 0).UTC(), FreedBytes: n[1]}
 		}
 	}
 	return found, nil

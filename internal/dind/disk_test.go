@@ -61,9 +61,12 @@ func TestParseImageGC(t *testing.T) {
 		"":                      nil,
 	} {
 		for _, mount := range []string{"", readOnly + "\n"} {
-			found, err := ParseFileSystem("4096 10 5 0 0\n" + mount + record)
+			found, err := ParseFileSystem("4096 10 5 0 0\n" + mount + record + "\nP|1795086401|7\n")
 			if err != nil {
 				t.Fatal(err)
+			}
+			if gain := (Gain{time.Unix(1795086401, 0).UTC(), 7}); found.LastPrune == nil || *found.LastPrune != gain {
+				t.Errorf("%q: %+v", record, found.LastPrune)
 			}
 			if diff := cmp.Diff(want, found.LastImageGC); diff != "" || found.ReadOnly != (mount != "") {
 				t.Errorf("%q: read-only %v, %s", mount+record, found.ReadOnly, diff)

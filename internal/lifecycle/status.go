@@ -116,6 +116,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 
 	var asking sync.WaitGroup
 	var certificates []ObjectState
+	var volume *dind.FileSystem
 	var problems [5][]Problem
 	asking.Go(func() { status.Prune, problems[3] = i.pruneState(ctx, found.cronJob(), pods) })
 	if status.TLS {
@@ -127,7 +128,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	if rolloutStatus.Ready {
 		options, _ := dind.Remembered(found.deployment())
 		asking.Go(func() {
-			status.Daemon, status.Disk, problems[2] = i.daemonState(ctx, rolloutStatus.Pod, options.HighWater)
+			status.Daemon, volume, status.Disk, problems[2] = i.daemonState(ctx, rolloutStatus.Pod, options.HighWater)
 		})
 	}
 	if rolloutStatus.Pod != nil {
@@ -136,6 +137,9 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	asking.Wait()
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
 		return status, err
+	}
+	if volume != nil {
+		status.Prune.gained(volume.LastPrune)
 	}
 	status.Objects = append(status.Objects, certificates...)
 	// Appended, so that an empty list is [] in JSON and not null.

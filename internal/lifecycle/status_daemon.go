@@ -21,11 +21,10 @@ const usageTime = 15 * time.Second
 
 // daemonState asks the daemon and its file system concurrently. A nil answer always
 // comes with a problem that says why.
-func (i Instance) daemonState(ctx context.Context, running *corev1.Pod, highWater string) (info *daemon.Info, disk *Disk, problems []Problem) {
+func (i Instance) daemonState(ctx context.Context, running *corev1.Pod, highWater string) (info *daemon.Info, volume *dind.FileSystem, disk *Disk, problems []Problem) {
 	pod := running.Name
 	object := kube.Ref{Kind: "Pod", Namespace: i.Cluster.Namespace, Name: pod}.String()
 	var usage *daemon.DiskUsage
-	var volume *dind.FileSystem
 	var trouble, usageErr, volumeErr error
 	var asking sync.WaitGroup
 	asking.Go(func() { volume, volumeErr = i.fileSystem(ctx, pod) })
@@ -72,7 +71,7 @@ func (i Instance) daemonState(ctx context.Context, running *corev1.Pod, highWate
 	if volume != nil {
 		problems = append(problems, diskProblems(object, volume, highWater)...)
 	}
-	return info, newDisk(volume, usage), problems
+	return info, volume, newDisk(volume, usage), problems
 }
 
 // diskUsage asks for the sizes of images and cache; nil on error.

@@ -34,7 +34,7 @@ func statusWorld(t *testing.T) *world {
 
 func TestStatusHealthy(t *testing.T) {
 	w := statusWorld(t)
-	lastPrune(w, batchv1.JobComplete, `{"reclaimed":["1.5GB","500MB"]}`)
+	lastPrune(w, batchv1.JobComplete, "")
 	w.reset()
 	got, err := w.Status(t.Context())
 	if err != nil {
@@ -57,7 +57,7 @@ func TestStatusHealthy(t *testing.T) {
 			ImagesBytes: new(int64(3 << 30)), BuildCacheBytes: new(int64(5 << 30)), ReclaimableBytes: new(int64(2 << 30)),
 		},
 		Prune: &Prune{
-			Schedule: "0 0 * * 0", LastRun: &lastRun, LastResult: new("succeeded"), LastReclaimedBytes: new(int64(2_000_000_000)), NextRun: &nextRun,
+			Schedule: "0 0 * * 0", LastRun: &lastRun, LastResult: new("succeeded"), NextRun: &nextRun,
 		},
 		Problems: []Problem{},
 	}
