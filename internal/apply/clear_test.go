@@ -80,6 +80,12 @@ func TestZeroValuesRepairAndDoNotChange(t *testing.T) {
 	if _, err := plan(t, c, want).Apply(t.Context(), func(Applied) {}); err != nil {
 		t.Fatal(err)
 	}
+	// Those that an earlier version did not send are no change either.
+	more := []Config{applyapps.Deployment("d", "ci").WithLabels(ours).WithSpec(applyapps.DeploymentSpec().WithPaused(false).WithMinReadySeconds(0).
+		WithTemplate(applycore.PodTemplateSpec().WithLabels(labels).WithSpec(applycore.PodSpec().WithHostNetwork(false).WithHostPID(false))))}
+	if p := plan(t, c, more); !p.Empty() {
+		t.Errorf("sent by a later version: %s %+v", p.Summary(), p.steps[0].fields)
+	}
 	if p := plan(t, c, want); !p.Empty() {
 		t.Errorf("as applied: %s %+v", p.Summary(), p.steps[0].fields)
 	}

@@ -8,6 +8,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // kept returns the fields of the specification that another manager than dindctl and
@@ -17,7 +19,7 @@ import (
 func kept(live, want map[string]any, managed []metav1.ManagedFieldsEntry) ([]string, error) {
 	var found []string
 	for _, entry := range managed {
-		if isOurs(entry) || controller(entry.Manager) || entry.Subresource != "" || entry.FieldsV1 == nil {
+		if entry.Manager == kube.FieldManager || controller(entry.Manager) || entry.Subresource != "" || entry.FieldsV1 == nil {
 			continue
 		}
 		set := &fieldpath.Set{}
