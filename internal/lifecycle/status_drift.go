@@ -13,7 +13,7 @@ import (
 
 // driftProblems compares the objects with the options of the last install. Without an
 // annotation that has them, it returns only what is wrong with any options.
-func driftProblems(found installation) []Problem {
+func driftProblems(found installation, ready bool) []Problem {
 	options, known := dind.Remembered(found.deployment())
 	repair := "`dindctl install`, with the options of this installation, repairs it."
 	if known {
@@ -52,7 +52,7 @@ func driftProblems(found installation) []Problem {
 		if d.Spec.Replicas != nil && *d.Spec.Replicas > 1 {
 			add("Deployment", name, SeverityError, "Replicas", fmt.Sprintf("The Deployment has %d replicas, which would use one data root.", *d.Spec.Replicas))
 		}
-		if d.Spec.Paused {
+		if d.Spec.Paused && ready { // otherwise it is the cause
 			add("Deployment", name, SeverityWarning, "Paused", "The Deployment is paused: no change reaches the pod.")
 		}
 	}

@@ -32,7 +32,7 @@ func objectProblems(found installation, status rollout.Status) []Problem {
 			problems = append(problems, *problem)
 		}
 	}
-	problems = append(problems, driftProblems(found)...)
+	problems = append(problems, driftProblems(found, status.Ready)...)
 	deployment := found.deployment()
 	if deployment == nil || status.Ready {
 		return problems
