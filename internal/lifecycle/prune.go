@@ -88,11 +88,11 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 	}
 	suffix := strconv.FormatInt(began.UnixMilli(), 36)
 	job := dind.PruneJob(cronJob, how.Overrides, suffix)
+	before, err := i.fileSystem(ctx, pod.Name)
+	if err != nil {
+		progress.Warn(i.Observer, "it will be unknown how much was freed: "+err.Error())
+	}
 	err = progress.Step(i.Observer, "Prune", func(update func(string)) error {
-		before, unread := i.fileSystem(ctx, pod.Name)
-		if unread != nil {
-			progress.Warn(i.Observer, "it will be unknown how much was freed: "+unread.Error())
-		}
 		created, err := i.Cluster.CreateJob(ctx, job)
 		if err != nil {
 			return err
@@ -102,7 +102,6 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 		if _, err := i.follow(ctx, created, update, how.Log); err != nil {
 			return err
 		}
-		report.ReclaimedBytes = i.gain(ctx, pod.Name, before)
 		update("job/" + created.Name + " succeeded")
 		return nil
 	})
@@ -110,6 +109,8 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 		return report, err
 	}
 	report.After = i.usage(ctx, pod)
+	// Last, because file systems free space in the background.
+	report.ReclaimedBytes = i.gain(ctx, pod.Name, before)
 	report.DurationSeconds = i.Now().Sub(began).Seconds()
 	return report, nil
 }
