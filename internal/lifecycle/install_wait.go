@@ -69,12 +69,12 @@ func (i Instance) waitGrown(ctx context.Context, applied []apply.Applied) error 
 			continue
 		}
 		if !slices.ContainsFunc(a.Fields, grows) {
-			cause := rollout.Resize(claim, nil, i.Now())
+			cause := rollout.Resize(claim, i.Name, nil, i.Now())
 			progress.Warn(i.Observer, cause.Message+" "+cause.Hint)
 			return nil
 		}
 		return progress.Step(i.Observer, "Volume", func(update func(string)) error {
-			return rollout.WaitGrown(ctx, i.Cluster, claim, update)
+			return rollout.WaitGrown(ctx, i.Cluster, claim, i.Name, update)
 		})
 	}
 	return nil

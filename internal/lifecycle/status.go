@@ -106,7 +106,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	status.Objects = objectStates(found, rolloutStatus)
 	status.Problems = append(status.Problems, objectProblems(found, rolloutStatus)...)
 	if growing {
-		status.Problems = append(status.Problems, causeProblem(rollout.Resize(state.Claim, state.Events, i.Now())))
+		status.Problems = append(status.Problems, causeProblem(rollout.Resize(state.Claim, i.Name, state.Events, i.Now())))
 	}
 	if pod := rolloutStatus.Pod; pod != nil && rolloutStatus.Ready {
 		if restarted := rollout.Restarted(pod, dind.ContainerName, i.Now()); restarted != nil {

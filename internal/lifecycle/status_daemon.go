@@ -23,7 +23,8 @@ const usageTime = 15 * time.Second
 // comes with a problem that says why.
 func (i Instance) daemonState(ctx context.Context, running *corev1.Pod, highWater string) (info *daemon.Info, volume *dind.FileSystem, disk *Disk, problems []Problem) {
 	pod := running.Name
-	object := kube.Ref{Kind: "Pod", Namespace: i.Cluster.Namespace, Name: pod}.String()
+	ref := kube.Ref{Kind: "Pod", Namespace: i.Cluster.Namespace, Name: pod}
+	object := ref.String()
 	var usage *daemon.DiskUsage
 	var trouble, usageErr, volumeErr error
 	var asking sync.WaitGroup
@@ -69,7 +70,7 @@ func (i Instance) daemonState(ctx context.Context, running *corev1.Pod, highWate
 		})
 	}
 	if volume != nil {
-		problems = append(problems, diskProblems(object, volume, highWater)...)
+		problems = append(problems, diskProblems(ref, volume, highWater)...)
 	}
 	return info, volume, newDisk(volume, usage), problems
 }

@@ -62,14 +62,15 @@ const fullPercent = 95
 
 // diskProblems returns the problems of the daemon's file system. The high-water mark
 // is that of the options, "" if they are unknown.
-func diskProblems(object string, volume *dind.FileSystem, highWater string) []Problem {
+func diskProblems(pod kube.Ref, volume *dind.FileSystem, highWater string) []Problem {
 	const room = "`dindctl prune-now --all` removes everything that no container uses; a larger --storage-size gives more room, if the storage class allows expansion."
+	object := pod.String()
 	var problems []Problem
 	if volume.ReadOnly {
 		problems = append(problems, Problem{
 			Object: object, Reason: "ReadOnlyFileSystem", Severity: SeverityError,
 			Message: "The file system of the data root is read-only: every build fails. A node does that after errors of the disk.",
-			Hint:    "`kubectl delete pod` with the name of this pod mounts the volume again; the node's log (dmesg) and the storage driver say what is wrong with the disk.",
+			Hint:    fmt.Sprintf("The node's kernel log says what is wrong with the disk; `kubectl delete pod %s -n %s` mounts the volume again.", pod.Name, pod.Namespace),
 		})
 	}
 	// guard.sh removes what it can above the mark: above it something else fills the disk.

@@ -35,7 +35,7 @@ const LockHeldReason = "LockHeld"
 func WaitsForLock(v State, pod *corev1.Pod) *Cause {
 	cause := &Cause{
 		Reason: LockHeldReason, Object: podRef(pod),
-		Message: fmt.Sprintf("The daemon in pod %s waits: %s.", pod.Name, LockHeld),
+		Message: fmt.Sprintf("The daemon in pod %s has not started yet: %s.", pod.Name, LockHeld),
 		Hint: fmt.Sprintf("It starts when the other one has stopped: `kubectl get pods -n %s -o wide` lists the pods; another installation must not use the same claim or directory.",
 			pod.Namespace),
 	}

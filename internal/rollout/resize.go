@@ -29,8 +29,8 @@ func Growing(claim *corev1.PersistentVolumeClaim) bool {
 
 // Resize returns what blocks the expansion of a claim that is Growing, by its
 // conditions and events: Final means that the driver refused it. If nothing is known
-// to block it, the reason is ResizePending.
-func Resize(claim *corev1.PersistentVolumeClaim, events []*corev1.Event, now time.Time) *Cause {
+// to block it, the reason is ResizePending. The pods of the Deployment mount the claim.
+func Resize(claim *corev1.PersistentVolumeClaim, deployment string, events []*corev1.Event, now time.Time) *Cause {
 	cause := &Cause{
 		Reason: "ResizePending", Object: claimRef(claim),
 		Message: fmt.Sprintf("The volume of claim %s has not grown yet: %s. The daemon runs with the old size.", claim.Name, growth(claim)),
@@ -51,7 +51,7 @@ func Resize(claim *corev1.PersistentVolumeClaim, events []*corev1.Event, now tim
 		case strings.HasSuffix(string(condition.Type), "ResizeError"):
 			return failed(string(condition.Type) + detail(": ", condition.Message))
 		case condition.Type == corev1.PersistentVolumeClaimFileSystemResizePending && now.Sub(condition.LastTransitionTime.Time) > remountTime:
-			cause.Hint = fmt.Sprintf("The driver may expand the file system only when a pod mounts the volume: `kubectl rollout restart deployment -n %s` with the name of the installation restarts the daemon, which aborts running builds.", claim.Namespace)
+			cause.Hint = fmt.Sprintf("The driver may expand the file system only when a pod mounts the volume: `kubectl rollout restart deployment/%s -n %s` restarts the daemon, which aborts running builds.", deployment, claim.Namespace)
 		}
 	}
 	if message := lastResizeFailure(claim, events); message != "" {
@@ -94,7 +94,7 @@ func detail(separator, message string) string {
 // WaitGrown waits until the volume has the size that the claim requests. It calls
 // report with the progress, and ends early if the driver refuses the size. The errors
 // are those of WaitReady.
-func WaitGrown(ctx context.Context, c *kube.Cluster, claim *corev1.PersistentVolumeClaim, report func(now string)) error {
+func WaitGrown(ctx context.Context, c *kube.Cluster, claim *corev1.PersistentVolumeClaim, deployment string, report func(now string)) error {
 	began := time.Now()
 	ref := claimRef(claim)
 	latest := claim
@@ -120,13 +120,13 @@ func WaitGrown(ctx context.Context, c *kube.Cluster, claim *corev1.PersistentVol
 				return nil, true, nil
 			}
 		}
-		if cause := Resize(latest, events, time.Now()); cause.Final {
+		if cause := Resize(latest, deployment, events, time.Now()); cause.Final {
 			return nil, true, notReady(ctx, c, ref, Status{Cause: cause}, began)
 		}
 		return nil, false, nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
-		return notReady(ctx, c, ref, Status{Cause: Resize(latest, events, time.Now())}, began)
+		return notReady(ctx, c, ref, Status{Cause: Resize(latest, deployment, events, time.Now())}, began)
 	}
 	return err
 }

@@ -54,7 +54,7 @@ func TestResize(t *testing.T) {
 		}, nil, 29, "ResizePending", "kubectl describe pvc d-data"},
 		{"the file system, for long", func(c *corev1.PersistentVolumeClaim) {
 			c.Status.Conditions = []corev1.PersistentVolumeClaimCondition{condition("FileSystemResizePending", "Waiting for user to (re-)start a pod")}
-		}, nil, 31, "ResizePending", "kubectl rollout restart deployment"},
+		}, nil, 31, "ResizePending", "kubectl rollout restart deployment/d -n ci"},
 		{"a failure", func(*corev1.PersistentVolumeClaim) {}, []*corev1.Event{resizeEvent(1000)}, 0, "ResizeFailed", "cannot grow to 10Ti: maximum modification rate"},
 		{"a failure of an earlier request", func(*corev1.PersistentVolumeClaim) {}, []*corev1.Event{resizeEvent(999)}, 0, "ResizePending", "has not grown yet"},
 		{"a failure on the controller's side", func(c *corev1.PersistentVolumeClaim) {
@@ -67,7 +67,7 @@ func TestResize(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			claim := growing()
 			test.change(claim)
-			got := Resize(claim, test.events, time.Unix(1000+test.after, 0))
+			got := Resize(claim, "d", test.events, time.Unix(1000+test.after, 0))
 			if got.Reason != test.reason || got.Final != (test.reason == "ResizeFailed") || !strings.Contains(got.Message+" "+got.Hint, test.says) {
 				t.Errorf("got %+v, want %s with %q", got, test.reason, test.says)
 			}
@@ -98,7 +98,7 @@ func TestWaitGrown(t *testing.T) {
 				time.AfterFunc(5*time.Second, func() { test.then(s) })
 				claim := growing()
 				claim.ResourceVersion = "1"
-				err := WaitGrown(ctx, s.cluster(), claim, func(string) {})
+				err := WaitGrown(ctx, s.cluster(), claim, "d", func(string) {})
 				var failed *NotReadyError
 				switch {
 				case test.want == "":
