@@ -15,6 +15,9 @@ import (
 	"github.com/dindctl/dindctl/internal/lifecycle"
 )
 
+// freed is the termination message of a prune that succeeded.
+const freed = ""
+
 // unknown is the warning of a prune in these clusters, which have no exec.
 const unknown = "Warning: it will be unknown how much was freed: preparing to run sh in pod/docker-dind-abc-1: there is no connection for it\n"
 
@@ -27,11 +30,11 @@ func TestPruneNow(t *testing.T) {
 		code           int
 		stdout, stderr string // with JOB for the name of the Job
 	}{
-		{"success", "prune-now", nil, func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "") }, 0,
+		{"success", "prune-now", nil, func(w *world) { w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed) }, 0,
 			usage + "Freed an unknown amount in 0.5s (job/JOB).\n", "Daemon: 3 GiB of images, 5 GiB of build cache\n" + unknown + "Prune: job/JOB succeeded\n"},
 		{"unknown usage", "prune-now -q", nil, func(w *world) {
 			w.engine.Refuse = errDown
-			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "")
+			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed an unknown amount in 0.5s (job/JOB).\n",
 			"Warning: disk use of the daemon could not be read: asking the daemon in pod/docker-dind-abc-1: connection refused\n" + unknown},
 		{"failure", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
@@ -84,7 +87,7 @@ func TestPruneNowVerbosely(t *testing.T) {
 
 func pruneNowVerbosely(t *testing.T) {
 	w := installedWorld(t)
-	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "")
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	if _, _, stderr := w.run(t, "prune-now", "-v"); !strings.Contains(stderr, "\nfake logs\n") {
 		t.Errorf("got %s", stderr)
 	}
@@ -94,7 +97,7 @@ func pruneNowVerbosely(t *testing.T) {
 func TestPruneNowAsDocument(t *testing.T) {
 	w := installedWorld(t)
 	w.withExec(t, clustertest.StatOutput)
-	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "")
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	code, stdout, _ := w.run(t, "prune-now", "-o", "json")
 	var got lifecycle.PruneReport
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {
@@ -135,7 +138,7 @@ func TestPruneAllWhileBusy(t *testing.T) {
 		synctestRun(t, test.name, func(t *testing.T) {
 			w := installedWorld(t)
 			w.engine.Work, w.engine.Endless, w.now = []daemon.Activity{test.work}, true, time.Now
-			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "")
+			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 			if test.answer != "" {
 				w.streams.In, w.streams.InTerminal, w.streams.ErrTerminal = strings.NewReader(test.answer), true, true
 			}

@@ -49,7 +49,7 @@ func TestRolesGrantAllRequests(t *testing.T) {
 				t.Fatal(err)
 			}
 			if o.PruneSchedule != "none" {
-				w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "")
+				w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 				if _, err := w.PruneNow(ctx, PruneOptions{}); err != nil {
 					t.Fatal(err)
 				}

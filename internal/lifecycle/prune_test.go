@@ -40,6 +40,9 @@ func TestPruneLine(t *testing.T) {
 	}
 }
 
+// freed is the termination message of a prune that succeeded.
+const freed = ""
+
 // measuring makes the disk of the daemon's pod 20 % full, and 15 % after the first look.
 func (w *world) measuring(t *testing.T) {
 	looks := 0
@@ -51,7 +54,7 @@ func (w *world) measuring(t *testing.T) {
 
 func TestPruneNow(t *testing.T) {
 	w := installedWorld(t, nil)
-	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "")
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	w.measuring(t)
 	var log []string
 	report, err := w.PruneNow(t.Context(), PruneOptions{Log: func(line string) { log = append(log, line) }})
@@ -87,7 +90,7 @@ func TestPruneNow(t *testing.T) {
 // The Job is created only when nothing runs in the daemon.
 func TestPruneNowWhenIdle(t *testing.T) {
 	w := installedWorld(t, nil)
-	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "")
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	w.measuring(t)
 	w.engine.Work = []daemon.Activity{{Builds: 1}, {Builds: 1, Containers: 2}}
 	if _, err := w.PruneNow(t.Context(), PruneOptions{WhenIdle: true}); err != nil {
@@ -101,7 +104,7 @@ func TestPruneNowWhenIdle(t *testing.T) {
 
 func TestPruneNowCreatesTheJobOfTheCronJob(t *testing.T) {
 	w := installedWorld(t, nil)
-	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "")
+	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	w.measuring(t)
 	if _, err := w.PruneNow(t.Context(), PruneOptions{Overrides: dind.PruneOverrides{All: true}}); err != nil {
 		t.Fatal(err)
@@ -140,7 +143,7 @@ func TestPruneNowWithoutSomeResults(t *testing.T) {
 			w := installedWorld(t, nil)
 			w.measuring(t)
 			test.before(w)
-			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "")
+			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 			report, err := w.PruneNow(t.Context(), PruneOptions{})
 			if err != nil {
 				t.Fatal(err)
