@@ -38,6 +38,10 @@ type Applied struct {
 	// Unmanaged are entries that others added to the object's lists, such as a
 	// container or a volume. Applying does not change them.
 	Unmanaged []string
+	// Kept are other fields of the specification that others set, with their
+	// manager: "spec.template.spec.nodeName, set by kubectl-edit". Applying does not
+	// change them.
+	Kept []string
 	// Object is the object as the server holds it now.
 	Object metav1.Object
 }
@@ -88,10 +92,8 @@ func (s step) send(ctx context.Context) (metav1.Object, error) {
 			return nil, err
 		}
 	}
-	if claimUID(s.live) != "" {
-		if err := s.clearClaimUID(ctx); err != nil {
-			return nil, err
-		}
+	if err := s.clear(ctx); err != nil {
+		return nil, err
 	}
 	version := ""
 	switch {
@@ -134,7 +136,8 @@ func (s step) outcome(object metav1.Object, changed bool) (Applied, error) {
 		return Applied{}, err
 	}
 	outcome.Unmanaged = unmanaged(live, want)
-	return outcome, nil
+	outcome.Kept, err = kept(live, want, object.GetManagedFields())
+	return outcome, err
 }
 
 // Raced reports whether applying failed because another run wrote the same

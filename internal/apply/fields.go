@@ -89,6 +89,8 @@ func compareField(changes *[]FieldChange, path string, owned *fieldpath.Set, ele
 	inside, hasInside := owned.Children.Get(element)
 	whole := owned.Members.Has(element)
 	switch {
+	case zero(live) && zero(want):
+		// The API server stores no zero value: there is nothing to change or to own.
 	case hasInside, !whole && len(fieldsOf(want)) > 0:
 		compareFields(changes, path, cmp.Or(inside, &fieldpath.Set{}), live, want)
 	case !whole || !same(live, want):
@@ -155,6 +157,15 @@ func empty(v any) bool {
 		return r.Len() == 0
 	}
 	return r.IsZero()
+}
+
+// zero reports whether a field is absent, or has the zero value of a single value.
+func zero(v any) bool {
+	switch v.(type) {
+	case map[string]any, []any:
+		return false
+	}
+	return empty(v)
 }
 
 func find(items []any, match func(any) bool) any {

@@ -119,9 +119,7 @@ func NewPlan[O Config](c *kube.Cluster, wanted []O, live kube.Inventory, adopt b
 			if s.fields, err = difference(s.live, want); err != nil {
 				return nil, fmt.Errorf("comparing %s: %w", s.ref, err)
 			}
-			if uid := claimUID(s.live); uid != "" {
-				s.fields = append(s.fields, FieldChange{Path: claimUIDPath, From: uid})
-			}
+			s.fields = append(s.fields, clearings(s.live)...)
 			s.adopt = !managed
 		}
 		plan.steps = append(plan.steps, s)

@@ -36,9 +36,12 @@ func (s step) preview(ctx context.Context) (Applied, error) {
 		return Applied{Ref: s.ref}, &kube.ApplyError{Ref: s.ref, Err: err}
 	}
 	outcome, err := s.outcome(object, true)
-	if uid := claimUID(s.live); uid != "" { // a separate request, not part of the dry run
-		outcome.Change = Configured
-		outcome.Fields = append(outcome.Fields, FieldChange{Path: claimUIDPath, From: uid})
+	// A separate request, which is not part of the dry run; a replacement is one request.
+	if cleared := clearings(s.live); cleared != nil && !(s.adopt && s.replaceable) {
+		if outcome.Change == Unchanged {
+			outcome.Change = Configured
+		}
+		outcome.Fields = append(outcome.Fields, cleared...)
 	}
 	if s.adopt && !s.replaceable {
 		outcome.Fields = append(outcome.Fields, removedMarks(s.live)...)

@@ -47,6 +47,9 @@ func writeChanges(out io.Writer, style terminal.Style, objects []lifecycle.Objec
 		for _, entry := range object.Unmanaged {
 			fmt.Fprintln(out, "    "+style.Faint(terminal.Sanitize(entry)+": unmanaged, not changed"))
 		}
+		for _, field := range object.Kept {
+			fmt.Fprintln(out, "    "+style.Faint(terminal.Sanitize(field)+": kept"))
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -29,7 +30,7 @@ func alter[T runtime.Object](t *testing.T, w *world, group, resource, name strin
 
 // lastPrune adds a prune Job that ran two days ago.
 func lastPrune(w *world, state batchv1.JobConditionType) {
-	began, phase, message := noon.Add(-50*time.Hour), corev1.PodSucceeded, `{"reclaimed":["1.5GB"]}`
+	began, phase, message := noon.Add(-50*time.Hour), corev1.PodSucceeded, ""
 	if state == batchv1.JobFailed {
 		phase, message = corev1.PodFailed, `{"error":"the disk is on fire"}`
 	}
@@ -48,7 +49,7 @@ func TestStatus(t *testing.T) {
 		damage func(*testing.T, *world)
 		code   int
 	}{
-		{"healthy", nil, clustertest.StatOutput, func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobComplete) }, 0},
+		{"healthy", nil, clustertest.StatOutput + fmt.Sprintf("P|%d|1500000000\n", noon.Add(-50*time.Hour+2*time.Minute).Unix()), func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobComplete) }, 0},
 		{"partly-known", nil, "", func(_ *testing.T, w *world) { lastPrune(w, batchv1.JobFailed) }, 0},
 		{"daemon-down", nil, clustertest.StatOutput, func(_ *testing.T, w *world) { w.engine.Refuse = errDown }, 3},
 		{"not-ready", nil, clustertest.StatOutput, func(t *testing.T, w *world) {
@@ -66,7 +67,7 @@ func TestStatus(t *testing.T) {
 		}, 3},
 		{"suspended", nil, clustertest.StatOutput, func(t *testing.T, w *world) {
 			alter(t, w, "batch", "cronjobs", "docker-dind-clear-cache", func(c *batchv1.CronJob) { c.Spec.Suspend = new(true) })
-		}, 0},
+		}, 3},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

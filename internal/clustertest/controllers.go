@@ -55,7 +55,7 @@ func RollOut(d *appsv1.Deployment) {
 func PodOf(d *appsv1.Deployment) *corev1.Pod {
 	labels := map[string]string{"pod-template-hash": "abc"}
 	maps.Copy(labels, d.Spec.Template.Labels)
-	container := corev1.Container{Image: dind.DefaultImage}
+	container := corev1.Container{Name: dind.ContainerName, Image: dind.DefaultImage}
 	if template := d.Spec.Template.Spec.Containers; len(template) > 0 {
 		container.Env = template[0].Env
 	}
@@ -69,7 +69,7 @@ func PodOf(d *appsv1.Deployment) *corev1.Pod {
 			Phase:      corev1.PodRunning,
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
 			ContainerStatuses: []corev1.ContainerStatus{{
-				Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+				Name: dind.ContainerName, Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
 			}},
 		},
 	}
@@ -83,6 +83,7 @@ func endpointOf(d *appsv1.Deployment) *discoveryv1.EndpointSlice {
 			Name: d.Name + "-x", Namespace: d.Namespace, UID: "slice",
 			Labels: map[string]string{discoveryv1.LabelServiceName: d.Name},
 		},
+		Ports:     []discoveryv1.EndpointPort{{Port: new(dind.Port(dind.PodServesTLS(d.Spec.Template.Spec)))}},
 		Endpoints: []discoveryv1.Endpoint{{TargetRef: &corev1.ObjectReference{UID: "pod"}}},
 	}
 }

@@ -22,7 +22,7 @@ type SecretMount struct{ Secret, Path string }
 
 // Endpoint returns the value of DOCKER_HOST for jobs in the cluster.
 func Endpoint(namespace, name string, tls bool) string {
-	return fmt.Sprintf("tcp://%s.%s.svc:%d", name, namespace, port(tls))
+	return fmt.Sprintf("tcp://%s.%s.svc:%d", name, namespace, Port(tls))
 }
 
 // Variable is one environment variable for CI jobs.

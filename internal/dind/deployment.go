@@ -29,6 +29,7 @@ func (p plan) deployment() *applyapps.DeploymentApplyConfiguration {
 		WithAnnotations(p.remembered()).
 		WithSpec(applyapps.DeploymentSpec().
 			WithReplicas(1).
+			WithPaused(false). // sent, so that install repairs it
 			WithRevisionHistoryLimit(revisionHistory).
 			WithProgressDeadlineSeconds(progressDeadline).
 			WithStrategy(applyapps.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)).
@@ -46,6 +47,10 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 		WithAutomountServiceAccountToken(false).
 		// Service links would add variables such as DOCKER_DIND_PORT.
 		WithEnableServiceLinks(false).
+		// Defaults, but sent: if somebody sets them, the daemon listens on the node's
+		// addresses, where no NetworkPolicy applies, and install has to repair it. The
+		// API server stores no false, so they do not restart a pod.
+		WithHostNetwork(false).WithHostPID(false).WithHostIPC(false).
 		WithContainers(p.container()).
 		WithVolumes(applycore.Volume().WithName(VolumeName).
 			WithPersistentVolumeClaim(applycore.PersistentVolumeClaimVolumeSource().WithClaimName(p.claimName)))
@@ -94,7 +99,8 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 		WithArgs(p.dockerdArgs()...).
 		WithEnv(p.env()...).
 		WithPorts(applycore.ContainerPort().
-			WithName(PortName).WithContainerPort(port(p.TLS)).WithProtocol(corev1.ProtocolTCP)).
+			WithName(PortName).WithContainerPort(Port(p.TLS)).WithProtocol(corev1.ProtocolTCP).
+			WithHostPort(0)). // with hostNetwork, the API server sets it, and it would stay
 		WithSecurityContext(applycore.SecurityContext().WithPrivileged(true)).
 		WithVolumeMounts(
 			applycore.VolumeMount().WithName(VolumeName).WithMountPath(DataRoot),

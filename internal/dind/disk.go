@@ -11,7 +11,15 @@ import (
 type FileSystem struct {
 	CapacityBytes, UsedBytes int64
 	InodesUsedPercent        *float64 // nil without a fixed number of inodes
+	ReadOnly                 bool
 	LastImageGC              *ImageGC // nil if there was none
+	LastPrune                *Gain    // nil if there was none, or its gain is unknown
+}
+
+// Gain is what the file system gained during a prune, as guard.sh recorded it at its end.
+type Gain struct {
+	Time       time.Time
+	FreedBytes int64
 }
 
 // ImageGC is the result of an image garbage collection by guard.sh.
@@ -21,17 +29,23 @@ type ImageGC struct {
 	FreedBytes int64     `json:"freedBytes"`
 }
 
+// readOnly is the line that FileSystemCommand prints for a read-only file system.
+const readOnly = "read-only"
+
 // FileSystemCommand returns a command for the daemon's container. It prints block
 // size, blocks, free blocks, inodes and free inodes, in a format that both GNU and
-// BusyBox stat support, and the record that guard.sh wrote.
+// BusyBox stat support, then whether the file system is read-only, and the
+// records that guard.sh wrote. Only a write shows whether it is read-only: root may write to
+// every directory, by its permissions. Setting a time needs no space.
 func FileSystemCommand() []string {
 	return []string{"sh", "-c", `stat -f -c '%S %b %f %c %d' "$1" || exit
-cat "$1/dindctl/image-gc" 2>/dev/null || true`, "sh", DataRoot}
+case $(touch -c "$1" 2>&1) in *[Rr]ead-only*) echo ` + readOnly + ` ;; esac
+cat "$1/dindctl/image-gc" "$1/dindctl/prune" 2>/dev/null || true`, "sh", DataRoot}
 }
 
 // ParseFileSystem parses the output of FileSystemCommand.
 func ParseFileSystem(out string) (*FileSystem, error) {
-	line, record, _ := strings.Cut(strings.TrimSpace(out), "\n")
+	line, rest, _ := strings.Cut(strings.TrimSpace(out), "\n")
 	n, err := numbers(strings.Fields(line))
 	if err != nil || len(n) != 5 {
 		return nil, fmt.Errorf("stat printed %q instead of five numbers", line)
@@ -41,10 +55,18 @@ func ParseFileSystem(out string) (*FileSystem, error) {
 		percent := 100 * float64(n[3]-n[4]) / float64(n[3])
 		found.InodesUsedPercent = &percent
 	}
-	// The record may be truncated if the disk was full.
-	kind, rest, _ := strings.Cut(strings.TrimSpace(record), "|")
-	if n, err := numbers(strings.Split(rest, "|")); err == nil && kind == "R" && len(n) == 3 {
-		found.LastImageGC = &ImageGC{Time: time.Unix(n[0], 0).UTC(), Images: n[1], FreedBytes: n[2]}
+	for line := range strings.Lines(rest) {
+		line = strings.TrimSpace(line)
+		found.ReadOnly = found.ReadOnly || line == readOnly
+		// A record may be truncated if the disk was full.
+		kind, fields, _ := strings.Cut(line, "|")
+		n, err := numbers(strings.Split(fields, "|"))
+		switch {
+		case err == nil && kind == "R" && len(n) == 3:
+			found.LastImageGC = &ImageGC{Time: time.Unix(n[0], 0).UTC(), Images: n[1], FreedBytes: n[2]}
+		case err == nil && kind == "P" && len(n) == 2:
+			found.LastPrune = &Gain{Time: time.Unix(n[0], 0).UTC(), FreedBytes: n[1]}
+		}
 	}
 	return found, nil
 }

@@ -1,6 +1,7 @@
 package dind
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -59,12 +60,43 @@ func TestParseImageGC(t *testing.T) {
 		"X|1795086400|3|1000\n": nil,
 		"":                      nil,
 	} {
-		found, err := ParseFileSystem("4096 10 5 0 0\n" + record)
-		if err != nil {
-			t.Fatal(err)
+		for _, mount := range []string{"", readOnly + "\n"} {
+			found, err := ParseFileSystem("4096 10 5 0 0\n" + mount + record + "\nP|1795086401|7\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if gain := (Gain{time.Unix(1795086401, 0).UTC(), 7}); found.LastPrune == nil || *found.LastPrune != gain {
+				t.Errorf("%q: %+v", record, found.LastPrune)
+			}
+			if diff := cmp.Diff(want, found.LastImageGC); diff != "" || found.ReadOnly != (mount != "") {
+				t.Errorf("%q: read-only %v, %s", mount+record, found.ReadOnly, diff)
+			}
 		}
-		if diff := cmp.Diff(want, found.LastImageGC); diff != "" {
-			t.Errorf("%q: %s", record, diff)
+	}
+}
+
+// The command prints what ParseFileSystem parses, and finds a read-only file system by the
+// error of a write.
+func TestFileSystemCommand(t *testing.T) {
+	for name, shell := range shells(t) {
+		for touched, want := range map[string]bool{
+			"": false, "touch: setting times of 'x': Read-only file system": true, "touch: x: Read-only file system": true, "touch: No space left on device": false,
+		} {
+			t.Run(name+"/"+touched, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t)
+				b.stub("stat", "echo 4096 10 5 0 0")
+				b.stub("touch", "echo \""+touched+"\" >&2; [ -z \""+touched+"\" ]")
+				b.write("var/lib/docker/dindctl/image-gc", "R|1795086400|3|1000\n")
+				command := FileSystemCommand()
+				// BusyBox prefers its built-in programs to the PATH.
+				script := strings.NewReplacer("stat -f", b.root+"/bin/stat -f", "touch -c", b.root+"/bin/touch -c").Replace(command[2])
+				got := b.run(shell, nil, "-c", script, "sh", b.root+DataRoot)
+				found, err := ParseFileSystem(got.stdout)
+				if err != nil || found.ReadOnly != want || found.LastImageGC == nil {
+					t.Errorf("%q: %+v, %v, %s", got.stdout, found, err, got.stderr)
+				}
+			})
 		}
 	}
 }

@@ -113,6 +113,42 @@ func TestGuardScript(t *testing.T) {
 	}
 }
 
+// guard.sh records what the file system gained between the two marks of prune.sh, which
+// may come in one interval or in several.
+func TestGuardRecordsPrunes(t *testing.T) {
+	const begin, end = "create|1|dindctl-prune|\n", "destroy|2|dindctl-prune|\n"
+	for _, test := range []struct {
+		name    string
+		events  []string // in each interval after the first
+		percent []int    // of the disk, in each interval
+		want    string
+	}{
+		{"in one interval", []string{begin + end}, []int{50, 30}, "P|1795258800|20000\n"},
+		{"in two intervals", []string{begin, end}, []int{50, 40, 30}, "P|1795258800|20000\n"},
+		{"builds used more", []string{begin + end}, []int{50, 60}, "P|1795258800|0\n"},
+		{"another volume", []string{"create|1|other|\ndestroy|2|other|\n"}, []int{50, 30}, ""},
+		{"only the end", []string{end}, []int{50, 30}, ""},
+	} {
+		for name, shell := range shells(t) {
+			t.Run(test.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t)
+				guardStubs(b)
+				b.write("disk", disk(test.percent...))
+				b.write("proc/1/stat", "")
+				for n, events := range test.events {
+					b.write(fmt.Sprintf("events-%d", n+1), events)
+				}
+				b.stub("docker", `case "$*" in events*) n=$(cat "$BOX/n" 2>/dev/null || echo 0); cat "$BOX/events-$n" 2>/dev/null; echo $((n + 1)) >"$BOX/n" ;; esac`)
+				b.runFile(shell, "guard.sh", []string{"BOX=" + b.root, "DINDCTL_GUARD_INTERVAL=0"}, "none", "1")
+				if got := b.read("var/lib/docker/dindctl/prune"); got != test.want {
+					t.Errorf("got %q, want %q", got, test.want)
+				}
+			})
+		}
+	}
+}
+
 // guard.sh records the last use of each image by tag.
 func TestGuardRecordsUses(t *testing.T) {
 	for name, shell := range shells(t) {

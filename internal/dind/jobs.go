@@ -33,6 +33,7 @@ func (p plan) jobLabels() map[string]string {
 func (p plan) cronJob() *applybatch.CronJobApplyConfiguration {
 	spec := applybatch.CronJobSpec().
 		WithSchedule(p.PruneSchedule).
+		WithSuspend(false).
 		WithConcurrencyPolicy(batchv1.ForbidConcurrent).
 		WithStartingDeadlineSeconds(startingDeadline).
 		WithSuccessfulJobsHistoryLimit(jobsKept).

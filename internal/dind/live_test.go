@@ -33,6 +33,11 @@ func liveClaim(change func(*corev1.PersistentVolumeClaim)) *corev1.PersistentVol
 
 func unchanged(*corev1.PersistentVolumeClaim) {}
 
+// pending makes the claim ask for more than its volume has.
+func pending(claim *corev1.PersistentVolumeClaim) {
+	claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("100Gi")}
+}
+
 func TestLiveClaimRejects(t *testing.T) {
 	block := func(c *corev1.PersistentVolumeClaim) { c.Spec.VolumeMode = new(corev1.PersistentVolumeBlock) }
 	readOnly := func(c *corev1.PersistentVolumeClaim) {
@@ -49,6 +54,10 @@ func TestLiveClaimRejects(t *testing.T) {
 	}{
 		{"no options", func(*Options) {}, liveClaim(unchanged), nil},
 		{"shrinking", func(o *Options) { o.StorageSize = "100Gi" }, liveClaim(unchanged), []complaint{{"--storage-size", "cannot shrink"}}},
+		{"taking a growth back", func(o *Options) { o.StorageSize = "150Gi" }, liveClaim(pending), nil},
+		{"taking a growth back to the volume's size", func(o *Options) { o.StorageSize = "100Gi" }, liveClaim(pending), []complaint{{"--storage-size", "only to more than that"}}},
+		{"shrinking while growing", func(o *Options) { o.StorageSize = "99Gi" }, liveClaim(pending), []complaint{{"--storage-size", "cannot shrink"}}},
+		{"cache larger than a volume that does not grow", func(o *Options) { o.CacheLimit = "150Gi" }, liveClaim(pending), []complaint{{"--cache-limit", "volume of 100Gi"}}},
 		{"the same size, written differently", func(o *Options) { o.StorageSize = "204800Mi" }, liveClaim(unchanged), nil},
 		{"growing", func(o *Options) { o.StorageSize = "300Gi" }, liveClaim(unchanged), nil},
 		{"growing before it is bound", func(o *Options) { o.StorageSize = "300Gi" },

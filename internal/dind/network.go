@@ -25,9 +25,12 @@ func (p plan) service() *applycore.ServiceApplyConfiguration {
 		WithSpec(applycore.ServiceSpec().
 			WithType(corev1.ServiceTypeClusterIP).
 			WithSelector(p.traffic).
+			// Sent although it is the default: while the daemon starts, no job may
+			// reach it.
+			WithPublishNotReadyAddresses(false).
 			// Server-side apply merges ports by port and protocol: set the protocol.
 			WithPorts(applycore.ServicePort().
-				WithName(PortName).WithPort(port(p.TLS)).
+				WithName(PortName).WithPort(Port(p.TLS)).
 				WithProtocol(corev1.ProtocolTCP).WithTargetPort(intstr.FromString(PortName))))
 }
 
@@ -50,7 +53,7 @@ func (p plan) networkPolicy() *applynetworking.NetworkPolicyApplyConfiguration {
 			WithIngress(applynetworking.NetworkPolicyIngressRule().
 				WithFrom(from...).
 				WithPorts(applynetworking.NetworkPolicyPort().
-					WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(port(p.TLS))))))
+					WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(Port(p.TLS))))))
 }
 
 // unique returns the values without duplicates, in order of first appearance.
@@ -61,40 +64,6 @@ func unique(values []string) (kept []string) {
 		}
 	}
 	return kept
-}
-
-// PolicyAllows reports whether the daemon's NetworkPolicy allows a pod without labels in
-// that namespace to connect to the daemon's port. A nil policy allows all pods. A
-// namespace selector matches only by name: other labels are unknown here. Another policy
-// may allow more, and a network plugin may not enforce any.
-func PolicyAllows(policy *networkingv1.NetworkPolicy, namespace string) bool {
-	if policy == nil {
-		return true
-	}
-	return slices.ContainsFunc(policy.Spec.Ingress, func(rule networkingv1.NetworkPolicyIngressRule) bool {
-		return opensPort(rule.Ports) && (len(rule.From) == 0 || slices.ContainsFunc(rule.From, func(peer networkingv1.NetworkPolicyPeer) bool {
-			return peer.IPBlock == nil && isPeer(peer, policy.Namespace, namespace)
-		}))
-	})
-}
-
-func opensPort(ports []networkingv1.NetworkPolicyPort) bool {
-	return len(ports) == 0 || slices.ContainsFunc(ports, func(p networkingv1.NetworkPolicyPort) bool {
-		if p.Protocol != nil && *p.Protocol != corev1.ProtocolTCP {
-			return false
-		}
-		return p.Port == nil || *p.Port == intstr.FromInt32(PlainPort) || *p.Port == intstr.FromInt32(TLSPort) || *p.Port == intstr.FromString(PortName)
-	})
-}
-
-// isPeer reports whether the peer matches a pod without labels. Without a namespace
-// selector the peer matches the policy's namespace only.
-func isPeer(peer networkingv1.NetworkPolicyPeer, policyNamespace, namespace string) bool {
-	if peer.NamespaceSelector == nil && namespace != policyNamespace {
-		return false
-	}
-	return matches(peer.NamespaceSelector, map[string]string{corev1.LabelMetadataName: namespace}) &&
-		matches(peer.PodSelector, nil)
 }
 
 // planSelector sets the labels that select the daemon's pod. The selector of a
@@ -146,13 +115,4 @@ func applySelector(s *metav1.LabelSelector) *applymeta.LabelSelectorApplyConfigu
 			WithKey(e.Key).WithOperator(e.Operator).WithValues(e.Values...))
 	}
 	return apply
-}
-
-// matches reports whether the selector matches the labels; nil matches all.
-func matches(selector *metav1.LabelSelector, set map[string]string) bool {
-	if selector == nil {
-		return true
-	}
-	compiled, err := metav1.LabelSelectorAsSelector(selector)
-	return err == nil && compiled.Matches(labels.Set(set))
 }

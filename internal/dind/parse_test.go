@@ -157,17 +157,6 @@ func FuzzParseUnusedFor(f *testing.F) {
 	})
 }
 
-func FuzzParsePruneResult(f *testing.F) {
-	for _, s := range []string{`{"reclaimed":["1GB"]}`, `{"reclaimed":["9000PB","9000PB"]}`, `{`, `null`, `{"reclaimed":null}`} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if result, _ := ParsePruneResult(s); result.ReclaimedBytes < 0 {
-			t.Errorf("ParsePruneResult(%q) = %d", s, result.ReclaimedBytes)
-		}
-	})
-}
-
 // FuzzValidate checks that valid options build and that nothing panics.
 func FuzzValidate(f *testing.F) {
 	f.Add("docker-dind", "docker:29-dind", "100Gi", "75%", "a=b:NoSchedule", "https://m", "r:5000", "A=b", "--x", "0 0 * * 0", "7d")

@@ -20,7 +20,11 @@ func (p *plan) planStorage(errs *OptionErrors) {
 	p.size = p.claimSize(errs)
 	p.checkClass(errs)
 	p.checkMountable(errs, "--name", p.Name)
-	p.planCache(errs, p.size)
+	volume := p.size
+	if has, bound := capacityOf(p.live); bound && p.size.Cmp(requestOf(p.live)) == 0 && has.Cmp(volume) < 0 {
+		volume = has // the growth that an earlier install asked for has not come
+	}
+	p.planCache(errs, volume)
 }
 
 // planCache sets the limit of the build cache in bytes: engines 28.0 to 28.5.0
@@ -43,15 +47,17 @@ func (p *plan) planExistingClaim(errs *OptionErrors) {
 	}
 	p.checkMountable(errs, "--existing-claim", p.ExistingClaim)
 	// The capacity can be larger than the request.
-	size, ok := p.live.Status.Capacity[corev1.ResourceStorage]
-	if !ok {
+	size, bound := capacityOf(p.live)
+	if !bound {
 		size = requestOf(p.live)
 	}
 	p.planCache(errs, size)
 }
 
 // claimSize returns the requested size, or the size of the live claim. Kubernetes
-// cannot shrink a volume.
+// cannot shrink a volume, but a claim that requests more than its volume has can
+// request less again. See
+// https://kubernetes.io/docs/concepts/storage/persistent-volumes/#recovering-from-failure-when-expanding-volumes
 func (p *plan) claimSize(errs *OptionErrors) resource.Quantity {
 	const option = "--storage-size"
 	if p.live == nil {
@@ -64,9 +70,14 @@ func (p *plan) claimSize(errs *OptionErrors) resource.Quantity {
 	requested := resource.MustParse(p.StorageSize)
 	keep := "Omit --storage-size to keep its size of " + live.String() + "."
 	claim := "the size of claim " + p.claimName
+	has, bound := capacityOf(p.live)
 	switch class := p.live.Spec.StorageClassName; {
 	case requested.Cmp(live) == 0:
 		return live // as the claim has it: 1024Mi is no change of 1Gi
+	case requested.Cmp(live) < 0 && bound && requested.Cmp(has) > 0: // takes a growth back
+	case requested.Cmp(live) < 0 && bound && requested.Cmp(has) == 0:
+		errs.add(option, p.StorageSize, "is the size that the volume of claim "+p.claimName+" has, and Kubernetes takes a larger request back only to more than that",
+			keep+" To take the request back, set a size between the two.")
 	case requested.Cmp(live) < 0:
 		errs.add(option, p.StorageSize, "is less than "+claim+", and a claim cannot shrink",
 			keep+" To start with a smaller, empty volume, run dindctl uninstall --delete-data first.")
@@ -81,6 +92,15 @@ func (p *plan) claimSize(errs *OptionErrors) resource.Quantity {
 			keep+" An administrator can set allowVolumeExpansion on the class if its driver supports it.")
 	}
 	return requested
+}
+
+// capacityOf returns the size of the volume that is bound to the claim; false if none is.
+// The claim may be nil.
+func capacityOf(claim *corev1.PersistentVolumeClaim) (size resource.Quantity, bound bool) {
+	if claim != nil {
+		size, bound = claim.Status.Capacity[corev1.ResourceStorage]
+	}
+	return size, bound
 }
 
 // checkClass rejects another class or volume than the live claim's: both are immutable.

@@ -2,16 +2,13 @@ package dind
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/docker/go-units"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -116,46 +113,16 @@ func PruneTerms(job *batchv1.Job) (unusedFor time.Duration, keepBytes int64, err
 	return unusedFor, keepBytes, nil
 }
 
-// PruneResult is the result that a prune reports.
-type PruneResult struct {
-	ReclaimedBytes int64 `json:"reclaimedBytes"`
-}
-
-// PruneFailedError is the error that a failed prune reports.
-type PruneFailedError struct{ Reason string }
-
-func (e *PruneFailedError) Error() string { return e.Reason }
-
-// ParsePruneResult parses the termination message of prune.sh: JSON with the sizes
-// that docker printed, which have at most four digits. If the prune reports an error,
-// the error is a *PruneFailedError.
-func ParsePruneResult(terminationMessage string) (PruneResult, error) {
-	const invalid = "invalid prune result"
+// PruneFailure returns the error that prune.sh wrote as its termination message; "" if
+// there is none.
+func PruneFailure(terminationMessage string) string {
 	var message struct {
-		Reclaimed *[]string `json:"reclaimed"`
-		Error     string    `json:"error"`
+		Error string `json:"error"`
 	}
-	if err := json.Unmarshal([]byte(terminationMessage), &message); err != nil {
-		return PruneResult{}, fmt.Errorf("%s: %w", invalid, err)
+	if json.Unmarshal([]byte(terminationMessage), &message) != nil {
+		return ""
 	}
-	if message.Error != "" {
-		return PruneResult{}, &PruneFailedError{Reason: message.Error}
-	}
-	if message.Reclaimed == nil {
-		return PruneResult{}, errors.New(invalid + ": no reclaimed sizes")
-	}
-	var sum int64
-	for _, text := range *message.Reclaimed {
-		size, err := units.FromHumanSize(text)
-		if err != nil {
-			return PruneResult{}, fmt.Errorf("%s: %w", invalid, err)
-		}
-		if size < 0 || size >= math.MaxInt64-sum {
-			return PruneResult{}, fmt.Errorf("%s: size out of range: %q", invalid, text)
-		}
-		sum += size
-	}
-	return PruneResult{ReclaimedBytes: sum}, nil
+	return message.Error
 }
 
 // ReadPruneLine parses a line of prune.sh's log. It returns the command or removal that

@@ -1,7 +1,6 @@
 package dind
 
 import (
-	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,8 +17,7 @@ version*)
     [ "$down" -le 0 ] || { echo "Cannot connect to the Docker daemon" >&2; exit 1; }
     echo 29.7.2 ;;
 "system df") [ -z "${NO_DF:-}" ] || exit 1; echo "TYPE TOTAL" ;;
-"system df --format"*) echo "Images|$(cat "$BOX/size" 2>/dev/null || echo 3)GB"; echo "Build Cache|7GB" ;;
-"buildx du") printf 'Shared:\t\t1GB\nPrivate:\t500MB\nTotal:\t1.5GB\n' ;;
+"volume "*) ;;
 info*) echo "N|2026-11-21T12:00:00.5+01:00" ;;
 "ps "*) echo c1 ;;
 "inspect "*) echo "C|sha256:busy" ;;
@@ -29,8 +27,7 @@ info*) echo "N|2026-11-21T12:00:00.5+01:00" ;;
         case $id in sha256:*) if [ -n "${AGAIN:-}" ] && [ "$#" -eq 5 ]; then echo "I|$id|tagged again"; else grep -F "I|$id|" "$BOX/images"; fi ;; esac
     done ;;
 "image rm"*)
-    [ -z "${IN_USE:-}" ] || { echo "conflict: container is using it" >&2; exit 1; }
-    echo 1 >"$BOX/size" ;;
+    [ -z "${IN_USE:-}" ] || { echo "conflict: container is using it" >&2; exit 1; } ;;
 "builder prune --help") echo "${BUILDER_HELP:-  --keep-storage bytes}" ;;
 builder*) printf 'ID\tRECLAIMABLE\nTotal:\t300MB\n' ;;
 network*) echo "Deleted Networks:" ;;
@@ -61,7 +58,6 @@ func TestPruneScript(t *testing.T) {
 		networks    = "docker network prune -f"
 		cache       = "docker builder prune -af"
 		flags       = "docker builder prune --help"
-		bytes       = `,"2000000000B"`
 	)
 	const fresh = "2026-11-21T10:00:00Z"
 	var (
@@ -79,8 +75,7 @@ func TestPruneScript(t *testing.T) {
 		wantError string
 	}{
 		{name: "an old image", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + busy,
-			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", cache + until, df},
-			result:    `{"reclaimed":["1.2GB"` + bytes + `,"300MB"]}`},
+			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", cache + until, df}},
 		{name: "all tags of an image", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-14T10:59:59Z", never, "old:1,registry:5000/old:2,", "a,"),
 			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1 registry:5000/old:2", cache + until, df}},
 		{name: "an image without a tag", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-01T00:00:00Z", never, "", "a,"),
@@ -88,7 +83,7 @@ func TestPruneScript(t *testing.T) {
 		{name: "an image as old as PRUNE_UNUSED_FOR", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-14T12:00:00.5+01:00", never, "old:1,", "a,"),
 			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", cache + until, df}},
 		{name: "an image one second younger than PRUNE_UNUSED_FOR", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-14T11:00:01Z", never, "old:1,", "a,"),
-			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}, result: `{"reclaimed":["1.2GB","300MB"]}`},
+			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
 		{name: "an old image that a build tagged again", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: image("old", "2026-11-01T00:00:00Z", fresh, "old:1,", "a,"),
 			wantCalls: []string{version, df, containers + until, networks + until, cache + until, df}},
 		{name: "the base of a recent image", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old + image("busy", fresh, never, "busy:1,", "a,b,"),
@@ -106,25 +101,22 @@ func TestPruneScript(t *testing.T) {
 		{name: "minutes and seconds", env: []string{"PRUNE_UNUSED_FOR=1h0.5m30s"}, images: image("old", "2026-11-21T09:58:59Z", never, "old:1,", "a,"),
 			wantCalls: []string{version, df, containers + " --filter until=1h0.5m30s", networks + " --filter until=1h0.5m30s", "docker image rm old:1", cache + " --filter until=1h0.5m30s", df}},
 		{name: "everything unused", env: []string{"PRUNE_UNUSED_FOR=0"},
-			wantCalls: []string{version, df, "docker system prune -af", df}, result: `{"reclaimed":["1.2GB"]}`},
+			wantCalls: []string{version, df, "docker system prune -af", df}},
 		{name: "keeping some cache, old buildx", env: []string{"PRUNE_UNUSED_FOR=168h", "PRUNE_KEEP_STORAGE=1000"}, images: old + busy,
-			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", flags, cache + " --keep-storage 1000", df},
-			result:    `{"reclaimed":["1.2GB"` + bytes + `,"300MB"]}`},
+			wantCalls: []string{version, df, containers + until, networks + until, "docker image rm old:1", flags, cache + " --keep-storage 1000", df}},
 		{name: "keeping some cache, new buildx", env: []string{"PRUNE_UNUSED_FOR=0", "PRUNE_KEEP_STORAGE=1000", "BUILDER_HELP=--max-used-space --reserved-space"},
-			wantCalls: []string{version, df, containers, networks, "docker image prune -af", flags, cache + " --reserved-space 1000", df},
-			result:    `{"reclaimed":["1.2GB","1.2GB","300MB"]}`},
+			wantCalls: []string{version, df, containers, networks, "docker image prune -af", flags, cache + " --reserved-space 1000", df}},
 		{name: "after another prune", env: []string{"PRUNE_UNUSED_FOR=0"}, busy: "2",
-			wantCalls: []string{version, df, "docker system prune -af", "docker system prune -af", "docker system prune -af", df},
-			result:    `{"reclaimed":["1.2GB"]}`},
+			wantCalls: []string{version, df, "docker system prune -af", "docker system prune -af", "docker system prune -af", df}},
 		{name: "another prune runs too long", env: []string{"PRUNE_UNUSED_FOR=0"}, busy: "400",
 			wantCode: 1, wantError: "half an hour", result: `{"error":"another prune has been running for half an hour"}`},
 		{name: "disk use unknown", env: []string{"PRUNE_UNUSED_FOR=0", "NO_DF=1"},
-			wantCalls: []string{version, df, "docker system prune -af", df}, result: `{"reclaimed":["1.2GB"]}`},
+			wantCalls: []string{version, df, "docker system prune -af", df}},
 		{name: "daemon unreachable", env: []string{"PRUNE_UNUSED_FOR=0", "DOWN=99", "DOCKER_HOST=tcp://gone:2375"},
 			wantCode: 1, wantCalls: slices.Repeat([]string{version}, 15), wantError: "daemon at tcp://gone:2375 is not responding",
 			result: `{"error":"the Docker daemon at tcp://gone:2375 is not responding (Cannot connect to the Docker daemon); is its pod ready?"}`},
 		{name: "daemon unreachable at first", env: []string{"PRUNE_UNUSED_FOR=0", "DOWN=2"},
-			wantCalls: []string{version, version, version, df, "docker system prune -af", df}, result: `{"reclaimed":["1.2GB"]}`},
+			wantCalls: []string{version, version, version, df, "docker system prune -af", df}},
 		{name: "prune fails", env: []string{"PRUNE_UNUSED_FOR=0", "BROKEN=1"},
 			wantCode: 1, wantCalls: []string{version, df, "docker system prune -af"}, wantError: "disk on fire",
 			result: `{"error":"docker system prune -af failed: Error response from daemon: disk on fire"}`},
@@ -151,9 +143,12 @@ func TestPruneScript(t *testing.T) {
 				if test.result != "" && message != test.result {
 					t.Errorf("termination message %s, want %s", message, test.result)
 				}
-				_, err := ParsePruneResult(message)
-				if failed := new(PruneFailedError); (err != nil) != (test.wantCode != 0) || (err != nil && !errors.As(err, &failed)) {
-					t.Errorf("ParsePruneResult: %v", err)
+				if failure := PruneFailure(message); (failure != "") != (test.wantCode != 0) {
+					t.Errorf("PruneFailure: %q", failure)
+				}
+				all := b.read("calls")
+				if begins, ends := strings.Count(all, "docker volume create dindctl-prune"), strings.Count(all, "docker volume rm dindctl-prune"); begins != ends || (test.wantCode == 0) && begins != 1 {
+					t.Errorf("the prune is marked %d times, and %d times as ended", begins, ends)
 				}
 				if !strings.Contains(got.stderr, test.wantError) {
 					t.Errorf("stderr %q does not contain %q", got.stderr, test.wantError)
@@ -175,7 +170,7 @@ func TestPruneScript(t *testing.T) {
 	}
 }
 
-// inspects reports whether a call only inspects images.
+// inspects reports whether a call only inspects images, or marks the prune.
 func inspects(call string) bool {
-	return regexp.MustCompile(`^docker (info|ps|inspect|image ls|image inspect|buildx du|system df --format)\b`).MatchString(call)
+	return regexp.MustCompile(`^docker (info|ps|inspect|image ls|image inspect|volume)\b`).MatchString(call)
 }

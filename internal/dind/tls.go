@@ -84,8 +84,8 @@ func PodServesTLS(pod corev1.PodSpec) bool {
 	})
 }
 
-// port returns the daemon's port.
-func port(tls bool) int32 {
+// Port returns the daemon's port.
+func Port(tls bool) int32 {
 	if tls {
 		return TLSPort
 	}

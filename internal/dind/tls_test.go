@@ -34,7 +34,7 @@ func TestTLSObjectsAgree(t *testing.T) {
 				t.Fatal(err)
 			}
 			d := decode(t, manifests)
-			want := port(tls)
+			want := Port(tls)
 			container := d.deployment.Spec.Template.Spec.Containers[0]
 			ports := []int32{container.Ports[0].ContainerPort, d.service.Spec.Ports[0].Port, d.policy.Spec.Ingress[0].Ports[0].Port.IntVal}
 			if !cmp.Equal(ports, []int32{want, want, want}) {

@@ -53,6 +53,9 @@ func (c *Cluster) Exec(ctx context.Context, pod, container string, command ...st
 // executor uses a websocket, and SPDY if a proxy on the way does not support
 // websockets.
 func (c *Cluster) executor(pod, container string, command []string) (remotecommand.Executor, error) {
+	if c.Config == nil { // in tests
+		return nil, errors.New("there is no connection for it")
+	}
 	url := c.Client.CoreV1().RESTClient().Post().
 		Namespace(c.Namespace).Resource("pods").Name(pod).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{

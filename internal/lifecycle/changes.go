@@ -27,11 +27,14 @@ type ObjectChange struct {
 	// Unmanaged are entries of lists that others added: dindctl does not change
 	// them.
 	Unmanaged []string `json:"unmanaged,omitempty"`
+	// Kept are other fields that others set, with their manager: dindctl does not
+	// change them either.
+	Kept []string `json:"kept,omitempty"`
 }
 
 // NewObjectChange returns an outcome of applying in the form of results.
 func NewObjectChange(a apply.Applied) ObjectChange {
-	return ObjectChange{Kind: a.Ref.Kind, Name: a.Ref.Name, Change: string(a.Change), Fields: a.Fields, Unmanaged: a.Unmanaged}
+	return ObjectChange{Kind: a.Ref.Kind, Name: a.Ref.Name, Change: string(a.Change), Fields: a.Fields, Unmanaged: a.Unmanaged, Kept: a.Kept}
 }
 
 // changes returns outcomes of applying in the form of results.
@@ -111,6 +114,9 @@ func (i Instance) warnOfUnmanaged(a apply.Applied) {
 	for _, entry := range a.Unmanaged {
 		progress.Warn(i.Observer, fmt.Sprintf("%s has %s, which dindctl did not add and does not remove (`kubectl edit %s -n %s` removes it)",
 			a.Ref, entry, a.Ref, i.Cluster.Namespace))
+	}
+	for _, field := range a.Kept {
+		progress.Warn(i.Observer, fmt.Sprintf("%s kept: %s", a.Ref, field))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
@@ -90,7 +91,9 @@ func newPodProbe(ctx context.Context, i Instance, pod *corev1.Pod) *podProbe {
 		}
 		return info, &DaemonError{Namespace: pod.Namespace, Pod: pod.Name, Err: err}
 	})
-	p.service = sync.OnceValue(func() error { return rollout.WaitEndpoint(ctx, i.Cluster, i.Name, pod) })
+	p.service = sync.OnceValue(func() error {
+		return rollout.WaitEndpoint(ctx, i.Cluster, i.Name, pod, dind.Port(dind.PodServesTLS(pod.Spec)))
+	})
 	p.running.Go(func() { _, _ = p.open() })
 	return p
 }

@@ -3,10 +3,12 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/progress"
@@ -57,19 +59,35 @@ func (i Instance) waitReady(ctx context.Context, found installation, applied []a
 	return pod, err
 }
 
-// waitGrown waits for a claim that is being expanded: some drivers expand the file
-// system only once a pod has mounted it.
+// waitGrown waits for a claim that this run expanded: some drivers expand the file
+// system only once a pod has mounted it. Of an earlier expansion that has not come it
+// only warns: the daemon runs with the old size.
 func (i Instance) waitGrown(ctx context.Context, applied []apply.Applied) error {
 	for _, a := range applied {
 		claim, is := a.Object.(*corev1.PersistentVolumeClaim)
 		if !is || !rollout.Growing(claim) {
 			continue
 		}
+		if !slices.ContainsFunc(a.Fields, grows) {
+			cause := rollout.Resize(claim, i.Name, nil, i.Now())
+			progress.Warn(i.Observer, cause.Message+" "+cause.Hint)
+			return nil
+		}
 		return progress.Step(i.Observer, "Volume", func(update func(string)) error {
-			return rollout.WaitGrown(ctx, i.Cluster, claim, update)
+			return rollout.WaitGrown(ctx, i.Cluster, claim, i.Name, update)
 		})
 	}
 	return nil
+}
+
+// grows reports whether a change of a claim is a larger request.
+func grows(change apply.FieldChange) bool {
+	if change.Path != "spec.resources.requests.storage" {
+		return false
+	}
+	before, errBefore := resource.ParseQuantity(fmt.Sprint(change.From))
+	after, errAfter := resource.ParseQuantity(fmt.Sprint(change.To))
+	return errBefore == nil && errAfter == nil && after.Cmp(before) > 0
 }
 
 // verifyDaemon reports what the daemon and the Service answer. The port-forward

@@ -11,8 +11,10 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 
 	"github.com/dindctl/dindctl/internal/clustertest"
+	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
@@ -70,5 +72,43 @@ func TestInstallInterrupted(t *testing.T) {
 			t.Errorf("got %v, %v", outcome.Objects, err)
 		}
 		w.checkSteps(t)
+	})
+}
+
+// elastic makes the cluster's class allow expansion.
+func elastic(w *world) {
+	class := clustertest.DefaultClass()
+	class.AllowVolumeExpansion = new(true)
+	_ = w.Tracker().Update(storagev1.SchemeGroupVersion.WithResource("storageclasses"), class, "")
+}
+
+// Install waits for a growth that it asked for. Every later install works while the
+// growth does not come, warns, and limits the cache by what is there.
+func TestInstallWaitsForItsOwnGrowthOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		elastic(w)
+		w.install(t, options(nil))
+		grow := func(o *dind.Options) { o.StorageSize = "10Ti" }
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err := w.Install(ctx, options(grow), InstallOptions{SkipPreflight: true})
+		var failure *rollout.NotReadyError
+		if !errors.As(err, &failure) || failure.Cause == nil || failure.Cause.Reason != "ResizePending" {
+			t.Fatalf("the install that asks for more: %v", err)
+		}
+		for _, change := range []func(*dind.Options){grow, nil} {
+			w.reset()
+			w.install(t, options(change))
+			if messages := strings.Join(w.messages(), "\n"); !strings.Contains(messages, "warning: The volume of claim d-data has not grown yet: 100Gi of 10Ti") {
+				t.Errorf("got %s", messages)
+			}
+		}
+		config, err := w.Tracker().Get(corev1.SchemeGroupVersion.WithResource("configmaps"), "ci", "d-config")
+		if err != nil || !strings.Contains(config.(*corev1.ConfigMap).Data["daemon.json"], `"80530636800"`) { // 75 GiB
+			t.Errorf("the limit of the cache: %v, %v", config, err)
+		}
+		// Taking it back needs no wait.
+		w.install(t, options(func(o *dind.Options) { o.StorageSize = "101Gi" }))
 	})
 }

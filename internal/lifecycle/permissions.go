@@ -52,6 +52,7 @@ func grants() []grant {
 		{group: "apps", resource: "deployments", verbs: []string{"list"}, optional: "finding out who else uses the claim, and deleting it"},
 		{group: "batch", resource: "cronjobs", verbs: object, wanted: scheduled, otherwise: former},
 		{group: "networking.k8s.io", resource: "networkpolicies", verbs: object, wanted: policy, otherwise: former},
+		{group: "networking.k8s.io", resource: "networkpolicies", verbs: []string{"list"}, optional: "finding other policies that open the daemon's port in status"},
 		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now and verify, and deleting their Jobs"},
 		{resource: "pods", verbs: []string{"list", "watch"}},
 		{resource: "pods/portforward", verbs: []string{"get", "create"}},

@@ -11,14 +11,15 @@ import (
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/human"
-	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
 // PruneReport is the result of PruneNow.
 type PruneReport struct {
-	Job            string `json:"job"`
-	ReclaimedBytes *int64 `json:"reclaimedBytes"` // nil if the Job did not report it
+	Job string `json:"job"`
+	// ReclaimedBytes is what the daemon's file system gained; nil if it is unknown. The
+	// sizes that the daemon says it freed are no measure: it counts shared layers twice.
+	ReclaimedBytes *int64 `json:"reclaimedBytes"`
 	// Before and After are the daemon's disk use; nil if it could not be asked.
 	Before          *PruneUsage `json:"before"`
 	After           *PruneUsage `json:"after"`
@@ -87,6 +88,10 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 	}
 	suffix := strconv.FormatInt(began.UnixMilli(), 36)
 	job := dind.PruneJob(cronJob, how.Overrides, suffix)
+	before, err := i.fileSystem(ctx, pod.Name)
+	if err != nil {
+		progress.Warn(i.Observer, "it will be unknown how much was freed: "+err.Error())
+	}
 	err = progress.Step(i.Observer, "Prune", func(update func(string)) error {
 		created, err := i.Cluster.CreateJob(ctx, job)
 		if err != nil {
@@ -94,16 +99,8 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 		}
 		report.Job = created.Name
 		update("job/" + created.Name + " created")
-		done, err := i.follow(ctx, created, update, how.Log)
-		if err != nil {
+		if _, err := i.follow(ctx, created, update, how.Log); err != nil {
 			return err
-		}
-		if done == nil {
-			progress.Warn(i.Observer, "the Job's pod is gone: it is unknown how much was freed")
-		} else if result, err := dind.ParsePruneResult(kube.TerminationMessage(done)); err == nil {
-			report.ReclaimedBytes = &result.ReclaimedBytes
-		} else {
-			progress.Warn(i.Observer, "the Job did not report how much it freed: "+err.Error())
 		}
 		update("job/" + created.Name + " succeeded")
 		return nil
@@ -112,8 +109,24 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 		return report, err
 	}
 	report.After = i.usage(ctx, pod)
+	// Last, because file systems free space in the background.
+	report.ReclaimedBytes = i.gain(ctx, pod.Name, before)
 	report.DurationSeconds = i.Now().Sub(began).Seconds()
 	return report, nil
+}
+
+// gain returns how much less of the daemon's file system is used than before; nil if it
+// is unknown, and 0 if builds have used more meanwhile.
+func (i Instance) gain(ctx context.Context, pod string, before *dind.FileSystem) *int64 {
+	if before == nil {
+		return nil
+	}
+	after, err := i.fileSystem(ctx, pod)
+	if err != nil {
+		progress.Warn(i.Observer, "it is unknown how much was freed: "+err.Error())
+		return nil
+	}
+	return new(max(before.UsedBytes-after.UsedBytes, 0))
 }
 
 // pruneTarget returns the CronJob and the daemon's pod.

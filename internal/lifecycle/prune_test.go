@@ -3,6 +3,8 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ktesting "k8s.io/client-go/testing"
 
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/rollout"
@@ -37,16 +40,22 @@ func TestPruneLine(t *testing.T) {
 	}
 }
 
-const freed = `{"reclaimed":["1.5GB"]}`
+// freed is the termination message of a prune that succeeded.
+const freed = ""
 
-func TestPruneNow(t *testing.T) {
-	synctest.Test(t, pruneNow)
+// measuring makes the disk of the daemon's pod 20 % full, and 15 % after the first look.
+func (w *world) measuring(t *testing.T) {
+	looks := 0
+	w.withExec(t, func(rw http.ResponseWriter, r *http.Request) {
+		looks++
+		clustertest.Prints(fmt.Sprintf("4096 100 %d 0 0\n", min(75+5*looks, 85)))(rw, r)
+	})
 }
 
-func pruneNow(t *testing.T) {
+func TestPruneNow(t *testing.T) {
 	w := installedWorld(t, nil)
-	w.JobsTake = time.Second
 	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+	w.measuring(t)
 	var log []string
 	report, err := w.PruneNow(t.Context(), PruneOptions{Log: func(line string) { log = append(log, line) }})
 	if err != nil {
@@ -56,7 +65,7 @@ func pruneNow(t *testing.T) {
 	if !strings.HasPrefix(report.Job, "d-clear-cache-") {
 		t.Errorf("job %q", report.Job)
 	}
-	want := PruneReport{Job: report.Job, ReclaimedBytes: new(int64(1_500_000_000)), Before: usage, After: usage}
+	want := PruneReport{Job: report.Job, ReclaimedBytes: new(int64(5 * 4096)), Before: usage, After: usage}
 	if diff := cmp.Diff(want, report); diff != "" {
 		t.Error(diff)
 	}
@@ -82,6 +91,7 @@ func pruneNow(t *testing.T) {
 func TestPruneNowWhenIdle(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+	w.measuring(t)
 	w.engine.Work = []daemon.Activity{{Builds: 1}, {Builds: 1, Containers: 2}}
 	if _, err := w.PruneNow(t.Context(), PruneOptions{WhenIdle: true}); err != nil {
 		t.Fatal(err)
@@ -95,6 +105,7 @@ func TestPruneNowWhenIdle(t *testing.T) {
 func TestPruneNowCreatesTheJobOfTheCronJob(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
+	w.measuring(t)
 	if _, err := w.PruneNow(t.Context(), PruneOptions{Overrides: dind.PruneOverrides{All: true}}); err != nil {
 		t.Fatal(err)
 	}
@@ -117,22 +128,22 @@ func TestPruneNowWithoutSomeResults(t *testing.T) {
 	tests := []struct {
 		name           string
 		before         func(*world)
-		message        string
 		freed, counted bool
 		warning        string
 	}{
-		{"the daemon cannot be reached", func(w *world) { w.engine.Refuse = errDown }, freed, true, false,
+		{"the daemon cannot be reached", func(w *world) { w.engine.Refuse = errDown }, true, false,
 			"warning: disk use of the daemon could not be read: asking the daemon in pod/d-abc-1: connection refused"},
-		{"the daemon does not return its disk usage", func(w *world) { w.engine.UsageErr = errDown }, freed, true, false,
+		{"the daemon does not return its disk usage", func(w *world) { w.engine.UsageErr = errDown }, true, false,
 			"warning: disk use of the daemon could not be read: asking the daemon in pod/d-abc-1: connection refused"},
-		{"the Job does not report a result", func(*world) {}, "", false, true,
-			"warning: the Job did not report how much it freed: invalid prune result: unexpected end of JSON input"},
+		{"no permission to exec", func(w *world) { w.withExec(t, clustertest.Forbids) }, false, true,
+			"warning: it will be unknown how much was freed: running sh in pod/d-abc-1: pods \"d-abc-1\" is forbidden: no exec"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := installedWorld(t, nil)
+			w.measuring(t)
 			test.before(w)
-			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, test.message)
+			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 			report, err := w.PruneNow(t.Context(), PruneOptions{})
 			if err != nil {
 				t.Fatal(err)
@@ -148,14 +159,15 @@ func TestPruneNowWithoutSomeResults(t *testing.T) {
 	}
 }
 
-// The result is lost with the pod, but the prune succeeded.
+// The Job's pod is gone, but the prune succeeded.
 func TestPruneNowWithoutThePod(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.RunJobs(batchv1.JobComplete, "", "")
+	w.measuring(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	report, err := w.PruneNow(ctx, PruneOptions{})
-	if err != nil || report.ReclaimedBytes != nil || report.Job == "" {
+	if err != nil || report.ReclaimedBytes == nil || report.Job == "" {
 		t.Errorf("got %+v, %v", report, err)
 	}
 }

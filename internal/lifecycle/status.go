@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -98,7 +99,8 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	}
 	state := found.state(daemons)
 	rolloutStatus := rollout.Compute(state)
-	if !rolloutStatus.Ready {
+	growing := state.Claim != nil && rollout.Growing(state.Claim)
+	if !rolloutStatus.Ready || growing {
 		// Some causes show only in events. The request is sent only if there is a
 		// problem.
 		if events, err := rollout.Events(ctx, i.Cluster, state); err == nil {
@@ -112,13 +114,23 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 			})
 		}
 	}
+	i.checkLock(ctx, state, &rolloutStatus)
 	status.Objects = objectStates(found, rolloutStatus)
 	status.Problems = append(status.Problems, objectProblems(found, rolloutStatus)...)
 	status.Problems = append(status.Problems, found.unreadProblems()...)
+	if growing {
+		status.Problems = append(status.Problems, causeProblem(rollout.Resize(state.Claim, i.Name, state.Events, i.Now())))
+	}
+	if pod := rolloutStatus.Pod; pod != nil && rolloutStatus.Ready {
+		if restarted := rollout.Restarted(pod, dind.ContainerName, i.Now()); restarted != nil {
+			status.Problems = append(status.Problems, causeProblem(restarted))
+		}
+	}
 
 	var asking sync.WaitGroup
 	var certificates []ObjectState
-	var problems [4][]Problem
+	var volume *dind.FileSystem
+	var problems [5][]Problem
 	asking.Go(func() { status.Prune, problems[3] = i.pruneState(ctx, found.cronJob(), pods) })
 	if status.TLS {
 		asking.Go(func() { status.Certificates, certificates, problems[0] = i.certificateState(ctx, found) })
@@ -127,11 +139,20 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		asking.Go(func() { problems[1] = i.serviceState(ctx, rolloutStatus.Pod) })
 	}
 	if rolloutStatus.Ready {
-		asking.Go(func() { status.Daemon, status.Disk, problems[2] = i.daemonState(ctx, rolloutStatus.Pod) })
+		options, _ := dind.Remembered(found.deployment())
+		asking.Go(func() {
+			status.Daemon, volume, status.Disk, problems[2] = i.daemonState(ctx, rolloutStatus.Pod, options.HighWater)
+		})
+	}
+	if rolloutStatus.Pod != nil {
+		asking.Go(func() { problems[4] = i.policyState(ctx, found, rolloutStatus.Pod) })
 	}
 	asking.Wait()
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
 		return status, err
+	}
+	if volume != nil {
+		status.Prune.gained(volume.LastPrune)
 	}
 	status.Objects = append(status.Objects, certificates...)
 	// Appended, so that an empty list is [] in JSON and not null.
@@ -141,4 +162,31 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		status.Healthy = status.Healthy && problem.Severity != SeverityError
 	}
 	return status, nil
+}
+
+// checkLock asks a running pod that is not ready whether its daemon waits for the lock of
+// its data root. The pod knows it as it is now; the event that says so may be gone, or the
+// wait over.
+func (i Instance) checkLock(ctx context.Context, state rollout.State, status *rollout.Status) {
+	if status.Answering || !status.Running || status.Cause != nil && status.Cause.Reason != rollout.LockHeldReason {
+		return
+	}
+	out, err := i.Cluster.Exec(ctx, status.Pod.Name, dind.ContainerName, dind.WaitingCommand()...)
+	switch {
+	case err != nil: // what the events say counts
+	case strings.TrimSpace(out) == "":
+		status.Cause = nil
+	default:
+		status.Cause = rollout.WaitsForLock(state, status.Pod)
+	}
+}
+
+// causeProblem returns a cause that does not make the pod unready. It is an error if
+// waiting does not help.
+func causeProblem(cause *rollout.Cause) Problem {
+	severity := SeverityWarning
+	if cause.Final {
+		severity = SeverityError
+	}
+	return *problemOf(cause, severity)
 }

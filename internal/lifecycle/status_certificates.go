@@ -74,6 +74,10 @@ func (i Instance) secretState(whose, name string, secret *corev1.Secret, expires
 		problem.Reason, problem.Message = "Missing", "The Secret with the certificate of the "+whose+" does not exist."
 		return state, []Problem{problem}
 	}
+	if gone := terminating(kube.Item{Ref: i.Cluster.Ref("Secret", name), Object: secret}); gone != nil {
+		state.State = "Terminating"
+		return state, []Problem{*gone}
+	}
 	end, err := certs.Ends(secret.Data)
 	if err != nil {
 		state.State = "Invalid"

@@ -34,6 +34,9 @@ func TestStatusReportsCertificateProblems(t *testing.T) {
 		{"30 days left", later(335), []string{"warning CertificateExpiring secret/d-server-tls", "warning CertificateExpiring secret/d-client-tls"}},
 		{"expired", later(365), []string{"error CertificateExpired secret/d-server-tls", "error CertificateExpired secret/d-client-tls"}},
 		{"no server certificate", noSecret("ci", "d-server-tls"), []string{"error Missing secret/d-server-tls"}},
+		{"the server certificate is being deleted", func(t *testing.T, w *world) {
+			change(t, w, secrets, "d-server-tls", func(s *corev1.Secret) { s.DeletionTimestamp = &deletedAt })
+		}, []string{"error Terminating secret/d-server-tls"}},
 		{"no copy in another namespace", noSecret("jobs", "d-client-tls"), []string{"error CopyMissing secret/d-client-tls"}},
 		{"another key", func(t *testing.T, w *world) {
 			other, err := NewCertificates("ci", "d", noon)

@@ -27,6 +27,12 @@ func objectProblems(found installation, status rollout.Status) []Problem {
 			})
 		}
 	}
+	for _, item := range found.objects {
+		if problem := terminating(item); problem != nil {
+			problems = append(problems, *problem)
+		}
+	}
+	problems = append(problems, driftProblems(found, status.Ready)...)
 	deployment := found.deployment()
 	if deployment == nil || status.Ready {
 		return problems
@@ -83,6 +89,9 @@ func objectStates(found installation, status rollout.Status) []ObjectState {
 			}
 		case *networkingv1.NetworkPolicy:
 			state.State, state.Detail = "Created", "`dindctl verify --from NAMESPACE` shows whether it is enforced"
+		}
+		if item.Object.GetDeletionTimestamp() != nil {
+			state.State, state.Ready = "Terminating", false
 		}
 		states = append(states, state)
 	}

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,10 +15,11 @@ import (
 
 // Prune is the state of the scheduled prune.
 type Prune struct {
-	Schedule           string     `json:"schedule"`
-	LastRun            *time.Time `json:"lastRun"`
-	LastResult         *string    `json:"lastResult"` // succeeded, failed or running
-	LastReclaimedBytes *int64     `json:"lastReclaimedBytes"`
+	Schedule   string     `json:"schedule"`
+	LastRun    *time.Time `json:"lastRun"`
+	LastResult *string    `json:"lastResult"` // succeeded, failed or running
+	// LastReclaimedBytes is what the file system gained; nil if it is unknown.
+	LastReclaimedBytes *int64 `json:"lastReclaimedBytes"`
 	// LastDurationSeconds is nil while it runs.
 	LastDurationSeconds *float64 `json:"lastDurationSeconds"`
 	// LastFailure is why it failed; nil if it did not.
@@ -78,18 +78,14 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 			Hint:    fmt.Sprintf("kubectl logs -n %s job/%s shows why; `dindctl prune-now` runs it again.", i.Cluster.Namespace, last.Job.Name),
 		})
 	}
-	if freed, err := dind.ParsePruneResult(last.Message); err == nil && result == "succeeded" {
-		state.LastReclaimedBytes = &freed.ReclaimedBytes
-	}
 	return state, problems
 }
 
 // failureOf returns why a prune failed: by its termination message, or else by the
 // Job's condition.
 func failureOf(ended *batchv1.JobCondition, said string) string {
-	var failed *dind.PruneFailedError
-	if _, err := dind.ParsePruneResult(said); errors.As(err, &failed) {
-		return failed.Reason + " (" + ended.Message + ")"
+	if reason := dind.PruneFailure(said); reason != "" {
+		return reason + " (" + ended.Message + ")"
 	}
 	return ended.Message
 }
@@ -114,4 +110,18 @@ func nextRun(cronJob *batchv1.CronJob, now time.Time) (*time.Time, error) {
 	}
 	next := schedule.Next(now.In(zone))
 	return &next, nil
+}
+
+// guardDelay is the most time after the end of a prune until guard.sh has recorded it.
+const guardDelay = 3 * time.Minute
+
+// gained sets what the file system gained by the last prune, if the record is of it.
+func (p *Prune) gained(gain *dind.Gain) {
+	if p == nil || gain == nil || p.LastResult == nil || *p.LastResult != "succeeded" || p.LastDurationSeconds == nil {
+		return
+	}
+	ended := p.LastRun.Add(time.Duration(*p.LastDurationSeconds * float64(time.Second)))
+	if !gain.Time.Before(*p.LastRun) && gain.Time.Before(ended.Add(guardDelay)) {
+		p.LastReclaimedBytes = &gain.FreedBytes
+	}
 }

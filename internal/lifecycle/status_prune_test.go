@@ -27,6 +27,31 @@ func TestFailureOfPrune(t *testing.T) {
 	}
 }
 
+// A record counts for the last prune only.
+func TestGained(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		result   string
+		recorded time.Duration // after the start; the prune took a minute
+		want     bool
+	}{
+		{"this prune", "succeeded", 90 * time.Second, true},
+		{"an earlier one", "succeeded", -time.Second, false},
+		{"one by hand, later", "succeeded", 5 * time.Minute, false},
+		{"failed", "failed", 90 * time.Second, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			prune := &Prune{LastRun: &noon, LastResult: &test.result, LastDurationSeconds: new(60.0)}
+			prune.gained(&dind.Gain{Time: noon.Add(test.recorded), FreedBytes: 7})
+			if got := prune.LastReclaimedBytes; (got != nil) != test.want || got != nil && *got != 7 {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+	(*Prune)(nil).gained(&dind.Gain{})
+	(&Prune{}).gained(nil)
+}
+
 func TestNextRun(t *testing.T) {
 	tests := []struct {
 		name           string

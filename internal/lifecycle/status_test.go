@@ -34,7 +34,7 @@ func statusWorld(t *testing.T) *world {
 
 func TestStatusHealthy(t *testing.T) {
 	w := statusWorld(t)
-	lastPrune(w, batchv1.JobComplete, `{"reclaimed":["1.5GB","500MB"]}`)
+	lastPrune(w, batchv1.JobComplete, "")
 	w.reset()
 	got, err := w.Status(t.Context())
 	if err != nil {
@@ -57,7 +57,7 @@ func TestStatusHealthy(t *testing.T) {
 			ImagesBytes: new(int64(3 << 30)), BuildCacheBytes: new(int64(5 << 30)), ReclaimableBytes: new(int64(2 << 30)),
 		},
 		Prune: &Prune{
-			Schedule: "0 0 * * 0", LastRun: &lastRun, LastResult: new("succeeded"), LastReclaimedBytes: new(int64(2_000_000_000)), NextRun: &nextRun,
+			Schedule: "0 0 * * 0", LastRun: &lastRun, LastResult: new("succeeded"), NextRun: &nextRun,
 		},
 		Problems: []Problem{},
 	}
@@ -104,8 +104,8 @@ func TestStatusReportsProblems(t *testing.T) {
 		{"no claim", remove(claims, "d-data"), false, []string{"error Missing PersistentVolumeClaim"}, true},
 		// The pod still runs. A new one could not start.
 		{"no ConfigMap", remove(core.WithResource("configmaps"), "d-config"), false, []string{"error Missing ConfigMap"}, true},
-		{"no CronJob", remove(batchv1.SchemeGroupVersion.WithResource("cronjobs"), "d-clear-cache"), true, nil, true},
-		{"no NetworkPolicy", remove(networkingv1.SchemeGroupVersion.WithResource("networkpolicies"), "d"), true, nil, true},
+		{"no CronJob", remove(batchv1.SchemeGroupVersion.WithResource("cronjobs"), "d-clear-cache"), false, []string{"error CronJobMissing cronjob/d-clear-cache"}, true},
+		{"no NetworkPolicy", remove(networkingv1.SchemeGroupVersion.WithResource("networkpolicies"), "d"), false, []string{"error PolicyMissing networkpolicy/d"}, true},
 		{"no pod", func(t *testing.T, w *world) {
 			remove(pods, "d-abc-1")(t, w)
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Status.AvailableReplicas, d.Status.Replicas = 0, 0 })
@@ -163,20 +163,26 @@ func TestStatusReportsProblems(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var problems []string
-			for _, p := range status.Problems {
-				problems = append(problems, strings.Join([]string{p.Severity, p.Reason, p.Object}, " "))
-				if p.Message == "" || p.Hint == "" {
-					t.Errorf("%s has no message or no hint: %+v", p.Reason, p)
-				}
-			}
-			if diff := cmp.Diff(test.problems, problems); diff != "" {
-				t.Error(diff)
-			}
+			checkProblems(t, status, test.problems...)
 			if status.Healthy != test.healthy || (status.Daemon != nil) != test.daemon {
 				t.Errorf("healthy: %v, daemon %v", status.Healthy, status.Daemon)
 			}
 		})
+	}
+}
+
+// checkProblems compares the problems, as severity, reason and object.
+func checkProblems(t *testing.T, status Status, want ...string) {
+	t.Helper()
+	var problems []string
+	for _, p := range status.Problems {
+		problems = append(problems, strings.Join([]string{p.Severity, p.Reason, p.Object}, " "))
+		if p.Message == "" || p.Hint == "" {
+			t.Errorf("%s has no message or no hint: %+v", p.Reason, p)
+		}
+	}
+	if diff := cmp.Diff(want, problems); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -85,6 +85,8 @@ func TestUninstallKeepsClaims(t *testing.T) {
 			[]string{"= PersistentVolumeClaim e-data" + given}},
 		{"given, with this installation's labels", existing("copy"), []runtime.Object{claimFor("copy", "d")}, nil,
 			[]string{"= PersistentVolumeClaim copy" + given}},
+		{"given, with this installation's name and labels", existing("d-data"), []runtime.Object{claimFor("d-data", "d")}, nil,
+			[]string{"= PersistentVolumeClaim d-data" + given}},
 		{"given, beside this installation's own", existing("old"), []runtime.Object{oldClaim(), claimFor("d-data", "d")}, nil,
 			[]string{"- PersistentVolumeClaim d-data", "= PersistentVolumeClaim old" + given}},
 		{"of another installation", nil, nil, relabel(map[string]string{kube.OwnInstanceLabel: "e"}),

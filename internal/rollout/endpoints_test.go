@@ -26,6 +26,7 @@ func slice(name string, pod types.UID, ready *bool) *discoveryv1.EndpointSlice {
 	return &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "ci", UID: types.UID(name), ResourceVersion: "6",
 			Labels: map[string]string{discoveryv1.LabelServiceName: "d"}},
+		Ports: []discoveryv1.EndpointPort{{Port: new(int32(2375))}},
 		Endpoints: []discoveryv1.Endpoint{{
 			TargetRef: &corev1.ObjectReference{Kind: "Pod", UID: pod}, Conditions: discoveryv1.EndpointConditions{Ready: ready},
 		}},
@@ -75,7 +76,7 @@ func (s *sliceServer) selectors() (all []string) {
 
 func TestWaitEndpoint(t *testing.T) {
 	const listed, watched = "list kubernetes.io/service-name=d", "watch kubernetes.io/service-name=d 5"
-	const never = "service/d is not ready after 30s: The Service does not route to the pod new: jobs cannot reach the daemon by its name."
+	const never = "service/d is not ready after 30s: The Service does not route to port 2375 of the pod new: jobs cannot reach the daemon by its name."
 	tests := []struct {
 		name      string
 		there     []*discoveryv1.EndpointSlice
@@ -120,7 +121,7 @@ func TestWaitEndpoint(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
 				began := time.Now()
-				err := WaitEndpoint(ctx, s.cluster(), "d", pod("new", 0))
+				err := WaitEndpoint(ctx, s.cluster(), "d", pod("new", 0), 2375)
 				if took := time.Since(began); took != test.took {
 					t.Errorf("took %s, want %s", took, test.took)
 				}
@@ -154,7 +155,7 @@ func TestWaitEndpointListsAgain(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		began := time.Now()
-		if err := WaitEndpoint(ctx, s.cluster(), "d", pod("new", 0)); err != nil || time.Since(began) > 4*time.Second {
+		if err := WaitEndpoint(ctx, s.cluster(), "d", pod("new", 0), 2375); err != nil || time.Since(began) > 4*time.Second {
 			t.Errorf("got %v after %s", err, time.Since(began))
 		}
 	})
@@ -165,7 +166,7 @@ func TestWaitEndpointStops(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
-			err := WaitEndpoint(ctx, newSliceServer().cluster(), "d", pod("new", 0))
+			err := WaitEndpoint(ctx, newSliceServer().cluster(), "d", pod("new", 0), 2375)
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v, want a cancellation", err)
 			}
@@ -185,7 +186,7 @@ func TestWaitEndpointStops(t *testing.T) {
 				refuse(s.client)
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
-				err := WaitEndpoint(ctx, s.cluster(), "d", pod("new", 0))
+				err := WaitEndpoint(ctx, s.cluster(), "d", pod("new", 0), 2375)
 				failure, is := errors.AsType[*WatchError](err)
 				if !is || failure.Resource != "endpointslices" || !errors.Is(err, errForbidden) || ctx.Err() != nil {
 					t.Errorf("got %v", err)
@@ -200,6 +201,8 @@ func TestRoutesTo(t *testing.T) {
 	aimless.Endpoints[0].TargetRef = nil
 	second := slice("a", "other", new(true))
 	second.Endpoints = append(second.Endpoints, slice("", "new", new(true)).Endpoints...)
+	otherPort := slice("a", "new", nil)
+	otherPort.Ports[0].Port = new(int32(9999))
 	tests := []struct {
 		name   string
 		slices []runtime.Object
@@ -213,12 +216,40 @@ func TestRoutesTo(t *testing.T) {
 		{"no pod at all", []runtime.Object{aimless}, false},
 		{"the second endpoint", []runtime.Object{second}, true},
 		{"the second slice", []runtime.Object{slice("a", "other", nil), slice("b", "new", nil)}, true},
+		{"another port", []runtime.Object{otherPort}, false},
 		{"something else", []runtime.Object{pod("new", 0)}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := RoutesTo(test.slices, pod("new", 0)); got != test.want {
+			if got := RoutesTo(test.slices, pod("new", 0), 2375); got != test.want {
 				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestOtherBackends(t *testing.T) {
+	named := func(pod types.UID, ready *bool) *discoveryv1.EndpointSlice {
+		s := slice("a", pod, ready)
+		s.Endpoints[0].TargetRef.Name = string(pod)
+		return s
+	}
+	address := slice("a", "", nil)
+	address.Endpoints[0].TargetRef, address.Endpoints[0].Addresses = nil, []string{"10.0.0.7"}
+	for _, test := range []struct {
+		name   string
+		slices []runtime.Object
+		want   []string
+	}{
+		{"only the pod", []runtime.Object{named("new", nil), named("new", new(true))}, nil},
+		{"another pod, by two families", []runtime.Object{named("new", nil), named("other", nil), named("other", nil)}, []string{"pod other"}},
+		{"another pod that is not ready", []runtime.Object{named("new", nil), named("other", new(false))}, nil},
+		{"an address without a pod", []runtime.Object{address}, []string{"10.0.0.7"}},
+		{"something else", []runtime.Object{pod("other", 0)}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := OtherBackends(test.slices, pod("new", 0)); !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}

@@ -12,10 +12,10 @@ import (
 )
 
 // Events reads the events that may explain the state: those of the current pod,
-// and of the claim if it is not bound.
+// and of the claim if it is not bound or grows.
 func Events(ctx context.Context, c *kube.Cluster, v State) ([]*corev1.Event, error) {
 	var uids []types.UID
-	if v.Claim != nil && v.Claim.Status.Phase != corev1.ClaimBound {
+	if v.Claim != nil && (v.Claim.Status.Phase != corev1.ClaimBound || Growing(v.Claim)) {
 		uids = append(uids, v.Claim.UID)
 	}
 	if pod := v.CurrentPod(); pod != nil {

@@ -17,6 +17,9 @@ func explain(v State, pod *corev1.Pod) *Cause {
 	if cause := nodeLost(pod); cause != nil {
 		return cause
 	}
+	if cause := paused(v); cause != nil {
+		return cause
+	}
 	if pod != nil && (pod.DeletionTimestamp != nil || (!finished(pod) && !v.updated())) {
 		// The pod is being deleted, or soon will be because it is of an earlier
 		// template. It does not block the next pod.
@@ -24,7 +27,7 @@ func explain(v State, pod *corev1.Pod) *Cause {
 	}
 	for _, find := range []func(State, *corev1.Pod) *Cause{
 		claimLost, podRefused, claimPending, unschedulable,
-		volumeNotMounted, sandboxNotCreated, imageNotPulled, containerNotCreated, crashed, evicted,
+		volumeNotMounted, sandboxNotCreated, imageNotPulled, containerNotCreated, crashed, lockHeld, evicted,
 	} {
 		if cause := find(v, pod); cause != nil {
 			return cause
@@ -54,6 +57,19 @@ func claimLost(v State, _ *corev1.Pod) *Cause {
 		Reason: "ClaimLost", Object: claimRef(v.Claim), Final: true,
 		Message: fmt.Sprintf("The claim has lost its volume %s: the PersistentVolume no longer exists.", v.Claim.Spec.VolumeName),
 		Hint:    hint,
+	}
+}
+
+// paused: the controller of a paused Deployment starts no pod of a new template.
+func paused(v State) *Cause {
+	d := v.Deployment
+	if d == nil || !d.Spec.Paused || d.Generation < v.Generation {
+		return nil
+	}
+	return &Cause{
+		Reason: "Paused", Object: kube.Ref{Kind: "Deployment", Namespace: d.Namespace, Name: d.Name},
+		Message: "The Deployment is paused: no changed pod starts.",
+		Hint:    fmt.Sprintf("`kubectl rollout resume deployment/%s -n %s` ends the pause, and so does `dindctl install`.", d.Name, d.Namespace),
 	}
 }
 

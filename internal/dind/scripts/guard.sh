@@ -15,6 +15,7 @@
 # It keeps its state on the volume, so that it survives restarts:
 #   dindctl/uses      E|time|image: starts of containers, and pulls of images
 #   dindctl/image-gc  R|time|images|bytes: the last garbage collection
+#   dindctl/prune     P|time|bytes: the end of the last prune, and what the file system gained
 
 set -u
 # shellcheck source=internal/dind/scripts/images.sh
@@ -51,7 +52,7 @@ measure() {
 # record_uses records which images were used between two times: the daemon does not
 # report it later. A name without a tag means latest.
 record_uses() {
-    docker events --since "$1" --until "$2" --filter type=container --filter type=image \
+    docker events --since "$1" --until "$2" --filter type=container --filter type=image --filter type=volume \
         --format '{{.Action}}|{{.Time}}|{{.Actor.ID}}|{{.Actor.Attributes.image}}' >"$work/events" 2>/dev/null || return 1
     awk -F '|' '
         { ref = "" }
@@ -65,6 +66,19 @@ record_uses() {
         }' "$work/events" >>"$state/uses"
 }
 
+# record_prune records what the file system gained during a prune. prune.sh, which runs in
+# another pod, creates a volume when it begins and removes it when it ends. $1 is the usage
+# before the events.
+record_prune() {
+    marks=$(awk -F '|' '$3 == "dindctl-prune" { print $1 }' "$work/events")
+    case $marks in *create*) prune_began=$1 ;; esac
+    case $marks in *destroy*)
+        [ -z "$prune_began" ] || echo "P|$now|$((prune_began > used ? prune_began - used : 0))" >"$state/prune"
+        prune_began=
+        ;;
+    esac
+}
+
 # tidy keeps the last use of each image, for two months. It writes a new file first,
 # because the disk may be full.
 tidy() {
@@ -75,7 +89,7 @@ tidy() {
 
 # collect_images removes images if the disk usage is above the threshold.
 collect_images() {
-    measure && [ "$percent" -ge "$high" ] || { reported=; return 0; }
+    [ "$percent" -ge "$high" ] || { reported=; return 0; }
     before=$used
     count=0
     list_images "$work" "$state/uses" >"$work/list" || return 0
@@ -104,6 +118,8 @@ collect_images() {
 
 reported=
 tidied=
+used=
+prune_began=
 mkdir -p "$state" && touch "$state/uses" || exit 1
 since=$(date +%s)
 while [ -d "/proc/$daemon" ]; do
@@ -111,7 +127,9 @@ while [ -d "/proc/$daemon" ]; do
     # The image's entrypoint may mount a tmpfs on /tmp after this script started.
     mkdir -p "$work"
     now=$(date +%s)
-    record_uses "$since" "$now" && since=$now
+    previous=$used
+    measure || continue
+    record_uses "$since" "$now" && since=$now && record_prune "$previous" 2>/dev/null
     # Once a day.
     [ $((now / 86400)) = "$tidied" ] || tidy "$now" 2>/dev/null
     [ "$high" = none ] || collect_images

@@ -2,7 +2,11 @@
 # Removes from the Docker daemon at DOCKER_HOST what was not used for PRUNE_UNUSED_FOR (a
 # Go duration; 0: everything unused). If PRUNE_KEEP_STORAGE (bytes) is set, that much of
 # the most recently used build cache stays, regardless of age. The termination message
-# contains the freed sizes or the error.
+# contains the error, if there is one.
+#
+# The sizes that the daemon says it freed are not added up: it counts layers twice that an
+# image shares with the cache, and frees space in the background. guard.sh, which sees the
+# file system, records what it gained between the creation and the removal of a volume.
 #
 # POSIX sh only: Alpine images have BusyBox ash, Debian images have dash.
 
@@ -11,22 +15,16 @@ set -u
 . /etc/dindctl/images.sh
 unused_for=${PRUNE_UNUSED_FOR:-}
 keep_storage=${PRUNE_KEEP_STORAGE:-}
-reclaimed=
 work=/tmp/images
-
-# report writes the result, a line of JSON, and ignores errors.
-report() {
-    { echo "$1" >/dev/termination-log; } 2>/dev/null || true
-}
 
 fail() {
     echo "dindctl: $*" >&2
     # Remove characters that JSON would have to escape.
-    report "{\"error\":\"$(printf %s "$*" | tr -d '"\\' | tr '\012\011' '  ' | cut -c 1-500)\"}"
+    { echo "{\"error\":\"$(printf %s "$*" | tr -d '"\\' | tr '\012\011' '  ' | cut -c 1-500)\"}" >/dev/termination-log; } 2>/dev/null
     exit 1
 }
 
-# prune runs docker with its arguments and appends the sizes that it reclaimed.
+# prune runs docker with its arguments.
 prune() {
     echo "+ docker $*"
     tries=0
@@ -44,25 +42,6 @@ prune() {
     done
     cat /tmp/out
     cat /tmp/err >&2
-    # docker prints "Total reclaimed space: 1.2GB"; buildx, which runs docker builder
-    # prune, prints "Total: 1.2GB".
-    for size in $(sed -n -e 's/^Total reclaimed space:[[:space:]]*//p' -e 's/^Total:[[:space:]]*//p' /tmp/out); do
-        reclaimed="$reclaimed${reclaimed:+,}\"$size\""
-    done
-}
-
-# disk_usage prints the bytes that images and build cache use. Shared layers count as
-# images.
-disk_usage() {
-    { docker system df --format '{{.Type}}|{{.Size}}' && docker buildx du; } 2>/dev/null </dev/null | awk -F '[|:][ \t]*' '
-        function bytes(s) { match(s, /^[0-9.]+/); return substr(s, 1, RLENGTH) * unit[substr(s, RLENGTH + 1)] }
-        BEGIN { unit["B"] = 1; unit["kB"] = 1e3; unit["MB"] = 1e6; unit["GB"] = 1e9; unit["TB"] = 1e12 }
-        { size[$1] = bytes($2) }
-        # buildx prints Private only if there is also shared cache.
-        END {
-            cache = ("Private" in size) ? "Private" : ("Total" in size) ? "Total" : "Build Cache"
-            printf "%.0f", size["Images"] + size[cache]
-        }'
 }
 
 # prune_images removes the images that were not used for $unused_for. Docker's filter
@@ -72,13 +51,10 @@ prune_images() {
     echo "+ docker image rm: images not used for $unused_for"
     oldest=$(awk "$time_awk"'BEGIN { printf "%.0f", seconds(ARGV[1]) }' "$unused_for")
     mkdir -p "$work"
-    before=$(disk_usage)
     list_images "$work" /dev/null >"$work/list" || fail "cannot list the images"
     while IFS='|' read -r age id tags; do
         [ "$age" -lt "$oldest" ] || remove_image "$work" "$id" "$tags" || true
     done <"$work/list"
-    after=$(disk_usage)
-    [ "$before" -le "$after" ] || reclaimed="$reclaimed${reclaimed:+,}\"$((before - after))B\""
 }
 
 [ -n "$unused_for" ] || fail "PRUNE_UNUSED_FOR is not set"
@@ -94,6 +70,8 @@ until version=$(docker version --format '{{.Server.Version}}' 2>/tmp/err); do
 done
 echo "Docker Engine $version at ${DOCKER_HOST:-its default address}, before:"
 docker system df || true
+docker volume create dindctl-prune >/dev/null 2>&1
+trap 'docker volume rm dindctl-prune >/dev/null 2>&1' EXIT
 
 if [ "$unused_for" = 0 ] && [ -z "$keep_storage" ]; then
     prune system prune -af
@@ -122,4 +100,3 @@ fi
 
 echo "after:"
 docker system df || true
-report "{\"reclaimed\":[$reclaimed]}"

@@ -37,6 +37,9 @@ case $mtu in
     ;;
 esac
 
+# Before anything uses the data root.
+. /etc/dindctl/lock.sh
+
 # Before the guard starts, which has to be in the daemon's group.
 . /etc/dindctl/nest.sh
 if [ -n "$cgroup_parent" ]; then
@@ -51,7 +54,7 @@ while [ -d "/proc/$init" ]; do
     $idle sh /etc/dindctl/guard.sh "$high_water" "$init"
     echo "dindctl: image garbage collection exited with code $?; restarting it in a minute" >&2
     sleep 60
-done &
+done 9>&- & # without the lock, which only the daemon holds
 
 # exec, so that the daemon receives the kubelet's signals.
 exec dockerd-entrypoint.sh "$@"

@@ -1,0 +1,117 @@
+package lifecycle
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/dindctl/dindctl/internal/daemon"
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/human"
+	"github.com/dindctl/dindctl/internal/kube"
+)
+
+// Disk is the daemon's volume and what is on it, in bytes. Values that could
+// not be read are nil.
+type Disk struct {
+	CapacityBytes     *int64   `json:"capacityBytes"`
+	UsedBytes         *int64   `json:"usedBytes"`
+	InodesUsedPercent *float64 `json:"inodesUsedPercent"`
+	ImagesBytes       *int64   `json:"imagesBytes"`
+	BuildCacheBytes   *int64   `json:"buildCacheBytes"`
+	ReclaimableBytes  *int64   `json:"reclaimableBytes"`
+	// LastImageGC is the last image garbage collection, nil if there was none.
+	LastImageGC *dind.ImageGC `json:"lastImageGC"`
+}
+
+// fileSystem reads the size of the disk in the pod. The Docker API does not know it,
+// and the Kubernetes API returns it only with the permission to read each node's
+// statistics.
+func (i Instance) fileSystem(ctx context.Context, pod string) (*dind.FileSystem, error) {
+	out, err := kube.Retry(ctx, func(ctx context.Context) (string, error) {
+		return i.Cluster.Exec(ctx, pod, dind.ContainerName, dind.FileSystemCommand()...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return dind.ParseFileSystem(out)
+}
+
+// newDisk combines the two sources. It returns nil without both.
+func newDisk(volume *dind.FileSystem, usage *daemon.DiskUsage) *Disk {
+	if volume == nil && usage == nil {
+		return nil
+	}
+	disk := &Disk{}
+	if volume != nil {
+		disk.CapacityBytes, disk.UsedBytes = &volume.CapacityBytes, &volume.UsedBytes
+		disk.InodesUsedPercent, disk.LastImageGC = volume.InodesUsedPercent, volume.LastImageGC
+	}
+	if usage != nil {
+		disk.ImagesBytes, disk.BuildCacheBytes = &usage.ImagesBytes, &usage.BuildCacheBytes
+		disk.ReclaimableBytes = &usage.ReclaimableBytes
+	}
+	return disk
+}
+
+// fullPercent is the use of blocks or inodes from which builds fail: one build can
+// need the rest.
+const fullPercent = 95
+
+// diskProblems returns the problems of the daemon's file system. The high-water mark
+// is that of the options, "" if they are unknown.
+func diskProblems(pod kube.Ref, volume *dind.FileSystem, highWater string) []Problem {
+	const room = "`dindctl prune-now --all` removes everything that no container uses; a larger --storage-size gives more room, if the storage class allows expansion."
+	object := pod.String()
+	var problems []Problem
+	if volume.ReadOnly {
+		problems = append(problems, Problem{
+			Object: object, Reason: "ReadOnlyFileSystem", Severity: SeverityError,
+			Message: "The file system of the data root is read-only: every build fails. A node does that after errors of the disk.",
+			Hint:    fmt.Sprintf("The node's kernel log says what is wrong with the disk; `kubectl delete pod %s -n %s` mounts the volume again.", pod.Name, pod.Namespace),
+		})
+	}
+	// guard.sh removes what it can above the mark: above it something else fills the disk.
+	mark, err := strconv.Atoi(strings.TrimSuffix(cmp.Or(highWater, dind.DefaultHighWater), "%"))
+	if err != nil {
+		mark = fullPercent // none
+	}
+	for _, use := range []struct {
+		percent      float64
+		full, almost string
+		text         string
+	}{
+		{percentOf(volume.UsedBytes, volume.CapacityBytes), "DiskFull", "DiskAlmostFull",
+			fmt.Sprintf("%s of %s", human.Size(volume.UsedBytes), human.Size(volume.CapacityBytes))},
+		{valueOf(volume.InodesUsedPercent), "InodesFull", "InodesAlmostFull", "inodes"},
+	} {
+		problem := Problem{Object: object, Reason: use.full, Severity: SeverityError, Hint: room}
+		switch {
+		case use.percent >= fullPercent:
+			problem.Message = fmt.Sprintf("The file system of the data root is full (%.0f%%, %s): builds fail.", use.percent, use.text)
+		case use.percent >= float64(mark):
+			problem.Reason, problem.Severity = use.almost, SeverityWarning
+			problem.Message = fmt.Sprintf("The file system of the data root is %.0f%% full (%s), which is above --high-water %d%%.", use.percent, use.text, mark)
+		default:
+			continue
+		}
+		problems = append(problems, problem)
+	}
+	return problems
+}
+
+func percentOf(used, capacity int64) float64 {
+	if capacity <= 0 {
+		return 0
+	}
+	return 100 * float64(used) / float64(capacity)
+}
+
+func valueOf(percent *float64) float64 {
+	if percent == nil {
+		return 0
+	}
+	return *percent
+}
