@@ -41,10 +41,8 @@ func TestPruneRemovesUnusedData(t *testing.T) {
 	dindctl(t, i.command("prune-now", "--all")...).want(t, usage).says(t, "1 container running", "--when-idle", "--yes")
 	r := succeed(t, i.command("prune-now", "-v", "-o", "json")...).says(t, "+ docker system prune -af", "Total reclaimed space: ")
 	report := decode[pruned](t, r)
-	if report.ReclaimedBytes == nil || *report.ReclaimedBytes <= 0 {
-		t.Errorf("nothing was removed: %+v", report)
-	}
-	if report.After["buildCacheBytes"] >= report.Before["buildCacheBytes"] || report.After["reclaimableBytes"] >= report.Before["reclaimableBytes"] {
+	// How much that was depends on what other tests write to the same disk.
+	if report.ReclaimedBytes == nil || report.After["buildCacheBytes"] >= report.Before["buildCacheBytes"] || report.After["reclaimableBytes"] >= report.Before["reclaimableBytes"] {
 		t.Errorf("before and after: %+v", report)
 	}
 	left := decode[prunable](t, succeed(t, i.command("prune-now", "--dry-run", "--all", "-o", "json")...))
@@ -61,13 +59,16 @@ func TestPruneRemovesUnusedData(t *testing.T) {
 // With --keep-storage, prune shrinks the build cache to that size, least
 // recently used first, whatever its age. The test keeps no images: engines with
 // the containerd image store count build cache as shared, and never prune it,
-// if an image was built from it.
+// if an image was built from it. It has its own disk, on which nothing else
+// changes how much is free.
 func TestPruneKeepsStorage(t *testing.T) {
 	t.Parallel()
 	for _, image := range env.images {
 		t.Run(image, func(t *testing.T) {
 			t.Parallel()
-			i := install(t, image)
+			i, remove := onSmallDisk(t, image)
+			defer remove()
+			i.install(t, i.options...)
 			// runs reports whether the build had to run its step.
 			runs := func(name string) bool {
 				t.Helper()
