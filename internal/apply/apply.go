@@ -92,7 +92,7 @@ func (s step) send(ctx context.Context) (metav1.Object, error) {
 			return nil, err
 		}
 	}
-	if err := s.clear(ctx); err != nil {
+	if err := s.correct(ctx); err != nil {
 		return nil, err
 	}
 	version := ""

@@ -119,7 +119,7 @@ func NewPlan[O Config](c *kube.Cluster, wanted []O, live kube.Inventory, adopt b
 			if s.fields, err = difference(s.live, want); err != nil {
 				return nil, fmt.Errorf("comparing %s: %w", s.ref, err)
 			}
-			s.fields = append(s.fields, clearings(s.live)...)
+			s.fields = append(s.fields, corrections(s.live, s.want)...)
 			s.adopt = !managed
 		}
 		plan.steps = append(plan.steps, s)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,11 +39,11 @@ func (s step) preview(ctx context.Context) (Applied, error) {
 	}
 	outcome, err := s.outcome(object, true)
 	// A separate request, which is not part of the dry run; a replacement is one request.
-	if cleared := clearings(s.live); cleared != nil && !(s.adopt && s.replaceable) {
+	if corrected := corrections(s.live, s.want); corrected != nil && !s.replaces() {
 		if outcome.Change == Unchanged {
 			outcome.Change = Configured
 		}
-		outcome.Fields = append(outcome.Fields, cleared...)
+		outcome.Fields = append(outcome.Fields, corrected...)
 	}
 	if s.adopt && !s.replaceable {
 		outcome.Fields = append(outcome.Fields, removedMarks(s.live)...)
@@ -49,12 +51,18 @@ func (s step) preview(ctx context.Context) (Applied, error) {
 	return outcome, err
 }
 
+// replaces reports whether the dry run is one patch: adopting, and correcting a port,
+// takes two requests, and a dry run of the second would not see the first.
+func (s step) replaces() bool {
+	return s.replaceable && (s.adopt || slices.ContainsFunc(corrections(s.live, s.want), func(f FieldChange) bool {
+		return strings.HasPrefix(f.Path, "spec.ports.")
+	}))
+}
+
 func (s step) dryRun(ctx context.Context) (metav1.Object, error) {
-	if !s.adopt || !s.replaceable {
+	if !s.replaces() {
 		return s.client.Apply(ctx, s.want, "", true)
 	}
-	// Adopting takes two requests, and a dry run of the second would not see the
-	// first. One patch gives the same result.
 	patch, err := s.replacement()
 	if err != nil {
 		return nil, err
@@ -112,7 +120,7 @@ func removedMarks(live metav1.Object) []FieldChange {
 	return withoutSecrets(changes, nil, nil)
 }
 
-// replacement returns a JSON Patch with the same result as adopting the object.
+// replacement returns a JSON Patch with the same result as taking over all of the object.
 func (s step) replacement() ([]byte, error) {
 	live, err := kube.Fields(s.live)
 	if err != nil {

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -103,5 +104,29 @@ func TestZeroValuesRepairAndDoNotChange(t *testing.T) {
 	}
 	if p := plan(t, c, want); !p.Empty() {
 		t.Errorf("after the repair: %s %+v", p.Summary(), p.steps[0].fields)
+	}
+}
+
+// Somebody gave the port another number: applying alone would add a second port of the
+// same name, which the API server rejects.
+func TestRenumbered(t *testing.T) {
+	want := []applycore.ServicePortApplyConfiguration{*applycore.ServicePort().WithName("daemon").WithPort(2375).WithProtocol(corev1.ProtocolTCP)}
+	port := func(name string, number int32) corev1.ServicePort {
+		return corev1.ServicePort{Name: name, Port: number, Protocol: corev1.ProtocolTCP}
+	}
+	for name, test := range map[string]struct {
+		live []corev1.ServicePort
+		want []FieldChange
+	}{
+		"as wanted":          {live: []corev1.ServicePort{port("daemon", 2375)}},
+		"another name":       {live: []corev1.ServicePort{port("other", 12375)}},
+		"another number":     {[]corev1.ServicePort{port("other", 1), port("daemon", 12375)}, []FieldChange{{"spec.ports.1.port", int32(12375), int32(2375)}}},
+		"the number is used": {[]corev1.ServicePort{port("other", 2375), port("daemon", 12375)}, []FieldChange{{Path: "spec.ports.1", From: port("daemon", 12375)}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := renumbered(test.live, want); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %+v", got)
+			}
+		})
 	}
 }
