@@ -30,9 +30,11 @@ echo 1795258800
 `)
 }
 
-// disk returns outputs of stat with these percentages of blocks in use.
+// disk returns outputs of stat with these percentages of blocks in use: the first one
+// also before the first interval.
 func disk(percents ...int) string {
 	var lines strings.Builder
+	fmt.Fprintf(&lines, "1000 100 %d 0 0\n", 100-percents[0])
 	for _, percent := range percents {
 		fmt.Fprintf(&lines, "1000 100 %d 0 0\n", 100-percent)
 	}
@@ -79,7 +81,7 @@ func TestGuardScript(t *testing.T) {
 			wantCalls: []string{"docker image rm spared:1", cache + "1800s"}, keeps: "|1|5000\n"},
 		{name: "the entrypoint mounts /tmp", high: "85", disk: disk(85, 80), images: oldest, env: []string{"TMPFS=1"},
 			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|5000\n"},
-		{name: "too many inodes", high: "85", disk: "1000 100 90 1000 140\n" + disk(10), images: oldest,
+		{name: "too many inodes", high: "85", disk: strings.Repeat("1000 100 90 1000 140\n", 2) + disk(10), images: oldest,
 			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|0\n"},
 		{name: "stat fails", high: "85", disk: "oops\n", images: oldest},
 	} {
@@ -119,11 +121,12 @@ func TestGuardRecordsPrunes(t *testing.T) {
 	const begin, end = "create|1|dindctl-prune|\n", "destroy|2|dindctl-prune|\n"
 	for _, test := range []struct {
 		name    string
-		events  []string // in each interval after the first
-		percent []int    // of the disk, in each interval
+		events  []string // in each interval
+		percent []int    // of the disk, at the start and in each interval
 		want    string
 	}{
-		{"in one interval", []string{begin + end}, []int{50, 30}, "P|1795258800|20000\n"},
+		{"in the first interval", []string{begin + end}, []int{50, 30}, "P|1795258800|20000\n"},
+		{"in a later interval", []string{"", begin + end}, []int{60, 50, 30}, "P|1795258800|20000\n"},
 		{"in two intervals", []string{begin, end}, []int{50, 40, 30}, "P|1795258800|20000\n"},
 		{"builds used more", []string{begin + end}, []int{50, 60}, "P|1795258800|0\n"},
 		{"another volume", []string{"create|1|other|\ndestroy|2|other|\n"}, []int{50, 30}, ""},
@@ -134,10 +137,11 @@ func TestGuardRecordsPrunes(t *testing.T) {
 				t.Parallel()
 				b := newBox(t)
 				guardStubs(b)
-				b.write("disk", disk(test.percent...))
+				_, used, _ := strings.Cut(disk(test.percent...), "\n")
+				b.write("disk", used)
 				b.write("proc/1/stat", "")
 				for n, events := range test.events {
-					b.write(fmt.Sprintf("events-%d", n+1), events)
+					b.write(fmt.Sprintf("events-%d", n), events)
 				}
 				b.stub("docker", `case "$*" in events*) n=$(cat "$BOX/n" 2>/dev/null || echo 0); cat "$BOX/events-$n" 2>/dev/null; echo $((n + 1)) >"$BOX/n" ;; esac`)
 				b.runFile(shell, "guard.sh", []string{"BOX=" + b.root, "DINDCTL_GUARD_INTERVAL=0"}, "none", "1")

@@ -121,6 +121,7 @@ tidied=
 used=
 prune_began=
 mkdir -p "$state" && touch "$state/uses" || exit 1
+measure # a prune may begin before the first turn
 since=$(date +%s)
 while [ -d "/proc/$daemon" ]; do
     sleep "$interval"
