@@ -10,6 +10,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/versions"
 	"golang.org/x/sync/errgroup"
@@ -20,6 +21,7 @@ type Contents struct {
 	Containers []Container
 	// Networks are the networks without a running container.
 	Networks   []Network
+	Volumes    []Volume
 	Images     []Image
 	BuildCache []CacheRecord
 }
@@ -31,8 +33,25 @@ type Container struct {
 	// Running is also true for paused and restarting containers.
 	Running bool
 	Created time.Time
+	// LastUsed is when a stopped container stopped, or a builder was noted in use.
+	LastUsed time.Time
+	// Builder is a container of docker buildx create. It is Busy while a client builds.
+	Builder, Busy bool
+	// Keep is true with the label dindctl.keep.
+	Keep bool
+	// Volumes are the names of its volumes.
+	Volumes []string
 	// SizeBytes is the size of the container's writable layer.
 	SizeBytes int64
+}
+
+// Volume is a volume that has no name of its own, or the state of a builder.
+type Volume struct {
+	Name string
+	// LastUsed is when it was created, or noted in use.
+	LastUsed  time.Time
+	SizeBytes int64
+	anonymous bool
 }
 
 // Network is a user-defined network.
@@ -51,6 +70,7 @@ type Image struct {
 	// SizeBytes is the size of the layers that no other image shares.
 	SizeBytes int64
 	layers    []string
+	digests   []string
 }
 
 // CacheRecord is a record of the build cache that DiskUsage counts.
@@ -76,7 +96,7 @@ const maxInspections = 8
 // Contents lists the daemon's contents. Like DiskUsage, it may take minutes.
 func (e *Engine) Contents(ctx context.Context) (Contents, error) {
 	var found Contents
-	usage, err := e.client.DiskUsage(ctx, client.DiskUsageOptions{Containers: true, Images: true, BuildCache: true, Verbose: true})
+	usage, err := e.client.DiskUsage(ctx, client.DiskUsageOptions{Containers: true, Images: true, BuildCache: true, Volumes: true, Verbose: true})
 	if err != nil {
 		return found, e.explain(ctx, "list the Docker daemon's contents", err)
 	}
@@ -88,11 +108,23 @@ func (e *Engine) Contents(ctx context.Context) (Contents, error) {
 		found.Networks = append(found.Networks, Network{ID: n.ID, Name: n.Name, Created: n.Created})
 	}
 	for _, c := range usage.Containers.Items {
-		found.Containers = append(found.Containers, Container{
-			ID: c.ID, Name: strings.TrimPrefix(strings.Join(c.Names, ","), "/"), ImageID: c.ImageID,
-			Running: c.State == container.StateRunning || c.State == container.StatePaused || c.State == container.StateRestarting,
-			Created: time.Unix(c.Created, 0).UTC(), SizeBytes: c.SizeRw,
-		})
+		one := newContainer(c)
+		if err := e.inspect(ctx, &one); err != nil {
+			return found, e.explain(ctx, "inspect the Docker daemon's containers", err)
+		}
+		found.Containers = append(found.Containers, one)
+	}
+	for _, v := range usage.Volumes.Items {
+		_, anonymous := v.Labels["com.docker.volume.anonymous"]
+		if !anonymous && builderOf(v.Name) == "" {
+			continue
+		}
+		one := Volume{Name: v.Name, anonymous: anonymous}
+		one.LastUsed, _ = time.Parse(time.RFC3339Nano, v.CreatedAt)
+		if v.UsageData != nil {
+			one.SizeBytes = max(v.UsageData.Size, 0)
+		}
+		found.Volumes = append(found.Volumes, one)
 	}
 	for _, r := range usage.BuildCache.Items {
 		if r.Shared && versions.LessThan(e.client.ClientVersion(), sharedCacheVersion) {
@@ -109,6 +141,53 @@ func (e *Engine) Contents(ctx context.Context) (Contents, error) {
 		return found, e.explain(ctx, "inspect the Docker daemon's images", err)
 	}
 	return found, nil
+}
+
+func newContainer(c container.Summary) Container {
+	one := Container{
+		ID: c.ID, Name: strings.TrimPrefix(strings.Join(c.Names, ","), "/"), ImageID: c.ImageID,
+		Running: c.State == container.StateRunning || c.State == container.StatePaused || c.State == container.StateRestarting,
+		Created: time.Unix(c.Created, 0).UTC(), Builder: isBuilder(c.Names), SizeBytes: c.SizeRw,
+	}
+	_, one.Keep = c.Labels["dindctl.keep"]
+	for _, m := range c.Mounts {
+		if m.Type == mount.TypeVolume {
+			one.Volumes = append(one.Volumes, m.Name)
+		}
+	}
+	return one
+}
+
+// inspect adds what the list does not contain: when a container stopped, and whether a
+// builder is busy. A container that was removed since stays as it was listed.
+func (e *Engine) inspect(ctx context.Context, one *Container) error {
+	if one.Running && !one.Builder {
+		return nil
+	}
+	result, err := e.client.ContainerInspect(ctx, one.ID, client.ContainerInspectOptions{})
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	one.Busy = one.Builder && len(result.Container.ExecIDs) > 0
+	if state := result.Container.State; state != nil && !one.Builder {
+		if ended, err := time.Parse(time.RFC3339Nano, state.FinishedAt); err == nil && ended.Year() >= 1970 {
+			one.LastUsed = ended.UTC()
+		}
+	}
+	return nil
+}
+
+// builderOf returns the name of the builder's container whose state a volume is, "" if it
+// is another volume.
+func builderOf(volume string) string {
+	name, isState := strings.CutSuffix(volume, "_state")
+	if !isState || !isBuilder([]string{"/" + name}) {
+		return ""
+	}
+	return name
 }
 
 // images inspects each image, because the list does not contain the tag time.
@@ -143,7 +222,7 @@ func (e *Engine) images(ctx context.Context, listed []image.Summary) ([]Image, e
 }
 
 func newImage(summary image.Summary, inspected image.InspectResponse) *Image {
-	one := &Image{ID: summary.ID, Tags: inspected.RepoTags, SizeBytes: summary.Size - max(summary.SharedSize, 0), layers: inspected.RootFS.Layers}
+	one := &Image{ID: summary.ID, Tags: inspected.RepoTags, SizeBytes: summary.Size - max(summary.SharedSize, 0), layers: inspected.RootFS.Layers, digests: inspected.RepoDigests}
 	// The time is zero, and so unknown, if it cannot be parsed.
 	one.LastUsed, _ = time.Parse(time.RFC3339Nano, inspected.Created)
 	if tagged := inspected.Metadata.LastTagTime; tagged.After(one.LastUsed) {
