@@ -88,7 +88,11 @@ follow_events() {
 record_prune() {
     measure || return 0
     case $1 in
-    *'|create') began=$used ;;
+    *'|create')
+        began=$used
+        now=$(date +%s)
+        note_uses prune 2>/dev/null # prune.sh is about to read them
+        ;;
     *'|destroy')
         [ -z "$began" ] || echo "P|$(date +%s)|$((began > used ? began - used : 0))" >"$state/prune"
         began=
@@ -97,9 +101,10 @@ record_prune() {
 }
 
 # note_uses adds the uses of the last minute to the file: the names, and what they mean now,
-# because a tag may move to another image. A name without a tag means latest.
+# because a tag may move to another image. A name without a tag means latest. Its argument
+# keeps the files of two callers apart.
 note_uses() {
-    mv "$work/events" "$work/turn" || return 0
+    mv "$work/events" "$work/events.$1" || return 0
     awk -F '|' '
         function name(ref) {
             if (ref == "" || ref == "<no value>") return
@@ -115,9 +120,9 @@ note_uses() {
         $2 == "image" && $6 ~ /^(create|pull|load|import|tag|push)$/ { name($3) }
         $2 == "container" && $5 ~ /^buildx_buildkit_/ && $6 ~ /^(create|start|exec_start)/ { print "E|" $1 "|builder/" $5 }
         $2 == "container" && $6 ~ /^(create|start|die)$/ { name($4) }
-        $2 == "volume" && $6 ~ /^(create|mount|unmount)$/ { print "E|" $1 "|volume/" $3 }' "$work/turn" | sort -u >"$work/names"
-    grep -v '|[a-z]*/[^:]*$' "$work/names" | cut -d '|' -f 3 | sort -u |
-        xargs -r -n 100 timeout 300 docker image inspect --format "$image_format" >"$work/meant" 2>/dev/null
+        $2 == "volume" && $6 ~ /^(create|mount|unmount)$/ { print "E|" $1 "|volume/" $3 }' "$work/events.$1" | sort -u >"$work/names.$1"
+    grep -v '|[a-z]*/[^:]*$' "$work/names.$1" | cut -d '|' -f 3 | sort -u |
+        xargs -r -n 100 timeout 300 docker image inspect --format "$image_format" >"$work/meant.$1" 2>/dev/null
     awk -F '|' -v now="$now" "$time_awk"'
         $1 == "I" {
             time = 0
@@ -125,7 +130,7 @@ note_uses() {
             for (i = 1; i <= count; i++) if (noted[names[i]] > time) time = noted[names[i]]
             for (short in noted) if (index($2, short) == 1 && noted[short] > time) time = noted[short]
             if (time > 0) print "E|" time "|" $2
-        }' "$work/names" "$work/meant" | cat "$work/names" - >>"$state/uses"
+        }' "$work/names.$1" "$work/meant.$1" | cat "$work/names.$1" - >>"$state/uses"
 }
 
 # tidy_uses keeps the last use of each name for two months, and of each image for as long
@@ -184,7 +189,7 @@ remove_untagged() { awk -F '|' '$3 $4 == ""' "$work/unused" | remove_images "$wo
 # remove_oldest removes images in batches, of the size that will do by what the last one
 # gained: each removal costs the daemon a collection of its store.
 remove_oldest() {
-    unused_images "$floor" <"$work/list" | awk -F '|' '$3 $4 != ""' >"$work/tagged"
+    unused_images "$work" "$floor" <"$work/list" | awk -F '|' '$3 $4 != ""' >"$work/tagged"
     from=1
     size=1
     while sed -n "$from,$((from + size - 1))p" "$work/tagged" >"$work/part" && [ -s "$work/part" ]; do
@@ -247,8 +252,11 @@ relieve() {
     goal=$((high - 5))
     images=0
     removed=0
+    present_images "$work"
+    sleep 1
+    note_uses turn 2>/dev/null
     list_images "$work" "$state/uses" >"$work/list" || say "the images cannot be listed: is the daemon responding?" >&2
-    unused_images "$spare" <"$work/list" >"$work/unused"
+    unused_images "$work" "$spare" <"$work/list" >"$work/unused"
     try remove_untagged || try remove_stopped "$state/uses" "$spare" || try remove_volumes "$state/uses" "$spare" ||
         try remove_builders "$state/uses" $((spare * 24)) || weigh_rest || remove_oldest || remove_cache
     freed=$((before > used ? before - used : 0))
@@ -297,7 +305,7 @@ while [ -d "/proc/$daemon" ]; do
     # The image's entrypoint may mount a tmpfs on /tmp after this script started.
     mkdir -p "$state" "$work"
     now=$(date +%s)
-    note_uses 2>/dev/null
+    note_uses turn 2>/dev/null
     each_day 2>/dev/null
     [ "$high" = none ] || { measure && relieve; }
 done

@@ -98,9 +98,13 @@ list_images() {
         }' | sort -t '|' -k 1,1nr -k 2
 }
 
-# unused_images prints those of list_images on standard input that can go: no container has
-# them, and nobody used them for some seconds.
-unused_images() { awk -F '|' -v oldest="$1" '$1 >= oldest && $1 >= 0 && $5 == ""'; }
+# present_images lists the images that there are before the uses are read. One that comes
+# later is new, even if its publisher made it long ago.
+present_images() { docker image ls -aq --no-trunc | sort -u >"$1/present"; }
+
+# unused_images prints those of list_images on standard input that can go: they were present,
+# no container has them, and nobody used them for $2 seconds.
+unused_images() { awk -F '|' -v oldest="$2" '$1 >= oldest && $1 >= 0 && $5 == ""' | grep -Ff "$1/present"; }
 
 # remove_images removes the images on standard input, given the directory of list_images. It
 # skips those that were tagged or removed since. It forces nothing, so that the daemon

@@ -60,6 +60,7 @@ remove() {
 # read_uses copies the uses that guard.sh noted on the daemon's volume to a file. Only a
 # container can show it: one of an empty image, which never starts.
 read_uses() {
+    sleep 2 # guard.sh is writing
     true >"$work/uses"
     container=
     image=$(head -c 1024 /dev/zero | docker import - 2>/dev/null) &&
@@ -76,7 +77,7 @@ read_uses() {
 prune_images() {
     echo "+ images not used for $unused_for"
     list_images "$work" "$work/uses" >"$work/list" || fail "cannot list the images"
-    unused_images "$oldest" <"$work/list" >"$work/old"
+    unused_images "$work" "$oldest" <"$work/list" >"$work/old"
     from=1
     while sed -n "$from,$((from + 19))p" "$work/old" >"$work/part" && [ -s "$work/part" ]; do
         remove_images "$work" <"$work/part"
@@ -96,10 +97,11 @@ until version=$(docker version --format '{{.Server.Version}}' 2>/tmp/err); do
     sleep 1
 done
 echo "Docker Engine $version at ${DOCKER_HOST:-its default address}"
+mkdir -p "$work"
+present_images "$work"
+# guard.sh measures from here on, and writes down the uses that it has noted.
 docker volume create dindctl-prune >/dev/null 2>&1
 trap 'docker volume rm dindctl-prune >/dev/null 2>&1' EXIT
-
-mkdir -p "$work"
 oldest=$(in_seconds "$unused_for")
 read_uses
 if [ -n "$max_age" ]; then
