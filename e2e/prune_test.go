@@ -204,7 +204,7 @@ type prunable struct {
 		Tags     []string
 		LastUsed *time.Time
 	}
-	BuildCache                            struct{ BeforeBytes, AfterBytes int64 }
+	BuildCache struct{ BeforeBytes, AfterBytes int64 }
 }
 
 // stopFile is a file in the pod that ends the loops.

@@ -85,7 +85,7 @@ func TestGuardScript(t *testing.T) {
 			says:      "removed 2 images and freed 5000 bytes", keeps: "|2|5000\n"},
 		{name: "batches of images, by what the last one gained", high: "85", disk: disk(90, 89, 80), images: all,
 			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s", "docker image rm old:1 young:1", cache + "10800s"}, keeps: "|3|10000\n"},
-		{name: "no image that is recent or in use", high: "85", disk: disk(99, 99, 99, 99), images: all,
+		{name: "no image that is recent or in use", high: "85", disk: disk(99, 99, 99), images: all,
 			wantCalls: slices.Concat([]string{"docker image rm oldest:1 oldest:2", cache + "1767600s", "docker image rm old:1 young:1", cache + "10800s"}, ages, sizes(49500, 24750, 12375)),
 			says:      "removed 3 images", keeps: "|3|0\n"},
 		{name: "an image that a container used stays longer", high: "85", disk: disk(85, 80), images: oldest + old, uses: "E|1795251600|oldest:2\n",
@@ -102,7 +102,7 @@ func TestGuardScript(t *testing.T) {
 		{name: "build cache that is fresh, in halving sizes", high: "85", disk: disk(slices.Concat(slices.Repeat([]int{97}, 11), []int{70})...), env: []string{"CACHE=300MB"},
 			wantCalls: slices.Concat(ages, sizes(48500, 24250)), keeps: "|0|27000\n"},
 		{name: "volumes fill the disk", high: "85", disk: disk(97, 97), images: oldest + young, env: []string{"VOLUMES=90"},
-			wantCalls: slices.Concat([]string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, ages[:3]),
+			wantCalls: slices.Concat([]string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, ages[:3], []string{cache + "86400s"}),
 			says:      "removed image oldest:1 oldest:2", keeps: "|1|0\n"},
 		{name: "foreign files fill the disk", high: "85", disk: disk(97), images: young, env: []string{"OWN=9"},
 			wantCalls: append(slices.Clone(ages[:3]), cache+"86400s"), says: "no more can be removed: files that are not the daemon's hold 0 MiB"},
@@ -191,21 +191,21 @@ func TestGuardRecordsUses(t *testing.T) {
 			b := newBox(t)
 			guardStubs(b)
 			b.write("images", image("a", never, never, "app:latest,", "a,")+image("cafe01234", never, never, "", "b,")+
-				strings.TrimSuffix(image("d", never, never, "", "c,"), "\n")+"r/x@sha256:99,\n")
+				pulled(image("d", never, never, "", "c,"), "r/x@sha256:99"))
 			b.write("proc/1/stat", "")
 			b.write("events", strings.Join([]string{
-				"1000000001|container|c1|app|n|create", "1000000002|container|c1|docker.io/library/app:latest|n|start", "1000000003|image|registry:5000/x||registry:5000/x|pull",
-				"1000000004|container|c1|other|n|exec_start: sh -c x|y", "1000000005|image|sha256:1||1|load", "1000000006|container|c2|cafe01|n|create",
-				"1000000007|image|r/x:2@sha256:99||r/x|pull", "1000000008|container|c3||n|create", "1000000009|container|c4|<no value>|n|create",
-				"1000000010|image|sha256:gone||app:latest|tag", "1000000011|image|reg/p:1||reg/p|push", "1000000012|volume|v1|||unmount",
-				"1000000013|container|c5|buildkit:1|buildx_buildkit_b0|exec_start: buildctl dial-stdio",
+				"1795258001|container|c1|app|n|create", "1795258002|container|c1|docker.io/library/app:latest|n|start", "1795258003|image|registry:5000/x||registry:5000/x|pull",
+				"1795258004|container|c1|other|n|exec_start: sh -c x|y", "1795258005|image|sha256:1||1|load", "1795258006|container|c2|cafe01|n|create",
+				"1795258007|image|r/x:2@sha256:99||r/x|pull", "1795258008|container|c3||n|create", "1795258009|container|c4|<no value>|n|create",
+				"1795258010|image|sha256:gone||app:latest|tag", "1795258011|image|reg/p:1||reg/p|push", "1795258012|volume|v1|||unmount",
+				"1795258013|container|c5|buildkit:1|buildx_buildkit_b0|exec_start: buildctl dial-stdio",
 			}, "\n")+"\n")
 			b.runFile(shell, "guard.sh", []string{"BOX=" + b.root, "DINDCTL_GUARD_INTERVAL=0.3", "EVENTS_ONLY=1"}, "none", "1")
 			uses := b.read("var/lib/docker/dindctl/uses")
 			for _, want := range []string{
-				"E|1000000002|app:latest", "E|1000000002|sha256:a", "E|1000000003|registry:5000/x:latest", "E|1000000005|sha256:1",
-				"E|1000000006|sha256:cafe01234", "E|1000000007|r/x@sha256:99", "E|1000000007|sha256:d", "E|1000000010|sha256:gone",
-				"E|1000000011|reg/p:1", "E|1000000012|volume/v1", "E|1000000013|builder/buildx_buildkit_b0",
+				"E|1795258002|app:latest", "E|1795258002|sha256:a", "E|1795258003|registry:5000/x:latest", "E|1795258005|sha256:1",
+				"E|1795258006|sha256:cafe01234", "E|1795258007|r/x@sha256:99", "E|1795258007|sha256:d", "E|1795258010|sha256:gone",
+				"E|1795258011|reg/p:1", "E|1795258012|volume/v1", "E|1795258013|builder/buildx_buildkit_b0",
 			} {
 				if !strings.Contains(uses, want+"\n") {
 					t.Errorf("%s is missing in\n%s", want, uses)

@@ -73,3 +73,45 @@ func TestPruneScriptRemovesLeftovers(t *testing.T) {
 		}
 	}
 }
+
+// Above the threshold guard.sh removes what jobs left behind before it removes images, and
+// once a day what runs for too long.
+func TestGuardRemovesLeftovers(t *testing.T) {
+	const old, fresh = "2026-11-01T00:00:00Z", "2026-11-21T10:30:00Z"
+	object := func(id, kind, created, name string) string {
+		return strings.Join([]string{"L", id, kind + name, created, "", "", name}, "|") + "\n"
+	}
+	for _, test := range []struct {
+		name      string
+		disk      string
+		env       []string
+		wantCalls []string
+	}{
+		{"a stopped container is enough", disk(85, 80), nil, []string{"docker rm s-old"}},
+		{"volumes, then builders", disk(90, 88, 86, 80), nil,
+			[]string{"docker rm s-old", "docker volume rm v-old", "docker rm -f -v b-old", "docker volume rm buildx_buildkit_old_state"}},
+		{"containers that run for too long", disk(50), []string{"DINDCTL_MAX_CONTAINER_AGE=24h"}, []string{"docker rm -f -v r-old"}},
+	} {
+		for name, shell := range shells(t) {
+			t.Run(test.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t)
+				guardStubs(b)
+				b.write("disk", test.disk)
+				b.write("images", image("old", old, never, "old:1,", "o,"))
+				b.write("stopped", object("s-old", "", old, "/s-old")+object("s-new", "", fresh, "/s-new"))
+				b.write("running", object("r-old", "", old, "/r-old")+object("r-new", "", fresh, "/r-new"))
+				b.write("volumes", object("v-old", "volume/", old, "v-old")+object("v-new", "volume/", fresh, "v-new"))
+				b.write("builders", object("b-old", "builder", old, "/buildx_buildkit_old")+object("b-new", "builder", fresh, "/buildx_buildkit_new"))
+				b.write("proc/1/stat", "")
+				got := b.runFile(shell, "guard.sh", append(test.env, "BOX="+b.root, "DINDCTL_GUARD_INTERVAL=0"), "85", "1")
+				calls := slices.DeleteFunc(got.calls, func(call string) bool {
+					return inspects(call) || strings.Contains(call, " prune ") || strings.Contains(call, "docker events")
+				})
+				if !slices.Equal(calls, test.wantCalls) {
+					t.Errorf("calls:\n%s\nwant:\n%s\n%s%s", strings.Join(calls, "\n"), strings.Join(test.wantCalls, "\n"), got.stdout, got.stderr)
+				}
+			})
+		}
+	}
+}

@@ -70,6 +70,11 @@ func image(id, created, tagged, tags, layers string) string {
 	return "I|sha256:" + id + "|" + created + "|\"" + tagged + "\"|" + tags + "|" + layers + "\n"
 }
 
+// pulled returns the line of an image with a digest.
+func pulled(line, digest string) string {
+	return strings.TrimSuffix(line, "\n") + "|" + digest + ",\n"
+}
+
 const never = "0001-01-01T00:00:00Z"
 
 func TestPruneScript(t *testing.T) {
@@ -121,9 +126,9 @@ func TestPruneScript(t *testing.T) {
 			wantCalls: []string{version, networks + until, cache + until}},
 		{name: "an image that a container uses since", env: []string{"PRUNE_UNUSED_FOR=168h", "IN_USE=1"}, images: old,
 			wantCalls: []string{version, networks + until, "docker image rm old:1", cache + until}},
-		{name: "an image that was pulled, by its digest", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: strings.TrimSuffix(image("old", "2020-01-01T00:00:00Z", never, "", "a,"), "\n") + "r/x@sha256:d,\n",
+		{name: "an image that was pulled, by its digest", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: pulled(image("old", "2020-01-01T00:00:00Z", never, "", "a,"), "r/x@sha256:d"),
 			noted: "E|1795200000|r/x@sha256:d\n", wantCalls: []string{version, networks + until, cache + until}},
-		{name: "an image that was pulled long ago, by its digest", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: strings.TrimSuffix(image("old", "2020-01-01T00:00:00Z", never, "", "a,"), "\n") + "r/x@sha256:d,\n",
+		{name: "an image that was pulled long ago, by its digest", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: pulled(image("old", "2020-01-01T00:00:00Z", never, "", "a,"), "r/x@sha256:d"),
 			noted: "E|1790000000|r/x@sha256:d\n", wantCalls: []string{version, networks + until, "docker image rm r/x@sha256:d", cache + until}},
 		{name: "an old image that was started", env: []string{"PRUNE_UNUSED_FOR=168h"}, images: old, noted: "E|17U|old:1\nE|1795200000|sha256:old\nE|",
 			wantCalls: []string{version, networks + until, cache + until}},

@@ -199,7 +199,12 @@ remove_oldest() {
         [ "$removed" -gt 0 ] || continue
         gained=$((full - used))
         missing=$((used - capacity / 100 * goal))
-        size=$((gained > 0 && missing > 0 ? missing * removed / gained : removed * 2))
+        # BusyBox evaluates both sides of ?:, and a division by zero ends the script.
+        if [ "$gained" -gt 0 ] && [ "$missing" -gt 0 ]; then
+            size=$((missing * removed / gained))
+        else
+            size=$((removed * 2))
+        fi
         size=$((size < 1 ? 1 : size > 20 ? 20 : size))
     done
     return 1
