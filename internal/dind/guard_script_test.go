@@ -16,7 +16,7 @@ func guardStubs(b box) {
 case "$1" in events)
     cat "$BOX/events" 2>/dev/null
     rm -f "$BOX/events"
-    if [ -n "${EVENTS_ONLY:-}" ]; then sleep 1; rm -rf "$BOX/proc/1"; fi
+    if [ -n "${EVENTS_ONLY:-}" ]; then sleep 3; rm -rf "$BOX/proc/1"; fi
     while [ -d "$BOX/proc/1" ]; do sleep 0.05; done
     exit ;;
 esac`+dockerStub)

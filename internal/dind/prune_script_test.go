@@ -43,7 +43,7 @@ import*) [ -z "${NO_USES:-}" ] || exit 1; echo sha256:empty ;;
 "image inspect"*)
     [ -z "${AGAIN:-}" ] || [ ! -e "$BOX/listed" ] || { echo "I|$5|tagged again"; exit; }
     touch "$BOX/listed"
-    for name; do case $name in *:*) grep -F -e "I|$name|" -e "|$name," -e ",$name," "$BOX/images" ;; esac; done ;;
+    for name; do case $name in sha256:cafe01) grep -F "I|$name" "$BOX/images" ;; *:*) grep -F -e "I|$name|" -e "|$name," -e ",$name," "$BOX/images" ;; esac; done ;;
 "image rm"*)
     [ -z "${IN_USE:-}" ] || { echo "conflict: container is using it" >&2; exit 1; }
     shift 2

@@ -20,7 +20,7 @@ func TestValidate(t *testing.T) {
 		{"no options", func(o *Options) { *o = Options{} }, []complaint{
 			{"--namespace", "not a valid namespace name"}, {"--name", "not a valid Service name"}, {"--image", "not an image reference"},
 			{"--mtu", "neither auto"}, {"--cache-limit", "not a size"}, {"--high-water", "neither"}, {"--prune-schedule", "not a cron schedule"},
-			{"--prune-unused-for", "not a duration"}}},
+			{"--prune-unused-for", "not a duration"}, {"--max-container-age", "not a duration"}}},
 
 		{"namespace with capitals", func(o *Options) { o.Namespace = "CI" }, []complaint{{"--namespace", "not a valid"}}},
 		{"name that starts with a digit", func(o *Options) { o.Name = "1st" }, []complaint{{"--name", "not a valid Service name"}}},

@@ -75,9 +75,9 @@ follow_events() {
             while IFS= read -r event; do
                 case $event in
                 *'|volume|dindctl-prune|'*) record_prune "$event" ;;
-                *) mkdir -p "$work" && echo "$event" >>"$work/events" ;;
+                *) echo "$event" >>"$work/events" || { mkdir -p "$work" && echo "$event" >>"$work/events"; } ;;
                 esac
-            done
+            done 2>/dev/null
         since=$(date +%s)
         sleep 1
     done
