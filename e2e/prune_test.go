@@ -23,6 +23,8 @@ func TestPruneRemovesUnusedData(t *testing.T) {
 	i := install(t, env.newest(), "--prune-unused-for", "0")
 	i.buildsCold(t, "unused")
 	i.buildsCold(t, "used")
+	// Enough to show on a disk that others write to as well.
+	i.job(t, `printf 'FROM `+baseImage+`\nRUN head -c 200000000 /dev/urandom >/blob\n' | docker build --quiet --output type=cacheonly -`).want(t)
 	i.job(t, `docker run --detach --stop-timeout 1 --name keeper used sleep 36000`).want(t)
 	// The dry run lists what will be removed.
 	preview := decode[prunable](t, succeed(t, i.command("prune-now", "--dry-run", "-o", "json")...))

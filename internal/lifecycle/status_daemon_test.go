@@ -69,7 +69,7 @@ func TestDiskProblemsSayWhatFillsIt(t *testing.T) {
 	}{
 		{"not known", nil, "--high-water 85%.", "`dindctl prune-now --all`"},
 		{"volumes", &dind.Stuck{Since: noon, VolumesBytes: 60 << 30}, "Since 21 Nov 12:00 UTC image garbage collection has found no more to remove: volumes hold 60 GiB, and those with a name always stay.",
-			"`kubectl exec -n ci d-abc-1 -- docker system df -v`"},
+			"`kubectl exec -n ci d-abc-1 -c docker-dind -- docker system df -v`"},
 		{"foreign files", &dind.Stuck{Since: noon, ForeignBytes: 50 << 30}, "files that are not the daemon's hold 50 GiB.", "shares its disk"},
 		{"what is used", &dind.Stuck{Since: noon}, "the rest is in use, or was used lately.", "`dindctl prune-now --all`"},
 	} {

@@ -117,7 +117,7 @@ func moreRoom(pod kube.Ref, volume *dind.FileSystem) (hint, why string) {
 	switch {
 	case stuck.VolumesBytes >= volume.UsedBytes/4:
 		why += fmt.Sprintf(": volumes hold %s, and those with a name always stay.", human.Size(stuck.VolumesBytes))
-		hint = fmt.Sprintf("`kubectl exec -n %s %s -- docker system df -v` lists the volumes; `docker volume rm` in a job removes one.", pod.Namespace, pod.Name)
+		hint = fmt.Sprintf("`kubectl exec -n %s %s -c %s -- docker system df -v` lists the volumes; `docker volume rm` in a job removes one.", pod.Namespace, pod.Name, dind.ContainerName)
 	case stuck.ForeignBytes >= volume.UsedBytes/4:
 		why += fmt.Sprintf(": files that are not the daemon's hold %s.", human.Size(stuck.ForeignBytes))
 		hint = "The daemon shares its disk: free space on the node, or use another --local-path or --storage-class."

@@ -93,7 +93,7 @@ list_images() {
         END {
             for (a = 1; a <= n; a++) {
                 if (latest[top[a]] > used[a]) used[a] = latest[top[a]]
-                printf "%d|%s|%s|%s|%s\n", (used[a] > 0 ? now - used[a] : -1), id[a], tags[a], digests[a], busy[id[a]]
+                print (used[a] > 0 ? now - used[a] : -1) "|" id[a] "|" tags[a] "|" digests[a] "|" busy[id[a]]
             }
         }' | sort -t '|' -k 1,1nr -k 2
 }
@@ -114,7 +114,7 @@ remove_images() {
     [ -s "$1/again" ] || return 0
     grep -xFf "$1/again" "$1/images" >"$1/going"
     # One tag removes a digest of the same repository as well, so errors say nothing.
-    awk -F '|' '{ names = $5 $7; gsub(/,/, "\n", names); print names == "" ? $2 : names }' "$1/going" | grep . |
+    awk -F '|' '{ print ($5 $7 == "" ? $2 : $5 $7) }' "$1/going" | tr ',' '\012' | grep . |
         xargs -r timeout 300 docker image rm >/dev/null 2>&1
     cut -d '|' -f 2 "$1/going" | xargs -r timeout 300 docker image inspect --format '{{.Id}}' >"$1/left" 2>/dev/null
     awk -F '|' 'FILENAME == ARGV[1] { left[$1]; next }
