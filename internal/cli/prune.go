@@ -23,7 +23,7 @@ func (p *program) pruneNowCommand() *cli.Command {
 			"uses the installed setting of --prune-unused-for. If a prune is already running, the Job waits for\n" +
 			"it to finish. -v streams the Job's log.",
 		Flags: []cli.Flag{
-			switchFlag("all", "remove everything unused, even if it was used recently"),
+			switchFlag("all", "remove everything unused, even if it was used recently, but no volumes with a name"),
 			text("unused-for", "minimum time unused before removal (default: as installed)", "DURATION"),
 			text("keep-storage", "amount of build cache to keep, most recently used first, regardless of its age", "SIZE"),
 			switchFlag("when-idle", "first wait until no build or container is running"),

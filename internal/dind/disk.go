@@ -83,8 +83,10 @@ func ParseFileSystem(out string) (*FileSystem, error) {
 }
 
 // UsesCommand returns a command for the daemon's container that prints the uses that
-// guard.sh noted, for ParseUses.
-func UsesCommand() []string { return []string{"cat", DataRoot + "/dindctl/uses"} }
+// guard.sh noted, for ParseUses: nothing in the first minute.
+func UsesCommand() []string {
+	return []string{"sh", "-c", `[ ! -e "$1" ] || cat "$1"`, "sh", DataRoot + "/dindctl/uses"}
+}
 
 // ParseUses returns the last use of each name in the output of UsesCommand: the IDs, tags
 // and digests of images, volume/NAME and builder/NAME. It ignores broken lines.
