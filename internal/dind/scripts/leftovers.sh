@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154 # images.sh sets the variables
 # What jobs leave behind besides images: containers, the builders of docker buildx create,
 # and volumes. prune.sh and guard.sh source this file after images.sh; the preview in
 # internal/daemon applies the same rule.
