@@ -50,11 +50,7 @@ func (i *installation) checkAfterHour(t *testing.T) {
 	t.Helper()
 	i.checkHealthy(t)
 	i.buildsCached(t, "app", "after the hour")
-	gone := i.prunes(t)
-	// Engines before 29 do not record pulls, so an image that was pulled by digest
-	// is as old as its publisher made it.
-	delete(gone, "untagged")
-	equal(t, "pruned although it is new", gone, stock{})
+	equal(t, "pruned although it is new", i.prunes(t), stock{})
 	i.buildsCached(t, "app", "after the hour and a prune")
 }
 
@@ -112,6 +108,9 @@ func (i *installation) prunes(t *testing.T, options ...string) stock {
 	for _, network := range preview.Networks {
 		named["network"] = append(named["network"], network.Name)
 	}
+	for _, volume := range preview.Volumes {
+		named["volume"] = append(named["volume"], volume.Name)
+	}
 	for _, image := range preview.Images {
 		// What was pulled by digest has a name, but no tag.
 		tags := slices.DeleteFunc(image.Tags, func(tag string) bool { return strings.Contains(tag, "@") })
@@ -124,8 +123,9 @@ func (i *installation) prunes(t *testing.T, options ...string) stock {
 		slices.Sort(names)
 	}
 	equal(t, "running containers that are gone", gone["running"], nil)
-	equal(t, "volumes that are gone", gone["volume"], nil)
-	equal(t, "containers that are gone", slices.Sorted(slices.Values(slices.Concat(gone["exited"], gone["created"]))), named["container"])
+	equal(t, "volumes with a name that are gone", gone["volume"], nil)
+	equal(t, "volumes that are gone", slices.Sorted(slices.Values(slices.Concat(gone["anonymous"], gone["state"]))), named["volume"])
+	equal(t, "containers that are gone", slices.Sorted(slices.Values(slices.Concat(gone["exited"], gone["created"], gone["builder"]))), named["container"])
 	equal(t, "networks that are gone", gone["network"], named["network"])
 	equal(t, "tags that are gone", gone["tag"], named["tag"])
 	if unnamed := gone.without(named)["untagged"]; len(unnamed) > 0 {

@@ -23,6 +23,8 @@ func TestPruneRemovesUnusedData(t *testing.T) {
 	i := install(t, env.newest(), "--prune-unused-for", "0")
 	i.buildsCold(t, "unused")
 	i.buildsCold(t, "used")
+	// Enough to show on a disk that others write to as well.
+	i.job(t, `printf 'FROM `+baseImage+`\nRUN head -c 200000000 /dev/urandom >/blob\n' | docker build --quiet --output type=cacheonly -`).want(t)
 	i.job(t, `docker run --detach --stop-timeout 1 --name keeper used sleep 36000`).want(t)
 	// The dry run lists what will be removed.
 	preview := decode[prunable](t, succeed(t, i.command("prune-now", "--dry-run", "-o", "json")...))
@@ -39,7 +41,7 @@ func TestPruneRemovesUnusedData(t *testing.T) {
 		t.Errorf("dry run with fresh data: %+v", kept)
 	}
 	dindctl(t, i.command("prune-now", "--all")...).want(t, usage).says(t, "1 container running", "--when-idle", "--yes")
-	r := succeed(t, i.command("prune-now", "-v", "-o", "json")...).says(t, "+ docker system prune -af", "Total reclaimed space: ")
+	r := succeed(t, i.command("prune-now", "-v", "-o", "json")...).says(t, "+ docker image prune -af", "Total reclaimed space: ")
 	report := decode[pruned](t, r)
 	// How much that was depends on what other tests write to the same disk.
 	if report.ReclaimedBytes == nil || report.After["buildCacheBytes"] >= report.Before["buildCacheBytes"] || report.After["reclaimableBytes"] >= report.Before["reclaimableBytes"] {
@@ -87,6 +89,38 @@ func TestPruneKeepsStorage(t *testing.T) {
 			}
 			equal(t, "the newer build runs again", runs("newer"), false)
 			equal(t, "the older build runs again", runs("older"), true)
+		})
+	}
+}
+
+// Prune removes what jobs leave behind by its age, with each engine, and what it
+// removes is what the dry run names. Volumes with a name stay, and so does a container
+// that runs or has the label.
+func TestPruneRemovesLeftovers(t *testing.T) {
+	t.Parallel()
+	for _, image := range env.images {
+		t.Run(image, func(t *testing.T) {
+			t.Parallel()
+			i := install(t, image)
+			i.job(t, `mkdir /tmp/c && cd /tmp/c
+for n in 1 2; do printf 'FROM `+baseImage+`\nRUN echo %s >/n\n' $n >Dockerfile; docker build --quiet .; docker build --quiet -t rebuilt .; done
+docker run --detach --stop-timeout 1 --name runs `+baseImage+` sleep 36000
+docker run --name exited --volume /data `+baseImage+` true
+docker run --name kept --label dindctl.keep `+baseImage+` true
+docker run --rm --volume named:/data `+baseImage+` touch /data/file
+docker run --detach --stop-timeout 1 --name buildx_buildkit_b0 --volume buildx_buildkit_b0_state:/data `+baseImage+` sleep 36000
+docker volume create buildx_buildkit_gone0_state
+docker volume create
+docker network create left`).want(t)
+			before := i.stock(t)
+			equal(t, "pruned although it is new", i.prunes(t), stock{})
+			gone := i.prunes(t, "--unused-for", "1s")
+			equal(t, "containers that are gone", gone["exited"], []string{"exited"})
+			equal(t, "builders that are gone", gone["builder"], []string{"buildx_buildkit_b0"})
+			equal(t, "state that is gone", gone["state"], []string{"buildx_buildkit_b0_state", "buildx_buildkit_gone0_state"})
+			equal(t, "anonymous volumes that are gone", gone["anonymous"], before["anonymous"])
+			equal(t, "images without a tag that are gone", gone["untagged"], before["untagged"])
+			equal(t, "volumes that are left", i.stock(t)["volume"], []string{"named"})
 		})
 	}
 }
@@ -167,8 +201,8 @@ func TestPruneUnderLoad(t *testing.T) {
 
 // prunable is the document of `dindctl prune-now --dry-run -o json`.
 type prunable struct {
-	DryRun                       bool
-	Containers, Networks, Images []struct {
+	DryRun                                bool
+	Containers, Networks, Volumes, Images []struct {
 		ID, Name string
 		Tags     []string
 		LastUsed *time.Time

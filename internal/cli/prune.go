@@ -23,7 +23,7 @@ func (p *program) pruneNowCommand() *cli.Command {
 			"uses the installed setting of --prune-unused-for. If a prune is already running, the Job waits for\n" +
 			"it to finish. -v streams the Job's log.",
 		Flags: []cli.Flag{
-			switchFlag("all", "remove everything unused, even if it was used recently"),
+			switchFlag("all", "remove everything unused, even if it was used recently, but no volumes with a name"),
 			text("unused-for", "minimum time unused before removal (default: as installed)", "DURATION"),
 			text("keep-storage", "amount of build cache to keep, most recently used first, regardless of its age", "SIZE"),
 			switchFlag("when-idle", "first wait until no build or container is running"),
@@ -84,18 +84,22 @@ func (s *session) confirmAll(ctx context.Context) error {
 func writePrune(out io.Writer, style terminal.Style, report lifecycle.PruneReport) error {
 	table := terminal.NewTable(style)
 	table.Header("", "BEFORE", "AFTER")
-	row := func(name string, of func(*lifecycle.PruneUsage) int64) {
+	row := func(name string, of func(*lifecycle.PruneUsage) *int64) {
 		cells := []string{name, "unknown", "unknown"}
 		for n, usage := range []*lifecycle.PruneUsage{report.Before, report.After} {
-			if usage != nil {
-				cells[n+1] = human.Size(of(usage))
+			if usage == nil {
+				continue
+			}
+			if bytes := of(usage); bytes != nil {
+				cells[n+1] = human.Size(*bytes)
 			}
 		}
 		table.Row(cells...)
 	}
-	row("images", func(u *lifecycle.PruneUsage) int64 { return u.ImagesBytes })
-	row("build cache", func(u *lifecycle.PruneUsage) int64 { return u.BuildCacheBytes })
-	row("reclaimable", func(u *lifecycle.PruneUsage) int64 { return u.ReclaimableBytes })
+	row("images", func(u *lifecycle.PruneUsage) *int64 { return &u.ImagesBytes })
+	row("build cache", func(u *lifecycle.PruneUsage) *int64 { return &u.BuildCacheBytes })
+	row("volumes", func(u *lifecycle.PruneUsage) *int64 { return u.VolumesBytes })
+	row("reclaimable", func(u *lifecycle.PruneUsage) *int64 { return &u.ReclaimableBytes })
 	if _, err := table.WriteTo(out); err != nil {
 		return err
 	}

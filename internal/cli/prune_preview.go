@@ -39,6 +39,7 @@ func writePrunePreview(out io.Writer, style terminal.Style, preview lifecycle.Pr
 	}{
 		{"container", preview.Containers},
 		{"network", preview.Networks},
+		{"volume", preview.Volumes},
 		{"image", preview.Images},
 	} {
 		var bytes int64

@@ -22,7 +22,7 @@ const freed = ""
 const unknown = "Warning: it will be unknown how much was freed: preparing to run sh in pod/docker-dind-abc-1: there is no connection for it\n"
 
 func TestPruneNow(t *testing.T) {
-	const usage = "              BEFORE   AFTER\nimages        3 GiB    3 GiB\nbuild cache   5 GiB    5 GiB\nreclaimable   2 GiB    2 GiB\n"
+	const usage = "              BEFORE   AFTER\nimages        3 GiB    3 GiB\nbuild cache   5 GiB    5 GiB\nvolumes       1 GiB    1 GiB\nreclaimable   2 GiB    2 GiB\n"
 	tests := []struct {
 		name, args     string
 		world          func(*testing.T) *world
@@ -35,7 +35,7 @@ func TestPruneNow(t *testing.T) {
 		{"unknown usage", "prune-now -q", nil, func(w *world) {
 			w.engine.Refuse = errDown
 			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
-		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nreclaimable   unknown   unknown\nFreed an unknown amount in 0.5s (job/JOB).\n",
+		}, 0, "              BEFORE    AFTER\nimages        unknown   unknown\nbuild cache   unknown   unknown\nvolumes       unknown   unknown\nreclaimable   unknown   unknown\nFreed an unknown amount in 0.5s (job/JOB).\n",
 			"Warning: disk use of the daemon could not be read: asking the daemon in pod/docker-dind-abc-1: connection refused\n" + unknown},
 		{"failure", "prune-now -q", nil, func(w *world) { w.RunJobs(batchv1.JobFailed, corev1.PodFailed, "") }, 1, "",
 			unknown + "error: job/JOB failed: BackoffLimitExceeded: it failed too often\n  | fake logs\nnext: `dindctl prune-now -v` shows the full log\n"},

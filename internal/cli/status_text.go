@@ -108,7 +108,7 @@ func diskLines(disk *lifecycle.Disk, now time.Time) []string {
 	for _, part := range []struct {
 		name  string
 		bytes *int64
-	}{{"images", disk.ImagesBytes}, {"build cache", disk.BuildCacheBytes}, {"reclaimable", disk.ReclaimableBytes}} {
+	}{{"images", disk.ImagesBytes}, {"build cache", disk.BuildCacheBytes}, {"volumes", disk.VolumesBytes}, {"reclaimable", disk.ReclaimableBytes}} {
 		if part.bytes != nil {
 			parts = append(parts, part.name+" "+human.Size(*part.bytes))
 		}

@@ -60,7 +60,7 @@ func (e *Engine) Info(context.Context) (daemon.Info, error) {
 
 // DiskUsage returns fixed sizes and UsageErr.
 func (e *Engine) DiskUsage(context.Context) (daemon.DiskUsage, error) {
-	return daemon.DiskUsage{ImagesBytes: 3 << 30, BuildCacheBytes: 5 << 30, ReclaimableBytes: 2 << 30}, e.UsageErr
+	return daemon.DiskUsage{ImagesBytes: 3 << 30, BuildCacheBytes: 5 << 30, VolumesBytes: new(int64(1 << 30)), ReclaimableBytes: 2 << 30}, e.UsageErr
 }
 
 // Contents returns Held and UsageErr.

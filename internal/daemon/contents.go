@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
-	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/versions"
@@ -20,19 +18,9 @@ type Contents struct {
 	Containers []Container
 	// Networks are the networks without a running container.
 	Networks   []Network
+	Volumes    []Volume
 	Images     []Image
 	BuildCache []CacheRecord
-}
-
-// Container is a running or stopped container.
-type Container struct {
-	ID, Name string
-	ImageID  string
-	// Running is also true for paused and restarting containers.
-	Running bool
-	Created time.Time
-	// SizeBytes is the size of the container's writable layer.
-	SizeBytes int64
 }
 
 // Network is a user-defined network.
@@ -51,6 +39,7 @@ type Image struct {
 	// SizeBytes is the size of the layers that no other image shares.
 	SizeBytes int64
 	layers    []string
+	digests   []string
 }
 
 // CacheRecord is a record of the build cache that DiskUsage counts.
@@ -76,7 +65,7 @@ const maxInspections = 8
 // Contents lists the daemon's contents. Like DiskUsage, it may take minutes.
 func (e *Engine) Contents(ctx context.Context) (Contents, error) {
 	var found Contents
-	usage, err := e.client.DiskUsage(ctx, client.DiskUsageOptions{Containers: true, Images: true, BuildCache: true, Verbose: true})
+	usage, err := e.client.DiskUsage(ctx, client.DiskUsageOptions{Containers: true, Images: true, BuildCache: true, Volumes: true, Verbose: true})
 	if err != nil {
 		return found, e.explain(ctx, "list the Docker daemon's contents", err)
 	}
@@ -88,11 +77,16 @@ func (e *Engine) Contents(ctx context.Context) (Contents, error) {
 		found.Networks = append(found.Networks, Network{ID: n.ID, Name: n.Name, Created: n.Created})
 	}
 	for _, c := range usage.Containers.Items {
-		found.Containers = append(found.Containers, Container{
-			ID: c.ID, Name: strings.TrimPrefix(strings.Join(c.Names, ","), "/"), ImageID: c.ImageID,
-			Running: c.State == container.StateRunning || c.State == container.StatePaused || c.State == container.StateRestarting,
-			Created: time.Unix(c.Created, 0).UTC(), SizeBytes: c.SizeRw,
-		})
+		one := newContainer(c)
+		if err := e.inspect(ctx, &one); err != nil {
+			return found, e.explain(ctx, "inspect the Docker daemon's containers", err)
+		}
+		found.Containers = append(found.Containers, one)
+	}
+	for _, v := range usage.Volumes.Items {
+		if one := newVolume(v); one != nil {
+			found.Volumes = append(found.Volumes, *one)
+		}
 	}
 	for _, r := range usage.BuildCache.Items {
 		if r.Shared && versions.LessThan(e.client.ClientVersion(), sharedCacheVersion) {
@@ -143,7 +137,7 @@ func (e *Engine) images(ctx context.Context, listed []image.Summary) ([]Image, e
 }
 
 func newImage(summary image.Summary, inspected image.InspectResponse) *Image {
-	one := &Image{ID: summary.ID, Tags: inspected.RepoTags, SizeBytes: summary.Size - max(summary.SharedSize, 0), layers: inspected.RootFS.Layers}
+	one := &Image{ID: summary.ID, Tags: inspected.RepoTags, SizeBytes: summary.Size - max(summary.SharedSize, 0), layers: inspected.RootFS.Layers, digests: inspected.RepoDigests}
 	// The time is zero, and so unknown, if it cannot be parsed.
 	one.LastUsed, _ = time.Parse(time.RFC3339Nano, inspected.Created)
 	if tagged := inspected.Metadata.LastTagTime; tagged.After(one.LastUsed) {

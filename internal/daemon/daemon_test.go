@@ -33,7 +33,7 @@ func TestInfoAndDiskUsageByRelease(t *testing.T) {
 				CgroupVersion: "1",
 			},
 			usage: DiskUsage{
-				ImagesBytes: 900_000, BuildCacheBytes: 48_000,
+				ImagesBytes: 900_000, BuildCacheBytes: 48_000, VolumesBytes: new(int64(70_000)), ContainersBytes: 5_000,
 				ReclaimableBytes: 300_000 + 100_000 + 40_000 + 2_000,
 			},
 		},
@@ -44,7 +44,7 @@ func TestInfoAndDiskUsageByRelease(t *testing.T) {
 				CgroupVersion: "1",
 			},
 			usage: DiskUsage{
-				ImagesBytes: 900_000, BuildCacheBytes: 48_000,
+				ImagesBytes: 900_000, BuildCacheBytes: 48_000, VolumesBytes: new(int64(70_000)), ContainersBytes: 5_000,
 				ReclaimableBytes: 300_000 + 100_000 + 40_000 + 2_000,
 			},
 		},
@@ -55,7 +55,7 @@ func TestInfoAndDiskUsageByRelease(t *testing.T) {
 				CgroupVersion: "1",
 			},
 			usage: DiskUsage{
-				ImagesBytes: 2_100_000, BuildCacheBytes: 48_000,
+				ImagesBytes: 2_100_000, BuildCacheBytes: 48_000, VolumesBytes: new(int64(70_000)), ContainersBytes: 5_000,
 				ReclaimableBytes: 400_000 + 40_000 + 2_000,
 			},
 		},

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/versions"
@@ -46,6 +48,10 @@ type DiskUsage struct {
 	// BuildCacheBytes includes records that share a layer with an image only
 	// since API 1.52, as the daemon reports it.
 	BuildCacheBytes int64
+	// VolumesBytes is nil if the daemon took too long: it walks every volume.
+	VolumesBytes *int64
+	// ContainersBytes is the size of the containers' writable layers.
+	ContainersBytes int64
 	// ReclaimableBytes is what docker system prune -a would free: images
 	// without a container, stopped containers and unused build cache. It does
 	// not include volumes, which a prune keeps, or layers shared between
@@ -56,6 +62,10 @@ type DiskUsage struct {
 // DiskUsage returns the daemon's disk usage. On a large data root this takes
 // seconds to minutes, so ctx should have a deadline.
 func (e *Engine) DiskUsage(ctx context.Context) (DiskUsage, error) {
+	var volumes *int64
+	var walking sync.WaitGroup
+	defer walking.Wait()
+	walking.Go(func() { volumes = e.volumesBytes(ctx) })
 	// Engines before API 1.52 return lists, later ones totals. The client
 	// converts both to totals.
 	result, err := e.client.DiskUsage(ctx, client.DiskUsageOptions{
@@ -66,12 +76,29 @@ func (e *Engine) DiskUsage(ctx context.Context) (DiskUsage, error) {
 	if err != nil {
 		return DiskUsage{}, e.explain(ctx, "get the Docker daemon's disk usage", err)
 	}
+	walking.Wait()
 	return DiskUsage{
 		ImagesBytes:     result.Images.TotalSize,
 		BuildCacheBytes: result.BuildCache.TotalSize,
+		VolumesBytes:    volumes,
+		ContainersBytes: result.Containers.TotalSize,
 
 		ReclaimableBytes: result.Images.Reclaimable +
 			result.BuildCache.Reclaimable +
 			result.Containers.Reclaimable,
 	}, nil
+}
+
+// volumesTime is how long the daemon may take to walk its volumes.
+const volumesTime = 5 * time.Second
+
+// volumesBytes returns the size of all volumes, nil if it is unknown.
+func (e *Engine) volumesBytes(ctx context.Context) *int64 {
+	ctx, cancel := context.WithTimeout(ctx, volumesTime)
+	defer cancel()
+	result, err := e.client.DiskUsage(ctx, client.DiskUsageOptions{Volumes: true})
+	if err != nil {
+		return nil
+	}
+	return &result.Volumes.TotalSize
 }

@@ -13,6 +13,9 @@ type PruneRule struct {
 	// KeepCacheBytes, if not 0, keeps this much of the build cache, most recently
 	// used first, regardless of UnusedFor.
 	KeepCacheBytes int64
+	// MaxContainerAge, if not 0, also removes running containers that were created
+	// longer ago.
+	MaxContainerAge time.Duration
 }
 
 // old reports whether an object with this last use is old enough to be removed.
@@ -20,20 +23,73 @@ func (r PruneRule) old(lastUsed, now time.Time) bool {
 	return r.UnusedFor == 0 || !lastUsed.After(now.Add(-r.UnusedFor))
 }
 
-// Prunable returns the containers, networks and images that a prune with the rule
-// removes, least recently used first. For the build cache see CacheSizes. It
+// removes reports whether a prune removes a container.
+func (r PruneRule) removes(c Container, now time.Time) bool {
+	switch {
+	case c.Keep || c.Busy:
+		return false
+	case c.Running && !c.Builder:
+		return r.MaxContainerAge > 0 && !c.Created.After(now.Add(-r.MaxContainerAge))
+	}
+	return r.old(c.Created, now) && r.old(c.LastUsed, now)
+}
+
+// Note adds the uses that the daemon does not report, by name: of images by ID, tag or
+// digest, of volumes as volume/NAME, of builders as builder/NAME.
+func (c *Contents) Note(uses map[string]time.Time) {
+	noted := func(last *time.Time, names ...string) {
+		for _, name := range names {
+			if used := uses[name]; used.After(*last) {
+				*last = used
+			}
+		}
+	}
+	for n := range c.Images {
+		one := &c.Images[n]
+		noted(&one.LastUsed, slices.Concat([]string{one.ID}, one.Tags, one.digests)...)
+	}
+	propagateLastUsed(c.Images)
+	for n := range c.Volumes {
+		one := &c.Volumes[n]
+		if builder := builderOf(one.Name); builder != "" {
+			noted(&one.LastUsed, "builder/"+builder)
+		} else {
+			noted(&one.LastUsed, "volume/"+one.Name)
+		}
+	}
+	for n := range c.Containers {
+		if one := &c.Containers[n]; one.Builder {
+			noted(&one.LastUsed, "builder/"+one.Name)
+		}
+	}
+}
+
+// Prunable returns the containers, networks, volumes and images that a prune with the
+// rule removes, least recently used first. For the build cache see CacheSizes. It
 // applies the same conditions as the engine's prune filters and, where the engine
 // has no suitable filter, as the prune script.
 func (c Contents) Prunable(rule PruneRule, now time.Time) Contents {
 	var pruned Contents
 	old := func(t time.Time) bool { return rule.old(t, now) }
 	usedIDs := map[string]bool{} // images of the remaining containers
+	mounted, orphaned := map[string]bool{}, map[string]bool{}
 	var used []Image
 	for _, container := range c.Containers {
-		if !container.Running && old(container.Created) {
+		gone := rule.removes(container, now)
+		if gone {
 			pruned.Containers = append(pruned.Containers, container)
 		} else {
 			usedIDs[container.ImageID] = true
+		}
+		for _, volume := range container.Volumes {
+			mounted[volume] = mounted[volume] || !gone
+			// Those of containers that it has to end go with them.
+			orphaned[volume] = orphaned[volume] || gone && (container.Running || container.Builder)
+		}
+	}
+	for _, volume := range c.Volumes {
+		if !mounted[volume.Name] && (orphaned[volume.Name] || old(volume.LastUsed)) {
+			pruned.Volumes = append(pruned.Volumes, volume)
 		}
 	}
 	for _, network := range c.Networks {
@@ -53,6 +109,7 @@ func (c Contents) Prunable(rule PruneRule, now time.Time) Contents {
 	}
 	oldestFirst(pruned.Containers, func(c Container) (time.Time, string) { return c.Created, c.ID })
 	oldestFirst(pruned.Networks, func(n Network) (time.Time, string) { return n.Created, n.ID })
+	oldestFirst(pruned.Volumes, func(v Volume) (time.Time, string) { return v.LastUsed, v.Name })
 	oldestFirst(pruned.Images, func(i Image) (time.Time, string) { return i.LastUsed, i.ID })
 	return pruned
 }

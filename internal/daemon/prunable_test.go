@@ -21,6 +21,9 @@ func ids(c Contents) string {
 	for _, one := range c.Networks {
 		all = append(all, one.ID)
 	}
+	for _, one := range c.Volumes {
+		all = append(all, one.Name)
+	}
 	for _, one := range c.Images {
 		all = append(all, one.ID)
 	}
@@ -110,5 +113,47 @@ func TestPropagateLastUsed(t *testing.T) {
 		if !image.LastUsed.Equal(want) {
 			t.Errorf("%s: LastUsed is %s, want %s", image.ID, image.LastUsed, want)
 		}
+	}
+}
+
+// What jobs leave behind goes by its last use, as in the prune script.
+func TestPrunableLeftovers(t *testing.T) {
+	contents := Contents{
+		Containers: []Container{
+			{ID: "c-ended", Created: ago(90), LastUsed: ago(1)},
+			{ID: "c-kept", Created: ago(90), Keep: true},
+			{ID: "c-done", Created: ago(90), LastUsed: ago(48), Volumes: []string{"v-of-done", "v-young"}},
+			{ID: "c-left", Running: true, Created: ago(90), Volumes: []string{"v-of-left"}},
+			{ID: "c-left-kept", Running: true, Created: ago(90), Keep: true},
+			{ID: "b-old", Name: "buildx_buildkit_old", Running: true, Builder: true, Created: ago(90), Volumes: []string{"buildx_buildkit_old_state"}},
+			{ID: "b-used", Name: "buildx_buildkit_used", Running: true, Builder: true, Created: ago(90)},
+			{ID: "b-busy", Name: "buildx_buildkit_busy", Running: true, Builder: true, Busy: true, Created: ago(90)},
+		},
+		Volumes: []Volume{
+			{Name: "v-of-done", LastUsed: ago(80)}, {Name: "v-young", LastUsed: ago(2)}, {Name: "v-of-left", LastUsed: ago(2)}, {Name: "v-used", LastUsed: ago(80)},
+			{Name: "buildx_buildkit_old_state", LastUsed: ago(1)}, {Name: "buildx_buildkit_gone_state", LastUsed: ago(70)}, {Name: "buildx_buildkit_used_state", LastUsed: ago(80)},
+		},
+		Images: []Image{
+			{ID: "i-pulled", LastUsed: ago(900), digests: []string{"r/x@sha256:d"}, layers: []string{"x"}},
+			{ID: "i-base", LastUsed: ago(900), layers: []string{"b"}}, {ID: "i-pushed", Tags: []string{"r/y:1"}, LastUsed: ago(90), layers: []string{"b", "y"}},
+			{ID: "i-old", LastUsed: ago(90)},
+		},
+	}
+	contents.Note(map[string]time.Time{
+		"r/x@sha256:d": ago(1), "r/y:1": ago(2), "i-old": ago(80), "volume/v-used": ago(1), "builder/buildx_buildkit_used": ago(1),
+	})
+	for _, test := range []struct {
+		name string
+		rule PruneRule
+		want string
+	}{
+		{"unused for a day", PruneRule{UnusedFor: day}, "b-old c-done v-of-done buildx_buildkit_gone_state buildx_buildkit_old_state i-old"},
+		{"running for a day", PruneRule{UnusedFor: 7 * day, MaxContainerAge: day}, "c-left v-of-left"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := ids(contents.Prunable(test.rule, noon)); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
 	}
 }

@@ -66,6 +66,7 @@ func installations() []installation {
 			o.Tolerations = []string{"dedicated=ci:NoSchedule", "spot", "gone:NoExecute"}
 			o.PriorityClass = "builds"
 			o.CacheLimit = "500GB"
+			o.MaxContainerAge = "2d"
 			o.PruneSchedule, o.PruneTimezone, o.PruneUnusedFor = "30 4 * * 1-5", "Europe/Berlin", "14d"
 			o.AllowNamespaces = []string{"team-a", "team-b", "team-a"}
 		})},

@@ -171,6 +171,9 @@ func (p plan) env() []*applycore.EnvVarApplyConfiguration {
 		// dockerd prefers it to the flag and daemon.json.
 		env = append(env, variable("DOCKER_DRIVER", p.StorageDriver))
 	}
+	if age := p.maxContainerAge(); age != "" {
+		env = append(env, variable("DINDCTL_MAX_CONTAINER_AGE", age)) // for guard.sh
+	}
 	for _, pair := range p.Env {
 		name, value, _ := strings.Cut(pair, "=")
 		env = append(env, variable(name, literal(value)))

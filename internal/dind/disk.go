@@ -14,6 +14,15 @@ type FileSystem struct {
 	ReadOnly                 bool
 	LastImageGC              *ImageGC // nil if there was none
 	LastPrune                *Gain    // nil if there was none, or its gain is unknown
+	Stuck                    *Stuck   // nil unless guard.sh cannot free enough
+}
+
+// Stuck is what guard.sh recorded when it could not free enough.
+type Stuck struct {
+	Since time.Time
+	// VolumesBytes are those of Docker volumes, ForeignBytes those outside of the data
+	// root.
+	VolumesBytes, ForeignBytes int64
 }
 
 // Gain is what the file system gained during a prune, as guard.sh recorded it at its end.
@@ -40,7 +49,7 @@ const readOnly = "read-only"
 func FileSystemCommand() []string {
 	return []string{"sh", "-c", `stat -f -c '%S %b %f %c %d' "$1" || exit
 case $(touch -c "$1" 2>&1) in *[Rr]ead-only*) echo ` + readOnly + ` ;; esac
-cat "$1/dindctl/image-gc" "$1/dindctl/prune" 2>/dev/null || true`, "sh", DataRoot}
+cat "$1/dindctl/image-gc" "$1/dindctl/prune" "$1/dindctl/stuck" 2>/dev/null || true`, "sh", DataRoot}
 }
 
 // ParseFileSystem parses the output of FileSystemCommand.
@@ -66,9 +75,33 @@ func ParseFileSystem(out string) (*FileSystem, error) {
 			found.LastImageGC = &ImageGC{Time: time.Unix(n[0], 0).UTC(), Images: n[1], FreedBytes: n[2]}
 		case err == nil && kind == "P" && len(n) == 2:
 			found.LastPrune = &Gain{Time: time.Unix(n[0], 0).UTC(), FreedBytes: n[1]}
+		case err == nil && kind == "S" && len(n) == 4:
+			found.Stuck = &Stuck{Since: time.Unix(n[0], 0).UTC(), VolumesBytes: n[2], ForeignBytes: n[3]}
 		}
 	}
 	return found, nil
+}
+
+// UsesCommand returns a command for the daemon's container that prints the uses that
+// guard.sh noted, for ParseUses: nothing in the first minute.
+func UsesCommand() []string {
+	return []string{"sh", "-c", `[ ! -e "$1" ] || cat "$1"`, "sh", DataRoot + "/dindctl/uses"}
+}
+
+// ParseUses returns the last use of each name in the output of UsesCommand: the IDs, tags
+// and digests of images, volume/NAME and builder/NAME. It ignores broken lines.
+func ParseUses(out string) map[string]time.Time {
+	uses := map[string]time.Time{}
+	for line := range strings.Lines(out) {
+		kind, rest, _ := strings.Cut(strings.TrimSpace(line), "|")
+		seconds, name, _ := strings.Cut(rest, "|")
+		if n, err := strconv.ParseInt(seconds, 10, 64); err == nil && kind == "E" && n > 0 {
+			if used := time.Unix(n, 0).UTC(); used.After(uses[name]) {
+				uses[name] = used
+			}
+		}
+	}
+	return uses
 }
 
 func numbers(fields []string) ([]int64, error) {

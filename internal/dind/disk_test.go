@@ -100,3 +100,19 @@ func TestFileSystemCommand(t *testing.T) {
 		}
 	}
 }
+
+// A use counts by its name; broken lines, as a full disk leaves them, do not.
+func TestParseUses(t *testing.T) {
+	got := ParseUses("E|1795086400|app:1\nE|1795086300|app:1\nE|17U|app:2\nE|\x00\nE|1795086400|volume/v\nE|17")
+	used := time.Unix(1795086400, 0).UTC()
+	if diff := cmp.Diff(map[string]time.Time{"app:1": used, "volume/v": used, "": time.Unix(17, 0).UTC()}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestParseStuck(t *testing.T) {
+	found, err := ParseFileSystem("4096 10 1 0 0\nS|1795086400|97|70000|5\n")
+	if want := (&Stuck{time.Unix(1795086400, 0).UTC(), 70000, 5}); err != nil || !cmp.Equal(found.Stuck, want) {
+		t.Errorf("got %+v, %v, want %+v", found.Stuck, err, want)
+	}
+}

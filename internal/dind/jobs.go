@@ -11,6 +11,7 @@ const (
 	// The variables that prune.sh reads besides DOCKER_HOST.
 	unusedForEnv   = "PRUNE_UNUSED_FOR"
 	keepStorageEnv = "PRUNE_KEEP_STORAGE"
+	maxAgeEnv      = "PRUNE_MAX_CONTAINER_AGE"
 
 	// A run that was missed because the control plane was down still starts within
 	// six hours. Without a deadline the controller stops after 100 missed runs.
@@ -56,13 +57,23 @@ func (p plan) cronJob() *applybatch.CronJobApplyConfiguration {
 // the daemon's tolerations, for clusters in which every node has a taint.
 func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 	unusedFor, _ := parseUnusedFor(p.PruneUnusedFor)
+	env := []Variable{{unusedForEnv, unusedFor}}
+	if age := p.maxContainerAge(); age != "" {
+		env = append(env, Variable{maxAgeEnv, age})
+	}
 	pod := client{
 		namespace: p.Namespace, name: p.Name, tls: p.TLS, container: PruneContainerName, image: p.Image,
-		command: runScript(pruneScriptName), env: []Variable{{unusedForEnv, unusedFor}},
+		command: runScript(pruneScriptName), env: env,
 	}.pod()
 	p.mountScripts(pod)
 	p.withScheduling(pod)
 	return pod
+}
+
+// maxContainerAge returns MaxContainerAge as the scripts accept it, "" for none.
+func (p plan) maxContainerAge() string {
+	age, _ := parseUnusedFor(p.MaxContainerAge) // "" for none, too
+	return age
 }
 
 // clientUser is the user nobody.

@@ -48,6 +48,7 @@ func Table() []Option {
 		{Name: "prune-schedule", Field: func(o *Options) any { return &o.PruneSchedule }},
 		{Name: "prune-timezone", Field: func(o *Options) any { return &o.PruneTimezone }},
 		{Name: "prune-unused-for", Field: func(o *Options) any { return &o.PruneUnusedFor }},
+		{Name: "max-container-age", Field: func(o *Options) any { return &o.MaxContainerAge }},
 		{Name: "allow-namespace", Field: func(o *Options) any { return &o.AllowNamespaces }},
 		{Name: "tls", Field: func(o *Options) any { return &o.TLS }},
 		{Name: "no-network-policy", Field: func(o *Options) any { return &o.NoNetworkPolicy }},

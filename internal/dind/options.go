@@ -46,6 +46,9 @@ type Options struct {
 	PruneTimezone string
 	// PruneUnusedFor is a duration; "0" removes everything unused.
 	PruneUnusedFor string
+	// MaxContainerAge is a duration, or "none": running containers that jobs left
+	// are removed when they are older.
+	MaxContainerAge string
 
 	// AllowDataRootChange allows changes that make the daemon lose its cache.
 	AllowDataRootChange bool
@@ -61,13 +64,14 @@ type Options struct {
 // depends on the live claim: Build sets it.
 func Defaults() Options {
 	return Options{
-		Namespace:      DefaultNamespace,
-		Name:           DefaultName,
-		Image:          DefaultImage,
-		MTU:            DefaultMTU,
-		CacheLimit:     DefaultCacheLimit,
-		HighWater:      DefaultHighWater,
-		PruneSchedule:  DefaultPruneSchedule,
-		PruneUnusedFor: DefaultPruneUnusedFor,
+		Namespace:       DefaultNamespace,
+		Name:            DefaultName,
+		Image:           DefaultImage,
+		MTU:             DefaultMTU,
+		CacheLimit:      DefaultCacheLimit,
+		HighWater:       DefaultHighWater,
+		PruneSchedule:   DefaultPruneSchedule,
+		PruneUnusedFor:  DefaultPruneUnusedFor,
+		MaxContainerAge: NoMaxContainerAge,
 	}
 }

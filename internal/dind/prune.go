@@ -93,24 +93,35 @@ func setEnv(container *corev1.Container, name, value string) {
 	container.Env = append(container.Env, corev1.EnvVar{Name: name, Value: value})
 }
 
-// PruneTerms returns the options of a prune Job: the minimum time unused, 0 for
-// everything unused, and the bytes of build cache to keep, 0 for none.
-func PruneTerms(job *batchv1.Job) (unusedFor time.Duration, keepBytes int64, err error) {
+// PruneTerms are the options of a prune Job.
+type PruneTerms struct {
+	UnusedFor       time.Duration // the minimum time unused; 0 for everything unused
+	KeepBytes       int64         // of build cache; 0 for none
+	MaxContainerAge time.Duration // of running containers; 0 for any
+}
+
+// ReadPruneTerms returns the options of a prune Job.
+func ReadPruneTerms(job *batchv1.Job) (terms PruneTerms, err error) {
 	values := map[string]string{}
 	if container := pruneContainer(&job.Spec.Template.Spec); container != nil {
 		for _, v := range container.Env {
 			values[v.Name] = v.Value
 		}
 	}
-	if unusedFor, err = time.ParseDuration(values[unusedForEnv]); err != nil {
-		return 0, 0, fmt.Errorf("read %s of the prune Job: %w", unusedForEnv, err)
+	if terms.UnusedFor, err = time.ParseDuration(values[unusedForEnv]); err != nil {
+		return terms, fmt.Errorf("read %s of the prune Job: %w", unusedForEnv, err)
 	}
 	if keep := values[keepStorageEnv]; keep != "" {
-		if keepBytes, err = strconv.ParseInt(keep, 10, 64); err != nil {
-			return 0, 0, fmt.Errorf("read %s of the prune Job: %w", keepStorageEnv, err)
+		if terms.KeepBytes, err = strconv.ParseInt(keep, 10, 64); err != nil {
+			return terms, fmt.Errorf("read %s of the prune Job: %w", keepStorageEnv, err)
 		}
 	}
-	return unusedFor, keepBytes, nil
+	if age := values[maxAgeEnv]; age != "" {
+		if terms.MaxContainerAge, err = time.ParseDuration(age); err != nil {
+			return terms, fmt.Errorf("read %s of the prune Job: %w", maxAgeEnv, err)
+		}
+	}
+	return terms, nil
 }
 
 // PruneFailure returns the error that prune.sh wrote as its termination message; "" if

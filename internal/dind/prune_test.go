@@ -61,9 +61,9 @@ func TestPruneJob(t *testing.T) {
 			if diff := cmp.Diff(want, env); diff != "" {
 				t.Errorf("environment (-want +got):\n%s", diff)
 			}
-			unusedFor, keepBytes, err := PruneTerms(job)
-			if wantFor, _ := time.ParseDuration(test.unusedFor); err != nil || unusedFor != wantFor || strconv.FormatInt(keepBytes, 10) != max(test.keep, "0") {
-				t.Errorf("terms: %v, %d, %v", unusedFor, keepBytes, err)
+			terms, err := ReadPruneTerms(job)
+			if wantFor, _ := time.ParseDuration(test.unusedFor); err != nil || terms.UnusedFor != wantFor || strconv.FormatInt(terms.KeepBytes, 10) != max(test.keep, "0") {
+				t.Errorf("terms: %+v, %v", terms, err)
 			}
 			wantMeta := metav1.ObjectMeta{
 				Namespace: "default", Name: "docker-dind-clear-cache-manual-x7k2p",
@@ -86,8 +86,8 @@ func TestPruneJobOfAnotherCronJob(t *testing.T) {
 	if diff := cmp.Diff(cron.Spec.JobTemplate.Spec, job.Spec); diff != "" {
 		t.Errorf("PruneJob changed the container of another CronJob:\n%s", diff)
 	}
-	if _, _, err := PruneTerms(job); err == nil {
-		t.Error("PruneTerms returns no error")
+	if _, err := ReadPruneTerms(job); err == nil {
+		t.Error("ReadPruneTerms returns no error")
 	}
 }
 

@@ -82,8 +82,8 @@ func (b box) move(script string) string {
 	}
 	script = strings.NewReplacer(moves...).Replace(script)
 	script = regexp.MustCompile(`sleep [0-9.]+`).ReplaceAllString(script, "sleep 0")
-	// BusyBox prefers its built-in stat and date to the PATH.
-	return regexp.MustCompile(`\((stat|date) `).ReplaceAllString(script, "("+b.root+"/bin/$1 ")
+	// BusyBox prefers its built-in stat, date and du to the PATH.
+	return regexp.MustCompile(`(\(|\(timeout 300 )(stat|date|du) `).ReplaceAllString(script, "${1}"+b.root+"/bin/$2 ")
 }
 
 // runFile runs a script of the ConfigMap as the container does. It does not overwrite

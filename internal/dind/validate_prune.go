@@ -13,6 +13,9 @@ import (
 // NoSchedule is the value of --prune-schedule for no CronJob.
 const NoSchedule = "none"
 
+// NoMaxContainerAge is the value of --max-container-age that keeps running containers.
+const NoMaxContainerAge = "none"
+
 func (o Options) checkPrune(errs *OptionErrors) {
 	if o.PruneSchedule != NoSchedule {
 		if reason, hint := scheduleProblem(o.PruneSchedule); reason != "" {
@@ -28,6 +31,14 @@ func (o Options) checkPrune(errs *OptionErrors) {
 	}
 	if _, err := parseUnusedFor(o.PruneUnusedFor); err != nil {
 		errs.add("--prune-unused-for", o.PruneUnusedFor, err.Error(), unusedForHint)
+	}
+	const ageHint = "Use a duration such as 24h or 7d, or none."
+	if age, err := parseUnusedFor(o.MaxContainerAge); o.MaxContainerAge == NoMaxContainerAge {
+		return
+	} else if err != nil {
+		errs.add("--max-container-age", o.MaxContainerAge, err.Error(), ageHint)
+	} else if age == "0" {
+		errs.add("--max-container-age", o.MaxContainerAge, "would remove every container that runs", ageHint)
 	}
 }
 

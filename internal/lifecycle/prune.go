@@ -28,9 +28,10 @@ type PruneReport struct {
 
 // PruneUsage is the daemon's disk use in bytes.
 type PruneUsage struct {
-	ImagesBytes      int64 `json:"imagesBytes"`
-	BuildCacheBytes  int64 `json:"buildCacheBytes"`
-	ReclaimableBytes int64 `json:"reclaimableBytes"`
+	ImagesBytes      int64  `json:"imagesBytes"`
+	BuildCacheBytes  int64  `json:"buildCacheBytes"`
+	VolumesBytes     *int64 `json:"volumesBytes"` // nil if it is unknown
+	ReclaimableBytes int64  `json:"reclaimableBytes"`
 }
 
 // NoScheduleError is returned when the installation has no CronJob.
@@ -165,7 +166,7 @@ func (i Instance) usage(ctx context.Context, pod *corev1.Pod) *PruneUsage {
 		progress.Warn(i.Observer, "disk use of the daemon could not be read: "+err.Error())
 		return nil
 	}
-	return &PruneUsage{usage.ImagesBytes, usage.BuildCacheBytes, usage.ReclaimableBytes}
+	return &PruneUsage{usage.ImagesBytes, usage.BuildCacheBytes, usage.VolumesBytes, usage.ReclaimableBytes}
 }
 
 func describeUsage(usage *PruneUsage) string {

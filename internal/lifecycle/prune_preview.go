@@ -21,8 +21,10 @@ type PrunePreview struct {
 	KeepStorageBytes *int64     `json:"keepStorageBytes"`
 	Containers       []Prunable `json:"containers"`
 	Networks         []Prunable `json:"networks"`
-	Images           []Prunable `json:"images"`
-	BuildCache       SizeChange `json:"buildCache"`
+	// Volumes are anonymous, or the state of builders.
+	Volumes    []Prunable `json:"volumes"`
+	Images     []Prunable `json:"images"`
+	BuildCache SizeChange `json:"buildCache"`
 }
 
 // SizeChange is a size now and after a prune.
@@ -31,7 +33,7 @@ type SizeChange struct {
 	AfterBytes  int64 `json:"afterBytes"`
 }
 
-// Prunable is a container, network or image that would be removed.
+// Prunable is a container, network, volume or image that would be removed.
 type Prunable struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -39,8 +41,8 @@ type Prunable struct {
 	Tags []string `json:"tags,omitempty"`
 	// SizeBytes leaves out what is shared with others of its kind.
 	SizeBytes int64 `json:"sizeBytes"`
-	// Created decides for containers and networks, LastUsed for images; nil if
-	// unknown.
+	// Created decides for networks and, until it has a LastUsed, for containers; nil
+	// if unknown.
 	Created  *time.Time `json:"created,omitempty"`
 	LastUsed *time.Time `json:"lastUsed,omitempty"`
 }
@@ -55,7 +57,7 @@ func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverride
 		if err != nil {
 			return err
 		}
-		unusedFor, keep, err := dind.PruneTerms(dind.PruneJob(cronJob, overrides, "preview"))
+		terms, err := dind.ReadPruneTerms(dind.PruneJob(cronJob, overrides, "preview"))
 		if err != nil {
 			return err
 		}
@@ -67,12 +69,13 @@ func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverride
 		if err != nil {
 			return err
 		}
-		rule := daemon.PruneRule{UnusedFor: unusedFor, KeepCacheBytes: keep}
+		contents.Note(i.uses(ctx, pod.Name))
+		rule := daemon.PruneRule{UnusedFor: terms.UnusedFor, KeepCacheBytes: terms.KeepBytes, MaxContainerAge: terms.MaxContainerAge}
 		preview.fill(contents.Prunable(rule, i.Now()))
 		preview.BuildCache.BeforeBytes, preview.BuildCache.AfterBytes = contents.CacheSizes(rule, i.Now())
-		preview.UnusedFor = unusedFor.String()
-		if keep > 0 {
-			preview.KeepStorageBytes = &keep
+		preview.UnusedFor = terms.UnusedFor.String()
+		if terms.KeepBytes > 0 {
+			preview.KeepStorageBytes = &terms.KeepBytes
 		}
 		update("pod/" + pod.Name + " answered")
 		return nil
@@ -80,14 +83,28 @@ func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverride
 	return preview, err
 }
 
+// uses returns the uses that guard.sh noted; nil, with a warning, if they cannot be read.
+// Then the prune does not know them either, or only it does: it removes less.
+func (i Instance) uses(ctx context.Context, pod string) map[string]time.Time {
+	out, err := i.Cluster.Exec(ctx, pod, dind.ContainerName, dind.UsesCommand()...)
+	if err != nil {
+		progress.Warn(i.Observer, "it is unknown which images were pulled, pushed or started, so the prune may keep more: "+err.Error())
+		return nil
+	}
+	return dind.ParseUses(out)
+}
+
 // fill uses empty lists, which are [] in JSON and not null.
 func (p *PrunePreview) fill(gone daemon.Contents) {
-	p.Containers, p.Networks, p.Images = []Prunable{}, []Prunable{}, []Prunable{}
+	p.Containers, p.Networks, p.Volumes, p.Images = []Prunable{}, []Prunable{}, []Prunable{}, []Prunable{}
 	for _, c := range gone.Containers {
-		p.Containers = append(p.Containers, Prunable{ID: c.ID, Name: c.Name, SizeBytes: c.SizeBytes, Created: known(c.Created)})
+		p.Containers = append(p.Containers, Prunable{ID: c.ID, Name: c.Name, SizeBytes: c.SizeBytes, Created: known(c.Created), LastUsed: known(c.LastUsed)})
 	}
 	for _, n := range gone.Networks {
 		p.Networks = append(p.Networks, Prunable{ID: n.ID, Name: n.Name, Created: known(n.Created)})
+	}
+	for _, v := range gone.Volumes {
+		p.Volumes = append(p.Volumes, Prunable{ID: v.Name, Name: v.Name, SizeBytes: v.SizeBytes, LastUsed: known(v.LastUsed)})
 	}
 	for _, image := range gone.Images {
 		name := "untagged"

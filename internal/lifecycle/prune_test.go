@@ -61,7 +61,7 @@ func TestPruneNow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	usage := &PruneUsage{ImagesBytes: 3 << 30, BuildCacheBytes: 5 << 30, ReclaimableBytes: 2 << 30}
+	usage := &PruneUsage{ImagesBytes: 3 << 30, BuildCacheBytes: 5 << 30, VolumesBytes: new(int64(1 << 30)), ReclaimableBytes: 2 << 30}
 	if !strings.HasPrefix(report.Job, "d-clear-cache-") {
 		t.Errorf("job %q", report.Job)
 	}

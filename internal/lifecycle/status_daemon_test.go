@@ -7,6 +7,7 @@ import (
 	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 func TestNewDisk(t *testing.T) {
@@ -55,4 +56,28 @@ func TestStatusOfDisk(t *testing.T) {
 			t.Fatalf("got %+v, %v", status, err)
 		}
 	})
+}
+
+// What fills a disk that image garbage collection cannot relieve decides the next step.
+func TestDiskProblemsSayWhatFillsIt(t *testing.T) {
+	pod := kube.Ref{Kind: "Pod", Namespace: "ci", Name: "d-abc-1"}
+	for _, test := range []struct {
+		name    string
+		stuck   *dind.Stuck
+		message string
+		hint    string
+	}{
+		{"not known", nil, "--high-water 85%.", "`dindctl prune-now --all`"},
+		{"volumes", &dind.Stuck{Since: noon, VolumesBytes: 60 << 30}, "Since 21 Nov 12:00 UTC image garbage collection has found no more to remove: volumes hold 60 GiB, and those with a name always stay.",
+			"`kubectl exec -n ci d-abc-1 -c docker-dind -- docker system df -v`"},
+		{"foreign files", &dind.Stuck{Since: noon, ForeignBytes: 50 << 30}, "files that are not the daemon's hold 50 GiB.", "shares its disk"},
+		{"what is used", &dind.Stuck{Since: noon}, "the rest is in use, or was used lately.", "`dindctl prune-now --all`"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			problems := diskProblems(pod, &dind.FileSystem{CapacityBytes: 100 << 30, UsedBytes: 90 << 30, Stuck: test.stuck}, "")
+			if len(problems) != 1 || !strings.HasSuffix(problems[0].Message, test.message) || !strings.Contains(problems[0].Hint, test.hint) {
+				t.Errorf("got %+v", problems)
+			}
+		})
+	}
 }

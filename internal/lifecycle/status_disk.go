@@ -21,6 +21,8 @@ type Disk struct {
 	InodesUsedPercent *float64 `json:"inodesUsedPercent"`
 	ImagesBytes       *int64   `json:"imagesBytes"`
 	BuildCacheBytes   *int64   `json:"buildCacheBytes"`
+	VolumesBytes      *int64   `json:"volumesBytes"`
+	ContainersBytes   *int64   `json:"containersBytes"`
 	ReclaimableBytes  *int64   `json:"reclaimableBytes"`
 	// LastImageGC is the last image garbage collection, nil if there was none.
 	LastImageGC *dind.ImageGC `json:"lastImageGC"`
@@ -51,6 +53,7 @@ func newDisk(volume *dind.FileSystem, usage *daemon.DiskUsage) *Disk {
 	}
 	if usage != nil {
 		disk.ImagesBytes, disk.BuildCacheBytes = &usage.ImagesBytes, &usage.BuildCacheBytes
+		disk.VolumesBytes, disk.ContainersBytes = usage.VolumesBytes, &usage.ContainersBytes
 		disk.ReclaimableBytes = &usage.ReclaimableBytes
 	}
 	return disk
@@ -63,8 +66,8 @@ const fullPercent = 95
 // diskProblems returns the problems of the daemon's file system. The high-water mark
 // is that of the options, "" if they are unknown.
 func diskProblems(pod kube.Ref, volume *dind.FileSystem, highWater string) []Problem {
-	const room = "`dindctl prune-now --all` removes everything that no container uses; a larger --storage-size gives more room, if the storage class allows expansion."
 	object := pod.String()
+	room, why := moreRoom(pod, volume)
 	var problems []Problem
 	if volume.ReadOnly {
 		problems = append(problems, Problem{
@@ -90,16 +93,38 @@ func diskProblems(pod kube.Ref, volume *dind.FileSystem, highWater string) []Pro
 		problem := Problem{Object: object, Reason: use.full, Severity: SeverityError, Hint: room}
 		switch {
 		case use.percent >= fullPercent:
-			problem.Message = fmt.Sprintf("The file system of the data root is full (%.0f%%, %s): builds fail.", use.percent, use.text)
+			problem.Message = fmt.Sprintf("The file system of the data root is full (%.0f%%, %s): builds fail.%s", use.percent, use.text, why)
 		case use.percent >= float64(mark):
 			problem.Reason, problem.Severity = use.almost, SeverityWarning
-			problem.Message = fmt.Sprintf("The file system of the data root is %.0f%% full (%s), which is above --high-water %d%%.", use.percent, use.text, mark)
+			problem.Message = fmt.Sprintf("The file system of the data root is %.0f%% full (%s), which is above --high-water %d%%.%s", use.percent, use.text, mark, why)
 		default:
 			continue
 		}
 		problems = append(problems, problem)
 	}
 	return problems
+}
+
+// moreRoom returns how to make room, and why image garbage collection does not, if it has
+// said so.
+func moreRoom(pod kube.Ref, volume *dind.FileSystem) (hint, why string) {
+	hint = "`dindctl prune-now --all` removes everything that no container uses; a larger --storage-size gives more room, if the storage class allows expansion."
+	stuck := volume.Stuck
+	if stuck == nil {
+		return hint, ""
+	}
+	why = fmt.Sprintf(" Since %s image garbage collection has found no more to remove", stuck.Since.Format("2 Jan 15:04 MST"))
+	switch {
+	case stuck.VolumesBytes >= volume.UsedBytes/4:
+		why += fmt.Sprintf(": volumes hold %s, and those with a name always stay.", human.Size(stuck.VolumesBytes))
+		hint = fmt.Sprintf("`kubectl exec -n %s %s -c %s -- docker system df -v` lists the volumes; `docker volume rm` in a job removes one.", pod.Namespace, pod.Name, dind.ContainerName)
+	case stuck.ForeignBytes >= volume.UsedBytes/4:
+		why += fmt.Sprintf(": files that are not the daemon's hold %s.", human.Size(stuck.ForeignBytes))
+		hint = "The daemon shares its disk: free space on the node, or use another --local-path or --storage-class."
+	default:
+		why += ": the rest is in use, or was used lately."
+	}
+	return hint, why
 }
 
 func percentOf(used, capacity int64) float64 {

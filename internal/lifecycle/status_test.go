@@ -54,7 +54,7 @@ func TestStatusHealthy(t *testing.T) {
 		Daemon: &daemon.Info{Version: "29.7.2", APIVersion: "1.52", StorageDriver: "overlay2", RootDir: dind.DataRoot, CgroupVersion: "2"},
 		Disk: &Disk{
 			CapacityBytes: new(int64(100 << 30)), UsedBytes: new(int64(20 << 30)), InodesUsedPercent: new(5.0),
-			ImagesBytes: new(int64(3 << 30)), BuildCacheBytes: new(int64(5 << 30)), ReclaimableBytes: new(int64(2 << 30)),
+			ImagesBytes: new(int64(3 << 30)), BuildCacheBytes: new(int64(5 << 30)), VolumesBytes: new(int64(1 << 30)), ContainersBytes: new(int64(0)), ReclaimableBytes: new(int64(2 << 30)),
 		},
 		Prune: &Prune{
 			Schedule: "0 0 * * 0", LastRun: &lastRun, LastResult: new("succeeded"), NextRun: &nextRun,

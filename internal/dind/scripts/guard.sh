@@ -1,25 +1,35 @@
 # shellcheck shell=sh
 # Image garbage collection: checks the disk usage of the data root every minute. Above a
-# threshold it removes the least recently used images until usage is five percent below
-# the threshold. Runs in the daemon's container until the daemon exits.
+# threshold it removes in steps what was not used lately, least recently used first, until
+# usage is five percent below the threshold, and says what it cannot remove. It also notes
+# what jobs use. Runs in the daemon's container until the daemon exits.
 # Arguments: the threshold in percent ("none": never remove), the daemon's process ID.
 # Environment:
-#   DINDCTL_IMAGE_SPARE     seconds for which an image stays after its last use, so that
-#                           a pipeline can push what it has built
-#   DINDCTL_GUARD_INTERVAL  seconds between two checks
+#   DINDCTL_IMAGE_SPARE         seconds for which an image stays after its last use, so that
+#                               a pipeline can push what it has built
+#   DINDCTL_GUARD_INTERVAL      seconds between two checks
+#   DINDCTL_MAX_CONTAINER_AGE   running containers that are older are removed, once a day
 #
 # The builder's garbage collection does not remove images, nor layers that they share
 # with the build cache. Without its image such a layer counts as cache, so cache that is
 # as old as the image is removed too.
 #
-# It keeps its state on the volume, so that it survives restarts:
-#   dindctl/uses      E|time|image: starts of containers, and pulls of images
+# It keeps its state on the volume, so that it survives restarts. A disk that is full or
+# read-only, and a file that is cut short, may lose some of it, but not end this script.
+#   dindctl/uses      E|time|name: the last use of an image (ID, tag, digest), of
+#                     volume/NAME and of builder/NAME
 #   dindctl/image-gc  R|time|images|bytes: the last garbage collection
 #   dindctl/prune     P|time|bytes: the end of the last prune, and what the file system gained
+#   dindctl/stuck     S|time|percent|volumes|others: since when it cannot free enough, and
+#                     the bytes of volumes and of files outside of the data root
 
 set -u
 # shellcheck source=internal/dind/scripts/images.sh
 . /etc/dindctl/images.sh
+# shellcheck source=internal/dind/scripts/leftovers.sh
+. /etc/dindctl/leftovers.sh
+# shellcheck source=internal/dind/scripts/uses.sh
+. /etc/dindctl/uses.sh
 high=$1
 daemon=$2
 root=/var/lib/docker
@@ -27,6 +37,8 @@ state=$root/dindctl
 work=/tmp/dindctl-guard
 spare=${DINDCTL_IMAGE_SPARE:-3600}
 interval=${DINDCTL_GUARD_INTERVAL:-60}
+max_age=${DINDCTL_MAX_CONTAINER_AGE:-}
+case $spare in '' | *[!0-9]*) spare=3600 ;; esac
 
 # Use the socket, which needs no certificates.
 case ${DOCKER_HOST:-} in
@@ -37,11 +49,13 @@ unset DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CONTEXT
 
 say() { echo "dindctl: $*"; }
 
-# measure sets used, in bytes, and percent, the higher usage of blocks and inodes.
+# measure sets used and capacity, in bytes, and percent, the higher usage of blocks and
+# inodes.
 measure() {
     # shellcheck disable=SC2046
     set -- $(stat -f -c '%S %b %f %c %d' "$root" 2>/dev/null)
     [ $# -eq 5 ] && [ "$2" -gt 0 ] || return 1
+    capacity=$(($1 * $2))
     used=$(($1 * ($2 - $3)))
     percent=$((($2 - $3) * 100 / $2))
     if [ "$4" -gt 0 ] && [ $((($4 - $5) * 100 / $4)) -gt "$percent" ]; then
@@ -49,89 +63,173 @@ measure() {
     fi
 }
 
-# record_uses records which images were used between two times: the daemon does not
-# report it later. A name without a tag means latest.
-record_uses() {
-    docker events --since "$1" --until "$2" --filter type=container --filter type=image --filter type=volume \
-        --format '{{.Action}}|{{.Time}}|{{.Actor.ID}}|{{.Actor.Attributes.image}}' >"$work/events" 2>/dev/null || return 1
-    awk -F '|' '
-        { ref = "" }
-        $1 ~ /^(create|start)$/ && $4 != "<no value>" { ref = $4 }
-        $1 ~ /^(pull|load|import)$/ { ref = $3 }
-        ref != "" {
-            sub(/^docker[.]io\//, "", ref)
-            sub(/^library\//, "", ref)
-            if (ref !~ /^sha256:/ && ref !~ /:[^\/]*$/) ref = ref ":latest"
-            print "E|" $2 "|" ref
-        }' "$work/events" >>"$state/uses"
+# each_day does what is due once a day.
+each_day() {
+    [ $((now / 86400)) != "$today" ] || return 0
+    today=$((now / 86400))
+    touch "$state/uses"
+    tidy_uses
+    [ -z "$max_age" ] || remove_running "$state/uses" "$(in_seconds "$max_age")" | while IFS= read -r line; do say "$line"; done
+    # The daemon has addresses for few networks, and a cancelled job leaves its own.
+    docker network prune -f --filter until=24h >/dev/null
 }
 
-# record_prune records what the file system gained during a prune. prune.sh, which runs in
-# another pod, creates a volume when it begins and removes it when it ends. $1 is the usage
-# before the events.
-record_prune() {
-    marks=$(awk -F '|' '$3 == "dindctl-prune" { print $1 }' "$work/events")
-    case $marks in *create*) prune_began=$1 ;; esac
-    case $marks in *destroy*)
-        [ -z "$prune_began" ] || echo "P|$now|$((prune_began > used ? prune_began - used : 0))" >"$state/prune"
-        prune_began=
-        ;;
-    esac
+# try runs a step, logs what it removed, and reports whether that is enough.
+try() {
+    "$@" >"$work/said" 2>/dev/null
+    [ -s "$work/said" ] || return 1
+    was=$percent
+    # The daemon frees space in the background, and builds have priority.
+    sleep 1
+    measure || return 0
+    removed=$(grep -c '^removed image' "$work/said")
+    images=$((images + removed))
+    while IFS= read -r line; do say "the disk was $was% full: $line; it is $percent% full now"; done <"$work/said"
+    [ "$percent" -le "$goal" ]
 }
 
-# tidy keeps the last use of each image, for two months. It writes a new file first,
-# because the disk may be full.
-tidy() {
-    awk -F '|' -v from="$(($1 - 5184000))" '$2 > from && $2 > last[$3] { last[$3] = $2 }
-        END { for (ref in last) print "E|" last[ref] "|" ref }' "$state/uses" >"$state/new" && mv "$state/new" "$state/uses"
-    tidied=$(($1 / 86400))
+# weigh_rest finds out how much of the disk this script cannot free: volumes, and files that
+# are not the daemon's. If they alone are above the goal, images and cache would go in vain:
+# what was used within the day stays.
+weigh_rest() {
+    volumes=$(timeout 300 du -skx "$root/volumes" 2>/dev/null | cut -f 1)
+    own=$(timeout 300 du -skx "$root" 2>/dev/null | cut -f 1)
+    case $volumes:$own in *[!0-9:]* | :* | *:) volumes=0 && own=$((used / 1024)) ;; esac
+    volumes=$((volumes * 1024))
+    own=$((own * 1024 < used ? own * 1024 : used))
+    others=$((used - own))
+    floor=$spare
+    [ $((volumes + others)) -lt $((capacity * goal / 100)) ] || floor=$((spare * 24))
+    return 1
 }
 
-# collect_images removes images if the disk usage is above the threshold.
-collect_images() {
-    [ "$percent" -ge "$high" ] || { reported=; return 0; }
+remove_untagged() { awk -F '|' '$3 $4 == ""' "$work/unused" | remove_images "$work"; }
+
+# remove_oldest removes images in batches, of the size that will do by what the last one
+# gained: each removal costs the daemon a collection of its store.
+remove_oldest() {
+    unused_images "$work" "$floor" <"$work/list" | awk -F '|' '$3 $4 != ""' >"$work/tagged"
+    from=1
+    size=1
+    while sed -n "$from,$((from + size - 1))p" "$work/tagged" >"$work/part" && [ -s "$work/part" ]; do
+        from=$((from + size))
+        full=$used
+        if try remove_part; then return 0; fi
+        [ "$removed" -gt 0 ] || continue
+        gained=$((full - used))
+        missing=$((used - capacity * goal / 100))
+        # BusyBox evaluates both sides of ?:, and a division by zero ends the script.
+        if [ "$gained" -gt 0 ] && [ "$missing" -gt 0 ]; then
+            size=$((missing * removed / gained))
+        else
+            size=$((removed * 2))
+        fi
+        size=$((size < 1 ? 1 : size > 20 ? 20 : size))
+    done
+    return 1
+}
+
+# remove_part removes the images of a batch, and cache that is as old.
+remove_part() {
+    remove_images "$work" <"$work/part" >"$work/gone"
+    cat "$work/gone"
+    # Without -a, which would also remove layers that images share.
+    [ ! -s "$work/gone" ] ||
+        docker builder prune -f --filter "until=$(tail -n 1 "$work/part" | cut -d '|' -f 1)s" >/dev/null 2>&1 </dev/null
+}
+
+# prune_cache prints nothing if there was nothing to remove.
+prune_cache() {
+    docker builder prune -f "$@" </dev/null | tail -n 1 | grep -q '[1-9]' && echo "removed build cache ($*)"
+}
+
+# remove_cache removes build cache by age in halving steps, and then, if the rest of the disk
+# allows it, also what was used lately, in halving sizes.
+remove_cache() {
+    age=604800
+    while [ "$age" -gt "$floor" ]; do
+        if try prune_cache --filter "until=${age}s"; then return 0; fi
+        age=$((age / 2))
+    done
+    if try prune_cache --filter "until=${floor}s"; then return 0; fi
+    [ "$floor" -eq "$spare" ] || return 1
+    flag=$(keep_flag)
+    size=$(((own - volumes) / 2))
+    while [ "$size" -ge $((capacity / 10)) ]; do
+        if try prune_cache "$flag" "$size"; then return 0; fi
+        size=$((size / 2))
+    done
+    return 1
+}
+
+# relieve frees space if the disk usage is above the threshold. While that has no effect, and
+# the disk gets no fuller, it waits for longer each time: up to half an hour.
+relieve() {
+    if [ "$percent" -lt "$high" ]; then
+        rm -f "$state/stuck"
+        pause=0
+        return
+    fi
+    turn=$((turn + 1))
+    [ "$percent" -gt "$tried" ] || [ "$turn" -ge "$pause" ] || return 0
     before=$used
-    count=0
-    list_images "$work" "$state/uses" >"$work/list" || return 0
-    while IFS='|' read -r age id tags; do
-        [ "$age" -ge "$spare" ] || break
-        remove_image "$work" "$id" "$tags" >"$work/said" || continue
-        count=$((count + 1))
-        # Without -a, which would also remove layers that images share.
-        docker builder prune -f --filter "until=${age}s" >/dev/null 2>&1 </dev/null
-        # The daemon frees space in the background, and builds have priority.
-        sleep 1
-        measure || break
-        say "the disk was $high% full: $(cat "$work/said"), unused for $age s; it is $percent% full now"
-        [ "$percent" -gt $((high - 5)) ] || break
-    done <"$work/list"
-    if [ "$count" -gt 0 ]; then
-        reported=
-        freed=$((before > used ? before - used : 0))
-        echo "R|$(date +%s)|$count|$freed" >"$state/image-gc"
-        say "image garbage collection removed $count images and freed $freed bytes"
-    elif [ -z "$reported" ]; then
-        reported=1
-        say "the disk is $percent% full, but no image can be removed: all are in use by containers or were used in the last $spare s" >&2
+    goal=$((high - 5))
+    images=0
+    removed=0
+    present_images "$work"
+    sleep 1
+    note_uses turn 2>/dev/null
+    list_images "$work" "$state/uses" >"$work/list" || say "the images cannot be listed: is the daemon responding?" >&2
+    unused_images "$work" "$spare" <"$work/list" >"$work/unused"
+    try remove_untagged || try remove_stopped "$state/uses" "$spare" || try remove_volumes "$state/uses" "$spare" ||
+        try remove_builders "$state/uses" $((spare * 24)) || weigh_rest || remove_oldest || remove_cache
+    freed=$((before > used ? before - used : 0))
+    if [ "$freed" -gt 0 ] || [ "$images" -gt 0 ]; then
+        echo "R|$now|$images|$freed" >"$state/image-gc"
+        say "image garbage collection removed $images images and freed $freed bytes"
+    fi
+    tried=$percent
+    turn=0
+    if [ "$percent" -lt "$high" ] || [ "$freed" -gt $((capacity / 100)) ]; then
+        pause=0
+        return
+    fi
+    if [ "$pause" -eq 0 ]; then
+        stuck=$now
+        say "the disk is $percent% full, and no more can be removed: $(reason)" >&2
+    fi
+    echo "S|$stuck|$percent|$volumes|$others" >"$state/stuck"
+    pause=$((pause == 0 ? 1 : pause < 15 ? pause * 2 : 30))
+}
+
+# reason says what fills a disk that cannot be relieved.
+reason() {
+    if [ $((volumes * 4)) -ge "$used" ]; then
+        echo "volumes hold $((volumes / 1048576)) MiB, and only jobs remove those with a name (docker volume ls)"
+    elif [ $((others * 4)) -ge "$used" ]; then
+        echo "files that are not the daemon's hold $((others / 1048576)) MiB"
+    else
+        echo "all images and build cache are in use or were used in the last $floor s"
     fi
 }
 
-reported=
-tidied=
-used=
-prune_began=
-mkdir -p "$state" && touch "$state/uses" || exit 1
-measure # a prune may begin before the first turn
-since=$(date +%s)
+today=
+pause=0
+turn=0
+tried=0
+volumes=0
+others=0
+floor=$spare
+mkdir -p "$state" "$work"
+now=$(date +%s)
+follow_events "$now" &
+trap 'kill $! 2>/dev/null' EXIT
 while [ -d "/proc/$daemon" ]; do
-    sleep "$interval"
+    sleep "$interval" || sleep 60
     # The image's entrypoint may mount a tmpfs on /tmp after this script started.
-    mkdir -p "$work"
+    mkdir -p "$state" "$work"
     now=$(date +%s)
-    previous=$used
-    measure || continue
-    record_uses "$since" "$now" && since=$now && record_prune "$previous" 2>/dev/null
-    # Once a day.
-    [ $((now / 86400)) = "$tidied" ] || tidy "$now" 2>/dev/null
-    [ "$high" = none ] || collect_images
+    note_uses turn 2>/dev/null
+    each_day 2>/dev/null
+    [ "$high" = none ] || { measure && relieve; }
 done

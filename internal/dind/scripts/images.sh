@@ -1,12 +1,23 @@
 # shellcheck shell=sh
-# Functions for images, which prune.sh and guard.sh source.
+# What "used" means for images. prune.sh and guard.sh source this file; the preview in
+# internal/daemon applies the same rule.
+#
+# An image was used when it was built, tagged, pulled, loaded, pushed, started as a
+# container, or built upon. The daemon reports only when it was created and last tagged
+# (every build tags its image, even if it is fully cached) and which images contain its
+# layers. guard.sh notes the rest.
 #
 # POSIX sh only: Alpine images have BusyBox ash, Debian images have dash.
 
-image_format='I|{{.Id}}|{{.Created}}|{{json .Metadata.LastTagTime}}|{{range .RepoTags}}{{.}},{{end}}|{{range .RootFS.Layers}}{{.}},{{end}}'
+# A daemon that hangs in one request must not hold up the caller for ever.
+docker() { timeout "${docker_time:-300}" docker "$@"; }
+
+image_format='I|{{.Id}}|{{.Created}}|{{json .Metadata.LastTagTime}}|{{range .RepoTags}}{{.}},{{end}}|{{range .RootFS.Layers}}{{.}},{{end}}|{{range .RepoDigests}}{{.}},{{end}}'
 
 # Functions for awk: epoch converts a time as docker prints it to seconds since 1970
-# (0: unknown), seconds converts a Go duration.
+# (0: unknown), seconds converts a Go duration. note keeps the last use of each name, of
+# lines E|seconds since 1970|name; a broken line counts for nothing, and a time to come as
+# now.
 time_awk='
 function epoch(s,   y, m, d, t, zone) {
     gsub(/"/, "", s)
@@ -30,53 +41,91 @@ function seconds(s,   n, v, unit) {
         n += v * unit[substr(s, 1, RLENGTH)]; s = substr(s, RLENGTH + 1)
     }
     return n
-}'
+}
+function note(time, name) {
+    if (time !~ /^[0-9]+$/) return
+    if (time + 0 > now) time = now
+    if (time + 0 > noted[name]) noted[name] = time + 0
+}
+$1 == "N" { now = epoch($2) }
+$1 == "E" { note($2, $3) }'
 
-# list_images prints the images that no container uses, least recently used first: the
-# seconds since the last use by the daemon's clock, the ID, and the tags. Its arguments
-# are a directory for temporary files and a file with recorded uses: E|seconds since
-# 1970|ID or tag.
+# in_seconds converts a Go duration.
+in_seconds() { awk "$time_awk"'BEGIN { printf "%.0f", seconds(ARGV[1]); exit }' "$1"; }
+
+# list_images prints all images, least recently used first: the seconds since the last use
+# by the daemon's clock (-1: unknown), the ID, the tags, the digests, and "busy" if a
+# container has it. Its arguments are a directory for temporary files and a file with the
+# uses that guard.sh noted.
 #
-# The daemon does not report when an image was used, but when it was created and last
-# tagged. Every build tags its image, even if it is fully cached. An image that is built
-# FROM another contains the other's layers and counts as a use of it.
+# With -a: since 29.0 the client hides images without tags otherwise.
 list_images() {
     {
         docker info --format 'N|{{.SystemTime}}' && docker ps -aq --no-trunc >"$1/containers" &&
-            docker image ls -q --no-trunc >"$1/ids"
+            docker image ls -aq --no-trunc >"$1/ids"
     } >"$1/facts" || return 1
     # Ignore errors: containers and images may have been removed since.
-    xargs -r -n 100 docker inspect --format 'C|{{.Image}}' <"$1/containers" >>"$1/facts" 2>/dev/null
-    sort -u "$1/ids" | xargs -r -n 100 docker image inspect --format "$image_format" >"$1/images" 2>/dev/null
-    cat "$1/facts" "$2" "$1/images" | awk -F '|' "$time_awk"'
-        $1 == "N" { now = epoch($2) }
-        $1 == "C" { busy[$2] = 1 }
-        $1 == "E" && $2 > noted[$3] { noted[$3] = $2 }
+    xargs -r -n 100 timeout 300 docker inspect --format 'C|{{.Image}}' <"$1/containers" >>"$1/facts" 2>/dev/null
+    sort -u "$1/ids" | xargs -r -n 100 timeout 300 docker image inspect --format "$image_format" >"$1/images" 2>/dev/null
+    cat "$1/facts" "$2" "$1/images" 2>/dev/null | awk -F '|' "$time_awk"'
+        # layer returns the number of the last of some layers, which stands for all of
+        # them in this order, and makes each as recently used as the image.
+        function layer(list, time,   n, i, parts, key, last) {
+            n = split(list, parts, ",")
+            for (i = 1; i < n; i++) {
+                key = last "," parts[i]
+                if (!(key in numbers)) numbers[key] = ++count
+                last = numbers[key]
+                if (time > latest[last]) latest[last] = time
+            }
+            return last
+        }
+        $1 == "C" { busy[$2] = "busy" }
         $1 == "I" {
-            id[++n] = $2; tags[n] = $5; layers[n] = $6
+            id[++n] = $2; tags[n] = $5; digests[n] = $7
             used[n] = epoch($3)
             if (epoch($4) > used[n]) used[n] = epoch($4)
-            count = split($5 $2, names, ",")
-            for (i = 1; i <= count; i++) if (noted[names[i]] > used[n]) used[n] = noted[names[i]]
+            names = split($5 $7 $2, name, ",")
+            for (i = 1; i <= names; i++) if (noted[name[i]] > used[n]) used[n] = noted[name[i]]
             if ($2 in busy) used[n] = now
+            top[n] = layer($6, used[n])
         }
         END {
-            for (a = 1; a <= n; a++)
-                for (b = 1; b <= n; b++)
-                    if (used[b] > used[a] && layers[a] != "" && index(layers[b], layers[a]) == 1) used[a] = used[b]
-            for (a = 1; a <= n; a++)
-                if (used[a] > 0 && !(id[a] in busy)) print now - used[a] "|" id[a] "|" tags[a]
+            for (a = 1; a <= n; a++) {
+                if (latest[top[a]] > used[a]) used[a] = latest[top[a]]
+                print (used[a] > 0 ? now - used[a] : -1) "|" id[a] "|" tags[a] "|" digests[a] "|" busy[id[a]]
+            }
         }' | sort -t '|' -k 1,1nr -k 2
 }
 
-# remove_image removes an image that list_images printed, given the same directory, ID
-# and tags. It skips an image that was tagged since. It does not force the removal, so
-# that the daemon keeps an image that a container uses.
-remove_image() {
-    docker image inspect --format "$image_format" "$2" >"$1/again" 2>/dev/null </dev/null || return 1
-    grep -qxFf "$1/again" "$1/images" || return 1
-    names=$(echo "$3" | tr ',' ' ')
-    # shellcheck disable=SC2086 # one word per name
-    docker image rm ${names:-$2} >"$1/removed" 2>&1 </dev/null || return 1
-    echo "removed image ${names:-$2}"
+# present_images lists the images that there are before the uses are read. One that comes
+# later is new, even if its publisher made it long ago.
+present_images() { docker image ls -aq --no-trunc | sort -u >"$1/present"; }
+
+# unused_images prints those of list_images on standard input that can go: they were present,
+# no container has them, and nobody used them for $2 seconds.
+unused_images() { awk -F '|' -v oldest="$2" '$1 >= oldest && $1 >= 0 && $5 == ""' | grep -Ff "$1/present"; }
+
+# remove_images removes the images on standard input, given the directory of list_images. It
+# skips those that were tagged or removed since. It forces nothing, so that the daemon
+# keeps an image that a container uses.
+remove_images() {
+    cut -d '|' -f 2 | xargs -r timeout 300 docker image inspect --format "$image_format" >"$1/again" 2>/dev/null
+    [ -s "$1/again" ] || return 0
+    grep -xFf "$1/again" "$1/images" >"$1/going"
+    # One tag removes a digest of the same repository as well, so errors say nothing.
+    awk -F '|' '{ print ($5 $7 == "" ? $2 : $5 $7) }' "$1/going" | tr ',' '\012' | grep . |
+        xargs -r timeout 300 docker image rm >/dev/null 2>&1
+    cut -d '|' -f 2 "$1/going" | xargs -r timeout 300 docker image inspect --format '{{.Id}}' >"$1/left" 2>/dev/null
+    awk -F '|' 'FILENAME == ARGV[1] { left[$1]; next }
+        !($2 in left) { names = $5 == "" ? $7 : $5; gsub(/,/, " ", names); sub(/ $/, "", names); print "removed image " (names == "" ? $2 : names) }' "$1/left" "$1/going"
+}
+
+# keep_flag prints the flag of docker builder prune for the size to keep, which buildx 0.17
+# renamed.
+keep_flag() {
+    case $(docker builder prune --help 2>&1) in
+    *--reserved-space*) echo --reserved-space ;;
+    *) echo --keep-storage ;;
+    esac
 }

@@ -1,21 +1,28 @@
 # shellcheck shell=sh
 # Removes from the Docker daemon at DOCKER_HOST what was not used for PRUNE_UNUSED_FOR (a
-# Go duration; 0: everything unused). If PRUNE_KEEP_STORAGE (bytes) is set, that much of
-# the most recently used build cache stays, regardless of age. The termination message
-# contains the error, if there is one.
+# Go duration; 0: everything unused), and containers that run for longer than
+# PRUNE_MAX_CONTAINER_AGE (a Go duration, or not set). If PRUNE_KEEP_STORAGE (bytes) is
+# set, that much of the most recently used build cache stays, regardless of age. The
+# termination message contains the error, if there is one.
 #
 # The sizes that the daemon says it freed are not added up: it counts layers twice that an
 # image shares with the cache, and frees space in the background. guard.sh, which sees the
 # file system, records what it gained between the creation and the removal of a volume.
+# Nor is docker system df asked: it walks all volumes, and a damaged build cache can crash
+# the daemon that counts it.
 #
 # POSIX sh only: Alpine images have BusyBox ash, Debian images have dash.
 
 set -u
 # shellcheck source=internal/dind/scripts/images.sh
 . /etc/dindctl/images.sh
+# shellcheck source=internal/dind/scripts/leftovers.sh
+. /etc/dindctl/leftovers.sh
 unused_for=${PRUNE_UNUSED_FOR:-}
 keep_storage=${PRUNE_KEEP_STORAGE:-}
+max_age=${PRUNE_MAX_CONTAINER_AGE:-}
 work=/tmp/images
+docker_time=3000
 
 fail() {
     echo "dindctl: $*" >&2
@@ -44,17 +51,38 @@ prune() {
     cat /tmp/err >&2
 }
 
+# remove runs a function of leftovers.sh.
+remove() {
+    echo "+ $1 not used for $unused_for"
+    "$2" "$work/uses" "$oldest"
+}
+
+# read_uses copies the uses that guard.sh noted on the daemon's volume to a file. Only a
+# container can show it: one of an empty image, which never starts.
+read_uses() {
+    sleep 2 # guard.sh is writing
+    true >"$work/uses"
+    container=
+    image=$(head -c 1024 /dev/zero | docker import - 2>/dev/null) &&
+        container=$(docker create --mount type=bind,source=/var/lib/docker/dindctl,target=/dindctl,readonly "$image" none 2>/dev/null) &&
+        docker cp "$container:/dindctl/uses" "$work/uses" >/dev/null 2>&1 ||
+        echo "it is unknown which images were pulled, pushed or started: their age is that of the image"
+    [ -z "$container" ] || docker rm "$container" >/dev/null 2>&1
+    [ -z "$image" ] || docker image rm "$image" >/dev/null 2>&1
+}
+
 # prune_images removes the images that were not used for $unused_for. Docker's filter
 # uses the time of creation: it also removes an image that a fully cached build has just
 # tagged.
 prune_images() {
-    echo "+ docker image rm: images not used for $unused_for"
-    oldest=$(awk "$time_awk"'BEGIN { printf "%.0f", seconds(ARGV[1]) }' "$unused_for")
-    mkdir -p "$work"
-    list_images "$work" /dev/null >"$work/list" || fail "cannot list the images"
-    while IFS='|' read -r age id tags; do
-        [ "$age" -lt "$oldest" ] || remove_image "$work" "$id" "$tags" || true
-    done <"$work/list"
+    echo "+ images not used for $unused_for"
+    list_images "$work" "$work/uses" >"$work/list" || fail "cannot list the images"
+    unused_images "$work" "$oldest" <"$work/list" >"$work/old"
+    from=1
+    while sed -n "$from,$((from + 19))p" "$work/old" >"$work/part" && [ -s "$work/part" ]; do
+        remove_images "$work" <"$work/part"
+        from=$((from + 20))
+    done
 }
 
 [ -n "$unused_for" ] || fail "PRUNE_UNUSED_FOR is not set"
@@ -68,35 +96,34 @@ until version=$(docker version --format '{{.Server.Version}}' 2>/tmp/err); do
     fi
     sleep 1
 done
-echo "Docker Engine $version at ${DOCKER_HOST:-its default address}, before:"
-docker system df || true
+echo "Docker Engine $version at ${DOCKER_HOST:-its default address}"
+mkdir -p "$work"
+present_images "$work"
+# guard.sh measures from here on, and writes down the uses that it has noted.
 docker volume create dindctl-prune >/dev/null 2>&1
 trap 'docker volume rm dindctl-prune >/dev/null 2>&1' EXIT
-
-if [ "$unused_for" = 0 ] && [ -z "$keep_storage" ]; then
-    prune system prune -af
-else
-    # The filter uses the last use of build cache, but the creation of containers and
-    # networks.
-    set --
-    [ "$unused_for" = 0 ] || set -- --filter "until=$unused_for"
-    prune container prune -f "$@"
-    prune network prune -f "$@"
-    if [ "$unused_for" = 0 ]; then
-        prune image prune -af
-    else
-        prune_images
-    fi
-    if [ -z "$keep_storage" ]; then
-        prune builder prune -af "$@"
-    else
-        # buildx 0.17 renamed the flag.
-        case $(docker builder prune --help 2>&1) in
-        *--reserved-space*) prune builder prune -af --reserved-space "$keep_storage" ;;
-        *) prune builder prune -af --keep-storage "$keep_storage" ;;
-        esac
-    fi
+oldest=$(in_seconds "$unused_for")
+read_uses
+if [ -n "$max_age" ]; then
+    echo "+ containers that run for longer than $max_age"
+    remove_running "$work/uses" "$(in_seconds "$max_age")"
 fi
-
-echo "after:"
-docker system df || true
+remove "stopped containers" remove_stopped
+remove builders remove_builders
+# The filters use the last use of build cache, but the creation of networks.
+set --
+[ "$unused_for" = 0 ] || set -- --filter "until=$unused_for"
+prune network prune -f "$@"
+remove "anonymous volumes" remove_volumes
+if [ "$unused_for" = 0 ]; then
+    prune image prune -af
+else
+    prune_images
+fi
+if [ -z "$keep_storage" ]; then
+    prune builder prune -af "$@"
+else
+    prune builder prune -af "$(keep_flag)" "$keep_storage"
+fi
+# Somebody gave them a name to find them again.
+echo "volumes with a name, which stay: $(docker volume ls -q 2>/dev/null | grep -v -e '^dindctl-prune$' -e '^[0-9a-f]\{64\}$' | grep -c .)"
