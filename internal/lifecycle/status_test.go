@@ -51,11 +51,12 @@ func TestStatusHealthy(t *testing.T) {
 			{"Deployment", "d", "Ready", true, "pod d-abc-1 on node node-1"},
 			{"CronJob", "d-clear-cache", "Scheduled", true, "0 0 * * 0"},
 		},
-		Daemon: &daemon.Info{Version: "29.7.2", APIVersion: "1.52", StorageDriver: "overlay2", RootDir: dind.DataRoot, CgroupVersion: "2"},
+		Daemon: &daemon.Info{Version: "29.7.2", APIVersion: "1.52", MinAPIVersion: "1.40", StorageDriver: "overlay2", RootDir: dind.DataRoot, CgroupVersion: "2"},
 		Disk: &Disk{
 			CapacityBytes: new(int64(100 << 30)), UsedBytes: new(int64(20 << 30)), InodesUsedPercent: new(5.0),
 			ImagesBytes: new(int64(3 << 30)), BuildCacheBytes: new(int64(5 << 30)), ReclaimableBytes: new(int64(2 << 30)),
 		},
+		Leftovers: &daemon.Leftovers{Containers: []daemon.Leftover{}, Builders: []daemon.Leftover{}, Networks: []daemon.Leftover{}},
 		Prune: &Prune{
 			Schedule: "0 0 * * 0", LastRun: &lastRun, LastResult: new("succeeded"), NextRun: &nextRun,
 		},
