@@ -55,6 +55,7 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 		WithVolumes(applycore.Volume().WithName(VolumeName).
 			WithPersistentVolumeClaim(applycore.PersistentVolumeClaimVolumeSource().WithClaimName(p.claimName)))
 	p.mountScripts(pod)
+	p.withPublishedPorts(pod)
 	if p.TLS {
 		// Only root can read the daemon's key.
 		mountSecret(pod, ServerSecretName(p.Name), certDir+"/server").WithDefaultMode(0o400)

@@ -49,6 +49,7 @@ func Table() []Option {
 		{Name: "prune-timezone", Field: func(o *Options) any { return &o.PruneTimezone }},
 		{Name: "prune-unused-for", Field: func(o *Options) any { return &o.PruneUnusedFor }},
 		{Name: "allow-namespace", Field: func(o *Options) any { return &o.AllowNamespaces }},
+		{Name: "publish-ports", Field: func(o *Options) any { return &o.PublishPorts }},
 		{Name: "tls", Field: func(o *Options) any { return &o.TLS }},
 		{Name: "no-network-policy", Field: func(o *Options) any { return &o.NoNetworkPolicy }},
 	}

@@ -161,6 +161,15 @@ func TestValidate(t *testing.T) {
 		{"cache limit over the size", func(o *Options) { o.StorageSize, o.CacheLimit = "10Gi", "11Gi" }, []complaint{{"--cache-limit", "larger than the volume of 10Gi"}}},
 		{"cache limit of the size", func(o *Options) { o.StorageSize, o.CacheLimit = "10Gi", "10Gi" }, nil},
 
+		{"published ports", func(o *Options) { o.PublishPorts = "20000-20099" }, nil},
+		{"one published port", func(o *Options) { o.PublishPorts = "20000" }, []complaint{{"--publish-ports", "not a range of ports up to 65535"}}},
+		{"published ports that end before they begin", func(o *Options) { o.PublishPorts = "30000-20000" }, []complaint{{"--publish-ports", "not a range"}}},
+		{"published ports beyond the last", func(o *Options) { o.PublishPorts = "60000-65536" }, []complaint{{"--publish-ports", "not a range"}}},
+		{"published ports in words", func(o *Options) { o.PublishPorts = "20000-20099 " }, []complaint{{"--publish-ports", "not a range"}}},
+		{"privileged published ports", func(o *Options) { o.PublishPorts = "1023-2000" }, []complaint{{"--publish-ports", "begins below 1024"}}},
+		{"published ports with the daemon's", func(o *Options) { o.PublishPorts = "2376-9999" }, []complaint{{"--publish-ports", "contains 2375 or 2376"}}},
+		{"few published ports", func(o *Options) { o.PublishPorts = "20000-20098" }, []complaint{{"--publish-ports", "fewer than 100 ports"}}},
+
 		{"schedule by name", func(o *Options) { o.PruneSchedule = "@weekly" }, nil},
 		{"no schedule", func(o *Options) { o.PruneSchedule = "none" }, nil},
 		{"schedule of six fields", func(o *Options) { o.PruneSchedule = "0 0 0 * * 0" }, []complaint{{"--prune-schedule", "not a cron"}}},

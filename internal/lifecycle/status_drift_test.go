@@ -107,6 +107,12 @@ func TestStatusTellsTheTruth(t *testing.T) {
 		{"another target port", edit(slicesOf, "d-x", func(s *discoveryv1.EndpointSlice) { s.Ports[0].Port = new(int32(9999)) }),
 			[]string{"error NoEndpoint service/d"}},
 		{"another port", edit(services, "d", func(s *corev1.Service) { s.Spec.Ports[0].Port = 12375 }), []string{"error ServicePort service/d"}},
+		{"no name for the pod", func(t *testing.T, w *world) {
+			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Annotations[dind.OptionsAnnotation] = `{"publish-ports":"20000-29999"}` })
+			if err := w.Tracker().Delete(services, "ci", "d-pods"); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"error PodsServiceMissing service/d-pods"}},
 		{"a NodePort", edit(services, "d", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeNodePort }), []string{"error ServiceExposed service/d"}},
 		{"external IPs", edit(services, "d", func(s *corev1.Service) { s.Spec.ExternalIPs = []string{"203.0.113.7"} }), []string{"error ServiceExposed service/d"}},
 		{"addresses that are not ready", edit(services, "d", func(s *corev1.Service) { s.Spec.PublishNotReadyAddresses = true }),

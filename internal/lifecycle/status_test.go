@@ -47,6 +47,7 @@ func TestStatusHealthy(t *testing.T) {
 			{"PersistentVolumeClaim", "d-data", "Bound", true, "100Gi, standard"},
 			{"ConfigMap", "d-config", "Present", true, ""},
 			{"NetworkPolicy", "d", "Created", true, "`dindctl verify --from NAMESPACE` shows whether it is enforced"},
+			{"Service", "d-pods", "Headless", true, "2375/TCP"},
 			{"Service", "d", "ClusterIP", true, "2375/TCP"},
 			{"Deployment", "d", "Ready", true, "pod d-abc-1 on node node-1"},
 			{"CronJob", "d-clear-cache", "Scheduled", true, "0 0 * * 0"},
