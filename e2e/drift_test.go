@@ -59,7 +59,7 @@ func TestDriftIsReportedAndReverted(t *testing.T) {
 	const sidecar = "spec.template.spec.containers[name=sidecar]"
 	changes := map[string]string{
 		"PersistentVolumeClaim docker-dind-data": "unchanged", "ConfigMap docker-dind-config": "configured", "Deployment docker-dind": "configured",
-		"Service docker-dind": "configured", "CronJob docker-dind-clear-cache": "unchanged", "NetworkPolicy docker-dind": "created",
+		"Service docker-dind": "configured", "Service docker-dind-pods": "unchanged", "CronJob docker-dind-clear-cache": "unchanged", "NetworkPolicy docker-dind": "created",
 	}
 
 	preview := decode[installed](t, succeed(t, i.command("install", i.installOptions("--dry-run", "-o", "json")...)...))
