@@ -172,6 +172,9 @@ func (p plan) env() []*applycore.EnvVarApplyConfiguration {
 		// dockerd prefers it to the flag and daemon.json.
 		env = append(env, variable("DOCKER_DRIVER", p.StorageDriver))
 	}
+	if p.PublishPorts != "" {
+		env = append(env, variable(publishVariable, p.PublishPorts))
+	}
 	for _, pair := range p.Env {
 		name, value, _ := strings.Cut(pair, "=")
 		env = append(env, variable(name, literal(value)))

@@ -18,9 +18,11 @@ type PortRange struct{ First, Last int32 }
 const (
 	// Below are ports for which programs need a privilege.
 	firstPublishable, lastPublishable = 1024, 65535
-	// minPublished leaves room beside the jobs: the daemon's own connections, such as
-	// pulls, get their local ports from the same range.
-	minPublished = 100
+	// firstLocal is from where the daemon's own connections, such as pulls, may get their
+	// local ports, and minLocal how many they need.
+	firstLocal, minLocal = 10000, 1000
+	// publishVariable tells ports.sh the range.
+	publishVariable = "DINDCTL_PUBLISH_PORTS"
 )
 
 // ParsePortRange parses FROM-TO as --publish-ports takes it.
@@ -36,11 +38,23 @@ func ParsePortRange(s string) (PortRange, error) {
 		return PortRange{}, fmt.Errorf("begins below %d", firstPublishable)
 	case ports.contains(PlainPort) || ports.contains(TLSPort):
 		return PortRange{}, fmt.Errorf("contains %d or %d, the daemon's own ports", PlainPort, TLSPort)
-	case last-first+1 < minPublished:
-		return PortRange{}, fmt.Errorf("has fewer than %d ports; the daemon's own connections use them, too", minPublished)
+	case ports.others().size() < minLocal:
+		return PortRange{}, fmt.Errorf("leaves fewer than %d ports for the daemon's own connections", minLocal)
 	}
 	return ports, nil
 }
+
+// others returns the ports for the daemon's own connections: the larger of the ranges
+// below and above.
+func (r PortRange) others() PortRange {
+	below, above := PortRange{firstLocal, r.First - 1}, PortRange{max(firstLocal, r.Last+1), lastPublishable}
+	if below.size() > above.size() {
+		return below
+	}
+	return above
+}
+
+func (r PortRange) size() int32 { return r.Last - r.First + 1 }
 
 func (r PortRange) contains(port int32) bool { return r.First <= port && port <= r.Last }
 
@@ -51,6 +65,11 @@ func (o Options) checkPublishPorts(errs *OptionErrors) {
 	if _, err := ParsePortRange(o.PublishPorts); err != nil {
 		errs.add("--publish-ports", o.PublishPorts, err.Error(), "Use FROM-TO, for example 20000-29999.")
 	}
+	if o.hasArg("--userns-remap") {
+		// The kernel then refuses to mount /proc in containers, because ports.sh hides a
+		// part of the daemon's.
+		errs.add("--publish-ports", o.PublishPorts, "conflicts with --dockerd-arg=--userns-remap", omitOne)
+	}
 }
 
 // PublishedHost returns the name at which jobs reach the ports that they publish. It is
@@ -59,9 +78,9 @@ func PublishedHost(namespace, name string) string {
 	return fmt.Sprintf("%s.%s.%s.svc", name, PodsServiceName(name), namespace)
 }
 
-// withPublishedPorts gives the pod its name, and makes Docker choose from PublishPorts
-// where a job leaves the port to it (-p 80): it chooses from the pod's local ports. Without
-// the option nothing is set, so that no pod of an older installation restarts.
+// withPublishedPorts gives the pod its name, and keeps the daemon's own connections out of
+// PublishPorts. Without the option nothing is set, so that no pod of an older installation
+// restarts.
 func (p plan) withPublishedPorts(pod *applycore.PodSpecApplyConfiguration) {
 	if p.PublishPorts == "" {
 		return
@@ -70,7 +89,7 @@ func (p plan) withPublishedPorts(pod *applycore.PodSpecApplyConfiguration) {
 	pod.WithHostname(p.Name).WithSubdomain(PodsServiceName(p.Name)).
 		WithSecurityContext(applycore.PodSecurityContext().WithSysctls(
 			// One of the sysctls that every kubelet allows.
-			applycore.Sysctl().WithName("net.ipv4.ip_local_port_range").WithValue(fmt.Sprintf("%d %d", ports.First, ports.Last))))
+			applycore.Sysctl().WithName("net.ipv4.ip_local_port_range").WithValue(fmt.Sprintf("%d %d", ports.others().First, ports.others().Last))))
 }
 
 // publishedPolicyPorts returns what the NetworkPolicy opens besides the daemon's port.

@@ -23,6 +23,7 @@ var reservedEnv = map[string]string{
 	"DOCKER_TLS":         "changes how the probes connect to the daemon",
 	"DOCKER_TLS_VERIFY":  "changes how the probes connect to the daemon",
 	"DOCKER_CERT_PATH":   "changes how the probes connect to the daemon",
+	publishVariable:      "is set by --publish-ports",
 }
 
 func (o Options) checkEnv(errs *OptionErrors) {

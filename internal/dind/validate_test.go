@@ -168,7 +168,11 @@ func TestValidate(t *testing.T) {
 		{"published ports in words", func(o *Options) { o.PublishPorts = "20000-20099 " }, []complaint{{"--publish-ports", "not a range"}}},
 		{"privileged published ports", func(o *Options) { o.PublishPorts = "1023-2000" }, []complaint{{"--publish-ports", "begins below 1024"}}},
 		{"published ports with the daemon's", func(o *Options) { o.PublishPorts = "2376-9999" }, []complaint{{"--publish-ports", "contains 2375 or 2376"}}},
-		{"few published ports", func(o *Options) { o.PublishPorts = "20000-20098" }, []complaint{{"--publish-ports", "fewer than 100 ports"}}},
+		{"one port", func(o *Options) { o.PublishPorts = "20000-20000" }, nil},
+		{"nearly all ports", func(o *Options) { o.PublishPorts = "10999-64535" }, nil},
+		{"all ports", func(o *Options) { o.PublishPorts = "10999-64536" }, []complaint{{"--publish-ports", "leaves fewer than 1000 ports"}}},
+		{"published ports with user namespaces", func(o *Options) { o.PublishPorts, o.DockerdArgs = "20000-20099", []string{"--userns-remap=default"} },
+			[]complaint{{"--publish-ports", "conflicts with --dockerd-arg=--userns-remap"}}},
 
 		{"schedule by name", func(o *Options) { o.PruneSchedule = "@weekly" }, nil},
 		{"no schedule", func(o *Options) { o.PruneSchedule = "none" }, nil},
