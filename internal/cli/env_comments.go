@@ -13,7 +13,7 @@ const (
 	// servicesHint is in each format: the variables have no effect on a job that still
 	// starts a daemon.
 	servicesHint  = "Remove `services: docker:dind` from the jobs: it would start a separate daemon for each job."
-	overridesHint = "Remove DOCKER_HOST, DOCKER_TLS_CERTDIR and the like from the jobs, too: the variables of a job take precedence. `docker info | grep Name:` prints which daemon answers a job: %s or %[1]s-… is this one."
+	overridesHint = "Remove their DOCKER_HOST and DOCKER_TLS_CERTDIR, too: they take precedence. `docker info | grep Name:` in a job prints %s or %[1]s-… if it uses this daemon."
 	sharedHint    = "Jobs share tags, container names, ports, networks and Compose projects: use names with the job's ID, and remove at the end what the job started."
 	unreachable   = "Ports that containers publish (-p) are not reachable, so Testcontainers needs TESTCONTAINERS_RYUK_DISABLED=true: connect from a container in the same network, or install with --publish-ports."
 	reachable     = "Ports that containers publish are at %s, not at localhost. Use a port in %s, or -p 80 for any free one of them."

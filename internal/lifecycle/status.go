@@ -34,8 +34,8 @@ type Status struct {
 	Disk         *Disk         `json:"disk"`
 	// Leftovers is what jobs have in the daemon.
 	Leftovers *daemon.Leftovers `json:"leftovers"`
-	Prune        *Prune        `json:"prune"`
-	Problems     []Problem     `json:"problems"`
+	Prune     *Prune            `json:"prune"`
+	Problems  []Problem         `json:"problems"`
 }
 
 // ObjectState is the state of one object.

@@ -81,7 +81,9 @@ func TestStatusTellsTheTruth(t *testing.T) {
 		{"a forgotten container", func(_ *testing.T, w *world) {
 			w.engine.Left.Containers = append(clustertest.Running(noon.Add(-25*time.Hour), "web"), clustertest.Running(noon.Add(-time.Hour), "db")...)
 		}, []string{"warning OldContainers pod/d-abc-1"}},
-		{"a container of today", func(_ *testing.T, w *world) { w.engine.Left.Containers = clustertest.Running(noon.Add(-23*time.Hour), "web") }, nil},
+		{"a container of today", func(_ *testing.T, w *world) {
+			w.engine.Left.Containers = clustertest.Running(noon.Add(-23*time.Hour), "web")
+		}, nil},
 		{"no list of containers", func(_ *testing.T, w *world) { w.engine.LeftErr = errDown }, []string{"warning LeftoversUnknown pod/d-abc-1"}},
 
 		{"the claim is being deleted", edit(claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.DeletionTimestamp = &deletedAt }),
