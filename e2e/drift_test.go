@@ -24,7 +24,7 @@ func TestSecondInstallChangesNothing(t *testing.T) {
 	r := succeed(t, i.command("install", i.installOptions("-o", "json")...)...)
 	again := decode[installed](t, r)
 	equal(t, "changes", again.changes(), []string{"unchanged"})
-	equal(t, "number of objects", len(again.Objects), 6)
+	equal(t, "number of objects", len(again.Objects), 7)
 	equal(t, "variables", again.Variables, i.variables)
 	equal(t, "dockerHost", again.DockerHost, i.variables["DOCKER_HOST"])
 	if again.Daemon["version"] == "" || again.DurationSeconds <= 0 {
