@@ -73,6 +73,7 @@ func TestPortsScript(t *testing.T) {
 				t.Parallel()
 				b := newBox(t)
 				b.stub("mount", test.mount)
+				b.write("var/run/keep", "")
 				b.write("etc/dindctl/ports.sh", b.move(scripts()["ports.sh"]))
 				got := b.runText(shell, "set -u; . /etc/dindctl/ports.sh; echo done", []string{publishVariable + "=" + test.ports})
 				if strings.TrimSpace(got.stdout) != "done" || !strings.Contains(got.stderr, test.stderr) || test.stderr == "" && got.stderr != "" {
@@ -84,10 +85,10 @@ func TestPortsScript(t *testing.T) {
 					}
 					return
 				}
-				if ports := b.read("var/run/dindctl/ports"); ports != "20000\t29999\n" {
+				if ports := b.read("var/run/dindctl-ports"); ports != "20000\t29999\n" {
 					t.Errorf("Docker reads %q", ports)
 				}
-				if want := "mount --bind " + b.root + "/var/run/dindctl/ports " + b.root + "/proc/sys/net/ipv4/ip_local_port_range"; !slices.Equal(got.calls, []string{want}) {
+				if want := "mount --bind " + b.root + "/var/run/dindctl-ports " + b.root + "/proc/sys/net/ipv4/ip_local_port_range"; !slices.Equal(got.calls, []string{want}) {
 					t.Errorf("calls %q, want %q", got.calls, want)
 				}
 			})

@@ -39,8 +39,10 @@ func (i Instance) askDaemon(ctx context.Context, pod *corev1.Pod) daemonAnswers 
 		a.err = i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
 			var counting sync.WaitGroup
 			counting.Go(func() { a.usage, a.usageErr = diskUsage(ctx, engine) })
-			counting.Go(func() { a.left, a.leftErr = answer(engine.Leftovers(ctx)) })
-			a.info, err = answer(engine.Info(ctx))
+			// One after the other, over one connection.
+			if a.info, err = answer(engine.Info(ctx)); err == nil {
+				a.left, a.leftErr = answer(engine.Leftovers(ctx))
+			}
 			counting.Wait()
 			return err
 		})

@@ -8,8 +8,7 @@
 # fails with "address already in use". So Docker gets a file with another range.
 
 if [ -n "${DINDCTL_PUBLISH_PORTS:-}" ]; then
-    mkdir -p /var/run/dindctl
-    { printf '%s\t%s' "${DINDCTL_PUBLISH_PORTS%-*}" "${DINDCTL_PUBLISH_PORTS#*-}"; echo; } >/var/run/dindctl/ports
-    mount --bind /var/run/dindctl/ports /proc/sys/net/ipv4/ip_local_port_range ||
+    { printf '%s\t%s' "${DINDCTL_PUBLISH_PORTS%-*}" "${DINDCTL_PUBLISH_PORTS#*-}"; echo; } >/var/run/dindctl-ports
+    mount --bind /var/run/dindctl-ports /proc/sys/net/ipv4/ip_local_port_range ||
         echo "dindctl: jobs must name the ports that they publish: Docker does not choose from $DINDCTL_PUBLISH_PORTS" >&2
 fi
