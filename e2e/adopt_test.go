@@ -56,7 +56,7 @@ func adopt(t *testing.T, g guide, tool tool) {
 	outcome := decode[installed](t, r)
 	equal(t, "changes", outcome.changesByName(), map[string]string{
 		"PersistentVolumeClaim docker-dind-data": "adopted", "ConfigMap docker-dind-config": "created", "Deployment docker-dind": "adopted",
-		"Service docker-dind": "adopted", "CronJob docker-dind-clear-cache": "adopted", "NetworkPolicy docker-dind": "created",
+		"Service docker-dind": "adopted", "Service docker-dind-pods": "created", "CronJob docker-dind-clear-cache": "adopted", "NetworkPolicy docker-dind": "created",
 	})
 	equal(t, "fields in the dry run", preview.fields(t), outcome.fields(t))
 	if strings.Contains(r.stdout+r.stderr, "a password") {

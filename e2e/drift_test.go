@@ -24,7 +24,7 @@ func TestSecondInstallChangesNothing(t *testing.T) {
 	r := succeed(t, i.command("install", i.installOptions("-o", "json")...)...)
 	again := decode[installed](t, r)
 	equal(t, "changes", again.changes(), []string{"unchanged"})
-	equal(t, "number of objects", len(again.Objects), 6)
+	equal(t, "number of objects", len(again.Objects), 7)
 	equal(t, "variables", again.Variables, i.variables)
 	equal(t, "dockerHost", again.DockerHost, i.variables["DOCKER_HOST"])
 	if again.Daemon["version"] == "" || again.DurationSeconds <= 0 {
@@ -59,7 +59,7 @@ func TestDriftIsReportedAndReverted(t *testing.T) {
 	const sidecar = "spec.template.spec.containers[name=sidecar]"
 	changes := map[string]string{
 		"PersistentVolumeClaim docker-dind-data": "unchanged", "ConfigMap docker-dind-config": "configured", "Deployment docker-dind": "configured",
-		"Service docker-dind": "configured", "CronJob docker-dind-clear-cache": "unchanged", "NetworkPolicy docker-dind": "created",
+		"Service docker-dind": "configured", "Service docker-dind-pods": "unchanged", "CronJob docker-dind-clear-cache": "unchanged", "NetworkPolicy docker-dind": "created",
 	}
 
 	preview := decode[installed](t, succeed(t, i.command("install", i.installOptions("--dry-run", "-o", "json")...)...))

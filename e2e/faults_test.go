@@ -173,7 +173,7 @@ func (l *faultyLife) verify(t *testing.T, command string, end result, before []b
 		if command == "status" && !decode[status](t, end).Healthy {
 			complain("exit code 0, and not healthy")
 		}
-		if s := statusOf(t, l.installation); !s.Healthy || len(s.Objects) != 6 {
+		if s := statusOf(t, l.installation); !s.Healthy || len(s.Objects) != 7 {
 			complain("not complete: %+v", s.Problems)
 		}
 	case "prune-now":

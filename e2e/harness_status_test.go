@@ -30,6 +30,7 @@ type status struct {
 	Daemon *struct {
 		Version       string `json:"version"`
 		APIVersion    string `json:"apiVersion"`
+		MinAPIVersion string `json:"minApiVersion"`
 		StorageDriver string `json:"storageDriver"`
 		RootDir       string `json:"rootDir"`
 		CgroupVersion string `json:"cgroupVersion"`
@@ -45,6 +46,11 @@ type status struct {
 			Images int64 `json:"images"`
 		} `json:"lastImageGC"`
 	} `json:"disk"`
+	Leftovers *struct {
+		Containers []leftover `json:"containers"`
+		Builders   []leftover `json:"builders"`
+		Networks   []leftover `json:"networks"`
+	} `json:"leftovers"`
 	Prune *struct {
 		Schedule            string     `json:"schedule"`
 		LastRun             *time.Time `json:"lastRun"`
@@ -62,12 +68,20 @@ type status struct {
 	} `json:"problems"`
 }
 
+// leftover is what status says of a container, a builder or a network.
+type leftover struct {
+	Name    string    `json:"name"`
+	Image   string    `json:"image"`
+	Created time.Time `json:"created"`
+}
+
 // statusFields holds all fields of the document, null or not.
 const statusFields = `
 	name namespace context options healthy dockerHost tls objects problems
-	daemon daemon.version daemon.apiVersion daemon.storageDriver daemon.rootDir daemon.cgroupVersion
+	daemon daemon.version daemon.apiVersion daemon.minApiVersion daemon.storageDriver daemon.rootDir daemon.cgroupVersion
 	disk disk.capacityBytes disk.usedBytes disk.inodesUsedPercent disk.imagesBytes disk.buildCacheBytes disk.reclaimableBytes
-	disk.lastImageGC
+	disk.volumesBytes disk.containersBytes disk.lastImageGC
+	leftovers leftovers.containers leftovers.builders leftovers.networks
 	prune prune.schedule prune.lastRun prune.lastResult prune.lastReclaimedBytes
 	prune.lastDurationSeconds prune.lastFailure prune.nextRun`
 
@@ -98,10 +112,10 @@ func checkStatus(t *testing.T, i *installation) {
 	}
 	equal(t, "objects", slices.Sorted(maps.Keys(states)), []string{
 		"ConfigMap " + i.name + "-config", "CronJob " + i.name + "-clear-cache", "Deployment " + i.name,
-		"NetworkPolicy " + i.name, "PersistentVolumeClaim " + i.name + "-data", "Service " + i.name,
+		"NetworkPolicy " + i.name, "PersistentVolumeClaim " + i.name + "-data", "Service " + i.name, "Service " + i.name + "-pods",
 	})
 	equal(t, "claim", states["PersistentVolumeClaim "+i.name+"-data"], "Bound")
-	if d := s.Daemon; d == nil || !strings.HasPrefix(d.Version, engineOf(i.image)) || d.APIVersion == "" || d.StorageDriver == "" ||
+	if d := s.Daemon; d == nil || !strings.HasPrefix(d.Version, engineOf(i.image)) || d.APIVersion == "" || d.MinAPIVersion == "" || d.StorageDriver == "" ||
 		d.RootDir != "/var/lib/docker" || (d.CgroupVersion != "1" && d.CgroupVersion != "2") {
 		t.Errorf("daemon: %+v", d)
 	}

@@ -118,7 +118,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			i.variables = variablesOf(t, succeed(t, install...))
 			claim.checkClaim(t)
 			s := statusOf(t, i)
-			if complete = s.Healthy && len(s.Objects) == 6; !complete {
+			if complete = s.Healthy && len(s.Objects) == 7; !complete {
 				t.Errorf("not complete after a kill at %v: %+v %+v", moment, s.Objects, s.Problems)
 			}
 		}

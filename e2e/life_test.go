@@ -40,7 +40,7 @@ func TestCycles(t *testing.T) {
 		equal(t, "remaining objects", left, []string{"persistentvolumeclaim/" + i.name + "-data"})
 		i.install(t)
 		claim.checkClaim(t)
-		count.add(true, len(left) == 1 && len(i.objects(t)) == 6)
+		count.add(true, len(left) == 1 && len(i.objects(t)) == 7)
 	}
 	i.buildsCached(t, "app", "after all cycles")
 }

@@ -28,7 +28,7 @@ func TestManifestsAreWhatInstallApplies(t *testing.T) {
 	equal(t, "requests", requests.Load(), 0)
 	equal(t, "the same options print", succeed(t, i.command("manifests", i.installOptions()...)...).stdout, r.stdout)
 
-	equal(t, "number of objects", serverSideApply(t, r.stdout, "dindctl"), 6)
+	equal(t, "number of objects", serverSideApply(t, r.stdout, "dindctl"), 7)
 	again := decode[installed](t, succeed(t, i.command("install", i.installOptions("-o", "json")...)...))
 	equal(t, "changes", again.changes(), []string{"unchanged"})
 	i.variables = again.Variables

@@ -38,7 +38,8 @@ func TestOptionsReachTheDaemon(t *testing.T) {
 	}
 	i.job(t, `docker network inspect -f 'bridge={{index .Options "com.docker.network.driver.mtu"}}' bridge`).want(t, "bridge=1400")
 	equal(t, "objects", i.leftOver(t), []string{
-		"configmap/" + i.name + "-config", "deployment/" + i.name, "persistentvolumeclaim/" + i.name + "-data", "service/" + i.name,
+		"configmap/" + i.name + "-config", "deployment/" + i.name, "persistentvolumeclaim/" + i.name + "-data",
+		"service/" + i.name, "service/" + i.name + "-pods",
 	})
 	equal(t, "claim, without --storage-size", i.claim(t).Spec.Resources.Requests.Storage().String(), "12Gi")
 	dindctl(t, i.command("install", i.installOptions("--storage-size", "1Gi")...)...).want(t, failed).says(t, "conflict with the existing installation; nothing was changed", `--storage-size "1Gi"`, "a claim cannot shrink")

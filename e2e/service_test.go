@@ -45,7 +45,7 @@ func TestServiceRoutesToTheDaemonOnly(t *testing.T) {
 		}
 	}
 	slices.Sort(targets)
-	equal(t, "the Service's targets", targets, []string{daemon.Name})
+	equal(t, "the targets of both Services", targets, []string{daemon.Name, daemon.Name})
 	if s := statusOf(t, i); !s.Healthy {
 		t.Errorf("not healthy while prune runs: %+v", s.Problems)
 	}

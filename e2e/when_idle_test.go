@@ -24,7 +24,8 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	i.image = env.newest()
 	work := i.work(t, "20")
 	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)})
-	r := i.install(t, "--when-idle", "-v").says(t, "waiting for 1 build and 1 container", " aborts nothing")
+	r := i.install(t, "--when-idle", "-v").says(t, "waiting for 1 build and 1 container: ", "("+baseImage+", ", " aborts nothing",
+		"refuses clients older than API ", "--env DOCKER_MIN_API_VERSION=")
 	(<-work).want(t, "the build is done")
 	if i.pod(t).UID == pod {
 		t.Error("the pod was not replaced")
@@ -45,7 +46,7 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)}, options...)
 	before, pod := i.objects(t), i.pod(t).UID
 	dindctl(t, i.command("install", i.installOptions(append(options, "--when-idle", "--timeout", "20s")...)...)...).want(t, notReady).
-		says(t, "is not idle after", "1 build and 1 container; nothing was changed", "increase --timeout")
+		says(t, "is not idle after", "1 build and 1 container: ", "; nothing was changed", "increase --timeout", " -- docker rm -f -v ")
 	equal(t, "the Deployment", i.objects(t)["deployment/"+i.name].Generation, before["deployment/"+i.name].Generation)
 	equal(t, "the pod", i.pod(t).UID, pod)
 

@@ -64,11 +64,11 @@ func TestManyFields(t *testing.T) {
 func TestInstallDryRun(t *testing.T) {
 	w := newWorld(t, clustertest.DefaultClass())
 	code, stdout, _ := w.run(t, "install", "--dry-run")
-	if code != 0 || strings.Count(stdout, "+ ") != 6 || strings.Contains(stdout, "DOCKER_HOST") {
+	if code != 0 || strings.Count(stdout, "+ ") != 7 || strings.Contains(stdout, "DOCKER_HOST") {
 		t.Errorf("code %d, %q", code, stdout)
 	}
 	code, stdout, _ = w.run(t, "install", "--dry-run=server", "-o", "json")
-	if code != 0 || !strings.Contains(stdout, `"dryRun": "server"`) || strings.Count(stdout, `"created"`) != 6 {
+	if code != 0 || !strings.Contains(stdout, `"dryRun": "server"`) || strings.Count(stdout, `"created"`) != 7 {
 		t.Errorf("code %d, %q", code, stdout)
 	}
 	for mode, hint := range map[string]string{"client": "`dindctl manifests` prints the objects without a cluster.", "maybe": "must be true or false"} {

@@ -11,31 +11,22 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// servicesHint accompanies the variables in each format: they have no effect on a
-// job that still starts a daemon.
-const servicesHint = "Remove `services: docker:dind` from the jobs: it would start a separate daemon for each job."
-
-// comments returns the comment lines above the variables: servicesHint and the
-// given lines or, if there are none, how to mount the certificates.
-func comments(mark string, access dind.Access, lines ...string) string {
-	if mount := access.Certificates; mount != nil && len(lines) == 0 {
-		lines = append(lines, fmt.Sprintf("The job's pod must mount the Secret %s at %s.", mount.Secret, mount.Path))
-	}
-	return mark + " " + strings.Join(append([]string{servicesHint}, lines...), "\n"+mark+" ") + "\n"
-}
+// composeProject gives the Compose projects of each job a name that no other job has.
+// GitLab expands the variable.
+const composeProject = "  COMPOSE_PROJECT_NAME: job-$CI_JOB_ID\n"
 
 func writeGitLab(out io.Writer, access dind.Access) error {
-	text := comments("#", access)
-	if access.Certificates != nil {
-		text = comments("#", access, fmt.Sprintf("The runner mounts the Secret %s: see `dindctl env --format runner`.", access.Certificates.Secret))
-	}
 	// GitLab expands $NAME and reads $$ as a dollar sign.
-	return writeYAMLMap(out, text+"variables:", access.Variables, strings.NewReplacer("$", "$$"))
+	err := writeYAMLMap(out, comment("#", gitLabComments(access)...)+"variables:", access.Variables, strings.NewReplacer("$", "$$"))
+	if err == nil {
+		_, err = io.WriteString(out, composeProject)
+	}
+	return err
 }
 
 func writeGitHub(out io.Writer, access dind.Access) error {
 	// GitHub evaluates expressions in ${{ }}.
-	return writeYAMLMap(out, comments("#", access)+"env:", access.Variables, strings.NewReplacer("${{", "${{ '${{' }}"))
+	return writeYAMLMap(out, comment("#", gitHubComments(access)...)+"env:", access.Variables, strings.NewReplacer("${{", "${{ '${{' }}"))
 }
 
 // writeVariables writes the block that install prints, without comments.
@@ -94,7 +85,7 @@ func runnerLines(access dind.Access) (variables, mount string) {
 // [[runners]]: at the end of the file, that would be a second runner without a token.
 func writeRunner(out io.Writer, access dind.Access) error {
 	variables, mount := runnerLines(access)
-	text := comments("#", dind.Access{}) +
+	text := comment("#", servicesHint, overrides(access)) +
 		"# Add this line to config.toml directly below the [[runners]] of your runner. Anywhere else it has no effect.\n" + variables
 	if mount != "" {
 		text += "# Add these lines after all other lines of the same runner.\n" + mount
@@ -107,7 +98,7 @@ func writeRunner(out io.Writer, access dind.Access) error {
 // string and adds URL and token.
 func writeHelm(out io.Writer, access dind.Access) error {
 	variables, mount := runnerLines(access)
-	table := comments("#", dind.Access{}) + "[[runners]]\n" + variables + mount
+	table := comment("#", servicesHint, overrides(access)) + "[[runners]]\n" + variables + mount
 	_, err := io.WriteString(out, "runners:\n  config: |\n"+indent(indent(table)))
 	return err
 }
@@ -117,7 +108,7 @@ func writeHelm(out io.Writer, access dind.Access) error {
 func writeJenkins(out io.Writer, access dind.Access) error {
 	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`)
 	var b strings.Builder
-	b.WriteString("environment {\n" + indent(indent(comments("//", access))))
+	b.WriteString("environment {\n" + indent(indent(comment("//", jenkinsComments(access)...))))
 	for _, v := range access.Variables {
 		fmt.Fprintf(&b, "    %s = '%s'\n", v.Name, quote.Replace(v.Value))
 	}
@@ -128,7 +119,7 @@ func writeJenkins(out io.Writer, access dind.Access) error {
 
 func writeShell(out io.Writer, access dind.Access) error {
 	var b strings.Builder
-	b.WriteString(comments("#", access))
+	b.WriteString(comment("#", shellComments(access)...))
 	for _, v := range access.Variables {
 		fmt.Fprintf(&b, "export %s='%s'\n", v.Name, strings.ReplaceAll(v.Value, `'`, `'\''`))
 	}

@@ -174,7 +174,7 @@ func groovyString(text string) (value, rest string, err error) {
 // installation, and the mount for the certificates.
 func TestFormatsCanBeRead(t *testing.T) {
 	named := func(namespace, name string) dind.Access {
-		return dind.AccessTo(namespace, name, false)
+		return dind.AccessTo(dind.Options{Namespace: namespace, Name: name})
 	}
 	tests := map[string]dind.Access{
 		"defaults":          named("ci", "docker-dind"),
@@ -184,7 +184,7 @@ func TestFormatsCanBeRead(t *testing.T) {
 		"an exponent":       named("1e3", "e3"),
 		"the longest names": named(strings.Repeat("n", 63), strings.Repeat("i", 40)),
 		"dashes":            named("a--b-0", "c---d"),
-		"certificates":      dind.AccessTo("ci", "docker-dind", true),
+		"certificates":      dind.AccessTo(dind.Options{Namespace: "ci", Name: "docker-dind", TLS: true, PublishPorts: "20000-29999"}),
 		"special characters": {Variables: []dind.Variable{
 			{Name: "QUOTES", Value: `it's "quoted" \ and \n`}, {Name: "LINES", Value: "one\ntwo: three\r\n"}, {Name: "COMMENT", Value: " # // ' "},
 			{Name: "DOLLARS", Value: "$HOME ${HOME} $$ `id` ${{ secrets.X }}"}, {Name: "TYPE", Value: "1"}, {Name: "NO", Value: "no"}, {Name: "ODD", Value: "<&>\té"},
@@ -201,6 +201,9 @@ func TestFormatsCanBeRead(t *testing.T) {
 				var names []string
 				for _, v := range access.Variables {
 					want[v.Name], names = v.Value, append(names, v.Name)
+				}
+				if format == "gitlab" {
+					want["COMPOSE_PROJECT_NAME"] = "job-$CI_JOB_ID"
 				}
 				got, mount, err := readers[format](text.String(), names)
 				if err != nil {
@@ -229,7 +232,7 @@ func TestFormatsCanBeRead(t *testing.T) {
 // The output of install can be redirected into a file of variables.
 func TestInstallPrintsOnlyVariables(t *testing.T) {
 	var text strings.Builder
-	if err := writeVariables(&text, dind.Variables("ci", "docker-dind", false)); err != nil {
+	if err := writeVariables(&text, dind.AccessTo(dind.Options{Namespace: "ci", Name: "docker-dind"}).Variables); err != nil {
 		t.Fatal(err)
 	}
 	want := "variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n"

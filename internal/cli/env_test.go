@@ -1,23 +1,35 @@
 package cli
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
+
+	"github.com/dindctl/dindctl/internal/clustertest"
 )
 
 func TestEnv(t *testing.T) {
-	hint := "# " + servicesHint + "\n"
+	const connect = "  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n"
+	overrides := strings.ReplaceAll(overridesHint, "%[1]s", "%s")
+	overrides = strings.ReplaceAll(overrides, "%s", "docker-dind")
+	lines := func(mark string, lines ...string) string {
+		return comment(mark, append([]string{servicesHint}, lines...)...)
+	}
+	runner := lines("#", overrides)
 	formats := map[string]string{
-		"gitlab": hint + "variables:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n",
-		"github": hint + "env:\n  DOCKER_HOST: tcp://docker-dind.ci.svc:2375\n  DOCKER_TLS_CERTDIR: \"\"\n",
-		"runner": hint + "# Add this line to config.toml directly below the [[runners]] of your runner. Anywhere else it has no effect.\n" +
+		"gitlab": lines("#", overrides, sharedHint, unreachable) + "variables:\n" + connect + "  COMPOSE_PROJECT_NAME: job-$CI_JOB_ID\n",
+		"github": lines("#", sharedHint, unreachable, "The daemon does not see the job's files: `container:`, `services:` and `uses: docker://` cannot work, because they mount them.",
+			"`docker/setup-buildx-action` needs `driver: docker`; its default creates a builder with an empty cache in each run.",
+			"With the Actions Runner Controller, set the variables in the runner's pod: template.spec.containers[].env.") + "env:\n" + connect,
+		"runner": runner + "# Add this line to config.toml directly below the [[runners]] of your runner. Anywhere else it has no effect.\n" +
 			"  environment = [\"DOCKER_HOST=tcp://docker-dind.ci.svc:2375\", \"DOCKER_TLS_CERTDIR=\"]\n",
-		"helm": "runners:\n  config: |\n    " + hint +
+		"helm": "runners:\n  config: |\n" + indent(indent(runner)) +
 			"    [[runners]]\n      environment = [\"DOCKER_HOST=tcp://docker-dind.ci.svc:2375\", \"DOCKER_TLS_CERTDIR=\"]\n",
-		"jenkins": "environment {\n    // " + servicesHint + "\n    DOCKER_HOST = 'tcp://docker-dind.ci.svc:2375'\n    DOCKER_TLS_CERTDIR = ''\n}\n",
-		"shell":   hint + "export DOCKER_HOST='tcp://docker-dind.ci.svc:2375'\nexport DOCKER_TLS_CERTDIR=''\n",
+		"jenkins": "environment {\n" + lines("    //", sharedHint, unreachable, "The daemon does not see the job's files: `agent { docker … }` and `docker.image().inside` cannot work, because they mount them.",
+			"Run the stage in a container of the agent's pod instead, with the image docker:29.") + "    DOCKER_HOST = 'tcp://docker-dind.ci.svc:2375'\n    DOCKER_TLS_CERTDIR = ''\n}\n",
+		"shell": lines("#", sharedHint, unreachable) + "export DOCKER_HOST='tcp://docker-dind.ci.svc:2375'\nexport DOCKER_TLS_CERTDIR=''\n",
 	}
 	w := installedWorld(t)
 	for name, want := range formats {
@@ -40,6 +52,21 @@ func TestEnv(t *testing.T) {
 	}
 	if len(envFormats) != len(formats) {
 		t.Errorf("%d formats, %d tested", len(envFormats), len(formats))
+	}
+}
+
+// With published ports, env and install print where they are, and env which they are.
+func TestEnvOfPublishedPorts(t *testing.T) {
+	w := newWorld(t, clustertest.DefaultClass())
+	const variable = "  TESTCONTAINERS_HOST_OVERRIDE: docker-dind.docker-dind-pods.ci.svc\n"
+	if code, stdout, stderr := w.run(t, "install", "--publish-ports", "20000-29999"); code != 0 || !strings.HasSuffix(stdout, variable) {
+		t.Errorf("install: %d, %s, %s", code, stdout, stderr)
+	}
+	_, stdout, _ := w.run(t, "env")
+	for _, text := range []string{variable, "at docker-dind.docker-dind-pods.ci.svc, not at localhost. Use a port in 20000-29999,"} {
+		if !strings.Contains(stdout, text) || strings.Contains(stdout, unreachable) {
+			t.Errorf("want %q in\n%s", text, stdout)
+		}
 	}
 }
 

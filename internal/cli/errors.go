@@ -121,6 +121,9 @@ func describe(err error, how endedError) failure {
 	case errors.As(err, &busy):
 		f.Code, f.Reason, f.Message = exitNotReady, "Busy", err.Error()+"; nothing was changed"
 		f.Hint = "increase --timeout to wait longer; without --when-idle dindctl does not wait, and running builds may fail"
+		if removal := busy.Removal(); removal != "" {
+			f.Hint += "; if no job needs the containers any more, remove them: `" + removal + "`"
+		}
 	case errors.As(err, &jobFailed):
 		f.Reason, f.Log = jobFailed.Reason, jobFailed.Log
 		f.Hint = "`dindctl prune-now -v` shows the full log"

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/dindctl/dindctl/internal/apply"
+	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
@@ -86,6 +87,10 @@ func TestDescribe(t *testing.T) {
 		{"busy", &lifecycle.BusyError{Pod: "p", Activity: daemon.Activity{Builds: 1}, After: 5 * time.Minute}, deadline,
 			failure{Code: 3, Reason: "Busy", Message: "pod/p is not idle after 5m: 1 build; nothing was changed",
 				Hint: "increase --timeout to wait longer; without --when-idle dindctl does not wait, and running builds may fail"}},
+		{"busy with containers", &lifecycle.BusyError{Namespace: "ci", Pod: "p", Activity: daemon.Activity{Containers: clustertest.Running(noon, "web", "db")}, After: time.Minute, Now: noon.Add(3 * time.Hour)}, deadline,
+			failure{Code: 3, Reason: "Busy", Message: "pod/p is not idle after 60s: 2 containers: web (busybox:1.37, 3h), db (busybox:1.37, 3h); nothing was changed",
+				Hint: "increase --timeout to wait longer; without --when-idle dindctl does not wait, and running builds may fail; " +
+					"if no job needs the containers any more, remove them: `kubectl exec -n ci pod/p -c docker-dind -- docker rm -f -v web db`"}},
 		{"job failed", &rollout.JobFailedError{Ref: kube.Ref{Kind: "Job", Name: "j"}, Reason: "BackoffLimitExceeded", Message: "too often", Log: "bye"}, endedError{},
 			failure{Code: 1, Reason: "BackoffLimitExceeded", Message: "job/j failed: BackoffLimitExceeded: too often", Log: "bye",
 				Hint: "`dindctl prune-now -v` shows the full log"}},

@@ -66,7 +66,7 @@ func (p *program) install(c *cli.Context) error {
 		})
 	}
 	err = s.print(installed, func(out io.Writer) error {
-		return writeVariables(out, dind.Variables(installed.Namespace, installed.Name, options.TLS))
+		return writeVariables(out, dind.AccessTo(options).Variables)
 	})
 	if err == nil && !s.on("quiet") && s.output == formatText {
 		fmt.Fprintln(s.streams.Err, "Jobs that set these variables share the daemon's cache.\n"+servicesHint)

@@ -32,13 +32,13 @@ func TestInstall(t *testing.T) {
 	steps := []struct {
 		name, args, stderr string
 	}{
-		{"from nothing", "install", cluster + "6 of 6 objects to create\nObjects: 6 created\n" + ready + responding + routes + remark},
-		{"again", "install", cluster + "everything is up to date\nObjects: 6 unchanged\n" + ready + responding + routes + remark},
-		{"with other options", "install --prune-unused-for 24h", cluster + "0 of 6 objects to create, 2 to change\n" +
+		{"from nothing", "install", cluster + "7 of 7 objects to create\nObjects: 7 created\n" + ready + responding + routes + remark},
+		{"again", "install", cluster + "everything is up to date\nObjects: 7 unchanged\n" + ready + responding + routes + remark},
+		{"with other options", "install --prune-unused-for 24h", cluster + "0 of 7 objects to create, 2 to change\n" +
 			"cronjob/docker-dind-clear-cache spec.jobTemplate.spec.template.spec.containers[name=clear-cache].env[name=PRUNE_UNUSED_FOR].value: 168h → 24h\n" +
-			"Objects: 2 configured, 4 unchanged\n" + ready + responding + routes + remark},
+			"Objects: 2 configured, 5 unchanged\n" + ready + responding + routes + remark},
 		{"quietly", "-q install --prune-unused-for 24h", ""},
-		{"without waiting", "install --no-wait --prune-unused-for 24h", cluster + "everything is up to date\nObjects: 6 unchanged\n" + remark},
+		{"without waiting", "install --no-wait --prune-unused-for 24h", cluster + "everything is up to date\nObjects: 7 unchanged\n" + remark},
 	}
 	w := newWorld(t, clustertest.DefaultClass())
 	for _, step := range steps {
@@ -73,7 +73,7 @@ func TestInstallAsDocument(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {
 		t.Fatalf("%d, %v: %s", code, err, stdout)
 	}
-	if len(got.Objects) != 6 || got.Objects[0].Change != "created" || got.DockerHost != "tcp://docker-dind.ci.svc:2375" ||
+	if len(got.Objects) != 7 || got.Objects[0].Change != "created" || got.DockerHost != "tcp://docker-dind.ci.svc:2375" ||
 		got.Variables["DOCKER_HOST"] != got.DockerHost || got.Daemon == nil || got.Daemon.Version != "29.7.2" || got.Name != "docker-dind" || got.Namespace != "ci" {
 		t.Errorf("got %+v", got)
 	}

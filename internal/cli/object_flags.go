@@ -54,6 +54,7 @@ func objectFlags() []cli.Flag {
 		),
 		inGroup("Access",
 			list("allow-namespace", "additional namespace whose pods may reach the daemon", "NAME"),
+			text("publish-ports", "ports for `docker run -p`, reached at the name that `dindctl env` prints (default: none)", "FROM-TO"),
 			switchFlag("tls", "mutual TLS on port 2376, with certificates issued by dindctl; --tls=false disables it"),
 			switchFlag("no-network-policy", "create no NetworkPolicy: every pod in the cluster may reach the daemon"),
 		),

@@ -111,7 +111,7 @@ func TestPruneNowAsDocument(t *testing.T) {
 // --all asks for confirmation only while builds or containers are running.
 func TestPruneAllWhileBusy(t *testing.T) {
 	const warning = "2 builds and 1 container running: --all removes cache that they may still need and images that no container uses yet (use --when-idle to wait)"
-	busy := daemon.Activity{Builds: 2, Containers: 1}
+	busy := daemon.Activity{Builds: 2, Containers: clustertest.Running(time.Date(1999, 12, 31, 21, 0, 0, 0, time.UTC), "web")}
 	tests := []struct {
 		name, args string
 		work       daemon.Activity
@@ -131,8 +131,9 @@ func TestPruneAllWhileBusy(t *testing.T) {
 		{"declined", "prune-now -q --all", busy, "no\n", 1, warning + ". Continue? [y/N] error: aborted; nothing was changed\n", false},
 		{"without --all", "prune-now -q", busy, "", 0, "", true},
 		{"still busy at the timeout", "prune-now -q --all --when-idle --timeout 3s", busy, "", 3,
-			"error: pod/docker-dind-abc-1 is not idle after 3s: 2 builds and 1 container; nothing was changed\n" +
-				"next: increase --timeout to wait longer; without --when-idle dindctl does not wait, and running builds may fail\n", false},
+			"error: pod/docker-dind-abc-1 is not idle after 3s: 2 builds and 1 container: web (busybox:1.37, 3h); nothing was changed\n" +
+				"next: increase --timeout to wait longer; without --when-idle dindctl does not wait, and running builds may fail; " +
+				"if no job needs the containers any more, remove them: `kubectl exec -n ci pod/docker-dind-abc-1 -c docker-dind -- docker rm -f -v web`\n", false},
 		{"idle with --when-idle", "prune-now -q --when-idle", daemon.Activity{}, "", 0, "", true},
 		{"--when-idle in a dry run", "prune-now -q --when-idle --dry-run", busy, "", 2,
 			"error: invalid command line\n  --when-idle: has no effect with --dry-run\n    Omit one of them.\nnext: `dindctl prune-now --help` lists the options\n", false},

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/dindctl/dindctl/internal/clustertest"
+	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
@@ -65,6 +66,13 @@ func TestStatus(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, 3},
+		{"leftovers", nil, clustertest.StatOutput, func(_ *testing.T, w *world) {
+			w.engine.Left = daemon.Leftovers{
+				Containers: append(clustertest.Running(noon.Add(-75*time.Hour), "a", "b"), clustertest.Running(noon.Add(-3*time.Hour), "c", "d", "e")...),
+				Builders:   clustertest.Running(noon.Add(-time.Hour), "buildx_buildkit_mine0"),
+				Networks:   []daemon.Leftover{{Name: "app_default", Created: noon}, {Name: "job_default", Created: noon}},
+			}
+		}, 0},
 		{"suspended", nil, clustertest.StatOutput, func(t *testing.T, w *world) {
 			alter(t, w, "batch", "cronjobs", "docker-dind-clear-cache", func(c *batchv1.CronJob) { c.Spec.Suspend = new(true) })
 		}, 3},

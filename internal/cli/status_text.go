@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
@@ -41,6 +42,7 @@ func writeStatus(to io.Writer, streams terminal.Streams, status lifecycle.Status
 	}
 	fact("engine", engineLine(status))
 	fact("disk", diskLines(status.Disk, now)...)
+	fact("containers", leftoverLines(status.Leftovers, now)...)
 	fact("prune", pruneLines(status.Prune, now)...)
 	if _, err := facts.WriteTo(&out); err != nil {
 		return err
@@ -88,7 +90,28 @@ func engineLine(status lifecycle.Status) string {
 	if d == nil {
 		return "unknown"
 	}
-	return fmt.Sprintf("Docker %s (API %s), storage driver %s, cgroup v%s", d.Version, d.APIVersion, d.StorageDriver, d.CgroupVersion)
+	return fmt.Sprintf("Docker %s (API %s to %s), storage driver %s, cgroup v%s", d.Version, d.MinAPIVersion, d.APIVersion, d.StorageDriver, d.CgroupVersion)
+}
+
+// leftoverLines returns what jobs have in the daemon; nothing if it is empty or unknown.
+func leftoverLines(left *daemon.Leftovers, now time.Time) []string {
+	if left == nil {
+		return nil
+	}
+	var lines, rest []string
+	if n := len(left.Containers); n > 0 {
+		lines = append(lines, fmt.Sprintf("%d running: %s", n, lifecycle.NameContainers(left.Containers, now)))
+	}
+	if n := len(left.Builders); n > 0 {
+		rest = append(rest, fmt.Sprintf("builders %d", n))
+	}
+	if n := len(left.Networks); n > 0 {
+		rest = append(rest, fmt.Sprintf("unused networks %d", n))
+	}
+	if len(rest) > 0 {
+		lines = append(lines, strings.Join(rest, " · "))
+	}
+	return lines
 }
 
 func diskLines(disk *lifecycle.Disk, now time.Time) []string {

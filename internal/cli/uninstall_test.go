@@ -28,9 +28,9 @@ func (w *world) deleted() (resources []string) {
 	return resources
 }
 
-var workload = []string{"configmaps", "cronjobs", "deployments", "networkpolicies", "services"}
+var workload = []string{"configmaps", "cronjobs", "deployments", "networkpolicies", "services", "services"}
 
-var workloadAndClaim = []string{"configmaps", "cronjobs", "deployments", "networkpolicies", "persistentvolumeclaims", "services"}
+var workloadAndClaim = []string{"configmaps", "cronjobs", "deployments", "networkpolicies", "persistentvolumeclaims", "services", "services"}
 
 // sorted sorts the lines: concurrent deletions finish in any order.
 func sorted(text string) string {
@@ -42,7 +42,7 @@ func sorted(text string) string {
 func TestUninstall(t *testing.T) {
 	const (
 		gone = "configmap/docker-dind-config removed\ncronjob/docker-dind-clear-cache removed\ndeployment/docker-dind removed\n" +
-			"networkpolicy/docker-dind removed\nservice/docker-dind removed\n"
+			"networkpolicy/docker-dind removed\nservice/docker-dind removed\nservice/docker-dind-pods removed\n"
 		kept = "persistentvolumeclaim/docker-dind-data kept (holds the cache; --delete-data removes it)\n"
 		data = "persistentvolumeclaim/docker-dind-data removed\n"
 		ask  = "This permanently deletes docker-dind in context test, namespace ci, and the build cache: claim docker-dind-data, 100Gi, 12d old. Type docker-dind to continue: "
@@ -56,20 +56,20 @@ func TestUninstall(t *testing.T) {
 		stderr  string
 		deleted []string
 	}{
-		{"the workload", "uninstall", "", 0, sorted(gone + kept), "Objects: 4 removed\nPolicy: 1 removed\n", workload},
-		{"with the data", "uninstall --delete-data --yes", "", 0, sorted(gone + data), "Objects: 4 removed\nPolicy: 1 removed\nStorage: 1 removed\n",
+		{"the workload", "uninstall", "", 0, sorted(gone + kept), "Objects: 5 removed\nPolicy: 1 removed\n", workload},
+		{"with the data", "uninstall --delete-data --yes", "", 0, sorted(gone + data), "Objects: 5 removed\nPolicy: 1 removed\nStorage: 1 removed\n",
 			workloadAndClaim},
 		{"a dry run", "uninstall --dry-run", "", 0, sorted(strings.ReplaceAll(gone, "removed", "would be removed") + kept), "", nil},
 		{"a dry run with the data", "uninstall --delete-data --dry-run", "", 0, sorted(strings.ReplaceAll(gone+data, "removed", "would be removed")), "", nil},
 		{"no terminal", "uninstall --delete-data", "", 2, "",
 			"error: not a terminal: use --yes to skip confirmation\n", nil},
-		{"confirmed", "uninstall --delete-data", "docker-dind\n", 0, sorted(gone + data), ask + "Objects: 4 removed\nPolicy: 1 removed\nStorage: 1 removed\n",
+		{"confirmed", "uninstall --delete-data", "docker-dind\n", 0, sorted(gone + data), ask + "Objects: 5 removed\nPolicy: 1 removed\nStorage: 1 removed\n",
 			workloadAndClaim},
 		{"yes instead of the name", "uninstall --delete-data", "yes\n", 1, "", ask + "error: aborted; nothing was changed\n", nil},
 		{"no answer", "uninstall --delete-data", "\n", 1, "", ask + "error: aborted; nothing was changed\n", nil},
-		{"no confirmation without --delete-data", "uninstall", "no\n", 0, sorted(gone + kept), "Objects: 4 removed\nPolicy: 1 removed\n", workload},
+		{"no confirmation without --delete-data", "uninstall", "no\n", 0, sorted(gone + kept), "Objects: 5 removed\nPolicy: 1 removed\n", workload},
 		{"quietly", "uninstall -q", "", 0, sorted(gone + kept), "", workload},
-		{"confirmed by a variable", "uninstall --delete-data", "env", 0, sorted(gone + data), "Objects: 4 removed\nPolicy: 1 removed\nStorage: 1 removed\n",
+		{"confirmed by a variable", "uninstall --delete-data", "env", 0, sorted(gone + data), "Objects: 5 removed\nPolicy: 1 removed\nStorage: 1 removed\n",
 			workloadAndClaim},
 	}
 	for _, test := range tests {
@@ -118,7 +118,7 @@ func TestUninstallAsDocument(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {
 		t.Fatalf("%d, %v", code, err)
 	}
-	if got.Name != "docker-dind" || got.Namespace != "ci" || len(got.Removed) != 5 || len(got.Kept) != 1 {
+	if got.Name != "docker-dind" || got.Namespace != "ci" || len(got.Removed) != 6 || len(got.Kept) != 1 {
 		t.Errorf("got %+v", got)
 	}
 	if _, stdout, _ = w.run(t, "uninstall", "--delete-data", "-o", "json"); !strings.Contains(stdout, `"reason": "ConfirmationNeeded"`) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"sync"
+	"time"
 
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
@@ -12,10 +13,11 @@ import (
 // Engine is a fake Docker Engine. Its methods are safe for concurrent use.
 type Engine struct {
 	// Refuse is the error of Connect, InfoErr of Info, UsageErr of DiskUsage and
-	// Contents.
-	Refuse, InfoErr, UsageErr error
-	// Held is the result of Contents.
+	// Contents, LeftErr of Leftovers.
+	Refuse, InfoErr, UsageErr, LeftErr error
+	// Held is the result of Contents, and Left of Leftovers.
 	Held daemon.Contents
+	Left daemon.Leftovers
 	// Work is the sequence of activities that AwaitIdle reports. After the last
 	// one the engine is idle, or, if Endless is set, stays busy. Lost, if set, is
 	// the error of AwaitIdle after its first report.
@@ -55,7 +57,7 @@ func (l Link) Connect(credentials *tls.Config) error {
 
 // Info returns a fixed description and InfoErr.
 func (e *Engine) Info(context.Context) (daemon.Info, error) {
-	return daemon.Info{Version: "29.7.2", APIVersion: "1.52", StorageDriver: "overlay2", RootDir: dind.DataRoot, CgroupVersion: "2"}, e.InfoErr
+	return daemon.Info{Version: "29.7.2", APIVersion: "1.52", MinAPIVersion: "1.40", StorageDriver: "overlay2", RootDir: dind.DataRoot, CgroupVersion: "2"}, e.InfoErr
 }
 
 // DiskUsage returns fixed sizes and UsageErr.
@@ -65,6 +67,24 @@ func (e *Engine) DiskUsage(context.Context) (daemon.DiskUsage, error) {
 
 // Contents returns Held and UsageErr.
 func (e *Engine) Contents(context.Context) (daemon.Contents, error) { return e.Held, e.UsageErr }
+
+// Leftovers returns Left, with [] for nil as an Engine does, and LeftErr.
+func (e *Engine) Leftovers(context.Context) (daemon.Leftovers, error) {
+	left := e.Left
+	for _, list := range []*[]daemon.Leftover{&left.Containers, &left.Builders, &left.Networks} {
+		*list = append([]daemon.Leftover{}, *list...)
+	}
+	return left, e.LeftErr
+}
+
+// Running returns running containers of these names, created at the same time.
+func Running(created time.Time, names ...string) []daemon.Leftover {
+	var list []daemon.Leftover
+	for _, name := range names {
+		list = append(list, daemon.Leftover{Name: name, Image: "busybox:1.37", Created: created})
+	}
+	return list
+}
 
 // Activity returns the current activity.
 func (e *Engine) Activity(context.Context) (daemon.Activity, error) {

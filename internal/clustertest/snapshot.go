@@ -39,7 +39,7 @@ func (s *Snapshot) Of(t *testing.T, name string, install func() *Server) []runti
 			suffix   string
 		}{
 			{core.WithResource("persistentvolumeclaims"), "-data"}, {core.WithResource("configmaps"), "-config"},
-			{core.WithResource("services"), ""}, {pods, "-abc-1"},
+			{core.WithResource("services"), ""}, {core.WithResource("services"), "-pods"}, {pods, "-abc-1"},
 			{appsv1.SchemeGroupVersion.WithResource("deployments"), ""},
 			{batchv1.SchemeGroupVersion.WithResource("cronjobs"), "-clear-cache"},
 			{networkingv1.SchemeGroupVersion.WithResource("networkpolicies"), ""},

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,12 +16,12 @@ type Activity struct {
 	Builds int
 	// BuildsUnknown is true for engines before 24.0, which do not report builds.
 	BuildsUnknown bool
-	// Containers is the number of running containers, without those of buildx.
-	Containers int
+	// Containers are the running containers, oldest first, without those of buildx.
+	Containers []Leftover
 }
 
 // Idle reports whether no build and no container is known to run.
-func (a Activity) Idle() bool { return a.Builds == 0 && a.Containers == 0 }
+func (a Activity) Idle() bool { return a.Builds == 0 && len(a.Containers) == 0 }
 
 const gettingActivity = "get the Docker daemon's activity"
 
@@ -134,7 +133,7 @@ func (e *Engine) followContainers(ctx context.Context, streams *sync.WaitGroup, 
 	})
 }
 
-// activity counts builds and containers. builds may be nil.
+// activity counts builds and lists containers. builds may be nil.
 func (e *Engine) activity(ctx context.Context, builds *history) (Activity, error) {
 	var activity Activity
 	err := errNoHistory
@@ -144,26 +143,8 @@ func (e *Engine) activity(ctx context.Context, builds *history) (Activity, error
 	if activity.BuildsUnknown = errors.Is(err, errNoHistory); err != nil && !activity.BuildsUnknown {
 		return Activity{}, err
 	}
-	list, err := e.client.ContainerList(ctx, client.ContainerListOptions{})
-	if err != nil {
+	if activity.Containers, _, err = e.running(ctx); err != nil {
 		return Activity{}, err
 	}
-	for _, container := range list.Items {
-		if !isBuilder(container.Names) {
-			activity.Containers++
-		}
-	}
 	return activity, nil
-}
-
-// isBuilder reports whether a container belongs to `docker buildx create --driver
-// docker-container`. Such containers run until they are removed, so a daemon with
-// one would never be idle. The builds inside them are not visible to the daemon.
-func isBuilder(names []string) bool {
-	for _, name := range names {
-		if strings.HasPrefix(name, "/buildx_buildkit_") {
-			return true
-		}
-	}
-	return false
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	controlapi "github.com/moby/buildkit/api/services/control"
@@ -82,7 +83,7 @@ func (b *busyEngine) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		defer b.mu.Unlock()
 		list := []map[string]any{}
 		for _, name := range b.containers {
-			list = append(list, map[string]any{"Id": name, "Names": []string{"/" + name}})
+			list = append(list, map[string]any{"Id": name, "Names": []string{"/" + name, "/" + name + "/alias"}, "Image": "busybox:1.37", "Created": started.Unix()})
 		}
 		rw.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(rw).Encode(list)
@@ -162,6 +163,18 @@ func (b *busyEngine) setRunning(builds, containers []string) {
 	}
 }
 
+// started is when the containers of a busyEngine were created.
+var started = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+
+// running returns containers of a busyEngine.
+func running(names ...string) []Leftover {
+	list := []Leftover{}
+	for _, name := range names {
+		list = append(list, Leftover{Name: name, Image: "busybox:1.37", Created: started})
+	}
+	return list
+}
+
 func TestActivity(t *testing.T) {
 	busy := func(b *busyEngine) *busyEngine {
 		b.builds, b.containers = []string{"one", "two"}, []string{"test", "buildx_buildkit_mine0", "my_buildx_buildkit_"}
@@ -171,11 +184,11 @@ func TestActivity(t *testing.T) {
 		engine *busyEngine
 		want   Activity
 	}{
-		"idle":                             {&busyEngine{engine: engine{min: "1.24", max: "1.45"}, upgrades: true}, Activity{}},
-		"upgrade":                          {busy(&busyEngine{engine: engine{min: "1.24", max: "1.45"}, upgrades: true}), Activity{Builds: 2, Containers: 2}},
-		"new engine without /grpc":         {busy(&busyEngine{engine: engine{min: "1.40", max: "1.56"}}), Activity{Builds: 2, Containers: 2}},
-		"old engine without /grpc":         {busy(&busyEngine{engine: engine{min: "1.12", max: "1.40"}}), Activity{BuildsUnknown: true, Containers: 2}},
-		"BuildKit without a build history": {busy(&busyEngine{engine: engine{min: "1.12", max: "1.42"}, upgrades: true, noHistory: true}), Activity{BuildsUnknown: true, Containers: 2}},
+		"idle":                             {&busyEngine{engine: engine{min: "1.24", max: "1.45"}, upgrades: true}, Activity{Containers: running()}},
+		"upgrade":                          {busy(&busyEngine{engine: engine{min: "1.24", max: "1.45"}, upgrades: true}), Activity{Builds: 2, Containers: running("my_buildx_buildkit_", "test")}},
+		"new engine without /grpc":         {busy(&busyEngine{engine: engine{min: "1.40", max: "1.56"}}), Activity{Builds: 2, Containers: running("my_buildx_buildkit_", "test")}},
+		"old engine without /grpc":         {busy(&busyEngine{engine: engine{min: "1.12", max: "1.40"}}), Activity{BuildsUnknown: true, Containers: running("my_buildx_buildkit_", "test")}},
+		"BuildKit without a build history": {busy(&busyEngine{engine: engine{min: "1.12", max: "1.42"}, upgrades: true, noHistory: true}), Activity{BuildsUnknown: true, Containers: running("my_buildx_buildkit_", "test")}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -243,7 +256,7 @@ func TestAwaitIdleReportsEveryChange(t *testing.T) {
 			}
 			err := e.AwaitIdle(ctx, func(a Activity) {
 				calls++
-				if len(reports) == 0 || a != reports[len(reports)-1] {
+				if len(reports) == 0 || !cmp.Equal(a, reports[len(reports)-1]) {
 					reports = append(reports, a)
 				}
 				if calls > 1 && len(next) > 0 { // AwaitIdle is subscribed by now
@@ -254,9 +267,9 @@ func TestAwaitIdleReportsEveryChange(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := []Activity{{Builds: 1, Containers: 1}, {Containers: 1}, {}}
+			want := []Activity{{Builds: 1, Containers: running("test")}, {Containers: running("test")}, {Containers: running()}}
 			if !history {
-				want = []Activity{{BuildsUnknown: true, Containers: 1}, {BuildsUnknown: true}}
+				want = []Activity{{BuildsUnknown: true, Containers: running("test")}, {BuildsUnknown: true, Containers: running()}}
 			}
 			if diff := cmp.Diff(want, reports); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

@@ -69,7 +69,7 @@ func (e *Engine) Contents(ctx context.Context) (Contents, error) {
 	if err != nil {
 		return found, e.explain(ctx, "list the Docker daemon's contents", err)
 	}
-	networks, err := e.client.NetworkList(ctx, client.NetworkListOptions{Filters: client.Filters{}.Add("dangling", "true").Add("type", "custom")})
+	networks, err := e.client.NetworkList(ctx, unusedNetworks())
 	if err != nil {
 		return found, e.explain(ctx, "list the Docker daemon's networks", err)
 	}

@@ -29,7 +29,7 @@ func TestInfoAndDiskUsageByRelease(t *testing.T) {
 		"19.03": {
 			engine: &engine{release: "19.03", min: "1.12", max: "1.40"},
 			info: Info{
-				Version: "19.03.15", APIVersion: "1.40", StorageDriver: "overlay2", RootDir: "/var/lib/docker",
+				Version: "19.03.15", APIVersion: "1.40", MinAPIVersion: "1.12", StorageDriver: "overlay2", RootDir: "/var/lib/docker",
 				CgroupVersion: "1",
 			},
 			usage: DiskUsage{
@@ -40,7 +40,7 @@ func TestInfoAndDiskUsageByRelease(t *testing.T) {
 		"26": {
 			engine: &engine{release: "26", min: "1.24", max: "1.45"},
 			info: Info{
-				Version: "26.1.5+dfsg1", APIVersion: "1.45", StorageDriver: "overlay2", RootDir: "/var/lib/docker",
+				Version: "26.1.5+dfsg1", APIVersion: "1.45", MinAPIVersion: "1.24", StorageDriver: "overlay2", RootDir: "/var/lib/docker",
 				CgroupVersion: "1",
 			},
 			usage: DiskUsage{
@@ -51,7 +51,7 @@ func TestInfoAndDiskUsageByRelease(t *testing.T) {
 		"29": {
 			engine: &engine{release: "29", min: "1.40", max: "1.56"},
 			info: Info{
-				Version: "29.7.2", APIVersion: "1.56", StorageDriver: "overlayfs", RootDir: "/var/lib/docker",
+				Version: "29.7.2", APIVersion: "1.56", MinAPIVersion: "1.40", StorageDriver: "overlayfs", RootDir: "/var/lib/docker",
 				CgroupVersion: "1",
 			},
 			usage: DiskUsage{
@@ -105,7 +105,7 @@ func TestRequestsShareOneConnection(t *testing.T) {
 
 func TestInfoAsJSON(t *testing.T) {
 	got, err := json.Marshal(Info{Version: "29"})
-	want := `{"version":"29","apiVersion":"","storageDriver":"","rootDir":"","cgroupVersion":""}`
+	want := `{"version":"29","apiVersion":"","minApiVersion":"","storageDriver":"","rootDir":"","cgroupVersion":""}`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
@@ -144,15 +144,7 @@ func TestIncompatibleAPIVersions(t *testing.T) {
 }
 
 func TestNewerDaemonSupportsClientVersion(t *testing.T) {
-	h := &engine{release: "29", min: "1.40", max: "1.60"}
-	dial := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/version") {
-			_, _ = io.WriteString(w, `{"ApiVersion":"1.60","MinAPIVersion":"1.40"}`)
-			return
-		}
-		h.ServeHTTP(w, r)
-	}))
-	info, err := connect(t, dial).Info(t.Context())
+	info, err := connect(t, serve(t, &engine{release: "29", min: "1.40", max: "1.60"})).Info(t.Context())
 	if err != nil || info.APIVersion != "1.56" {
 		t.Errorf("got API version %q, %v, want 1.56", info.APIVersion, err)
 	}

@@ -56,6 +56,10 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `{"message":"client version %s is too old. Minimum supported API version is %s, please upgrade your client to a newer version"}`, version, e.min)
 		return
 	}
+	if path == "version" {
+		_, _ = fmt.Fprintf(w, `{"ApiVersion":%q,"MinAPIVersion":%q}`, e.max, e.min)
+		return
+	}
 	file, ok := map[string]string{"info": "info-", "system/df": "df-"}[path]
 	if !ok {
 		w.WriteHeader(http.StatusNotFound)

@@ -14,12 +14,21 @@ type Info struct {
 	// Version is the engine's version, such as 29.7.2.
 	Version string `json:"version"`
 	// APIVersion is the negotiated version. The daemon may support newer ones.
-	APIVersion    string `json:"apiVersion"`
+	APIVersion string `json:"apiVersion"`
+	// MinAPIVersion is the lowest version that the daemon accepts: it refuses older
+	// clients.
+	MinAPIVersion string `json:"minApiVersion"`
 	StorageDriver string `json:"storageDriver"`
 	// RootDir is the path of the data root in the daemon's container.
 	RootDir string `json:"rootDir"`
 	// CgroupVersion is "1" or "2".
 	CgroupVersion string `json:"cgroupVersion"`
+}
+
+// AcceptsFewer reports whether the daemon refuses clients that the earlier one accepted;
+// false if one of the two is unknown.
+func (i Info) AcceptsFewer(earlier Info) bool {
+	return earlier.MinAPIVersion != "" && versions.LessThan(earlier.MinAPIVersion, i.MinAPIVersion)
 }
 
 // Info returns the daemon's description of itself.
@@ -28,9 +37,14 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, e.explain(ctx, "get the Docker daemon's info", err)
 	}
+	version, err := e.client.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return Info{}, e.explain(ctx, "get the Docker daemon's version", err)
+	}
 	info := Info{
 		Version:       result.Info.ServerVersion,
 		APIVersion:    e.client.ClientVersion(),
+		MinAPIVersion: version.MinAPIVersion,
 		StorageDriver: result.Info.Driver,
 		RootDir:       result.Info.DockerRootDir,
 		CgroupVersion: result.Info.CgroupVersion,

@@ -5,97 +5,105 @@ import (
 	"strings"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
-	"github.com/moby/moby/api/types/volume"
 	"github.com/moby/moby/client"
 )
 
-// Container is a running or stopped container.
-type Container struct {
-	ID, Name string
-	ImageID  string
-	// Running is also true for paused and restarting containers.
-	Running bool
-	Created time.Time
-	// LastUsed is when a stopped container stopped, or a builder was noted in use.
-	LastUsed time.Time
-	// Builder is a container of docker buildx create. It is Busy while a client builds.
-	Builder, Busy bool
-	// Keep is true with the label dindctl.keep.
-	Keep bool
-	// Volumes are the names of its volumes.
-	Volumes []string
-	// SizeBytes is the size of the container's writable layer.
-	SizeBytes int64
+// Leftovers is what jobs have in the daemon and may have left there: the daemon does not
+// know whether the job still runs. Each list is sorted by age, oldest first.
+type Leftovers struct {
+	// Containers run, or are paused or restarting. Those of builders are not among them.
+	Containers []Leftover `json:"containers"`
+	// Builders are the containers of `docker buildx create`.
+	Builders []Leftover `json:"builders"`
+	// Networks are user-defined networks without a running container.
+	Networks []Leftover `json:"networks"`
 }
 
-// Volume is a volume that has no name of its own, or the state of a builder.
-type Volume struct {
-	Name string
-	// LastUsed is when it was created, or noted in use.
-	LastUsed  time.Time
-	SizeBytes int64
+// Leftover is one object of a job.
+type Leftover struct {
+	Name string `json:"name"`
+	// Image is what the container was started from; "" for a network.
+	Image   string    `json:"image,omitempty"`
+	Created time.Time `json:"created"`
 }
 
-func newContainer(c container.Summary) Container {
-	one := Container{
-		ID: c.ID, Name: strings.TrimPrefix(strings.Join(c.Names, ","), "/"), ImageID: c.ImageID,
-		Running: c.State == container.StateRunning || c.State == container.StatePaused || c.State == container.StateRestarting,
-		Created: time.Unix(c.Created, 0).UTC(), Builder: isBuilder(c.Names), SizeBytes: c.SizeRw,
-	}
-	_, one.Keep = c.Labels["dindctl.keep"]
-	for _, m := range c.Mounts {
-		if m.Type == mount.TypeVolume {
-			one.Volumes = append(one.Volumes, m.Name)
-		}
-	}
-	return one
-}
-
-// inspect adds what the list does not contain: when a container stopped, and whether a
-// builder is busy. A container that was removed since stays as it was listed.
-func (e *Engine) inspect(ctx context.Context, one *Container) error {
-	if one.Running && !one.Builder {
-		return nil
-	}
-	result, err := e.client.ContainerInspect(ctx, one.ID, client.ContainerInspectOptions{})
-	if errdefs.IsNotFound(err) {
-		return nil
-	}
+// Leftovers lists what jobs have in the daemon. Unlike Contents, it computes no sizes.
+func (e *Engine) Leftovers(ctx context.Context) (Leftovers, error) {
+	containers, builders, err := e.running(ctx)
 	if err != nil {
-		return err
+		return Leftovers{}, e.explain(ctx, "list the Docker daemon's containers", err)
 	}
-	one.Busy = one.Builder && len(result.Container.ExecIDs) > 0
-	if state := result.Container.State; state != nil && !one.Builder {
-		if ended, err := time.Parse(time.RFC3339Nano, state.FinishedAt); err == nil && ended.Year() >= 1970 {
-			one.LastUsed = ended.UTC()
+	networks, err := e.client.NetworkList(ctx, unusedNetworks())
+	if err != nil {
+		return Leftovers{}, e.explain(ctx, "list the Docker daemon's networks", err)
+	}
+	left := Leftovers{Containers: containers, Builders: builders, Networks: []Leftover{}}
+	for _, n := range networks.Items {
+		left.Networks = append(left.Networks, Leftover{Name: n.Name, Created: n.Created.UTC()})
+	}
+	oldestFirst(left.Networks, Leftover.age)
+	return left, nil
+}
+
+// unusedNetworks selects user-defined networks without a running container.
+func unusedNetworks() client.NetworkListOptions {
+	return client.NetworkListOptions{Filters: client.Filters{}.Add("dangling", "true").Add("type", "custom")}
+}
+
+// running lists the containers that are not stopped, and separately those of builders.
+func (e *Engine) running(ctx context.Context) (containers, builders []Leftover, err error) {
+	list, err := e.client.ContainerList(ctx, client.ContainerListOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	containers, builders = []Leftover{}, []Leftover{}
+	for _, c := range list.Items {
+		one := Leftover{Name: nameOf(c), Image: imageOf(c), Created: time.Unix(c.Created, 0).UTC()}
+		if isBuilder(c.Names) {
+			builders = append(builders, one)
+		} else {
+			containers = append(containers, one)
 		}
 	}
-	return nil
+	oldestFirst(containers, Leftover.age)
+	oldestFirst(builders, Leftover.age)
+	return containers, builders, nil
 }
 
-// builderOf returns the name of the builder's container whose state a volume is, "" if it
-// is another volume.
-func builderOf(volume string) string {
-	name, isState := strings.CutSuffix(volume, "_state")
-	if !isState || !isBuilder([]string{"/" + name}) {
-		return ""
+func (l Leftover) age() (time.Time, string) { return l.Created, l.Name }
+
+// nameOf returns a container's own name. Names under which others link to it have a
+// second slash.
+func nameOf(c container.Summary) string {
+	for _, name := range c.Names {
+		if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") {
+			return name
+		}
 	}
-	return name
+	return shortID(c.ID)
 }
 
-// newVolume returns nil for a volume that somebody named.
-func newVolume(v volume.Volume) *Volume {
-	_, anonymous := v.Labels["com.docker.volume.anonymous"]
-	if !anonymous && builderOf(v.Name) == "" {
-		return nil
+// imageOf returns what the container was started from, or a short ID if that tag is on
+// another image now.
+func imageOf(c container.Summary) string {
+	if id, is := strings.CutPrefix(c.Image, "sha256:"); is {
+		return shortID(id)
 	}
-	one := &Volume{Name: v.Name}
-	one.LastUsed, _ = time.Parse(time.RFC3339Nano, v.CreatedAt)
-	if v.UsageData != nil {
-		one.SizeBytes = max(v.UsageData.Size, 0)
+	return c.Image
+}
+
+// shortID shortens an ID like docker does.
+func shortID(id string) string { return id[:min(len(id), 12)] }
+
+// isBuilder reports whether a container belongs to `docker buildx create --driver
+// docker-container`. Such containers run until they are removed, so a daemon with
+// one would never be idle. The builds inside them are not visible to the daemon.
+func isBuilder(names []string) bool {
+	for _, name := range names {
+		if strings.HasPrefix(name, "/buildx_buildkit_") {
+			return true
+		}
 	}
-	return one
+	return false
 }

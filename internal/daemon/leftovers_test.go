@@ -1,41 +1,55 @@
 package daemon
 
 import (
+	"fmt"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
-	"github.com/moby/moby/api/types/volume"
 )
 
-func TestNewContainer(t *testing.T) {
-	got := newContainer(container.Summary{
-		ID: "c", Names: []string{"/buildx_buildkit_b0"}, State: container.StateRunning, Labels: map[string]string{"dindctl.keep": ""},
-		Mounts: []container.MountPoint{{Type: mount.TypeVolume, Name: "buildx_buildkit_b0_state"}, {Type: mount.TypeBind, Name: "bind"}},
-	})
-	if !got.Builder || !got.Running || !got.Keep || got.Name != "buildx_buildkit_b0" || !cmp.Equal(got.Volumes, []string{"buildx_buildkit_b0_state"}) {
-		t.Errorf("got %+v", got)
+// Leftovers names what runs, by what docker shows of it, and asks for no sizes.
+func TestLeftovers(t *testing.T) {
+	h := &engine{release: "29", min: "1.40", max: "1.56"}
+	served := map[string]string{
+		"containers/json": `[
+			{"Id":"c1","Names":["/web"],"Image":"nginx:1.27","Created":1795600000,"State":"running"},
+			{"Id":"c2","Names":["/app/database","/db"],"Image":"postgres:16","Created":1795000000,"State":"paused"},
+			{"Id":"0123456789abcdef","Names":[],"Image":"sha256:fedcba9876543210","Created":1795000000},
+			{"Id":"c4","Names":["/buildx_buildkit_mine0"],"Image":"moby/buildkit:v0.33.0","Created":1795100000}]`,
+		"networks": `[{"Name":"young","Created":"2026-11-20T00:00:00Z"},{"Name":"old","Created":"2026-11-01T00:00:00.5+01:00"}]`,
 	}
-}
-
-// Volumes with a name are none that a prune removes, except the state of builders.
-func TestNewVolume(t *testing.T) {
-	const created = "2026-11-21T10:00:00Z"
-	for _, test := range []struct {
-		name   string
-		labels map[string]string
-		want   *Volume
-	}{
-		{"named", nil, nil},
-		{"buildx_buildkit_b0", nil, nil},
-		{"x_state", nil, nil},
-		{"buildx_buildkit_b0_state", nil, &Volume{Name: "buildx_buildkit_b0_state", LastUsed: ago(2), SizeBytes: 5}},
-		{"0a1b", map[string]string{"com.docker.volume.anonymous": ""}, &Volume{Name: "0a1b", LastUsed: ago(2), SizeBytes: 5}},
-	} {
-		got := newVolume(volume.Volume{Name: test.name, CreatedAt: created, Labels: test.labels, UsageData: &volume.UsageData{Size: 5}})
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+	dial := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if text, is := served[path]; is {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, text)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+	at := func(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
+	want := Leftovers{
+		Containers: []Leftover{
+			{Name: "0123456789ab", Image: "fedcba987654", Created: at(1795000000)},
+			{Name: "db", Image: "postgres:16", Created: at(1795000000)},
+			{Name: "web", Image: "nginx:1.27", Created: at(1795600000)},
+		},
+		Builders: []Leftover{{Name: "buildx_buildkit_mine0", Image: "moby/buildkit:v0.33.0", Created: at(1795100000)}},
+		Networks: []Leftover{
+			{Name: "old", Created: time.Date(2026, 10, 31, 23, 0, 0, 5e8, time.UTC)},
+			{Name: "young", Created: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)},
+		},
+	}
+	got, err := connect(t, dial).Leftovers(t.Context())
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	for _, request := range h.seen() {
+		if strings.Contains(request, "system/df") {
+			t.Errorf("sent %s", request)
 		}
 	}
 }

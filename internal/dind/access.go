@@ -4,15 +4,24 @@ import "fmt"
 
 // Access is what a CI job needs to connect to the daemon.
 type Access struct {
+	Name         string // of the installation
 	Variables    []Variable
 	Certificates *SecretMount // nil without TLS
+	// Ports are those that jobs may publish, FROM-TO, and Host is where they reach them;
+	// both are empty without PublishPorts.
+	Ports, Host string
 }
 
-// AccessTo returns what a job needs to connect to this installation.
-func AccessTo(namespace, name string, tls bool) Access {
-	access := Access{Variables: Variables(namespace, name, tls)}
-	if tls {
-		access.Certificates = &SecretMount{Secret: ClientSecretName(name), Path: ClientCertPath}
+// AccessTo returns what a job needs to connect to the installation with these options:
+// Namespace, Name, TLS and PublishPorts count.
+func AccessTo(o Options) Access {
+	access := Access{Name: o.Name, Variables: Variables(o.Namespace, o.Name, o.TLS), Ports: o.PublishPorts}
+	if o.PublishPorts != "" {
+		access.Host = PublishedHost(o.Namespace, o.Name)
+		access.Variables = append(access.Variables, Variable{Name: "TESTCONTAINERS_HOST_OVERRIDE", Value: access.Host})
+	}
+	if o.TLS {
+		access.Certificates = &SecretMount{Secret: ClientSecretName(o.Name), Path: ClientCertPath}
 	}
 	return access
 }
@@ -31,9 +40,9 @@ type Variable struct {
 	Value string `json:"value"`
 }
 
-// Variables returns the variables that a CI job must set, in the order in which to
-// print them. DOCKER_TLS_CERTDIR must be empty: otherwise the entrypoint of a docker
-// image looks for other certificates and for port 2376.
+// Variables returns the variables with which a client connects, in the order in which to
+// print them. DOCKER_TLS_CERTDIR must be empty: otherwise the entrypoint of a docker image
+// looks for other certificates and for port 2376.
 func Variables(namespace, name string, tls bool) []Variable {
 	variables := []Variable{
 		{Name: "DOCKER_HOST", Value: Endpoint(namespace, name, tls)},

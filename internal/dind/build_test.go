@@ -69,6 +69,7 @@ func installations() []installation {
 			o.MaxContainerAge = "2d"
 			o.PruneSchedule, o.PruneTimezone, o.PruneUnusedFor = "30 4 * * 1-5", "Europe/Berlin", "14d"
 			o.AllowNamespaces = []string{"team-a", "team-b", "team-a"}
+			o.PublishPorts = "20000-29999"
 		})},
 		{name: "existing-claim",
 			options: with(func(o *Options) { o.ExistingClaim = "old-data" }),
@@ -122,7 +123,7 @@ type decoded struct {
 	claim      *corev1.PersistentVolumeClaim
 	config     *corev1.ConfigMap
 	policy     *networkingv1.NetworkPolicy
-	service    *corev1.Service
+	service    *corev1.Service // the last one: NAME
 	deployment *appsv1.Deployment
 	cronJob    *batchv1.CronJob
 	secrets    []*corev1.Secret

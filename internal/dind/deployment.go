@@ -55,6 +55,7 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 		WithVolumes(applycore.Volume().WithName(VolumeName).
 			WithPersistentVolumeClaim(applycore.PersistentVolumeClaimVolumeSource().WithClaimName(p.claimName)))
 	p.mountScripts(pod)
+	p.withPublishedPorts(pod)
 	if p.TLS {
 		// Only root can read the daemon's key.
 		mountSecret(pod, ServerSecretName(p.Name), certDir+"/server").WithDefaultMode(0o400)
@@ -173,6 +174,9 @@ func (p plan) env() []*applycore.EnvVarApplyConfiguration {
 	}
 	if age := p.maxContainerAge(); age != "" {
 		env = append(env, variable("DINDCTL_MAX_CONTAINER_AGE", age)) // for guard.sh
+	}
+	if p.PublishPorts != "" {
+		env = append(env, variable(publishVariable, p.PublishPorts))
 	}
 	for _, pair := range p.Env {
 		name, value, _ := strings.Cut(pair, "=")

@@ -16,6 +16,7 @@ func lockBox(t *testing.T) box {
 	b.write("bin/dockerd", "#!/bin/sh\n")
 	b.write("proc/self/stat", "77 (sh) S 0\n")
 	b.write("etc/dindctl/nest.sh", "")
+	b.write("etc/dindctl/ports.sh", "")
 	b.write("var/run/keep", "")
 	b.stub("dockerd-entrypoint.sh", `flock -n "$BOX/var/lib/docker/dindctl/lock" true && echo free >>"$BOX/calls" || echo locked >>"$BOX/calls"`)
 	return b

@@ -66,6 +66,10 @@ func ConfigName(name string) string { return name + "-config" }
 // CronJobName returns the name of the CronJob that prunes.
 func CronJobName(name string) string { return name + "-clear-cache" }
 
+// PodsServiceName returns the name of the headless Service, which gives the daemon's pod
+// a name.
+func PodsServiceName(name string) string { return name + "-pods" }
+
 // VolumeObjectName returns the name of the Local PersistentVolume. It contains the
 // namespace, because the object is cluster-scoped.
 func VolumeObjectName(namespace, name string) string { return namespace + "-" + ClaimName(name) }

@@ -34,8 +34,17 @@ func (p plan) service() *applycore.ServiceApplyConfiguration {
 				WithProtocol(corev1.ProtocolTCP).WithTargetPort(intstr.FromString(PortName))))
 }
 
+// podsService returns the headless Service that gives the daemon's pod its name, which
+// exists only while the pod is ready.
+func (p plan) podsService() *applycore.ServiceApplyConfiguration {
+	service := p.service()
+	service.WithName(PodsServiceName(p.Name)).Spec.WithClusterIP(corev1.ClusterIPNone)
+	return service
+}
+
 // networkPolicy allows pods of this namespace and of AllowNamespaces to connect to
-// the daemon's port only: access to the daemon is root access to the node.
+// the daemon's port and to PublishPorts only: access to the daemon is root access to the
+// node.
 func (p plan) networkPolicy() *applynetworking.NetworkPolicyApplyConfiguration {
 	from := []*applynetworking.NetworkPolicyPeerApplyConfiguration{
 		applynetworking.NetworkPolicyPeer().WithPodSelector(applymeta.LabelSelector()),
@@ -45,6 +54,9 @@ func (p plan) networkPolicy() *applynetworking.NetworkPolicyApplyConfiguration {
 			// The API server sets this label, so nobody can fake the name.
 			applymeta.LabelSelector().WithMatchLabels(map[string]string{corev1.LabelMetadataName: namespace})))
 	}
+	ports := append([]*applynetworking.NetworkPolicyPortApplyConfiguration{
+		applynetworking.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(Port(p.TLS))),
+	}, p.publishedPolicyPorts()...)
 	return applynetworking.NetworkPolicy(p.Name, p.Namespace).
 		WithLabels(p.labels()).
 		WithSpec(applynetworking.NetworkPolicySpec().
@@ -52,8 +64,7 @@ func (p plan) networkPolicy() *applynetworking.NetworkPolicyApplyConfiguration {
 			WithPolicyTypes(networkingv1.PolicyTypeIngress).
 			WithIngress(applynetworking.NetworkPolicyIngressRule().
 				WithFrom(from...).
-				WithPorts(applynetworking.NetworkPolicyPort().
-					WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(Port(p.TLS))))))
+				WithPorts(ports...)))
 }
 
 // unique returns the values without duplicates, in order of first appearance.

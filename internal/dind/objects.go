@@ -73,6 +73,7 @@ func parts() []part {
 		{TLSSecrets, "Secret", named(ServerSecretName), tls, func(p plan) Object { return p.serverSecret() }},
 		{TLSSecrets, "Secret", named(ClientSecretName), tls, func(p plan) Object { return p.clientSecret() }},
 		{Core, "NetworkPolicy", same, func(o Options) bool { return !o.NoNetworkPolicy }, func(p plan) Object { return p.networkPolicy() }},
+		{Core, "Service", named(PodsServiceName), always, func(p plan) Object { return p.podsService() }},
 		{Core, "Service", same, always, func(p plan) Object { return p.service() }},
 		{Core, "Deployment", same, always, func(p plan) Object { return p.deployment() }},
 		{Core, "CronJob", named(CronJobName), func(o Options) bool { return o.PruneSchedule != NoSchedule }, func(p plan) Object { return p.cronJob() }},

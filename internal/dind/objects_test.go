@@ -49,7 +49,7 @@ func TestList(t *testing.T) {
 	for _, item := range list.Items {
 		kinds += " " + item.Kind
 	}
-	if want := "v1 List: PersistentVolumeClaim ConfigMap NetworkPolicy Service Deployment CronJob"; kinds != want {
+	if want := "v1 List: PersistentVolumeClaim ConfigMap NetworkPolicy Service Service Deployment CronJob"; kinds != want {
 		t.Errorf("%s, want %s", kinds, want)
 	}
 }

@@ -50,6 +50,7 @@ func Table() []Option {
 		{Name: "prune-unused-for", Field: func(o *Options) any { return &o.PruneUnusedFor }},
 		{Name: "max-container-age", Field: func(o *Options) any { return &o.MaxContainerAge }},
 		{Name: "allow-namespace", Field: func(o *Options) any { return &o.AllowNamespaces }},
+		{Name: "publish-ports", Field: func(o *Options) any { return &o.PublishPorts }},
 		{Name: "tls", Field: func(o *Options) any { return &o.TLS }},
 		{Name: "no-network-policy", Field: func(o *Options) any { return &o.NoNetworkPolicy }},
 	}

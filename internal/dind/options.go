@@ -53,6 +53,9 @@ type Options struct {
 	// AllowDataRootChange allows changes that make the daemon lose its cache.
 	AllowDataRootChange bool
 
+	// PublishPorts is FROM-TO: the ports that jobs may publish; "" for none.
+	PublishPorts string
+
 	AllowNamespaces []string
 	NoNetworkPolicy bool
 	// TLS enables mutual TLS on TLSPort. Disabling it for an installation that has

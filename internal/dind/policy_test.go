@@ -62,7 +62,7 @@ func TestPolicyOpens(t *testing.T) {
 // The policy of an installation opens nothing more than its options allow.
 func TestOwnPolicyOpensNothing(t *testing.T) {
 	o := Defaults()
-	o.AllowNamespaces = []string{"jobs", "more"}
+	o.AllowNamespaces, o.PublishPorts = []string{"jobs", "more"}, "20000-29999"
 	manifests, err := mustBuild(t, installation{options: o}).YAML()
 	if err != nil {
 		t.Fatal(err)

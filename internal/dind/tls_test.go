@@ -196,16 +196,18 @@ func TestCertificateHash(t *testing.T) {
 
 func TestAccessTo(t *testing.T) {
 	want := Access{
+		Name: "n", Ports: "20000-20999", Host: "n.n-pods.ns.svc",
 		Variables: []Variable{
 			{"DOCKER_HOST", "tcp://n.ns.svc:2376"}, {"DOCKER_TLS_CERTDIR", ""},
 			{"DOCKER_TLS_VERIFY", "1"}, {"DOCKER_CERT_PATH", "/certs/client"},
+			{"TESTCONTAINERS_HOST_OVERRIDE", "n.n-pods.ns.svc"},
 		},
 		Certificates: &SecretMount{Secret: "n-client-tls", Path: "/certs/client"},
 	}
-	if diff := cmp.Diff(want, AccessTo("ns", "n", true)); diff != "" {
+	if diff := cmp.Diff(want, AccessTo(Options{Namespace: "ns", Name: "n", TLS: true, PublishPorts: "20000-20999"})); diff != "" {
 		t.Error(diff)
 	}
-	if plain := AccessTo("ns", "n", false); plain.Certificates != nil || len(plain.Variables) != 2 {
-		t.Errorf("without TLS: %+v", plain)
+	if plain := AccessTo(Options{Namespace: "ns", Name: "n"}); plain.Certificates != nil || len(plain.Variables) != 2 || plain.Host != "" {
+		t.Errorf("without options: %+v", plain)
 	}
 }

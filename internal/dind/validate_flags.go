@@ -11,6 +11,10 @@ import (
 	"github.com/dindctl/dindctl/internal/redact"
 )
 
+// MinAPIVariable is the variable of the daemon that sets the lowest API version that it
+// accepts.
+const MinAPIVariable = "DOCKER_MIN_API_VERSION"
+
 // reservedEnv are variables that cannot be set, because the other objects depend on
 // them, each with the reason.
 var reservedEnv = map[string]string{
@@ -19,6 +23,7 @@ var reservedEnv = map[string]string{
 	"DOCKER_TLS":         "changes how the probes connect to the daemon",
 	"DOCKER_TLS_VERIFY":  "changes how the probes connect to the daemon",
 	"DOCKER_CERT_PATH":   "changes how the probes connect to the daemon",
+	publishVariable:      "is set by --publish-ports",
 }
 
 func (o Options) checkEnv(errs *OptionErrors) {

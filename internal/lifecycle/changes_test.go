@@ -15,7 +15,7 @@ import (
 func allObjects(change string) []ObjectChange {
 	return []ObjectChange{
 		object("PersistentVolumeClaim", "d-data", change), object("ConfigMap", "d-config", change), object("NetworkPolicy", "d", change),
-		object("Service", "d", change), object("Deployment", "d", change), object("CronJob", "d-clear-cache", change),
+		object("Service", "d-pods", change), object("Service", "d", change), object("Deployment", "d", change), object("CronJob", "d-clear-cache", change),
 	}
 }
 

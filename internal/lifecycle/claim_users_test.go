@@ -79,7 +79,7 @@ func TestInstallWaitsForAnUnusedClaim(t *testing.T) {
 			}
 		}
 	})
-	if got := summary(w.install(t, options(nil)).Objects); got != "6 created" {
+	if got := summary(w.install(t, options(nil)).Objects); got != "7 created" {
 		t.Errorf("got %q", got)
 	}
 }

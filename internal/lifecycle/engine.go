@@ -22,6 +22,7 @@ type Engine interface {
 	Info(context.Context) (daemon.Info, error)
 	DiskUsage(context.Context) (daemon.DiskUsage, error)
 	Contents(context.Context) (daemon.Contents, error)
+	Leftovers(context.Context) (daemon.Leftovers, error)
 	Activity(context.Context) (daemon.Activity, error)
 	AwaitIdle(ctx context.Context, report func(daemon.Activity)) error
 	Close() error

@@ -73,6 +73,10 @@ func (i Instance) findCore(ctx context.Context) (installation, error) {
 	if err != nil {
 		return found, err
 	}
+	if pods := found.podsService(); pods != nil && kube.InstanceOf(pods) == pods.Name {
+		// The Service of another installation, which is called NAME-pods.
+		found.objects = found.objects.Without(i.Cluster.Ref("Service", pods.Name))
+	}
 	mounted := dind.MountedClaim(found.deployment())
 	if mounted == "" || mounted == found.claimName {
 		return found, nil
@@ -194,7 +198,7 @@ func (f *installation) findCopies(ctx context.Context, namespaces []string) (unr
 // Access returns what a CI job needs to reach the installation. The error is a
 // *NotInstalledError if there is no Service.
 func (i Instance) Access(ctx context.Context) (dind.Access, error) {
-	found, err := i.read(ctx, i.Cluster.Ref("Service", i.Name))
+	found, err := i.read(ctx, i.Cluster.Ref("Service", i.Name), i.Cluster.Ref("Deployment", i.Name))
 	if err != nil {
 		return dind.Access{}, err
 	}
@@ -202,5 +206,7 @@ func (i Instance) Access(ctx context.Context) (dind.Access, error) {
 		_ = found.more(ctx, i.Cluster.Ref("PersistentVolumeClaim", found.claimName)) // only the error names it
 		return dind.Access{}, found.notInstalled()
 	}
-	return dind.AccessTo(i.Cluster.Namespace, i.Name, found.servesTLS()), nil
+	options, _ := dind.Remembered(found.deployment())
+	options.Namespace, options.Name, options.TLS = i.Cluster.Namespace, i.Name, found.servesTLS()
+	return dind.AccessTo(options), nil
 }

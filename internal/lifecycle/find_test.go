@@ -14,8 +14,12 @@ import (
 func TestAccess(t *testing.T) {
 	w := installedWorld(t, nil)
 	got, err := w.Access(t.Context())
-	if diff := cmp.Diff(dind.AccessTo("ci", "d", false), got); diff != "" || err != nil {
+	if diff := cmp.Diff(dind.AccessTo(options(nil)), got); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
+	}
+	published := func(o *dind.Options) { o.PublishPorts = "20000-29999" }
+	if got, err := installedWorld(t, published).Access(t.Context()); err != nil || !cmp.Equal(got, dind.AccessTo(options(published))) {
+		t.Errorf("with published ports: %+v, %v", got, err)
 	}
 	if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "d"); err != nil {
 		t.Fatal(err)

@@ -51,7 +51,7 @@ func TestInstallTakesOverLabels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, relabelled(t, change)...)
 			outcome := w.install(t, options(nil))
-			if got := summary(outcome.Objects); got != "6 configured" || outcome.Restart != nil {
+			if got := summary(outcome.Objects); got != "7 configured" || outcome.Restart != nil {
 				t.Errorf("got %q, restart %+v", got, outcome.Restart)
 			}
 			for _, object := range outcome.Objects {
@@ -141,7 +141,7 @@ func TestVerifyOfADeletedDeployment(t *testing.T) {
 }
 
 // The claim is read only if the installation is missing.
-func TestAccessReadsOnlyTheService(t *testing.T) {
+func TestAccessReadsNoClaim(t *testing.T) {
 	w := installedWorld(t, nil)
 	refuse(w, "get", "persistentvolumeclaims")
 	if _, err := w.Access(t.Context()); err != nil {
@@ -160,5 +160,29 @@ func TestDescribeManager(t *testing.T) {
 		if got := describeManager(manager); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
+	}
+}
+
+// An installation that is called NAME-pods has a Service of that name: it says nothing of
+// NAME, which is not installed.
+func TestInstallationNamedLikeThePodsService(t *testing.T) {
+	w := newWorld(t)
+	other := w.Instance
+	other.Name = "d-pods"
+	o := options(nil)
+	o.Name = other.Name
+	if _, err := other.Install(t.Context(), o, InstallOptions{SkipPreflight: true}); err != nil {
+		t.Fatal(err)
+	}
+	var missing *NotInstalledError
+	if _, err := w.Status(t.Context()); !errors.As(err, &missing) {
+		t.Errorf("status: %v", err)
+	}
+	if _, err := w.PlanRemoval(t.Context(), true); !errors.As(err, &missing) {
+		t.Errorf("uninstall: %v", err)
+	}
+	var notOwned *apply.NotOwnedError
+	if _, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true, Adopt: true}); !errors.As(err, &notOwned) {
+		t.Errorf("install: %v", err)
 	}
 }

@@ -19,13 +19,22 @@ import (
 
 // BusyError is returned when something still ran in the daemon at the deadline.
 type BusyError struct {
-	Pod      string
-	Activity daemon.Activity // what ran last
-	After    time.Duration
+	Namespace, Pod string
+	Activity       daemon.Activity // what ran last
+	After          time.Duration
+	Now            time.Time
 }
 
 func (e *BusyError) Error() string {
-	return fmt.Sprintf("pod/%s is not idle after %s: %s", e.Pod, human.Duration(e.After), DescribeActivity(e.Activity))
+	return fmt.Sprintf("pod/%s is not idle after %s: %s", e.Pod, human.Duration(e.After), nameActivity(e.Activity, e.Now))
+}
+
+// Removal returns the command that removes the containers that ran; "" if none did.
+func (e *BusyError) Removal() string {
+	if len(e.Activity.Containers) == 0 {
+		return ""
+	}
+	return removeCommand(kube.Ref{Kind: "Pod", Namespace: e.Namespace, Name: e.Pod}, e.Activity.Containers)
 }
 
 // askingTime bounds one question about what runs.
@@ -61,7 +70,7 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 					}
 					last = &a
 					if !a.Idle() {
-						update("waiting for " + DescribeActivity(a))
+						update("waiting for " + nameActivity(a, i.Now()))
 					}
 				})
 			})
@@ -70,11 +79,11 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 				update(fmt.Sprintf("nothing runs in pod/%s any more", pod.Name))
 				return nil
 			case last != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
-				return &BusyError{Pod: pod.Name, Activity: *last, After: i.Now().Sub(began)}
+				return &BusyError{Namespace: pod.Namespace, Pod: pod.Name, Activity: *last, After: i.Now().Sub(began), Now: i.Now()}
 			case last == nil, ctx.Err() != nil, apierrors.IsForbidden(err):
 				return &DaemonError{Namespace: i.Cluster.Namespace, Pod: pod.Name, Err: err}
 			}
-			update(fmt.Sprintf("lost the connection (last seen: %s); retrying: %v", DescribeActivity(*last), err))
+			update(fmt.Sprintf("lost the connection (last seen: %s); retrying: %v", nameActivity(*last, i.Now()), err))
 			_ = kube.Sleep(ctx, pause.Step())
 		}
 	})
@@ -82,16 +91,24 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 
 // DescribeActivity returns what runs: "1 build and 2 containers".
 func DescribeActivity(a daemon.Activity) string {
-	containers := count(a.Containers, "container")
+	containers := count(len(a.Containers), "container")
 	switch {
 	case a.BuildsUnknown:
 		return containers + ", and possibly builds (this engine does not report them)"
 	case a.Builds == 0:
 		return containers
-	case a.Containers == 0:
+	case len(a.Containers) == 0:
 		return count(a.Builds, "build")
 	}
 	return count(a.Builds, "build") + " and " + containers
+}
+
+// nameActivity is DescribeActivity with the names of the oldest containers.
+func nameActivity(a daemon.Activity, now time.Time) string {
+	if len(a.Containers) == 0 {
+		return DescribeActivity(a)
+	}
+	return DescribeActivity(a) + ": " + NameContainers(a.Containers, now)
 }
 
 func count(n int, what string) string {

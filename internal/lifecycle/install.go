@@ -66,7 +66,7 @@ func (i Instance) Install(ctx context.Context, options dind.Options, how Install
 		Variables:  map[string]string{},
 		Objects:    []ObjectChange{},
 	}
-	for _, variable := range dind.Variables(i.Cluster.Namespace, i.Name, options.TLS) {
+	for _, variable := range dind.AccessTo(options).Variables {
 		outcome.Variables[variable.Name] = variable.Value
 	}
 	err := i.install(ctx, options, how, &outcome)

@@ -82,11 +82,11 @@ func TestInstallAdoptsUnmanagedObjects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := summary(outcome.Objects); got != "1 adopted, 5 created" {
+	if got := summary(outcome.Objects); got != "1 adopted, 6 created" {
 		t.Errorf("got %q", got)
 	}
-	if n := len(slices.DeleteFunc(w.Writes(), func(r string) bool { return r != "patch services" })); n != 2 {
-		t.Errorf("%d requests to the Service, want one to adopt it and one to apply it", n)
+	if n := len(slices.DeleteFunc(w.Writes(), func(r string) bool { return r != "patch services" })); n != 3 {
+		t.Errorf("%d requests to the Services, want two to adopt one and apply it, and one to create the other", n)
 	}
 	for _, line := range w.messages() {
 		if strings.HasPrefix(line, "info: ") {
@@ -94,7 +94,7 @@ func TestInstallAdoptsUnmanagedObjects(t *testing.T) {
 		}
 	}
 	again, err := w.Install(t.Context(), options(nil), InstallOptions{SkipPreflight: true})
-	if got := summary(again.Objects); err != nil || got != "6 unchanged" {
+	if got := summary(again.Objects); err != nil || got != "7 unchanged" {
 		t.Errorf("second install: %q, %v", got, err)
 	}
 }
@@ -115,7 +115,7 @@ func TestInstallCreatesTheNamespace(t *testing.T) {
 				t.Fatal(err)
 			}
 			writes := w.Requests("create", "patch")
-			if writes[0] != "create namespaces" || len(writes) != 7 {
+			if writes[0] != "create namespaces" || len(writes) != 8 {
 				t.Errorf("sent %q", writes)
 			}
 			if _, err := w.Tracker().Get(corev1.SchemeGroupVersion.WithResource("namespaces"), "", "ci"); err != nil {
@@ -138,7 +138,7 @@ func TestInstallDeletesUnwantedObjects(t *testing.T) {
 		if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies", "patch deployments"}, w.Writes()); diff != "" {
 			t.Error(diff)
 		}
-		if got := summary(outcome.Objects); got != "1 configured, 2 deleted, 3 unchanged" {
+		if got := summary(outcome.Objects); got != "1 configured, 2 deleted, 4 unchanged" {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -28,7 +28,7 @@ func TestDryRunChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := allObjects("unchanged")
-	want[4].Change, want[4].Fields = "configured", []apply.FieldChange{
+	want[5].Change, want[5].Fields = "configured", []apply.FieldChange{
 		{Path: "metadata.annotations.dindctl/options", From: "{}", To: `{"prune-schedule":"none"}`}, {Path: "spec.replicas", From: float64(3), To: float64(1)},
 	}
 	for i := range outcome.Objects {
@@ -36,9 +36,9 @@ func TestDryRunChangesNothing(t *testing.T) {
 			outcome.Objects[i].Fields[k] = apply.FieldChange{Path: field.Path, From: number(field.From), To: number(field.To)}
 		}
 	}
-	want[4].Unmanaged = []string{"spec.template.spec.containers[name=mine]"}
-	want[3].Change = "created"
-	want = append(slices.Delete(want, 5, 6), object("CronJob", "d-clear-cache", "deleted"))
+	want[5].Unmanaged = []string{"spec.template.spec.containers[name=mine]"}
+	want[4].Change = "created"
+	want = append(slices.Delete(want, 6, 7), object("CronJob", "d-clear-cache", "deleted"))
 	if diff := cmp.Diff(want, outcome.Objects); diff != "" {
 		t.Error(diff)
 	}
@@ -46,7 +46,7 @@ func TestDryRunChangesNothing(t *testing.T) {
 		t.Errorf("dry run %q, daemon %v, sent %q", outcome.DryRun, outcome.Daemon, w.Writes())
 	}
 	messages := w.messages()
-	if last := messages[len(messages)-1]; last != "Dry run done: 1 configured, 1 created, 1 deleted, 3 unchanged; nothing was changed" {
+	if last := messages[len(messages)-1]; last != "Dry run done: 1 configured, 1 created, 1 deleted, 4 unchanged; nothing was changed" {
 		t.Errorf("messages %q", messages)
 	}
 }

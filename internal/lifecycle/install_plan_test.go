@@ -76,7 +76,7 @@ func TestInstallWaitsForDeletion(t *testing.T) {
 			if dryRun != errors.As(err, &terminating) {
 				t.Errorf("got %v", err)
 			}
-			if got := summary(outcome.Objects); !dryRun && got != "1 created, 5 unchanged" {
+			if got := summary(outcome.Objects); !dryRun && got != "1 created, 6 unchanged" {
 				t.Errorf("got %q", got)
 			}
 		})

@@ -9,14 +9,19 @@ import (
 	"github.com/dindctl/dindctl/internal/progress"
 )
 
-// reportEngineChange reports an engine or storage-driver change and what happens to
-// existing images.
+// reportEngineChange reports an engine or storage-driver change, what happens to
+// existing images, and which clients are refused from now on.
 func (i Instance) reportEngineChange(p plan, outcome *Installation) {
 	if outcome.Daemon == nil {
 		return
 	}
-	if line := engineChange(engineBefore(p.found, outcome.Restart), *outcome.Daemon); line != "" {
+	before, now := engineBefore(p.found, outcome.Restart), *outcome.Daemon
+	if line := engineChange(before, now); line != "" {
 		progress.Inform(i.Observer, line)
+	}
+	if now.AcceptsFewer(before) {
+		progress.Warn(i.Observer, fmt.Sprintf("the daemon refuses clients older than API %s (before: %s), for example Testcontainers for Java before 1.21.4; update them, or accept them with --env %s=%s",
+			now.MinAPIVersion, before.MinAPIVersion, dind.MinAPIVariable, before.MinAPIVersion))
 	}
 }
 

@@ -53,3 +53,18 @@ func TestInstallReportsAnotherEngineVersion(t *testing.T) {
 		t.Errorf("reported again: %q", messages)
 	}
 }
+
+// A step to an engine that refuses clients says which, and how to accept them; the way
+// back, and a daemon that stays, say nothing.
+func TestInstallReportsRefusedClients(t *testing.T) {
+	const want = "warning: the daemon refuses clients older than API 1.40 (before: 1.24), for example Testcontainers for Java before 1.21.4; " +
+		"update them, or accept them with --env DOCKER_MIN_API_VERSION=1.24"
+	for earlier, warned := range map[string]bool{"1.24": true, "1.40": false, "1.44": false, "": false} {
+		w := newWorld(t)
+		outcome := Installation{Daemon: &daemon.Info{Version: "29.7.2", MinAPIVersion: "1.40"}, Restart: &Restart{engine: daemon.Info{Version: "26.1.5", MinAPIVersion: earlier}}}
+		w.reportEngineChange(plan{}, &outcome)
+		if got := slices.Contains(w.messages(), want); got != warned {
+			t.Errorf("from %q: messages %q", earlier, w.messages())
+		}
+	}
+}

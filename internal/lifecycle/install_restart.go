@@ -109,7 +109,7 @@ func (i Instance) running(ctx context.Context, deployment *appsv1.Deployment) *R
 		return err
 	})
 	if restart.err == nil {
-		restart.Containers = &restart.activity.Containers
+		restart.Containers = new(len(restart.activity.Containers))
 		if !restart.activity.BuildsUnknown {
 			restart.Builds = &restart.activity.Builds
 		}

@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	busy          = daemon.Activity{Builds: 2, Containers: 1}
+	busy          = daemon.Activity{Builds: 2, Containers: clustertest.Running(noon.Add(-3*time.Hour), "web")}
 	restarting    = func(o *dind.Options) { o.MTU = "1400" }
 	notRestarting = func(o *dind.Options) { o.PruneSchedule = "0 1 * * *" }
 )
@@ -50,7 +50,7 @@ func TestInstallReportsRestart(t *testing.T) {
 			restart: &Restart{Pod: "d-abc-1", Builds: &zero, Containers: &zero},
 		},
 		"an engine that does not report builds": {
-			options: restarting, engine: &clustertest.Engine{Work: []daemon.Activity{{BuildsUnknown: true, Containers: 1}}},
+			options: restarting, engine: &clustertest.Engine{Work: []daemon.Activity{{BuildsUnknown: true, Containers: busy.Containers}}},
 			message: "warning: restarting pod/d-abc-1 aborts 1 container, and possibly builds (this engine does not report them) (use --when-idle to wait)",
 			restart: &Restart{Pod: "d-abc-1", Containers: &one},
 		},
@@ -126,14 +126,20 @@ func TestInstallReportsRestart(t *testing.T) {
 func TestWhenIdleFails(t *testing.T) {
 	t.Run("timeout", func(t *testing.T) {
 		w := installedWorld(t, nil)
-		w.engine.Work, w.engine.Endless = []daemon.Activity{busy, {Containers: 3}}, true
+		w.engine.Work, w.engine.Endless = []daemon.Activity{busy, {Containers: busy.Containers}}, true
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			_, err := w.Install(ctx, options(restarting), InstallOptions{WhenIdle: true, SkipPreflight: true})
 			var stillBusy *BusyError
-			if !errors.As(err, &stillBusy) || stillBusy.Activity != busy || stillBusy.Pod != "d-abc-1" {
-				t.Errorf("%#v", err)
+			if !errors.As(err, &stillBusy) {
+				t.Fatalf("%#v", err)
+			}
+			if want := "pod/d-abc-1 is not idle after 0s: 2 builds and 1 container: web (busybox:1.37, 3h)"; err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+			if got, want := stillBusy.Removal(), "kubectl exec -n ci pod/d-abc-1 -c docker-dind -- docker rm -f -v web"; got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
 			}
 		})
 		if writes := w.Writes(); len(writes) > 0 {

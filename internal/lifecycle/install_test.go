@@ -18,7 +18,7 @@ import (
 )
 
 var everyPatch = []string{
-	"patch configmaps", "patch cronjobs", "patch deployments", "patch networkpolicies", "patch persistentvolumeclaims", "patch services",
+	"patch configmaps", "patch cronjobs", "patch deployments", "patch networkpolicies", "patch persistentvolumeclaims", "patch services", "patch services",
 }
 
 func TestInstallCreatesEverything(t *testing.T) {
@@ -37,8 +37,8 @@ func TestInstallCreatesEverything(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{
-		"Cluster started", "Cluster done: context test, namespace ci: 6 of 6 objects to create",
-		"Objects started", "Objects done: 6 created",
+		"Cluster started", "Cluster done: context test, namespace ci: 7 of 7 objects to create",
+		"Objects started", "Objects done: 7 created",
 		"Pod started", "Pod done: pod d-abc-1 is ready",
 	}, w.messages()[:6]); diff != "" {
 		t.Error(diff)
@@ -94,7 +94,7 @@ func TestInstallRevertsManualChanges(t *testing.T) {
 	if diff := cmp.Diff([]string{"patch deployments", "patch services"}, w.Writes()); diff != "" {
 		t.Error(diff)
 	}
-	if got := summary(outcome.Objects); got != "1 configured, 1 created, 4 unchanged" {
+	if got := summary(outcome.Objects); got != "1 configured, 1 created, 5 unchanged" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -103,7 +103,7 @@ func TestInstallNoWait(t *testing.T) {
 	w := newWorld(t)
 	w.Idle = true
 	outcome, err := w.Install(t.Context(), options(nil), InstallOptions{NoWait: true})
-	if err != nil || outcome.Daemon != nil || len(outcome.Objects) != 6 {
+	if err != nil || outcome.Daemon != nil || len(outcome.Objects) != 7 {
 		t.Fatalf("got %+v, %v", outcome, err)
 	}
 	if watches := w.Requests("watch"); len(watches) > 0 || len(w.engine.Connected) > 0 {
@@ -121,7 +121,7 @@ func TestInstallLocalVolume(t *testing.T) {
 	}
 	patches := w.Requests("patch")
 	first := slices.Sorted(slices.Values(patches[:2]))
-	if diff := cmp.Diff([]string{"patch persistentvolumes", "patch storageclasses"}, first); diff != "" || len(patches) != 8 {
+	if diff := cmp.Diff([]string{"patch persistentvolumes", "patch storageclasses"}, first); diff != "" || len(patches) != 9 {
 		t.Errorf("%q: %s", patches, diff)
 	}
 	want := []ObjectChange{object("StorageClass", "dindctl-local", "created"), object("PersistentVolume", "ci-d-data", "created")}
@@ -142,18 +142,18 @@ func TestInstallFails(t *testing.T) {
 		objects string // summary of the outcome
 		message string
 	}{
-		{"an object is refused", func(w *world) { refuse(w, "patch", "services") },
-			`applying service/d: services is forbidden: no`, "4 created", "Objects failed: applying service/d: services is forbidden: no"},
+		{"an object is refused", func(w *world) { refuse(w, "patch", "configmaps") },
+			`applying configmap/d-config: configmaps is forbidden: no`, "5 created", "Objects failed: applying configmap/d-config: configmaps is forbidden: no"},
 		{"no permission to read", func(w *world) { refuse(w, "get", "deployments") },
 			`reading deployment/d: deployments is forbidden: no`, "", "Cluster failed: reading deployment/d: deployments is forbidden: no"},
 		{"the pod is not created", func(w *world) { w.Idle = true },
-			"deployment/d is not ready after 30s: waiting for the deployment controller", "6 created",
+			"deployment/d is not ready after 30s: waiting for the deployment controller", "7 created",
 			"Pod failed: deployment/d is not ready after 30s: waiting for the deployment controller"},
 		{"the daemon does not answer", func(w *world) { w.engine.Refuse = errDown },
-			"asking the daemon in pod/d-abc-1: connection refused", "6 created",
+			"asking the daemon in pod/d-abc-1: connection refused", "7 created",
 			"Daemon failed: asking the daemon in pod/d-abc-1: connection refused"},
 		{"the daemon fails", func(w *world) { w.engine.InfoErr = errDown },
-			"asking the daemon in pod/d-abc-1: connection refused", "6 created",
+			"asking the daemon in pod/d-abc-1: connection refused", "7 created",
 			"Daemon failed: asking the daemon in pod/d-abc-1: connection refused"},
 	}
 	for _, test := range tests {

@@ -68,7 +68,7 @@ func TestInstallInterrupted(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		outcome, err := w.Install(ctx, options(nil), InstallOptions{SkipPreflight: true})
-		if !errors.Is(err, context.Canceled) || len(outcome.Objects) != 6 {
+		if !errors.Is(err, context.Canceled) || len(outcome.Objects) != 7 {
 			t.Errorf("got %v, %v", outcome.Objects, err)
 		}
 		w.checkSteps(t)

@@ -42,6 +42,10 @@ func (f installation) service() *corev1.Service {
 	return objectOf[corev1.Service](f, "Service", f.i.Name)
 }
 
+func (f installation) podsService() *corev1.Service {
+	return objectOf[corev1.Service](f, "Service", dind.PodsServiceName(f.i.Name))
+}
+
 func (f installation) cronJob() *batchv1.CronJob {
 	return objectOf[batchv1.CronJob](f, "CronJob", dind.CronJobName(f.i.Name))
 }

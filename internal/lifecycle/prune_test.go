@@ -92,7 +92,7 @@ func TestPruneNowWhenIdle(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
 	w.measuring(t)
-	w.engine.Work = []daemon.Activity{{Builds: 1}, {Builds: 1, Containers: 2}}
+	w.engine.Work = []daemon.Activity{{Builds: 1}, {Builds: 1, Containers: busy.Containers}}
 	if _, err := w.PruneNow(t.Context(), PruneOptions{WhenIdle: true}); err != nil {
 		t.Fatal(err)
 	}

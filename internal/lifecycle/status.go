@@ -32,8 +32,10 @@ type Status struct {
 	Objects      []ObjectState `json:"objects"`
 	Daemon       *daemon.Info  `json:"daemon"`
 	Disk         *Disk         `json:"disk"`
-	Prune        *Prune        `json:"prune"`
-	Problems     []Problem     `json:"problems"`
+	// Leftovers is what jobs have in the daemon.
+	Leftovers *daemon.Leftovers `json:"leftovers"`
+	Prune     *Prune            `json:"prune"`
+	Problems  []Problem         `json:"problems"`
 }
 
 // ObjectState is the state of one object.
@@ -141,7 +143,10 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	if rolloutStatus.Ready {
 		options, _ := dind.Remembered(found.deployment())
 		asking.Go(func() {
-			status.Daemon, volume, status.Disk, problems[2] = i.daemonState(ctx, rolloutStatus.Pod, options.HighWater)
+			answers := i.askDaemon(ctx, rolloutStatus.Pod)
+			status.Daemon, status.Leftovers, volume = answers.info, answers.left, answers.volume
+			status.Disk = newDisk(answers.volume, answers.usage)
+			problems[2] = i.daemonProblems(rolloutStatus.Pod, answers, options.HighWater)
 		})
 	}
 	if rolloutStatus.Pod != nil {

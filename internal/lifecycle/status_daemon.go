@@ -19,69 +19,88 @@ import (
 // root the daemon takes minutes to add them up.
 const usageTime = 15 * time.Second
 
-// daemonState asks the daemon and its file system concurrently. A nil answer always
-// comes with a problem that says why.
-func (i Instance) daemonState(ctx context.Context, running *corev1.Pod, highWater string) (info *daemon.Info, volume *dind.FileSystem, disk *Disk, problems []Problem) {
-	pod := running.Name
-	ref := kube.Ref{Kind: "Pod", Namespace: i.Cluster.Namespace, Name: pod}
-	object := ref.String()
-	var usage *daemon.DiskUsage
-	var trouble, usageErr, volumeErr error
+// daemonAnswers are what the daemon and its file system say. A nil answer always has an
+// error that says why: its own, or err, which is that of the connection.
+type daemonAnswers struct {
+	info   *daemon.Info
+	usage  *daemon.DiskUsage
+	left   *daemon.Leftovers
+	volume *dind.FileSystem
+
+	err, usageErr, leftErr, volumeErr error
+}
+
+// askDaemon asks the daemon and its file system concurrently.
+func (i Instance) askDaemon(ctx context.Context, pod *corev1.Pod) daemonAnswers {
+	var a daemonAnswers
 	var asking sync.WaitGroup
-	asking.Go(func() { volume, volumeErr = i.fileSystem(ctx, pod) })
+	asking.Go(func() { a.volume, a.volumeErr = i.fileSystem(ctx, pod.Name) })
 	asking.Go(func() {
-		trouble = i.withEngine(ctx, running, func(ctx context.Context, engine Engine) error {
+		a.err = i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
 			var counting sync.WaitGroup
-			counting.Go(func() { usage, usageErr = diskUsage(ctx, engine) })
-			engineInfo, err := engine.Info(ctx)
-			counting.Wait()
-			if err == nil {
-				info = &engineInfo
+			counting.Go(func() { a.usage, a.usageErr = diskUsage(ctx, engine) })
+			// One after the other, over one connection.
+			if a.info, err = answer(engine.Info(ctx)); err == nil {
+				a.left, a.leftErr = answer(engine.Leftovers(ctx))
 			}
+			counting.Wait()
 			return err
 		})
 	})
 	asking.Wait()
-
-	var unreachable *DaemonError
-	if errors.As(trouble, &unreachable) {
-		reason, hint := unreachable.Advice()
-		problems = append(problems, Problem{object, reason, unreachable.Error(), hint, SeverityError})
-	}
-	if usageErr != nil && trouble == nil {
-		problem := Problem{
-			Object: object, Reason: "DiskUsageUnknown", Severity: SeverityWarning,
-			Message: "The daemon does not report what its images and cache use: " + usageErr.Error(),
-			Hint:    fmt.Sprintf("kubectl logs -n %s %s", i.Cluster.Namespace, pod),
-		}
-		if errors.Is(usageErr, context.DeadlineExceeded) {
-			problem.Reason = "DiskUsageLate"
-			problem.Message = fmt.Sprintf("The daemon is still adding up what its images and cache use, after %s.", human.Duration(usageTime))
-			problem.Hint = "It takes long while builds keep the disk busy: `dindctl status` asks again."
-		}
-		problems = append(problems, problem)
-	}
-	if volumeErr != nil {
-		problems = append(problems, Problem{
-			Object: object, Reason: "FileSystemUnknown", Severity: SeverityWarning,
-			Message: "The size of the file system could not be read: " + volumeErr.Error(),
-			Hint: hintFor(volumeErr, "create pods/exec",
-				fmt.Sprintf("kubectl exec -n %s %s -- df %s", i.Cluster.Namespace, pod, dind.DataRoot)),
-		})
-	}
-	if volume != nil {
-		problems = append(problems, diskProblems(ref, volume, highWater)...)
-	}
-	return info, volume, newDisk(volume, usage), problems
+	return a
 }
 
 // diskUsage asks for the sizes of images and cache; nil on error.
 func diskUsage(ctx context.Context, engine Engine) (*daemon.DiskUsage, error) {
 	ctx, cancel := context.WithTimeout(ctx, usageTime)
 	defer cancel()
-	usage, err := engine.DiskUsage(ctx)
+	return answer(engine.DiskUsage(ctx))
+}
+
+// answer returns nil for the value of a failed question.
+func answer[T any](value T, err error) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &usage, nil
+	return &value, nil
+}
+
+// daemonProblems returns what the answers show, and why some are missing.
+func (i Instance) daemonProblems(pod *corev1.Pod, a daemonAnswers, highWater string) []Problem {
+	ref := kube.Ref{Kind: "Pod", Namespace: i.Cluster.Namespace, Name: pod.Name}
+	object, logs := ref.String(), fmt.Sprintf("kubectl logs -n %s %s", ref.Namespace, ref.Name)
+	var problems []Problem
+	var unreachable *DaemonError
+	if errors.As(a.err, &unreachable) {
+		reason, hint := unreachable.Advice()
+		problems = append(problems, Problem{object, reason, unreachable.Error(), hint, SeverityError})
+	}
+	switch {
+	case a.err != nil || a.usageErr == nil: // said already, or there is nothing to say
+	case errors.Is(a.usageErr, context.DeadlineExceeded):
+		problems = append(problems, Problem{object, "DiskUsageLate",
+			fmt.Sprintf("The daemon is still adding up what its images and cache use, after %s.", human.Duration(usageTime)),
+			"It takes long while builds keep the disk busy: `dindctl status` asks again.", SeverityWarning})
+	default:
+		problems = append(problems, Problem{object, "DiskUsageUnknown",
+			"The daemon does not report what its images and cache use: " + a.usageErr.Error(), logs, SeverityWarning})
+	}
+	if a.err == nil && a.leftErr != nil {
+		problems = append(problems, Problem{object, "LeftoversUnknown",
+			"It is unknown what jobs left in the daemon: " + a.leftErr.Error(), logs, SeverityWarning})
+	}
+	if a.left != nil {
+		problems = append(problems, leftoverProblems(ref, *a.left, i.Now())...)
+	}
+	if a.volumeErr != nil {
+		problems = append(problems, Problem{object, "FileSystemUnknown",
+			"The size of the file system could not be read: " + a.volumeErr.Error(),
+			hintFor(a.volumeErr, "create pods/exec", fmt.Sprintf("kubectl exec -n %s %s -- df %s", ref.Namespace, ref.Name, dind.DataRoot)),
+			SeverityWarning})
+	}
+	if a.volume != nil {
+		problems = append(problems, diskProblems(ref, a.volume, highWater)...)
+	}
+	return problems
 }

@@ -34,6 +34,9 @@ func driftProblems(found installation, ready bool) []Problem {
 	case cronJob != nil && cronJob.Spec.Suspend != nil && *cronJob.Spec.Suspend:
 		add("CronJob", cronJob.Name, SeverityError, "Suspended", "The CronJob is suspended: nothing prunes the daemon by schedule.")
 	}
+	if known && options.PublishPorts != "" && found.podsService() == nil {
+		add("Service", dind.PodsServiceName(name), SeverityError, "PodsServiceMissing", "The Service does not exist: jobs do not reach the ports that they publish.")
+	}
 	if service := found.service(); service != nil {
 		if how := dind.ExposedBy(service); how != "" {
 			add("Service", name, SeverityError, "ServiceExposed", "The Service "+how+": whoever reaches that address from outside the cluster reaches the daemon, which is root on its node.")

@@ -78,6 +78,13 @@ func TestStatusTellsTheTruth(t *testing.T) {
 		{"a read-only disk", prints(clustertest.StatOutput + "read-only\n"), []string{"error ReadOnlyFileSystem pod/d-abc-1"}},
 		{"the sizes are late", func(_ *testing.T, w *world) { w.engine.UsageErr = fmt.Errorf("df: %w", context.DeadlineExceeded) },
 			[]string{"warning DiskUsageLate pod/d-abc-1"}},
+		{"a forgotten container", func(_ *testing.T, w *world) {
+			w.engine.Left.Containers = append(clustertest.Running(noon.Add(-25*time.Hour), "web"), clustertest.Running(noon.Add(-time.Hour), "db")...)
+		}, []string{"warning OldContainers pod/d-abc-1"}},
+		{"a container of today", func(_ *testing.T, w *world) {
+			w.engine.Left.Containers = clustertest.Running(noon.Add(-23*time.Hour), "web")
+		}, nil},
+		{"no list of containers", func(_ *testing.T, w *world) { w.engine.LeftErr = errDown }, []string{"warning LeftoversUnknown pod/d-abc-1"}},
 
 		{"the claim is being deleted", edit(claims, "d-data", func(c *corev1.PersistentVolumeClaim) { c.DeletionTimestamp = &deletedAt }),
 			[]string{"error ClaimTerminating persistentvolumeclaim/d-data"}},
@@ -102,6 +109,12 @@ func TestStatusTellsTheTruth(t *testing.T) {
 		{"another target port", edit(slicesOf, "d-x", func(s *discoveryv1.EndpointSlice) { s.Ports[0].Port = new(int32(9999)) }),
 			[]string{"error NoEndpoint service/d"}},
 		{"another port", edit(services, "d", func(s *corev1.Service) { s.Spec.Ports[0].Port = 12375 }), []string{"error ServicePort service/d"}},
+		{"no name for the pod", func(t *testing.T, w *world) {
+			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Annotations[dind.OptionsAnnotation] = `{"publish-ports":"20000-29999"}` })
+			if err := w.Tracker().Delete(services, "ci", "d-pods"); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"error PodsServiceMissing service/d-pods"}},
 		{"a NodePort", edit(services, "d", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeNodePort }), []string{"error ServiceExposed service/d"}},
 		{"external IPs", edit(services, "d", func(s *corev1.Service) { s.Spec.ExternalIPs = []string{"203.0.113.7"} }), []string{"error ServiceExposed service/d"}},
 		{"addresses that are not ready", edit(services, "d", func(s *corev1.Service) { s.Spec.PublishNotReadyAddresses = true }),

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	storagev1 "k8s.io/api/storage/v1"
 
+	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/rollout"
 )
@@ -18,9 +18,12 @@ import (
 // objectProblems returns the problems that the objects show.
 func objectProblems(found installation, status rollout.Status) []Problem {
 	var problems []Problem
-	required := []string{"Deployment", "ConfigMap", "Service", "PersistentVolumeClaim"}
-	for _, kind := range required {
-		if !slices.ContainsFunc(found.objects, func(item kube.Item) bool { return item.Ref.Kind == kind }) {
+	cluster, name := found.i.Cluster, found.i.Name
+	for _, ref := range []kube.Ref{
+		cluster.Ref("Deployment", name), cluster.Ref("ConfigMap", dind.ConfigName(name)),
+		cluster.Ref("Service", name), cluster.Ref("PersistentVolumeClaim", found.claimName),
+	} {
+		if kind := ref.Kind; found.objects.Find(ref) == nil {
 			problems = append(problems, Problem{
 				Object: kind, Reason: "Missing", Severity: SeverityError,
 				Message: "The " + kind + " does not exist.", Hint: "`dindctl install` creates it again.",
@@ -82,6 +85,9 @@ func objectStates(found installation, status rollout.Status) []ObjectState {
 				ports = append(ports, fmt.Sprintf("%d/%s", port.Port, port.Protocol))
 			}
 			state.State, state.Detail = string(object.Spec.Type), strings.Join(ports, " ")
+			if object.Spec.ClusterIP == corev1.ClusterIPNone {
+				state.State = "Headless"
+			}
 		case *batchv1.CronJob:
 			state.State, state.Detail = "Scheduled", object.Spec.Schedule
 			if object.Spec.Suspend != nil && *object.Spec.Suspend {

@@ -47,15 +47,17 @@ func TestStatusHealthy(t *testing.T) {
 			{"PersistentVolumeClaim", "d-data", "Bound", true, "100Gi, standard"},
 			{"ConfigMap", "d-config", "Present", true, ""},
 			{"NetworkPolicy", "d", "Created", true, "`dindctl verify --from NAMESPACE` shows whether it is enforced"},
+			{"Service", "d-pods", "Headless", true, "2375/TCP"},
 			{"Service", "d", "ClusterIP", true, "2375/TCP"},
 			{"Deployment", "d", "Ready", true, "pod d-abc-1 on node node-1"},
 			{"CronJob", "d-clear-cache", "Scheduled", true, "0 0 * * 0"},
 		},
-		Daemon: &daemon.Info{Version: "29.7.2", APIVersion: "1.52", StorageDriver: "overlay2", RootDir: dind.DataRoot, CgroupVersion: "2"},
+		Daemon: &daemon.Info{Version: "29.7.2", APIVersion: "1.52", MinAPIVersion: "1.40", StorageDriver: "overlay2", RootDir: dind.DataRoot, CgroupVersion: "2"},
 		Disk: &Disk{
 			CapacityBytes: new(int64(100 << 30)), UsedBytes: new(int64(20 << 30)), InodesUsedPercent: new(5.0),
 			ImagesBytes: new(int64(3 << 30)), BuildCacheBytes: new(int64(5 << 30)), VolumesBytes: new(int64(1 << 30)), ContainersBytes: new(int64(0)), ReclaimableBytes: new(int64(2 << 30)),
 		},
+		Leftovers: &daemon.Leftovers{Containers: []daemon.Leftover{}, Builders: []daemon.Leftover{}, Networks: []daemon.Leftover{}},
 		Prune: &Prune{
 			Schedule: "0 0 * * 0", LastRun: &lastRun, LastResult: new("succeeded"), NextRun: &nextRun,
 		},

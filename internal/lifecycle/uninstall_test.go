@@ -34,7 +34,7 @@ func removedAndKept(outcome Uninstallation) []string {
 	return lines
 }
 
-var workload = []string{"- ConfigMap d-config", "- CronJob d-clear-cache", "- Deployment d", "- NetworkPolicy d", "- Service d"}
+var workload = []string{"- ConfigMap d-config", "- CronJob d-clear-cache", "- Deployment d", "- NetworkPolicy d", "- Service d", "- Service d-pods"}
 
 const holdsTheCache = "holds the cache; --delete-data removes it"
 
@@ -59,7 +59,7 @@ func TestUninstall(t *testing.T) {
 			[]string{"persistentvolumeclaims", "persistentvolumes", "storageclasses"}},
 		{"an unmanaged Deployment", nil, func(t *testing.T, w *world) {
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) { disown(d) })
-		}, true, []string{"- ConfigMap d-config", "- CronJob d-clear-cache", "- NetworkPolicy d", "- Service d",
+		}, true, []string{"- ConfigMap d-config", "- CronJob d-clear-cache", "- NetworkPolicy d", "- Service d", "- Service d-pods",
 			"= Deployment d: not created by dindctl", "= PersistentVolumeClaim d-data: used by deployment/d"}, nil},
 		{"an unmanaged claim", nil, func(t *testing.T, w *world) {
 			change(t, w, claims, "d-data", func(c *corev1.PersistentVolumeClaim) { disown(c) })
@@ -76,7 +76,7 @@ func TestUninstall(t *testing.T) {
 			}
 		}, false, []string{"= PersistentVolumeClaim d-data: " + holdsTheCache}, nil},
 		{"some objects are missing", func(o *dind.Options) { o.PruneSchedule, o.NoNetworkPolicy = "none", true }, nil, false,
-			[]string{"- ConfigMap d-config", "- Deployment d", "- Service d", "= PersistentVolumeClaim d-data: " + holdsTheCache}, nil},
+			[]string{"- ConfigMap d-config", "- Deployment d", "- Service d", "- Service d-pods", "= PersistentVolumeClaim d-data: " + holdsTheCache}, nil},
 		// After an interrupted uninstall.
 		{"a local volume whose claim is gone", local, func(t *testing.T, w *world) {
 			if err := w.Tracker().Delete(claims, "ci", "d-data"); err != nil {
@@ -200,7 +200,7 @@ func TestUninstallFails(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	// Deleted objects are reported; the policy and storage are kept.
-	want := slices.DeleteFunc(slices.Clone(workload), func(line string) bool { return line == "- Service d" || line == "- NetworkPolicy d" })
+	want := slices.DeleteFunc(slices.Clone(workload), func(line string) bool { return strings.HasPrefix(line, "- Service") || line == "- NetworkPolicy d" })
 	if diff := cmp.Diff(want, removedAndKept(outcome)); diff != "" {
 		t.Error(diff)
 	}

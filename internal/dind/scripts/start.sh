@@ -47,6 +47,8 @@ if [ -n "$cgroup_parent" ]; then
     set -- "--cgroup-parent=$cgroup_parent" "$@"
 fi
 
+. /etc/dindctl/ports.sh
+
 # This process becomes the daemon's init process.
 read -r init _ </proc/self/stat
 idle=$(command -v nice) && idle='nice -n 19'
