@@ -21,6 +21,7 @@ import (
 type Engine interface {
 	Info(context.Context) (daemon.Info, error)
 	DiskUsage(context.Context) (daemon.DiskUsage, error)
+	Networks(context.Context) (int64, error)
 	Contents(context.Context) (daemon.Contents, error)
 	Activity(context.Context) (daemon.Activity, error)
 	AwaitIdle(ctx context.Context, report func(daemon.Activity)) error

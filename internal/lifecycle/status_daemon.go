@@ -26,13 +26,19 @@ func (i Instance) daemonState(ctx context.Context, running *corev1.Pod, highWate
 	ref := kube.Ref{Kind: "Pod", Namespace: i.Cluster.Namespace, Name: pod}
 	object := ref.String()
 	var usage *daemon.DiskUsage
+	var networks int64
 	var trouble, usageErr, volumeErr error
+	damage := i.cacheDamage(ctx, running)
 	var asking sync.WaitGroup
 	asking.Go(func() { volume, volumeErr = i.fileSystem(ctx, pod) })
 	asking.Go(func() {
 		trouble = i.withEngine(ctx, running, func(ctx context.Context, engine Engine) error {
 			var counting sync.WaitGroup
-			counting.Go(func() { usage, usageErr = diskUsage(ctx, engine) })
+			if !i.mayPanic(damage) {
+				counting.Go(func() { usage, usageErr = diskUsage(ctx, engine) })
+			}
+			// Without an answer there is nothing to warn of.
+			counting.Go(func() { networks, _ = engine.Networks(ctx) })
 			engineInfo, err := engine.Info(ctx)
 			counting.Wait()
 			if err == nil {
@@ -71,7 +77,9 @@ func (i Instance) daemonState(ctx context.Context, running *corev1.Pod, highWate
 	}
 	if volume != nil {
 		problems = append(problems, diskProblems(ref, volume, highWater)...)
+		problems = append(problems, limitProblems(ref, volume, networks)...)
 	}
+	problems = append(problems, damageProblems(ref, damage, volume)...)
 	return info, volume, newDisk(volume, usage), problems
 }
 
