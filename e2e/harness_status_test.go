@@ -41,6 +41,8 @@ type status struct {
 		ImagesBytes       *int64   `json:"imagesBytes"`
 		BuildCacheBytes   *int64   `json:"buildCacheBytes"`
 		ReclaimableBytes  *int64   `json:"reclaimableBytes"`
+		CacheLimitBytes   *int64   `json:"cacheLimitBytes"`
+		OnNodeDisk        *bool    `json:"onNodeDisk"`
 		LastImageGC       *struct {
 			Images int64 `json:"images"`
 		} `json:"lastImageGC"`
@@ -67,7 +69,7 @@ const statusFields = `
 	name namespace healthy dockerHost tls objects problems
 	daemon daemon.version daemon.apiVersion daemon.storageDriver daemon.rootDir daemon.cgroupVersion
 	disk disk.capacityBytes disk.usedBytes disk.inodesUsedPercent disk.imagesBytes disk.buildCacheBytes disk.reclaimableBytes
-	disk.lastImageGC
+	disk.cacheLimitBytes disk.onNodeDisk disk.lastImageGC
 	prune prune.schedule prune.lastRun prune.lastResult prune.lastReclaimedBytes
 	prune.lastDurationSeconds prune.lastFailure prune.nextRun`
 

@@ -111,7 +111,7 @@ func diskLines(disk *lifecycle.Disk, now time.Time) []string {
 	for _, part := range []struct {
 		name  string
 		bytes *int64
-	}{{"images", disk.ImagesBytes}, {"build cache", disk.BuildCacheBytes}, {"limited to", disk.CacheLimitBytes}, {"reclaimable", disk.ReclaimableBytes}} {
+	}{{"images", disk.ImagesBytes}, {"build cache", disk.BuildCacheBytes}, {"cache limit", disk.CacheLimitBytes}, {"reclaimable", disk.ReclaimableBytes}} {
 		if part.bytes != nil {
 			parts = append(parts, part.name+" "+human.Size(*part.bytes))
 		}

@@ -13,7 +13,8 @@ import (
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
-// configKey is the file's name in the ConfigMap. The daemon reads what limits.sh makes of it.
+// configKey is the file's name in the ConfigMap. The daemon reads what limits.sh makes of
+// it when the pod starts, so a change restarts the pod.
 const configKey = "daemon.json"
 
 // daemonConfig is the part of dockerd's configuration that dindctl sets. dockerd does

@@ -103,14 +103,7 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 			WithName(PortName).WithContainerPort(Port(p.TLS)).WithProtocol(corev1.ProtocolTCP).
 			WithHostPort(0)). // with hostNetwork, the API server sets it, and it would stay
 		WithSecurityContext(applycore.SecurityContext().WithPrivileged(true)).
-		WithVolumeMounts(
-			applycore.VolumeMount().WithName(VolumeName).WithMountPath(DataRoot),
-			// Only this file, so that /etc/docker stays writable: engines before
-			// 23 write a key there. Kubernetes does not update a subPath mount,
-			// so a change restarts the pod.
-			applycore.VolumeMount().WithName(ConfigVolumeName).
-				WithMountPath("/etc/docker/"+configKey).WithSubPath(configKey).WithReadOnly(true),
-		)
+		WithVolumeMounts(applycore.VolumeMount().WithName(VolumeName).WithMountPath(DataRoot))
 	for _, name := range unique(p.EnvFromSecrets) {
 		container.WithEnvFrom(applycore.EnvFromSource().WithSecretRef(applycore.SecretEnvSource().WithName(name)))
 	}
