@@ -47,7 +47,7 @@ func objectFlags() []cli.Flag {
 		),
 		inGroup("Cache and pruning",
 			text("cache-limit", "build cache to keep: a percentage of the volume or a size (default: "+dind.DefaultCacheLimit+")", "LIMIT"),
-			text("high-water", "remove least recently used images above this disk usage, or none (default: "+dind.DefaultHighWater+"; node's disk: "+dind.NodeHighWater+")", "PERCENT"),
+			text("high-water", "remove images above this disk usage, or none (default: "+dind.DefaultHighWater+"; "+dind.NodeHighWater+" on the node's own disk)", "PERCENT"),
 			text("prune-schedule", "cron schedule of the prune, or none (default: "+dind.DefaultPruneSchedule+")", "SCHEDULE"),
 			text("prune-timezone", "time zone of the prune schedule", "ZONE"),
 			text("prune-unused-for", "minimum time unused before removal; 0 removes everything unused (default: "+dind.DefaultPruneUnusedFor+")", "DURATION"),

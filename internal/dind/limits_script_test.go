@@ -72,7 +72,7 @@ func TestLimitsScript(t *testing.T) {
 				o := with(test.options)
 				b := limitsBox(t, o, test.diskGiB, test.disk)
 				args := plan{Options: o}.startArgs()
-				got := b.runText(shell, "high_water="+args[2]+" node_high_water="+args[3]+" cache_share="+args[4]+"\n"+commented()["limits.sh"], nil)
+				got := b.runText(shell, "high_water="+args[2]+" node_high_water="+args[3]+" cache_share="+args[4]+"\n"+commented()["limits.sh"]+`echo "$config_file"`, nil)
 				if got.code != 0 {
 					t.Fatalf("exit code %d: %s", got.code, got.stderr)
 				}
@@ -81,7 +81,7 @@ func TestLimitsScript(t *testing.T) {
 						GC struct{ Policy []map[string]any }
 					}
 				}
-				if err := json.Unmarshal([]byte(b.read("run/dindctl/daemon.json")), &config); err != nil {
+				if err := json.Unmarshal([]byte(b.read(strings.TrimPrefix(strings.TrimSpace(got.stdout), b.root))), &config); err != nil {
 					t.Fatal(err)
 				}
 				limit, records := strconv.FormatInt(test.limit, 10), test.records

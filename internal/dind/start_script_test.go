@@ -9,6 +9,7 @@ import (
 // start runs start.sh with an MTU, a threshold, and flags for the daemon.
 func (b box) start(shell []string, mtu, highWater string, flags ...string) outcome {
 	b.t.Helper()
+	b.write("bin/stat", "#!/bin/sh\nexit 1\n") // the size of the disk is unknown
 	b.write("etc/dindctl/"+configKey, plan{Options: Defaults()}.daemonJSON())
 	return b.runFile(shell, startScriptName, []string{"BOX=" + b.root}, append([]string{mtu, "none", highWater, highWater, "75"}, flags...)...)
 }
@@ -64,7 +65,7 @@ func TestStartScript(t *testing.T) {
 					t.Fatalf("calls %q, stderr %q", got.calls, got.stderr)
 				}
 				got.calls = slices.Delete(got.calls, guard, guard+1)
-				if want := "dockerd-entrypoint.sh --config-file=" + b.root + "/run/dindctl/daemon.json " + test.want; len(got.calls) != 1 || got.calls[0] != want {
+				if want := "dockerd-entrypoint.sh --config-file=" + b.root + "/etc/dindctl/daemon.json " + test.want; len(got.calls) != 1 || got.calls[0] != want {
 					t.Errorf("calls %q, want %q", got.calls, want)
 				}
 				if got.code != 7 {

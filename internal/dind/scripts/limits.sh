@@ -1,13 +1,13 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # start.sh sets high_water, node_high_water and cache_share
+# shellcheck disable=SC2034,SC2154 # start.sh has high_water, node_high_water, cache_share
 # Sets the limits by the file system of the data root, which may be smaller than the
 # claim: many provisioners do not enforce a size. start.sh sources it.
 #
 # high_water, the threshold of guard.sh, becomes node_high_water if the data root shares
 # the disk of the node: the kubelet evicts pods from 85% of it on.
 #
-# /run/dindctl/daemon.json is the daemon's configuration: the one of the ConfigMap, with
-# a build cache of at most cache_share percent of the file system. Engines since 28 also
+# config_file becomes the daemon's configuration: the one of the ConfigMap, with a build
+# cache of at most cache_share percent of the file system. Engines since 28 also
 # remove cache, down to a quarter of the limit, where less is free than above the
 # threshold. Earlier engines ignore these keys.
 #
@@ -19,7 +19,7 @@
 data_root=/var/lib/docker
 configured_file=/etc/dindctl/daemon.json
 limits=/run/dindctl/limits
-config_file=/run/dindctl/daemon.json
+config_file=$configured_file # if the size is unknown, or the node's disk is full
 
 # disk_size prints the bytes of the file system of the data root.
 disk_size() {
@@ -58,7 +58,5 @@ if [ -n "$configured" ] && size=$(disk_size); then
     fi
     echo "C|$limit|$configured" >>"$limits"
     sed "s/\"keepStorage\": \"$configured\"/\"keepStorage\": \"$limit\", \"reservedSpace\": \"$((limit / 4 + 1))\", \"maxUsedSpace\": \"$limit\", \"minFreeSpace\": \"$((size / 100 * kept_free))\"/" \
-        "$configured_file" >"$config_file"
-else
-    cp "$configured_file" "$config_file"
+        "$configured_file" >/run/dindctl/daemon.json && config_file=/run/dindctl/daemon.json
 fi

@@ -12,10 +12,9 @@
 # POSIX sh only: Alpine images have BusyBox ash, Debian images have dash.
 
 mtu=$1
-pools=$2
 high_water=$3
-# shellcheck disable=SC2034 # limits.sh reads both
-node_high_water=$4 cache_share=$5
+# shellcheck disable=SC2034 # pools.sh and limits.sh read them
+pools=$2 node_high_water=$4 cache_share=$5
 shift 5
 
 if [ "$mtu" = auto ]; then
@@ -45,8 +44,10 @@ esac
 # Before anything uses the data root.
 . /etc/dindctl/lock.sh
 
+# shellcheck source=internal/dind/scripts/limits.sh
 . /etc/dindctl/limits.sh
 set -- "--config-file=$config_file" "$@"
+# shellcheck source=internal/dind/scripts/pools.sh
 . /etc/dindctl/pools.sh
 for pool in $address_pools; do
     set -- "--default-address-pool=base=${pool%,*},size=${pool#*,}" "$@"
