@@ -120,7 +120,7 @@ func checkNothingLeft(t *testing.T, i *installation) {
 	equal(t, "strategy", d.Spec.Strategy, appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType})
 	pod := d.Spec.Template.Spec
 	equal(t, "containers", entriesOf(pod), []string{
-		"container docker-dind", "env DOCKER_TLS_CERTDIR", "mount /etc/dindctl", "mount /etc/docker/daemon.json", "mount /var/lib/docker",
+		"container docker-dind", "env DINDCTL_NODE_ADDRESS", "env DOCKER_TLS_CERTDIR", "mount /etc/dindctl", "mount /var/lib/docker",
 		"port daemon-port 2375", "volume docker-dind-config-vol", "volume docker-dind-data-vol",
 	})
 	c := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))

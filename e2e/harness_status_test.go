@@ -42,6 +42,8 @@ type status struct {
 		ImagesBytes       *int64   `json:"imagesBytes"`
 		BuildCacheBytes   *int64   `json:"buildCacheBytes"`
 		ReclaimableBytes  *int64   `json:"reclaimableBytes"`
+		CacheLimitBytes   *int64   `json:"cacheLimitBytes"`
+		OnNodeDisk        *bool    `json:"onNodeDisk"`
 		LastImageGC       *struct {
 			Images int64 `json:"images"`
 		} `json:"lastImageGC"`
@@ -80,7 +82,7 @@ const statusFields = `
 	name namespace context options healthy dockerHost tls objects problems
 	daemon daemon.version daemon.apiVersion daemon.minApiVersion daemon.storageDriver daemon.rootDir daemon.cgroupVersion
 	disk disk.capacityBytes disk.usedBytes disk.inodesUsedPercent disk.imagesBytes disk.buildCacheBytes disk.reclaimableBytes
-	disk.volumesBytes disk.containersBytes disk.lastImageGC
+	disk.volumesBytes disk.containersBytes disk.cacheLimitBytes disk.onNodeDisk disk.lastImageGC
 	leftovers leftovers.containers leftovers.builders leftovers.networks
 	prune prune.schedule prune.lastRun prune.lastResult prune.lastReclaimedBytes
 	prune.lastDurationSeconds prune.lastFailure prune.nextRun`

@@ -49,8 +49,8 @@ func TestOptionsReachTheDaemon(t *testing.T) {
 	}
 }
 
-// A change of daemon.json alone replaces the pod, because a mounted file does
-// not follow its ConfigMap.
+// A change of daemon.json alone replaces the pod, because the daemon reads it only
+// when it starts.
 func TestConfigChangeReplacesThePod(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest(), "--cache-limit", "1Gi")
@@ -60,7 +60,7 @@ func TestConfigChangeReplacesThePod(t *testing.T) {
 	if replaced.UID == pod.UID {
 		t.Error("the pod was not replaced")
 	}
-	if config := inPod(t, replaced, "cat", "/etc/docker/daemon.json"); !strings.Contains(config, fmt.Sprint(2<<30)) {
+	if config := inPod(t, replaced, "cat", configFile); !strings.Contains(config, fmt.Sprint(2<<30)) {
 		t.Errorf("daemon.json: %s", config)
 	}
 	i.job(t, "docker version").want(t)
@@ -110,13 +110,13 @@ func checkPod(t *testing.T, pod *corev1.Pod, node string) {
 	var config struct {
 		Builder struct {
 			GC struct {
-				Enabled            bool
-				DefaultKeepStorage string
+				Enabled bool
+				Policy  []struct{ KeepStorage string }
 			}
 		}
 	}
-	must(t, json.Unmarshal([]byte(inPod(t, pod, "cat", "/etc/docker/daemon.json")), &config))
-	if gc := config.Builder.GC; !gc.Enabled || gc.DefaultKeepStorage != fmt.Sprint(3<<30) {
+	must(t, json.Unmarshal([]byte(inPod(t, pod, "cat", configFile)), &config))
+	if gc := config.Builder.GC; !gc.Enabled || len(gc.Policy) != 2 || gc.Policy[1].KeepStorage != fmt.Sprint(3<<30) {
 		t.Errorf("the build cache's limit: %+v", gc)
 	}
 }

@@ -125,13 +125,16 @@ func diskLines(disk *lifecycle.Disk, now time.Time) []string {
 		if disk.InodesUsedPercent != nil {
 			line += fmt.Sprintf(", %.0f%% of the inodes", *disk.InodesUsedPercent)
 		}
+		if disk.OnNodeDisk != nil && *disk.OnNodeDisk {
+			line += ", on the node's own disk"
+		}
 		lines = append(lines, line)
 	}
 	var parts []string
 	for _, part := range []struct {
 		name  string
 		bytes *int64
-	}{{"images", disk.ImagesBytes}, {"build cache", disk.BuildCacheBytes}, {"volumes", disk.VolumesBytes}, {"reclaimable", disk.ReclaimableBytes}} {
+	}{{"images", disk.ImagesBytes}, {"build cache", disk.BuildCacheBytes}, {"cache limit", disk.CacheLimitBytes}, {"volumes", disk.VolumesBytes}, {"reclaimable", disk.ReclaimableBytes}} {
 		if part.bytes != nil {
 			parts = append(parts, part.name+" "+human.Size(*part.bytes))
 		}

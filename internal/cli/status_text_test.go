@@ -42,6 +42,10 @@ func TestDiskLines(t *testing.T) {
 	}{
 		{"image GC", lifecycle.Disk{LastImageGC: &dind.ImageGC{Time: noon.Add(-5 * time.Hour), Images: 3, FreedBytes: 1 << 30}},
 			"image GC 5h ago: removed 3 images, freed 1 GiB"},
+		{"the limit of the cache, on the node's disk", lifecycle.Disk{
+			CapacityBytes: new(int64(4 << 30)), UsedBytes: new(int64(1 << 30)), BuildCacheBytes: new(int64(1 << 30)),
+			CacheLimitBytes: new(int64(3 << 30)), OnNodeDisk: new(true),
+		}, "██████░░░░░░░░░░░░░░░░░░ 25%  1 GiB of 4 GiB, on the node's own disk\nbuild cache 1 GiB · cache limit 3 GiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := strings.Join(diskLines(&test.disk, noon), "\n"); got != test.want {

@@ -15,6 +15,8 @@ type Engine struct {
 	// Refuse is the error of Connect, InfoErr of Info, UsageErr of DiskUsage and
 	// Contents, LeftErr of Leftovers.
 	Refuse, InfoErr, UsageErr, LeftErr error
+	// NetworkCount is the result of Networks.
+	NetworkCount int64
 	// Held is the result of Contents, and Left of Leftovers.
 	Held daemon.Contents
 	Left daemon.Leftovers
@@ -64,6 +66,9 @@ func (e *Engine) Info(context.Context) (daemon.Info, error) {
 func (e *Engine) DiskUsage(context.Context) (daemon.DiskUsage, error) {
 	return daemon.DiskUsage{ImagesBytes: 3 << 30, BuildCacheBytes: 5 << 30, VolumesBytes: new(int64(1 << 30)), ReclaimableBytes: 2 << 30}, e.UsageErr
 }
+
+// Networks returns NetworkCount.
+func (e *Engine) Networks(context.Context) (int64, error) { return e.NetworkCount, nil }
 
 // Contents returns Held and UsageErr.
 func (e *Engine) Contents(context.Context) (daemon.Contents, error) { return e.Held, e.UsageErr }

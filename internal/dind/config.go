@@ -13,7 +13,8 @@ import (
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
-// configKey is the file's name in the ConfigMap and in /etc/docker.
+// configKey is the file's name in the ConfigMap. The daemon reads what limits.sh makes of
+// it when the pod starts, so a change restarts the pod.
 const configKey = "daemon.json"
 
 // daemonConfig is the part of dockerd's configuration that dindctl sets. dockerd does
@@ -29,17 +30,26 @@ type daemonConfig struct {
 	RegistryMirrors    []string          `json:"registry-mirrors,omitempty"`
 }
 
-// gcConfig sets the one limit that every engine since 19.03 supports, in bytes, which
-// all of them read alike. Since 28 defaultKeepStorage is an alias of
-// defaultReservedSpace.
+// gcConfig keeps the most recently used build cache of every type under one limit. The
+// engine's own policy would drop cache mounts after two days.
 type gcConfig struct {
-	Enabled            bool   `json:"enabled"`
-	DefaultKeepStorage string `json:"defaultKeepStorage"`
+	Enabled bool     `json:"enabled"`
+	Policy  []gcRule `json:"policy"`
+}
+
+// gcRule sets the one limit that every engine since 19.03 supports, in bytes, which all
+// of them read alike. limits.sh replaces it where the file system is smaller, and adds
+// what only engines since 28 support. With All the rule also removes cache that the
+// builder has for itself.
+type gcRule struct {
+	All         bool   `json:"all,omitempty"`
+	KeepStorage string `json:"keepStorage"`
 }
 
 func (p plan) daemonJSON() string {
 	config := daemonConfig{InsecureRegistries: p.insecureRegistries(), RegistryMirrors: p.RegistryMirrors}
-	config.Builder.GC = gcConfig{Enabled: true, DefaultKeepStorage: strconv.FormatInt(p.cacheBytes, 10)}
+	limit := strconv.FormatInt(p.cacheBytes, 10)
+	config.Builder.GC = gcConfig{Enabled: true, Policy: []gcRule{{KeepStorage: limit}, {All: true, KeepStorage: limit}}}
 	if !p.hasArg("--log-driver", "--log-opt") {
 		// Without a limit the log of one container can fill the volume.
 		config.LogDriver = "json-file"

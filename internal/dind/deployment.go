@@ -2,6 +2,7 @@ package dind
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -96,21 +97,14 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 	container := applycore.Container().
 		WithName(ContainerName).
 		WithImage(p.Image).
-		WithCommand(runScript(startScriptName, p.MTU, strings.TrimSuffix(p.HighWater, "%"))...).
+		WithCommand(runScript(startScriptName, p.startArgs()...)...).
 		WithArgs(p.dockerdArgs()...).
 		WithEnv(p.env()...).
 		WithPorts(applycore.ContainerPort().
 			WithName(PortName).WithContainerPort(Port(p.TLS)).WithProtocol(corev1.ProtocolTCP).
 			WithHostPort(0)). // with hostNetwork, the API server sets it, and it would stay
 		WithSecurityContext(applycore.SecurityContext().WithPrivileged(true)).
-		WithVolumeMounts(
-			applycore.VolumeMount().WithName(VolumeName).WithMountPath(DataRoot),
-			// Only this file, so that /etc/docker stays writable: engines before
-			// 23 write a key there. Kubernetes does not update a subPath mount,
-			// so a change restarts the pod.
-			applycore.VolumeMount().WithName(ConfigVolumeName).
-				WithMountPath("/etc/docker/"+configKey).WithSubPath(configKey).WithReadOnly(true),
-		)
+		WithVolumeMounts(applycore.VolumeMount().WithName(VolumeName).WithMountPath(DataRoot))
 	for _, name := range unique(p.EnvFromSecrets) {
 		container.WithEnvFrom(applycore.EnvFromSource().WithSecretRef(applycore.SecretEnvSource().WithName(name)))
 	}
@@ -119,6 +113,20 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 		container.WithResources(&applycore.ResourceRequirementsApplyConfiguration{Requests: requests, Limits: limits})
 	}
 	return p.withProbes(container)
+}
+
+// startArgs returns the arguments of start.sh before the daemon's flags. An absolute
+// cache limit may use as much of the file system as a percentage.
+func (p plan) startArgs() []string {
+	onNode := p.HighWater
+	if onNode == DefaultHighWater {
+		onNode = NodeHighWater
+	}
+	share := int64(maxCachePercent)
+	if limit, _ := ParseCacheLimit(p.CacheLimit); limit.Percent > 0 {
+		share = limit.Percent
+	}
+	return []string{p.MTU, p.pools(), strings.TrimSuffix(p.HighWater, "%"), strings.TrimSuffix(onNode, "%"), strconv.FormatInt(share, 10)}
 }
 
 // withProbes adds the startup and readiness probes. There is no liveness probe: it
@@ -164,7 +172,11 @@ func (p plan) dockerdArgs() []string {
 // entrypoint listens on 2376 with the certificates in that directory; if it is empty,
 // on 2375 without TLS.
 func (p plan) env() []*applycore.EnvVarApplyConfiguration {
-	env := []*applycore.EnvVarApplyConfiguration{variable(certDirVariable, "")}
+	env := []*applycore.EnvVarApplyConfiguration{
+		variable(certDirVariable, ""),
+		applycore.EnvVar().WithName(nodeAddressEnv).WithValueFrom(applycore.EnvVarSource().
+			WithFieldRef(applycore.ObjectFieldSelector().WithFieldPath("status.hostIP"))),
+	}
 	if p.TLS {
 		env[0].WithValue(certDir)
 	}

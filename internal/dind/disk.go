@@ -14,7 +14,8 @@ type FileSystem struct {
 	ReadOnly                 bool
 	LastImageGC              *ImageGC // nil if there was none
 	LastPrune                *Gain    // nil if there was none, or its gain is unknown
-	Stuck                    *Stuck   // nil unless guard.sh cannot free enough
+	Limits                   Limits
+	Stuck                    *Stuck // nil unless guard.sh cannot free enough
 }
 
 // Stuck is what guard.sh recorded when it could not free enough.
@@ -23,6 +24,18 @@ type Stuck struct {
 	// VolumesBytes are those of Docker volumes, ForeignBytes those outside of the data
 	// root.
 	VolumesBytes, ForeignBytes int64
+}
+
+// Limits are what limits.sh and pools.sh set when the daemon's pod started. Zero is
+// unknown.
+type Limits struct {
+	CacheBytes, ConfiguredCacheBytes int64
+	// HighWater is a percentage.
+	HighWater int64
+	// OnNodeDisk is true if the data root is on the file system of the kubelet.
+	OnNodeDisk bool
+	// Networks is how many networks the address pools hold.
+	Networks int64
 }
 
 // Gain is what the file system gained during a prune, as guard.sh recorded it at its end.
@@ -44,12 +57,12 @@ const readOnly = "read-only"
 // FileSystemCommand returns a command for the daemon's container. It prints block
 // size, blocks, free blocks, inodes and free inodes, in a format that both GNU and
 // BusyBox stat support, then whether the file system is read-only, and the
-// records that guard.sh wrote. Only a write shows whether it is read-only: root may write to
+// records that guard.sh, limits.sh and pools.sh wrote. Only a write shows whether it is read-only: root may write to
 // every directory, by its permissions. Setting a time needs no space.
 func FileSystemCommand() []string {
 	return []string{"sh", "-c", `stat -f -c '%S %b %f %c %d' "$1" || exit
 case $(touch -c "$1" 2>&1) in *[Rr]ead-only*) echo ` + readOnly + ` ;; esac
-cat "$1/dindctl/image-gc" "$1/dindctl/prune" "$1/dindctl/stuck" 2>/dev/null || true`, "sh", DataRoot}
+cat "$1/dindctl/image-gc" "$1/dindctl/prune" "$1/dindctl/stuck" /run/dindctl/limits 2>/dev/null || true`, "sh", DataRoot}
 }
 
 // ParseFileSystem parses the output of FileSystemCommand.
@@ -77,6 +90,8 @@ func ParseFileSystem(out string) (*FileSystem, error) {
 			found.LastPrune = &Gain{Time: time.Unix(n[0], 0).UTC(), FreedBytes: n[1]}
 		case err == nil && kind == "S" && len(n) == 4:
 			found.Stuck = &Stuck{Since: time.Unix(n[0], 0).UTC(), VolumesBytes: n[2], ForeignBytes: n[3]}
+		case err == nil:
+			found.Limits.record(kind, n)
 		}
 	}
 	return found, nil
@@ -102,6 +117,20 @@ func ParseUses(out string) map[string]time.Time {
 		}
 	}
 	return uses
+}
+
+// record sets what one record says.
+func (l *Limits) record(kind string, n []int64) {
+	switch {
+	case kind == "C" && len(n) == 2:
+		l.CacheBytes, l.ConfiguredCacheBytes = n[0], n[1]
+	case kind == "H" && len(n) == 1:
+		l.HighWater = n[0]
+	case kind == "N":
+		l.OnNodeDisk = true
+	case kind == "A" && len(n) == 1:
+		l.Networks = n[0]
+	}
 }
 
 func numbers(fields []string) ([]int64, error) {

@@ -116,3 +116,18 @@ func TestParseStuck(t *testing.T) {
 		t.Errorf("got %+v, %v, want %+v", found.Stuck, err, want)
 	}
 }
+
+// The records of limits.sh and pools.sh follow those of guard.sh.
+func TestParseLimits(t *testing.T) {
+	found, err := ParseFileSystem("4096 10 5 8 4\nR|1795086400|3|1000\nN|1\nH|80\nC|100|200\nA|255\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Limits{CacheBytes: 100, ConfiguredCacheBytes: 200, HighWater: 80, OnNodeDisk: true, Networks: 255}
+	if found.Limits != want || found.LastImageGC == nil {
+		t.Errorf("got %+v", found)
+	}
+	if found, err := ParseFileSystem("4096 10 5 8 4\nC|100\nH|\nX|1\n"); err != nil || found.Limits != (Limits{}) {
+		t.Errorf("got %+v, %v", found, err)
+	}
+}

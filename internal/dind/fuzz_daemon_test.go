@@ -73,7 +73,7 @@ func FuzzEnv(f *testing.F) {
 		if got := last.Name + "=" + expand(last.Value, nil); got != pair {
 			t.Errorf("%q arrives as %q", pair, got)
 		}
-		if env[0].Name != "DOCKER_TLS_CERTDIR" || env[0].Value != "" || len(env) != 2 {
+		if env[0].Name != "DOCKER_TLS_CERTDIR" || env[0].Value != "" || env[1].Name != nodeAddressEnv || len(env) != 3 {
 			t.Errorf("%q: variables %v", pair, env)
 		}
 	})
@@ -109,7 +109,8 @@ func FuzzCacheLimit(f *testing.F) {
 			return
 		}
 		gc := daemonFile(t, objects).Builder.GC
-		if bytes, err := strconv.ParseInt(gc.DefaultKeepStorage, 10, 64); err != nil || bytes <= 0 || bytes > volume || !gc.Enabled {
+		bytes, err := strconv.ParseInt(gc.Policy[0].KeepStorage, 10, 64)
+		if err != nil || bytes <= 0 || bytes > volume || !gc.Enabled || gc.Policy[1] != (gcRule{true, gc.Policy[0].KeepStorage}) {
 			t.Errorf("%q became %+v", limit, gc)
 		}
 	})

@@ -30,8 +30,8 @@ func TestStartTakesTheLock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := lockBox(t)
-			got := b.runFile(shell, "start.sh", []string{"BOX=" + b.root}, "9000", "none")
-			if calls := strings.Join(got.calls, "\n"); !strings.HasSuffix(calls, "dockerd-entrypoint.sh --mtu=9000\nlocked") {
+			got := b.start(shell, "9000", "none")
+			if calls := strings.Join(got.calls, "\n"); !strings.HasSuffix(calls, " --mtu=9000\nlocked") {
 				t.Errorf("calls %q, stderr %q", calls, got.stderr)
 			}
 			if strings.Contains(got.stderr, "lock") {
@@ -72,7 +72,7 @@ func TestStartWaitsForTheLock(t *testing.T) {
 				early <- b.read("calls") + b.read("var/run/dindctl-waiting")
 				_ = syscall.Flock(int(other.Fd()), syscall.LOCK_UN)
 			}()
-			got := b.runFile(shell, "start.sh", []string{"BOX=" + b.root}, "9000", "85")
+			got := b.start(shell, "9000", "85")
 			if before := <-early; "dindctl: "+before != waits {
 				t.Errorf("while the other daemon ran: %q", before)
 			}
@@ -111,8 +111,8 @@ func TestStartWithoutALock(t *testing.T) {
 				t.Parallel()
 				b := lockBox(t)
 				test.damage(b)
-				got := b.runFile(shell, "start.sh", []string{"BOX=" + b.root}, "9000", "none")
-				if !strings.Contains(strings.Join(got.calls, "\n"), "dockerd-entrypoint.sh --mtu=9000") {
+				got := b.start(shell, "9000", "none")
+				if !strings.Contains(strings.Join(got.calls, "\n"), " --mtu=9000") {
 					t.Errorf("calls %q", got.calls)
 				}
 				if strings.Count(got.stderr, "cannot be locked") != 1 || !strings.Contains(got.stderr, test.want) {

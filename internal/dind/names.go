@@ -6,13 +6,16 @@ import "github.com/dindctl/dindctl/internal/kube"
 
 // The defaults of the options.
 const (
-	DefaultName           = "docker-dind"
-	DefaultNamespace      = "default"
-	DefaultImage          = "docker:29.7.2-dind"
-	DefaultStorageSize    = "100Gi"
-	DefaultMTU            = "auto"
-	DefaultCacheLimit     = "75%"
-	DefaultHighWater      = "85%"
+	DefaultName        = "docker-dind"
+	DefaultNamespace   = "default"
+	DefaultImage       = "docker:29.7.2-dind"
+	DefaultStorageSize = "100Gi"
+	DefaultMTU         = "auto"
+	DefaultCacheLimit  = "75%"
+	DefaultHighWater   = "85%"
+	// NodeHighWater replaces DefaultHighWater on the node's own disk: from 85% on the
+	// kubelet evicts pods.
+	NodeHighWater         = "80%"
 	DefaultPruneSchedule  = "0 0 * * 0"
 	DefaultPruneUnusedFor = "168h"
 )

@@ -33,6 +33,7 @@ func Table() []Option {
 		{Name: "insecure-registry", Field: func(o *Options) any { return &o.InsecureRegistries }},
 		{Name: "storage-driver", Field: func(o *Options) any { return &o.StorageDriver }},
 		{Name: "mtu", Field: func(o *Options) any { return &o.MTU }},
+		{Name: "address-pool", Field: func(o *Options) any { return &o.AddressPools }},
 		{Name: "env", Field: func(o *Options) any { return &o.Env }, Shown: shownPair},
 		{Name: "env-from-secret", Field: func(o *Options) any { return &o.EnvFromSecrets }},
 		{Name: "dockerd-arg", Field: func(o *Options) any { return &o.DockerdArgs }, Shown: redact.Flag},

@@ -24,6 +24,9 @@ type Options struct {
 	StorageDriver string
 	// MTU is "auto" or a number of bytes.
 	MTU string
+	// AddressPools are CIDR[,SIZE]: ranges, and the prefix length of the networks that
+	// the daemon makes of them. Without any, the daemon's pod chooses one.
+	AddressPools []string
 	// Env are KEY=VALUE pairs and DockerdArgs flags for the daemon.
 	Env, DockerdArgs []string
 	// EnvFromSecrets are Secrets whose keys become variables of the daemon. Env
@@ -35,10 +38,12 @@ type Options struct {
 	NodeSelector, Tolerations []string
 	PriorityClass             string
 
-	// CacheLimit is a percentage of the volume ("75%") or a size ("50Gi", "50GB").
+	// CacheLimit is a percentage of the volume ("75%") or a size ("50Gi", "50GB"). The
+	// volume is the claim or its file system, whichever is smaller.
 	CacheLimit string
 	// HighWater is the disk usage ("85%") above which image garbage collection
-	// removes the least recently used images, or "none".
+	// removes the least recently used images, or "none". The default is less on the
+	// node's own disk.
 	HighWater string
 	// PruneSchedule is five cron fields, or "none" for no CronJob.
 	PruneSchedule string

@@ -32,7 +32,7 @@ const (
 // commented returns the scripts of the ConfigMap, by name, with their comments.
 func commented() map[string]string {
 	all := map[string]string{}
-	for _, name := range []string{startScriptName, awaitScriptName, pruneScriptName, "lock.sh", "nest.sh", "ports.sh", "guard.sh", "images.sh", "leftovers.sh", "uses.sh"} {
+	for _, name := range []string{startScriptName, awaitScriptName, pruneScriptName, "lock.sh", "limits.sh", "pools.sh", "nest.sh", "ports.sh", "guard.sh", "images.sh", "leftovers.sh", "uses.sh"} {
 		text, err := scriptFiles.ReadFile("scripts/" + name)
 		if err != nil {
 			panic(err) // they are embedded

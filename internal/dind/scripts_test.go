@@ -77,7 +77,7 @@ type outcome struct {
 // move changes the script's absolute paths to paths in the box, and removes its delays.
 func (b box) move(script string) string {
 	var moves []string
-	for _, path := range []string{"/proc/", "/sys/", "/dev/termination-log", "/tmp/", "/var/run/", "/var/lib/", "/etc/dindctl/"} {
+	for _, path := range []string{"/proc/", "/sys/", "/dev/termination-log", "/tmp/", "/var/run/", "/run/", "/var/lib/", "/etc/dindctl/", "/etc/hosts", "/etc/resolv.conf"} {
 		moves = append(moves, path, b.root+path)
 	}
 	script = strings.NewReplacer(moves...).Replace(script)

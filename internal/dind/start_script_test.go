@@ -6,6 +6,14 @@ import (
 	"testing"
 )
 
+// start runs start.sh with an MTU, a threshold, and flags for the daemon.
+func (b box) start(shell []string, mtu, highWater string, flags ...string) outcome {
+	b.t.Helper()
+	b.write("bin/stat", "#!/bin/sh\nexit 1\n") // the size of the disk is unknown
+	b.write("etc/dindctl/"+configKey, plan{Options: Defaults()}.daemonJSON())
+	return b.runFile(shell, startScriptName, []string{"BOX=" + b.root}, append([]string{mtu, "none", highWater, highWater, "75"}, flags...)...)
+}
+
 func TestStartScript(t *testing.T) {
 	const (
 		header   = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
@@ -51,13 +59,13 @@ func TestStartScript(t *testing.T) {
 				b.write("proc/77/stat", "")
 				b.stub("guard", `rm -r "$BOX/proc/77"; exit 3`)
 				b.write("etc/dindctl/guard.sh", `guard "$@"`)
-				got := b.runFile(shell, "start.sh", []string{"BOX=" + b.root}, test.mtu, "85", "--tls=false", "-D")
+				got := b.start(shell, test.mtu, "85", "--tls=false", "-D")
 				guard := slices.Index(got.calls, "guard 85 77")
 				if guard < 0 || !strings.Contains(got.stderr, "image garbage collection exited with code 3") {
 					t.Fatalf("calls %q, stderr %q", got.calls, got.stderr)
 				}
 				got.calls = slices.Delete(got.calls, guard, guard+1)
-				if want := "dockerd-entrypoint.sh " + test.want; len(got.calls) != 1 || got.calls[0] != want {
+				if want := "dockerd-entrypoint.sh --config-file=" + b.root + "/etc/dindctl/daemon.json " + test.want; len(got.calls) != 1 || got.calls[0] != want {
 					t.Errorf("calls %q, want %q", got.calls, want)
 				}
 				if got.code != 7 {

@@ -24,6 +24,7 @@ var reservedEnv = map[string]string{
 	"DOCKER_TLS_VERIFY":  "changes how the probes connect to the daemon",
 	"DOCKER_CERT_PATH":   "changes how the probes connect to the daemon",
 	publishVariable:      "is set by --publish-ports",
+	nodeAddressEnv:       "is set by dindctl",
 }
 
 func (o Options) checkEnv(errs *OptionErrors) {
@@ -94,7 +95,7 @@ var flagPattern = regexp.MustCompile(`^(-[a-zA-Z]|--[a-z0-9-]+|--?)$`)
 // rejectedArgs are daemon flags that break what the other objects rely on, each with
 // a hint. Short flags have one dash.
 var rejectedArgs = map[string]string{
-	"--config-file":       "The configuration is /etc/docker/daemon.json, from the ConfigMap.",
+	"--config-file":       "The configuration is daemon.json in the ConfigMap.",
 	"--registry-mirror":   "Use dindctl's --registry-mirror: the daemon rejects a setting that is both a flag and in daemon.json.",
 	"--insecure-registry": "Use dindctl's --insecure-registry: the daemon rejects a setting that is both a flag and in daemon.json.",
 
@@ -143,6 +144,8 @@ func (o Options) checkDockerdArgs(errs *OptionErrors) {
 			errs.add(option, shown, "changes how clients connect to the daemon", omitIt)
 		case rejected:
 			errs.add(option, shown, "cannot be set here", hint)
+		case len(o.AddressPools) > 0 && name == poolFlag:
+			errs.add(option, shown, "conflicts with --address-pool", omitOne)
 		case o.StorageDriver != "" && (name == "--storage-driver" || name == "-s"):
 			errs.add(option, shown, "conflicts with --storage-driver", omitOne)
 		}

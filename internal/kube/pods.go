@@ -100,3 +100,15 @@ func (c *Cluster) Logs(ctx context.Context, pod string, out io.Writer) error {
 	}
 	return nil
 }
+
+// LogTail returns the last lines of the log of a pod's container, each with its time. With
+// previous it is the log of the container before its last restart.
+func (c *Cluster) LogTail(ctx context.Context, pod, container string, lines int64, previous bool) (string, error) {
+	raw, err := c.Client.CoreV1().Pods(c.Namespace).GetLogs(pod, &corev1.PodLogOptions{
+		Container: container, TailLines: &lines, Timestamps: true, Previous: previous,
+	}).DoRaw(ctx)
+	if err != nil {
+		return "", fmt.Errorf("reading the log of pod/%s: %w", pod, err)
+	}
+	return string(raw), nil
+}

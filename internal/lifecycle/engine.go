@@ -21,6 +21,7 @@ import (
 type Engine interface {
 	Info(context.Context) (daemon.Info, error)
 	DiskUsage(context.Context) (daemon.DiskUsage, error)
+	Networks(context.Context) (int64, error)
 	Contents(context.Context) (daemon.Contents, error)
 	Leftovers(context.Context) (daemon.Leftovers, error)
 	Activity(context.Context) (daemon.Activity, error)

@@ -60,7 +60,7 @@ func leftoverProblems(pod kube.Ref, left daemon.Leftovers, now time.Time) []Prob
 	}
 	return []Problem{{
 		Object: pod.String(), Reason: "OldContainers", Severity: SeverityWarning,
-		Message: fmt.Sprintf("%s %s existed for more than a day: %s. No prune removes a running container, its image or its network, and --when-idle waits for it.",
+		Message: fmt.Sprintf("%s %s existed for more than a day: %s. No prune removes a running container, its image or its network without --max-container-age, and --when-idle waits for it.",
 			count(len(old), "running container"), have, NameContainers(old, now)),
 		Hint: fmt.Sprintf("`%s` removes what no job needs.", removeCommand(pod, old)),
 	}}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
@@ -127,6 +128,8 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		if restarted := rollout.Restarted(pod, dind.ContainerName, i.Now()); restarted != nil {
 			status.Problems = append(status.Problems, causeProblem(restarted))
 		}
+	} else if pod != nil {
+		status.Problems = append(status.Problems, damageProblems(kube.Ref{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}, i.cacheDamage(ctx, pod), nil)...)
 	}
 
 	var asking sync.WaitGroup

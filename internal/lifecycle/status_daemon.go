@@ -22,26 +22,33 @@ const usageTime = 15 * time.Second
 // daemonAnswers are what the daemon and its file system say. A nil answer always has an
 // error that says why: its own, or err, which is that of the connection.
 type daemonAnswers struct {
-	info   *daemon.Info
-	usage  *daemon.DiskUsage
-	left   *daemon.Leftovers
-	volume *dind.FileSystem
+	info  *daemon.Info
+	usage *daemon.DiskUsage
+	left  *daemon.Leftovers
+	// networks is how many there are, 0 if it is unknown.
+	networks int64
+	damage   *dind.CacheDamage // nil if the log shows none
+	volume   *dind.FileSystem
 
 	err, usageErr, leftErr, volumeErr error
 }
 
 // askDaemon asks the daemon and its file system concurrently.
 func (i Instance) askDaemon(ctx context.Context, pod *corev1.Pod) daemonAnswers {
-	var a daemonAnswers
+	a := daemonAnswers{damage: i.cacheDamage(ctx, pod)}
 	var asking sync.WaitGroup
 	asking.Go(func() { a.volume, a.volumeErr = i.fileSystem(ctx, pod.Name) })
 	asking.Go(func() {
 		a.err = i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
 			var counting sync.WaitGroup
-			counting.Go(func() { a.usage, a.usageErr = diskUsage(ctx, engine) })
+			if !i.mayPanic(a.damage) {
+				counting.Go(func() { a.usage, a.usageErr = diskUsage(ctx, engine) })
+			}
 			// One after the other, over one connection.
 			if a.info, err = answer(engine.Info(ctx)); err == nil {
 				a.left, a.leftErr = answer(engine.Leftovers(ctx))
+				// Without an answer there is nothing to warn of.
+				a.networks, _ = engine.Networks(ctx)
 			}
 			counting.Wait()
 			return err
@@ -101,6 +108,7 @@ func (i Instance) daemonProblems(pod *corev1.Pod, a daemonAnswers, highWater str
 	}
 	if a.volume != nil {
 		problems = append(problems, diskProblems(ref, a.volume, highWater)...)
+		problems = append(problems, limitProblems(ref, a.volume, a.networks)...)
 	}
-	return problems
+	return append(problems, damageProblems(ref, a.damage, a.volume)...)
 }

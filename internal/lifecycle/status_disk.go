@@ -24,6 +24,10 @@ type Disk struct {
 	VolumesBytes      *int64   `json:"volumesBytes"`
 	ContainersBytes   *int64   `json:"containersBytes"`
 	ReclaimableBytes  *int64   `json:"reclaimableBytes"`
+	// CacheLimitBytes is the limit of the build cache that the daemon applies, and
+	// OnNodeDisk whether the volume shares the disk of its node.
+	CacheLimitBytes *int64 `json:"cacheLimitBytes"`
+	OnNodeDisk      *bool  `json:"onNodeDisk"`
 	// LastImageGC is the last image garbage collection, nil if there was none.
 	LastImageGC *dind.ImageGC `json:"lastImageGC"`
 }
@@ -50,6 +54,9 @@ func newDisk(volume *dind.FileSystem, usage *daemon.DiskUsage) *Disk {
 	if volume != nil {
 		disk.CapacityBytes, disk.UsedBytes = &volume.CapacityBytes, &volume.UsedBytes
 		disk.InodesUsedPercent, disk.LastImageGC = volume.InodesUsedPercent, volume.LastImageGC
+		if volume.Limits.CacheBytes > 0 {
+			disk.CacheLimitBytes, disk.OnNodeDisk = &volume.Limits.CacheBytes, &volume.Limits.OnNodeDisk
+		}
 	}
 	if usage != nil {
 		disk.ImagesBytes, disk.BuildCacheBytes = &usage.ImagesBytes, &usage.BuildCacheBytes
@@ -80,6 +87,9 @@ func diskProblems(pod kube.Ref, volume *dind.FileSystem, highWater string) []Pro
 	mark, err := strconv.Atoi(strings.TrimSuffix(cmp.Or(highWater, dind.DefaultHighWater), "%"))
 	if err != nil {
 		mark = fullPercent // none
+	}
+	if volume.Limits.HighWater > 0 {
+		mark = int(volume.Limits.HighWater)
 	}
 	for _, use := range []struct {
 		percent      float64

@@ -48,6 +48,9 @@ func (e *VerifyError) finding() string {
 	case dind.VerifySilent:
 		return fmt.Sprintf("gets no answer from %s although the daemon's pod is ready", address)
 	case dind.VerifyFailed:
+		if dind.FindCacheDamage(e.Result.Detail) != nil {
+			return "reaches the daemon, but its build fails because the build cache is damaged"
+		}
 		return "reaches the daemon, but its build fails"
 	case dind.VerifyUncached:
 		return fmt.Sprintf("reaches the daemon, but its second build is not served from the cache: only %d of %d steps are", e.cachedSteps(), e.Result.Steps)
@@ -97,6 +100,9 @@ func (e *VerifyError) Advice() (reason, hint string) {
 	case dind.VerifySilent:
 		return "NoAnswer", fmt.Sprintf("a policy or a firewall drops what the job sends: `kubectl get networkpolicy -n %s` lists those at the daemon, `-n %s` those at the job", e.Namespace, e.From)
 	case dind.VerifyFailed:
+		if dind.FindCacheDamage(e.Result.Detail) != nil {
+			return cacheDamaged, removeCache
+		}
 		return "BuildFailed", fmt.Sprintf("kubectl logs -n %s deployment/%s", e.Namespace, e.Name)
 	case dind.VerifyUncached:
 		return "NotCached", "something removes the build cache immediately: `dindctl status` shows its size, `dindctl install --cache-limit` sets its limit"

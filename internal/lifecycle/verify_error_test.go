@@ -43,6 +43,8 @@ func TestVerifyFails(t *testing.T) {
 			"a job in namespace ci reaches the daemon, but its second build is not served from the cache: only 1 of 2 steps are", "NotCached", "#4 x"},
 		{"the build fails", nil, reporting("outcome=failed\nsteps=2\n\nERROR: no space left on device"), &failure,
 			"a job in namespace ci reaches the daemon, but its build fails", "BuildFailed", "ERROR: no space left on device"},
+		{"the cache is damaged", nil, reporting("outcome=failed\nsteps=2\n\n#4 ERROR: snapshot sha256:ab does not exist: not found"), &failure,
+			"a job in namespace ci reaches the daemon, but its build fails because the build cache is damaged", "CacheDamaged", "#4 ERROR: snapshot sha256:ab does not exist: not found"},
 		{"no answer", nil, reporting("outcome=silent\n\nx"), &failure,
 			"a job in namespace ci gets no answer from tcp://d.ci.svc:2375 although the daemon's pod is ready", "NoAnswer", "x"},
 		{"another program answers", nil, reporting("outcome=unusable\n\nx"), &failure,

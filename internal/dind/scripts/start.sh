@@ -1,8 +1,10 @@
 # shellcheck shell=sh
-# Starts the Docker daemon with the MTU of the pod's network, and image garbage
+# Starts the Docker daemon with the MTU of the pod's network, networks that meet none of
+# the addresses around the pod, limits that the disk can hold, and image garbage
 # collection.
-# Arguments: MTU ("auto" or bytes), the threshold of guard.sh (percent or none), then
-# the daemon's flags.
+# Arguments: MTU ("auto" or bytes), the address pools of pools.sh in one argument, the
+# threshold of guard.sh (percent or none), the same on the node's own disk, the share of
+# the file system that build cache may use (percent), then the daemon's flags.
 #
 # By default the daemon's networks have an MTU of 1500. On an overlay network the pod's
 # MTU is smaller, often 1450. Larger packets are dropped, so downloads in builds hang.
@@ -10,8 +12,10 @@
 # POSIX sh only: Alpine images have BusyBox ash, Debian images have dash.
 
 mtu=$1
-high_water=$2
-shift 2
+high_water=$3
+# shellcheck disable=SC2034 # pools.sh and limits.sh read them
+pools=$2 node_high_water=$4 cache_share=$5
+shift 5
 
 if [ "$mtu" = auto ]; then
     # The interface of the first default route (all zeros). IPv4 first, because docker0
@@ -39,6 +43,15 @@ esac
 
 # Before anything uses the data root.
 . /etc/dindctl/lock.sh
+
+# shellcheck source=internal/dind/scripts/limits.sh
+. /etc/dindctl/limits.sh
+set -- "--config-file=$config_file" "$@"
+# shellcheck source=internal/dind/scripts/pools.sh
+. /etc/dindctl/pools.sh
+for pool in $address_pools; do
+    set -- "--default-address-pool=base=${pool%,*},size=${pool#*,}" "$@"
+done
 
 # Before the guard starts, which has to be in the daemon's group.
 . /etc/dindctl/nest.sh

@@ -1,0 +1,49 @@
+package lifecycle
+
+import (
+	"fmt"
+
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/human"
+	"github.com/dindctl/dindctl/internal/kube"
+)
+
+// kubeletMark is the use of the node's disk, in percent, from which the kubelet removes
+// images and evicts pods by default.
+const kubeletMark = 85
+
+// limitProblems returns the problems of limits that the disk cannot hold, and of address
+// pools that run out. networks is how many networks there are.
+func limitProblems(pod kube.Ref, volume *dind.FileSystem, networks int64) []Problem {
+	limits, object := volume.Limits, pod.String()
+	var problems []Problem
+	// A file system takes a few percent of its volume.
+	if limits.CacheBytes*10 < limits.ConfiguredCacheBytes*9 {
+		problems = append(problems, Problem{
+			Object: object, Reason: "DiskSmallerThanClaim", Severity: SeverityWarning,
+			Message: fmt.Sprintf("The file system of the data root has only %s: the build cache is limited to %s, and not to %s.",
+				human.Size(volume.CapacityBytes), human.Size(limits.CacheBytes), human.Size(limits.ConfiguredCacheBytes)),
+			Hint: "The storage class does not enforce the size of the claim. Use a larger disk, or a --cache-limit that this one can hold.",
+		})
+	}
+	if limits.OnNodeDisk && (limits.HighWater == 0 || limits.HighWater >= kubeletMark) {
+		problems = append(problems, Problem{
+			Object: object, Reason: "NodeDisk", Severity: SeverityWarning,
+			Message: fmt.Sprintf("The data root is on the node's own disk. From %d%% on the kubelet evicts pods, and --high-water is not below that.", kubeletMark),
+			Hint:    fmt.Sprintf("Use --high-water %s, or a volume with a disk of its own.", dind.NodeHighWater),
+		})
+	}
+	// Below this, the jobs of a busy hour still find an address.
+	if limits.Networks > 0 && networks*10 >= limits.Networks*8 {
+		problem := Problem{
+			Object: object, Reason: "NetworksAlmostFull", Severity: SeverityWarning,
+			Message: fmt.Sprintf("The daemon has %d networks, and the address pools hold %d: without a free one, `docker network create` and `docker compose up` fail.", networks, limits.Networks),
+			Hint:    "`docker network prune -f` in a job removes those without containers, `docker compose down` the others; --address-pool adds more.",
+		}
+		if networks >= limits.Networks {
+			problem.Reason = "NetworksFull"
+		}
+		problems = append(problems, problem)
+	}
+	return problems
+}
