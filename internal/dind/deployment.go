@@ -175,7 +175,7 @@ func (p plan) env() []*applycore.EnvVarApplyConfiguration {
 	env := []*applycore.EnvVarApplyConfiguration{
 		variable(certDirVariable, ""),
 		applycore.EnvVar().WithName(nodeAddressEnv).WithValueFrom(applycore.EnvVarSource().
-			WithFieldRef(applycore.ObjectFieldSelector().WithFieldPath("status.hostIP"))),
+			WithFieldRef(applycore.ObjectFieldSelector().WithAPIVersion("v1").WithFieldPath("status.hostIP"))),
 	}
 	if p.TLS {
 		env[0].WithValue(certDir)
