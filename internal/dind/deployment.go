@@ -174,6 +174,7 @@ func (p plan) dockerdArgs() []string {
 func (p plan) env() []*applycore.EnvVarApplyConfiguration {
 	env := []*applycore.EnvVarApplyConfiguration{
 		variable(certDirVariable, ""),
+		// With the version, which is a default: the field is one value to server-side apply.
 		applycore.EnvVar().WithName(nodeAddressEnv).WithValueFrom(applycore.EnvVarSource().
 			WithFieldRef(applycore.ObjectFieldSelector().WithAPIVersion("v1").WithFieldPath("status.hostIP"))),
 	}
