@@ -151,13 +151,14 @@ func matches(selector *metav1.LabelSelector, set map[string]string) bool {
 
 // ExposedBy returns what makes the Service reachable from outside the cluster, or "".
 func ExposedBy(service *corev1.Service) string {
-	switch {
-	case len(service.Spec.ExternalIPs) > 0:
-		return "has the external IPs " + strings.Join(service.Spec.ExternalIPs, ", ")
-	case service.Spec.Type != "" && service.Spec.Type != corev1.ServiceTypeClusterIP:
-		return fmt.Sprintf("is of type %s", service.Spec.Type)
+	var by []string
+	if len(service.Spec.ExternalIPs) > 0 {
+		by = append(by, "has the external IPs "+strings.Join(service.Spec.ExternalIPs, ", "))
 	}
-	return ""
+	if service.Spec.Type != "" && service.Spec.Type != corev1.ServiceTypeClusterIP {
+		by = append(by, fmt.Sprintf("is of type %s", service.Spec.Type))
+	}
+	return strings.Join(by, " and ")
 }
 
 // PodExposedBy returns the settings that take the daemon's pod out of its own namespaces

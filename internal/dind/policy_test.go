@@ -94,3 +94,15 @@ func TestPodExposedBy(t *testing.T) {
 		}
 	}
 }
+
+func TestExposedBy(t *testing.T) {
+	for want, spec := range map[string]corev1.ServiceSpec{
+		"":                    {Type: corev1.ServiceTypeClusterIP},
+		"is of type NodePort": {Type: corev1.ServiceTypeNodePort},
+		"has the external IPs 203.0.113.7 and is of type LoadBalancer": {Type: corev1.ServiceTypeLoadBalancer, ExternalIPs: []string{"203.0.113.7"}},
+	} {
+		if got := ExposedBy(&corev1.Service{Spec: spec}); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
