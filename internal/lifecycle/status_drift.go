@@ -39,7 +39,7 @@ func driftProblems(found installation, ready bool) []Problem {
 	}
 	if service := found.service(); service != nil {
 		if how := dind.ExposedBy(service); how != "" {
-			add("Service", name, SeverityError, "ServiceExposed", "The Service "+how+": whoever reaches that address from outside the cluster reaches the daemon, which is root on its node.")
+			add("Service", name, SeverityError, "ServiceExposed", "The Service "+how+": whoever reaches it from outside the cluster reaches the daemon, which is root on its node.")
 		}
 		if port := dind.Port(found.servesTLS()); !dind.ServesPort(service, port) {
 			add("Service", name, SeverityError, "ServicePort", fmt.Sprintf("The Service does not have port %d, to which jobs connect.", port))
