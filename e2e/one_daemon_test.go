@@ -60,20 +60,30 @@ func (i *installation) awaitSuccessor(t *testing.T, old types.UID) {
 		if next == nil || err != nil {
 			return false, err
 		}
-		var daemons string
-		if containerRuns(next) {
-			daemons, _, _ = tryInPod(t, next, "sh", "-c", `for p in /proc/[0-9]*; do if [ "$(cat "$p/comm")" = dockerd ]; then echo dockerd; fi; done`)
+		if !runsDaemon(t, next) {
+			return false, nil
 		}
-		// Looked at last: what runs now, ran then.
+		// Looked at last: what runs now, ran then. The pod itself is asked, because its
+		// status follows a moment after its end.
 		previous, next, err := list(ctx)
 		if err != nil || next == nil {
 			return false, err
 		}
-		if previous != nil && containerRuns(previous) && daemons != "" {
+		if previous != nil && runsDaemon(t, previous) {
 			t.Errorf("the daemon in pod/%s runs, and that in pod/%s still does", next.Name, previous.Name)
 		}
 		return previous == nil && podReady(next), nil
 	})
+}
+
+// runsDaemon reports whether dockerd runs in the pod.
+func runsDaemon(t *testing.T, pod *corev1.Pod) bool {
+	t.Helper()
+	if !containerRuns(pod) {
+		return false
+	}
+	found, _, err := tryInPod(t, pod, "sh", "-c", `for p in /proc/[0-9]*; do if [ "$(cat "$p/comm")" = dockerd ]; then echo dockerd; fi; done`)
+	return err == nil && found != ""
 }
 
 // containerRuns reports whether a container of the pod runs.
