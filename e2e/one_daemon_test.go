@@ -97,7 +97,7 @@ func containerRuns(pod *corev1.Pod) bool {
 }
 
 // A second pod with the same claim waits, says so once, in its log and in an event, is not
-// restarted, and stops at once when it is told to.
+// restarted, and stops immediately when it receives SIGTERM.
 func TestSecondDaemonWaits(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())

@@ -31,7 +31,7 @@ type Container struct {
 	SizeBytes int64
 }
 
-// Volume is a volume that has no name of its own, or the state of a builder.
+// Volume is an anonymous volume, or the state of a builder.
 type Volume struct {
 	Name string
 	// LastUsed is when it was created, or noted in use.

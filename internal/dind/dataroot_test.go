@@ -47,7 +47,7 @@ func TestMoved(t *testing.T) {
 		{"the same given claim", handmade(onClaim("fast"), atRoot), existing("fast"), "", ""},
 		{"a given claim is left out", handmade(onClaim("fast"), atRoot), nil, missing + "claim fast, and would start without it on claim docker-dind-data", "Use --existing-claim fast"},
 		{"another given claim", handmade(onClaim("fast"), atRoot), existing("slow"), `--existing-claim "slow": would start the daemon without its data, which is on claim fast`, "Use --existing-claim fast"},
-		{"a claim instead of its own", handmade(own, atRoot), existing("slow"), `which is on claim docker-dind-data`, "Omit --existing-claim"},
+		{"another claim instead of NAME-data", handmade(own, atRoot), existing("slow"), `which is on claim docker-dind-data`, "Omit --existing-claim"},
 		{"a directory of the node", handmade(hostPath, atRoot), nil, missing + "its node, in directory /srv/docker", "Use --local-path /srv/docker"},
 		{"the same directory of the node", handmade(hostPath, atRoot), atPath("/srv/docker"), "", ""},
 		{"another directory of the node", handmade(hostPath, atRoot), atPath("/mnt"), `--local-path "/mnt": would start`, "Use --local-path /srv/docker"},

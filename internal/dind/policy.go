@@ -161,8 +161,8 @@ func ExposedBy(service *corev1.Service) string {
 	return strings.Join(by, " and ")
 }
 
-// PodExposedBy returns the settings that take the daemon's pod out of its own namespaces
-// or open its port on the node: "hostNetwork", for example.
+// PodExposedBy returns the settings that give the daemon's pod the node's namespaces or
+// open its port on the node: "hostNetwork", for example.
 func PodExposedBy(pod corev1.PodSpec) (settings []string) {
 	for _, setting := range []struct {
 		name string

@@ -129,7 +129,7 @@ func TestCheckClaimUsers(t *testing.T) {
 		{"another installation's claim", existing, []runtime.Object{oldClaim(), deploymentWith("old")}, nil, "failed claim in use: old is used by deployment/e"},
 		{"unknown", existing, []runtime.Object{oldClaim()}, func(w *world) { refuse(w, "list", "deployments") },
 			"unknown claim in use: unknown: who else uses claim old: this user may not list pods and Deployments"},
-		{"a directory of its own", local, []runtime.Object{node, directory("ci-d-data", "/mnt/docker", "worker"), directory("other", "/mnt/docker", "worker-2"), directory("third", "/mnt", "worker")}, nil, ""},
+		{"a directory that no other volume has", local, []runtime.Object{node, directory("ci-d-data", "/mnt/docker", "worker"), directory("other", "/mnt/docker", "worker-2"), directory("third", "/mnt", "worker")}, nil, ""},
 		{"another volume's directory", local, []runtime.Object{node, directory("other", "/mnt/docker/", "worker")}, nil, path},
 		{"unknown directories", local, []runtime.Object{node}, func(w *world) { refuse(w, "list", "persistentvolumes") },
 			"unknown local path: unknown: whether another volume has /mnt/docker: this user may not list PersistentVolumes"},

@@ -60,7 +60,7 @@ func (i Instance) reportDropped(found installation, options dind.Options, how In
 			strings.Join(append([]string{options.Namespace}, options.AllowNamespaces...), ", "), lose))
 		return
 	}
-	for _, namespace := range dind.AllowedNamespaces(policy) {
+	for _, namespace := range dind.PolicyNamespaces(policy) {
 		if namespace != options.Namespace && !slices.Contains(options.AllowNamespaces, namespace) {
 			progress.Warn(i.Observer, fmt.Sprintf("jobs in namespace %s %s access to the daemon", namespace, lose))
 		}

@@ -20,8 +20,8 @@ const (
 	panicTime = time.Hour
 )
 
-// cacheDamage returns the last sign of a damaged build cache in the daemon's log, also of
-// the one before a restart; nil if there is none, or the log cannot be read.
+// cacheDamage returns the last sign of a damaged build cache in the daemon's log, including
+// the log before a restart; nil if there is none, or the log cannot be read.
 func (i Instance) cacheDamage(ctx context.Context, pod *corev1.Pod) (last *dind.CacheDamage) {
 	for _, status := range pod.Status.ContainerStatuses {
 		if status.Name != dind.ContainerName {

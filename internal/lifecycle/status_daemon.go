@@ -35,10 +35,11 @@ type daemonAnswers struct {
 
 // askDaemon asks the daemon and its file system concurrently.
 func (i Instance) askDaemon(ctx context.Context, pod *corev1.Pod) daemonAnswers {
-	a := daemonAnswers{damage: i.cacheDamage(ctx, pod)}
+	var a daemonAnswers
 	var asking sync.WaitGroup
 	asking.Go(func() { a.volume, a.volumeErr = i.fileSystem(ctx, pod.Name) })
 	asking.Go(func() {
+		a.damage = i.cacheDamage(ctx, pod) // first: it decides what is asked
 		a.err = i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
 			var counting sync.WaitGroup
 			if !i.mayPanic(a.damage) {

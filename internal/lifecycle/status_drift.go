@@ -11,14 +11,20 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
+// repairHint is the hint for what install repairs. known is whether it can read the
+// options of the last install.
+func repairHint(known bool) string {
+	if known {
+		return "`dindctl install --reuse-options` repairs it."
+	}
+	return "`dindctl install`, with the options of this installation, repairs it."
+}
+
 // driftProblems compares the objects with the options of the last install. Without an
 // annotation that has them, it returns only what is wrong with any options.
 func driftProblems(found installation, ready bool) []Problem {
 	options, known := dind.Remembered(found.deployment())
-	repair := "`dindctl install`, with the options of this installation, repairs it."
-	if known {
-		repair = "`dindctl install --reuse-options` repairs it."
-	}
+	repair := repairHint(known)
 	var problems []Problem
 	add := func(kind, name, severity, reason, message string) {
 		object := found.i.Cluster.Ref(kind, name).String()
@@ -39,7 +45,7 @@ func driftProblems(found installation, ready bool) []Problem {
 	}
 	if service := found.service(); service != nil {
 		if how := dind.ExposedBy(service); how != "" {
-			add("Service", name, SeverityError, "ServiceExposed", "The Service "+how+": whoever reaches it from outside the cluster reaches the daemon, which is root on its node.")
+			add("Service", name, SeverityError, "ServiceExposed", "The Service "+how+": every client outside the cluster that can reach the Service can use the daemon, which is root on its node.")
 		}
 		if port := dind.Port(found.servesTLS()); !dind.ServesPort(service, port) {
 			add("Service", name, SeverityError, "ServicePort", fmt.Sprintf("The Service does not have port %d, to which jobs connect.", port))

@@ -30,7 +30,7 @@ func limitProblems(pod kube.Ref, volume *dind.FileSystem, networks int64) []Prob
 		problems = append(problems, Problem{
 			Object: object, Reason: "NodeDisk", Severity: SeverityWarning,
 			Message: fmt.Sprintf("The data root is on the node's own disk. From %d%% on the kubelet evicts pods, and --high-water is not below that.", kubeletMark),
-			Hint:    fmt.Sprintf("Use --high-water %s, or a volume with a disk of its own.", dind.NodeHighWater),
+			Hint:    fmt.Sprintf("Use --high-water %s, or a volume on a separate disk.", dind.NodeHighWater),
 		})
 	}
 	// Below this, the jobs of a busy hour still find an address.

@@ -41,7 +41,7 @@ func (i Instance) serviceState(ctx context.Context, pod *corev1.Pod) []Problem {
 }
 
 // policyState reports policies that let more clients in than the options allow: the
-// policies of a namespace add up. Without a NetworkPolicy of its own, an installation is
+// policies of a namespace add up. Without its NetworkPolicy, an installation is
 // open anyway.
 func (i Instance) policyState(ctx context.Context, found installation, pod *corev1.Pod) []Problem {
 	own := found.networkPolicy()
@@ -49,7 +49,8 @@ func (i Instance) policyState(ctx context.Context, found installation, pod *core
 		return nil
 	}
 	allowed := dind.PolicyNamespaces(own)
-	if options, known := dind.Remembered(found.deployment()); known {
+	options, known := dind.Remembered(found.deployment())
+	if known {
 		allowed = options.AllowNamespaces
 	}
 	policies := []networkingv1.NetworkPolicy{*own}
@@ -71,7 +72,7 @@ func (i Instance) policyState(ctx context.Context, found installation, pod *core
 		}
 		hint := fmt.Sprintf("`kubectl describe networkpolicy %s -n %s` shows it; narrow its pod selector or delete it.", policy.Name, policy.Namespace)
 		if policy.Name == own.Name {
-			hint = "`dindctl install`, with the options of this installation, repairs it."
+			hint = repairHint(known)
 		}
 		problems = append(problems, Problem{
 			Object: i.Cluster.Ref("NetworkPolicy", policy.Name).String(), Reason: "PolicyOpens", Severity: SeverityError,

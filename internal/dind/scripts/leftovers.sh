@@ -50,7 +50,7 @@ remove_running() {
 }
 
 # remove_builders removes builders of docker buildx create, with their state: a container
-# that runs until it is removed, and a volume with a build cache of its own. A client that
+# that runs until it is removed, and a volume with its build cache. A client that
 # builds has an exec open in the container.
 remove_builders() {
     docker ps -aq --no-trunc --filter name=^buildx_buildkit_ |
