@@ -5,6 +5,7 @@ package e2e
 import (
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -45,6 +46,22 @@ func TestDiskSmallerThanClaim(t *testing.T) {
 			}
 			i.buildsCold(t, "app")
 			i.buildsCached(t, "app", "with limits of the disk")
+		})
+	}
+}
+
+// No rule of the policy, as the daemon reports it, drops cache by its age or its type, as
+// the engine's own policy drops cache mounts after two days.
+func TestCachePolicyHasNoAges(t *testing.T) {
+	t.Parallel()
+	for _, image := range env.images {
+		t.Run(image, func(t *testing.T) {
+			t.Parallel()
+			i := install(t, image, "--storage-size", "2Gi")
+			policy := inPod(t, i.pod(t), "docker", "buildx", "inspect")
+			if rules := cacheRule.FindAllString(policy, -1); len(rules) != 2 || strings.Contains(policy, "Keep Duration") || strings.Contains(policy, "Filters") {
+				t.Errorf("the policy has %d rules:\n%s", len(rules), policy)
+			}
 		})
 	}
 }

@@ -27,7 +27,11 @@ func (i Instance) wait(ctx context.Context, found installation, applied []apply.
 	if err := i.waitGrown(ctx, applied); err != nil {
 		return err
 	}
-	return i.verifyDaemon(pod, prober, outcome)
+	if err := i.verifyDaemon(pod, prober, outcome); err != nil {
+		return err
+	}
+	i.reportSmallDisk(ctx, pod, applied)
+	return nil
 }
 
 // waitReady waits for claim and pod together: a claim may bind only once the pod
