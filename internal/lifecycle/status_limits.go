@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -10,7 +11,6 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/kube"
-	"github.com/dindctl/dindctl/internal/progress"
 )
 
 // kubeletMark is the use of the node's disk, in percent, from which the kubelet removes
@@ -25,22 +25,18 @@ func describeSmallDisk(small dind.SmallDisk) (message, hint string) {
 		"The storage class does not enforce the size of the claim. Use a larger disk, or a --cache-limit that this one can hold."
 }
 
-// reportSmallDisk warns if the daemon that this run started found its disk smaller than
-// the claim. Its log has that in its first lines; status finds it later, too.
-func (i Instance) reportSmallDisk(ctx context.Context, pod *corev1.Pod, applied []apply.Applied) {
-	for _, a := range applied {
-		if a.Ref.Kind != "Deployment" || a.Change == apply.Unchanged {
-			continue
-		}
-		log, err := i.Cluster.LogTail(ctx, pod.Name, dind.ContainerName, damageLines, false)
-		if err != nil {
-			return // without the permission
-		}
-		if small := dind.FindSmallDisk(log); small.Matters() {
-			message, hint := describeSmallDisk(small)
-			progress.Warn(i.Observer, message+" "+hint)
-		}
+// findSmallDisk returns what the daemon that this run started found out about its disk, in
+// the first lines of its log. status finds it later, too.
+func (i Instance) findSmallDisk(ctx context.Context, pod *corev1.Pod, applied []apply.Applied) dind.SmallDisk {
+	started := slices.ContainsFunc(applied, func(a apply.Applied) bool { return a.Ref.Kind == "Deployment" && a.Change != apply.Unchanged })
+	if !started {
+		return dind.SmallDisk{}
 	}
+	log, err := i.Cluster.LogTail(ctx, pod.Name, dind.ContainerName, damageLines, false)
+	if err != nil {
+		return dind.SmallDisk{} // without the permission
+	}
+	return dind.FindSmallDisk(log)
 }
 
 // limitProblems returns the problems of limits that the disk cannot hold, and of address
