@@ -81,17 +81,18 @@ func hours(t *testing.T, disk func(*testing.T, string) (*installation, func()), 
 	i.checkHealthy(t)
 }
 
-// yesterday fills the disk with images, but with at most 2 GB, and waits until they are
-// no longer spared.
+// yesterday fills the disk with images, but with at most 2 GB, and waits until the first
+// of them is no longer spared.
 func (i *installation) yesterday(t *testing.T) {
 	t.Helper()
+	old := time.After(spare)
 	inPod(t, i.pod(t), "sh", "-euc", `n=0
 until set -- $(stat -f -c "%b %f" /var/lib/docker); [ $((($1 - $2) * 100 / $1)) -ge 78 ] || [ $n -eq 40 ]; do
 	n=$((n + 1))
 	printf "FROM `+baseImage+`\nRUN echo $n && head -c 50000000 /dev/urandom >/data\n" | docker build --quiet --tag yesterday:$n -
 done`)
 	select {
-	case <-time.After(spare):
+	case <-old:
 	case <-t.Context().Done():
 	}
 }
