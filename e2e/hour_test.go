@@ -15,22 +15,18 @@ import (
 // the test takes less.
 const spare = 5 * time.Minute
 
-// CI jobs that nobody cleans up after, for one hour, and in `make soak` for ten, on a
-// disk that yesterday's jobs have filled: no build fails, the disk stays below the mark,
-// and what was used lately is still there. So it is with each engine, on a disk of 2 GiB
-// and on one that is larger than the claim, and with the newer engine on the data root of
-// the older one.
+// CI jobs that nobody cleans up after, for ten hours, on a disk that yesterday's jobs have
+// filled: no build fails, the disk stays below the mark, and what was used lately is still
+// there. So it is with each engine, on a disk of 2 GiB and on one that is larger than the
+// claim, and with the newer engine on the data root of the older one.
 func TestHour(t *testing.T) {
+	soakOnly(t)
 	t.Parallel()
 	for _, image := range env.images {
 		t.Run(image+" on a small disk", func(t *testing.T) { hours(t, onSmallDisk, image) })
-		t.Run(image+" on a large disk", func(t *testing.T) {
-			soakOnly(t)
-			hours(t, onLargeDisk, image)
-		})
+		t.Run(image+" on a large disk", func(t *testing.T) { hours(t, onLargeDisk, image) })
 	}
 	t.Run("upgraded", func(t *testing.T) {
-		soakOnly(t)
 		if len(env.images) < 2 {
 			t.Skip("one image only")
 		}
@@ -42,10 +38,8 @@ func TestHour(t *testing.T) {
 // the last, it prunes.
 func hours(t *testing.T, disk func(*testing.T, string) (*installation, func()), images ...string) {
 	t.Parallel()
-	number, each := 0, 1
-	if env.soak {
-		each = 10
-	}
+	const each = 10
+	number := 0
 	i, remove := disk(t, images[0])
 	defer remove()
 	i.install(t, append(i.options, "--env", fmt.Sprintf("DINDCTL_IMAGE_SPARE=%.0f", spare.Seconds()), "--env", "DINDCTL_GUARD_INTERVAL=5")...)
