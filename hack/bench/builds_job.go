@@ -33,13 +33,18 @@ type buildPod struct {
 	script string
 }
 
+// awaitDaemon begins a script: the job's node may take a moment to route to the daemon.
+const awaitDaemon = `tries=0
+until docker version >/dev/null 2>&1 || [ "$tries" -eq 300 ]; do tries=$((tries + 1)); sleep 0.1; done
+`
+
 // jobContainer is the container that runs the script.
 const jobContainer = "build"
 
 func (b buildPod) pod(namespace string) *corev1.Pod {
-	script, host := b.script, dind.Endpoint(namespace, dind.DefaultName, false)
-	if script == "" {
-		script = buildScript
+	script, host := awaitDaemon+b.script, dind.Endpoint(namespace, dind.DefaultName, false)
+	if b.script == "" {
+		script = buildScript // waits by itself, and measures that
 	}
 	if b.daemon {
 		host = "tcp://127.0.0.1:2375"
