@@ -103,9 +103,10 @@ func (a arena) upkeep(ctx context.Context, store imageStore, measured *upkeep) e
 }
 
 // guardTurn returns a script with one check of image garbage collection, which ends with
-// the process that it takes for the daemon.
+// the process that it takes for the daemon. Its output goes to a file, because what follows
+// events keeps it open.
 func guardTurn(mark string) string {
-	return "sleep 0.5 & DINDCTL_GUARD_INTERVAL=0 sh /etc/dindctl/guard.sh " + mark + " $!"
+	return "sleep 0.5 & DINDCTL_GUARD_INTERVAL=0 sh /etc/dindctl/guard.sh " + mark + " $! >/tmp/turn 2>&1"
 }
 
 // dockerRequest matches a request in the daemon's debug log, of any engine.
