@@ -106,7 +106,7 @@ func run(ctx context.Context) error {
 	return r.write(*output)
 }
 
-// measure measures all sections, or only one of them.
+// measure measures commands and builds, or only one section: the others take long.
 func (s setting) measure(ctx context.Context, only string) (r report, err error) {
 	if err := s.removeLeftovers(ctx); err != nil {
 		return r, err
@@ -123,10 +123,10 @@ func (s setting) measure(ctx context.Context, only string) (r report, err error)
 		return r, err
 	}
 	r = newReport(commands, builds, s.runs)
-	if wanted("stores") {
+	if only == "stores" {
 		r.Stores, err = s.stores(ctx)
 	}
-	if wanted("prune") {
+	if only == "prune" {
 		r.Prune, err = s.upkeep(ctx)
 	}
 	return r, err
