@@ -53,9 +53,9 @@ func movesToFirstNode(t *testing.T, node string) {
 	uncordon := cordon(t, node)
 	i.awaitPod(t, i.evict(t))
 	equal(t, "node after the drain", i.pod(t).Spec.NodeName, first)
-	checkStatus(t, i)
 	i.buildsCold(t, "app")
 	i.buildsCached(t, "app", "on the first node")
+	checkStatus(t, i)
 	uncordon()
 }
 
