@@ -63,8 +63,11 @@ func movesToFirstNode(t *testing.T, node string) {
 // says why there is no daemon. The daemon returns with the node, and its cache is
 // warm.
 func staysWithVolume(t *testing.T, node string) {
-	i := newInstallation(t, env.newest())
-	i.install(t, append([]string{"--create-namespace", "--local-path", "/mnt/" + i.namespace, "--local-node", node}, onSecondNode...)...)
+	i := inNewNamespace(t, nil)
+	directory := "/mnt/" + i.namespace
+	defer removeDirectory(t, node, directory)
+	onNode(t, i.namespace, node, directory, "true")
+	i.install(t, append([]string{"--local-path", directory, "--local-node", node}, onSecondNode...)...)
 	i.buildsCold(t, "app")
 
 	uncordon := cordon(t, node)
