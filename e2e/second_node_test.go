@@ -18,7 +18,10 @@ func TestSecondNode(t *testing.T) {
 		t.Run("life/"+image, func(t *testing.T) { lifeOnSecondNode(t, image, node) })
 	}
 	t.Run("drain", func(t *testing.T) { movesToFirstNode(t, node) })
-	t.Run("volume", func(t *testing.T) { staysWithVolume(t, node) })
+	t.Run("volume", func(t *testing.T) {
+		soakOnly(t)
+		staysWithVolume(t, node)
+	})
 }
 
 // lifeOnSecondNode tests the life of an installation on the second node. Its jobs
