@@ -11,6 +11,7 @@ import (
 // A node whose control groups are of version 2: with each engine an installation
 // lives there, its limits include the builds, and it moves between the nodes.
 func TestSecondNode(t *testing.T) {
+	soakOnly(t)
 	t.Parallel()
 	node := secondNode(t)
 	// One after the other: the node has one slow processor.
@@ -18,10 +19,7 @@ func TestSecondNode(t *testing.T) {
 		t.Run("life/"+image, func(t *testing.T) { lifeOnSecondNode(t, image, node) })
 	}
 	t.Run("drain", func(t *testing.T) { movesToFirstNode(t, node) })
-	t.Run("volume", func(t *testing.T) {
-		soakOnly(t)
-		staysWithVolume(t, node)
-	})
+	t.Run("volume", func(t *testing.T) { staysWithVolume(t, node) })
 }
 
 // lifeOnSecondNode tests the life of an installation on the second node. Its jobs

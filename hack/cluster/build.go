@@ -17,14 +17,13 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/images"
 	"github.com/dindctl/dindctl/hack/cluster/internal/imageset"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
-	"github.com/dindctl/dindctl/hack/cluster/internal/second"
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 // What a first build leaves in the caches, Go's own included, and what a
 // cluster needs to run.
 const (
-	buildSpace = 8_000_000_000
+	buildSpace = 6_000_000_000
 	runSpace   = 1_000_000_000
 )
 
@@ -61,9 +60,9 @@ func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs,
 func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (programs control.Programs, err error) {
 	needed := host.Cluster
 	if builder.Set == images.All {
-		needed = slices.Concat(needed, host.Tests, host.SecondNode)
+		needed = slices.Concat(needed, host.Tests)
 	}
-	var kubeRouter, kernel string
+	var kubeRouter string
 	side, ctx := errgroup.WithContext(ctx)
 	side.Go(func() (err error) {
 		if programs, err = l.programs(ctx, filepath.Join(builder.Checkout, "hack", "cluster")); err != nil {
@@ -71,7 +70,7 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 		}
 		return builder.CompileClient(ctx)
 	})
-	side.Go(func() (err error) {
+	side.Go(func() error {
 		if err := host.Install(ctx, needed, l.paths.Log("apt"), l.board); err != nil {
 			return err
 		}
@@ -84,14 +83,10 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 			}
 			return builder.CompileTools(ctx)
 		})
-		if err = builder.FromPackages(ctx); err != nil || builder.Set != images.All {
-			return err
-		}
-		kernel, err = second.Kernel(ctx, l.paths, l.board)
-		return err
+		return builder.FromPackages(ctx)
 	})
 	err = side.Wait()
-	programs.KubeRouter, programs.Kernel = kubeRouter, kernel
+	programs.KubeRouter = kubeRouter
 	return programs, err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
 	"github.com/dindctl/dindctl/hack/cluster/internal/control"
+	"github.com/dindctl/dindctl/hack/cluster/internal/host"
 	"github.com/dindctl/dindctl/hack/cluster/internal/images"
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
@@ -27,6 +28,13 @@ func (l *launcher) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := host.Install(ctx, host.SecondNode, l.paths.Log("apt"), l.board); err != nil {
+		return err
+	}
+	kernel, err := second.Kernel(ctx, l.paths, l.board)
+	if err != nil {
+		return err
+	}
 	return l.board.Step("start the second node, whose control groups are of version 2", 40*time.Second, func(detail func(string)) error {
 		since := time.Time{}
 		if !l.records.Load(second.Name).Alive() {
@@ -42,7 +50,7 @@ func (l *launcher) join(ctx context.Context) error {
 			// Without kube-router: on each change of a pod in the cluster it starts dozens of
 			// processes, which would keep this node busy.
 			components := on.Components(l.paths, programs)
-			if err := second.Start(l.paths, l.records, programs.Kernel, on, components, groups.Enter); err != nil {
+			if err := second.Start(l.paths, l.records, kernel, on, components, groups.Enter); err != nil {
 				return err
 			}
 		}
