@@ -20,7 +20,7 @@ func describeAdmitted(sent dind.TrialPod, admitted *corev1.Pod, reason string) [
 	if added := addedContainers(sent.Pod, admitted); len(added) > 0 {
 		results = append(results, warning(rollout.OptOutHint, "admission adds to the pod: %s. A proxy there redirects the traffic of builds, and a Job's pod does not end with it", strings.Join(added, ", "))...)
 	}
-	if limits := AddedLimits(containerOf(&sent.Spec, sent.Container), containerOf(&admitted.Spec, sent.Container)); limits != "" {
+	if limits := addedLimits(containerOf(&sent.Spec, sent.Container), containerOf(&admitted.Spec, sent.Container)); limits != "" {
 		results = append(results, warning("Builds count, too: set others with --cpu-limit and --memory-limit.", "%s sets limits on the container %s: %s", limiter(admitted), sent.Container, limits)...)
 	}
 	if changes := quietChanges(sent, admitted); len(changes) > 0 {
@@ -54,9 +54,9 @@ func containerOf(pod *corev1.PodSpec, name string) *corev1.Container {
 	return &corev1.Container{}
 }
 
-// AddedLimits returns the limits of CPU and memory that a container has and its template
+// addedLimits returns the limits of CPU and memory that a container has and its template
 // has not, "" if there are none.
-func AddedLimits(template, container *corev1.Container) string {
+func addedLimits(template, container *corev1.Container) string {
 	var added []string
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		limit, limited := container.Resources.Limits[name]
@@ -70,9 +70,9 @@ func AddedLimits(template, container *corev1.Container) string {
 // limiter names who sets limits. The plugin for LimitRanges leaves an annotation.
 func limiter(pod *corev1.Pod) string {
 	if strings.Contains(pod.Annotations["kubernetes.io/limit-ranger"], "limit for container") {
-		return "the namespace's LimitRange"
+		return "The namespace's LimitRange"
 	}
-	return "admission"
+	return "Admission"
 }
 
 // quietChanges returns the changes that users should know but need not act upon.

@@ -3,6 +3,8 @@ package lifecycle
 import (
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/kube"
@@ -11,6 +13,20 @@ import (
 // kubeletMark is the use of the node's disk, in percent, from which the kubelet removes
 // images and evicts pods by default.
 const kubeletMark = 85
+
+// addedLimitProblems returns the problem of limits that the daemon's pod has from admission,
+// and not from the options: builds count, too.
+func addedLimitProblems(found installation, pod *corev1.Pod) []Problem {
+	limits := addedLimits(containerOf(&found.deployment().Spec.Template.Spec, dind.ContainerName), containerOf(&pod.Spec, dind.ContainerName))
+	if limits == "" {
+		return nil
+	}
+	return []Problem{{
+		Object: "pod/" + pod.Name, Reason: "LimitsAdded", Severity: SeverityWarning,
+		Message: fmt.Sprintf("%s sets limits on the daemon: %s. A build that takes more memory is killed.", limiter(pod), limits),
+		Hint:    "Set others with --cpu-limit and --memory-limit, which the LimitRange must allow.",
+	}}
+}
 
 // limitProblems returns the problems of limits that the disk cannot hold, and of address
 // pools that run out. networks is how many networks there are.
