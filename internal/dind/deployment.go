@@ -207,8 +207,10 @@ func request(value, fallback, limit string) string {
 		return ""
 	case value != "":
 		return value
-	case limit != "" && resource.MustParse(limit).Cmp(resource.MustParse(fallback)) < 0:
-		return limit
+	case limit != "":
+		if most := resource.MustParse(limit); most.Cmp(resource.MustParse(fallback)) < 0 {
+			return limit
+		}
 	}
 	return fallback
 }

@@ -95,7 +95,7 @@ func (o Objects) VerifyPod() (TrialPod, error) {
 	if err != nil {
 		return TrialPod{}, err
 	}
-	job, err := VerifyJob(deployment, VerifySpec{From: deployment.Namespace})
+	job, err := VerifyJob(deployment, VerifySpec{From: deployment.Namespace, Token: "check"})
 	if err != nil {
 		return TrialPod{}, err
 	}

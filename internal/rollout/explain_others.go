@@ -32,6 +32,9 @@ var blocked = []string{
 	configError, "CreateContainerError", "RunContainerError", "CrashLoopBackOff",
 }
 
+// otherContainerReason is the reason of otherContainer.
+const otherContainerReason = "OtherContainer"
+
 // otherContainer: a container that admission has added, such as a mesh's proxy, keeps the
 // pod from starting or from being ready.
 func otherContainer(v State, pod *corev1.Pod) *Cause {
@@ -55,7 +58,7 @@ func otherContainer(v State, pod *corev1.Pod) *Cause {
 			continue
 		}
 		return &Cause{
-			Reason: "OtherContainer", Object: podRef(pod), Container: c.Name,
+			Reason: otherContainerReason, Object: podRef(pod), Container: c.Name,
 			Message: fmt.Sprintf("The %s %s, which dindctl did not add, %s.", c.kind, c.Name, problem),
 			Hint:    fmt.Sprintf("`kubectl logs -n %s %s -c %s` shows why. "+OptOutHint, pod.Namespace, pod.Name, c.Name),
 		}

@@ -64,7 +64,7 @@ func TestWaitJob(t *testing.T) {
 			s.put(jobPod("p", corev1.PodSucceeded, 1))
 			time.Sleep(time.Second)
 			s.put(run(batchv1.JobComplete))
-		}, 3 * time.Second, "p", "", ""},
+		}, 2 * time.Second, "p", "", ""},
 		{"the job changes before the pod", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
 			s.slip(jobPod("p", corev1.PodSucceeded, 1))
 			s.put(run(batchv1.JobComplete))

@@ -184,7 +184,7 @@ func deletedMeanwhile(o observation, waitedFor ...kube.Ref) *Cause {
 
 // notReady returns the error, with the last lines of a crashed container.
 func notReady(ctx context.Context, c *kube.Cluster, ref kube.Ref, status Status, began time.Time) error {
-	if cause := status.Cause; cause != nil && status.Pod != nil && cause.Container != "" {
+	if cause := status.Cause; cause != nil && status.Pod != nil && (cause.Reason == "CrashLoopBackOff" || cause.Reason == otherContainerReason) {
 		cause.Log = lastWords(ctx, c, status.Pod, cause.Container)
 		explainLog(cause, status.Pod.Spec.NodeName)
 	}
