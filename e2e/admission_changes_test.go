@@ -102,7 +102,7 @@ func TestQuotaAndLimitRange(t *testing.T) {
 		}}},
 	}, metav1.CreateOptions{})
 	must(t, err)
-	i.checkOf(t, done).says(t, "pod admission", "warning", "The namespace's LimitRange sets limits on the container docker-dind: memory 2Gi")
+	i.checkOf(t, done).says(t, "pod admission", "warning", "the namespace's LimitRange sets limits on the container docker-dind: memory 2Gi")
 	r := i.install(t, "--memory-limit", "1Gi")
 	contains(t, "install", r.stderr, "ready")
 	succeed(t, i.command("prune-now")...)

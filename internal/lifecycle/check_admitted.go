@@ -70,9 +70,9 @@ func addedLimits(template, container *corev1.Container) string {
 // limiter names who sets limits. The plugin for LimitRanges leaves an annotation.
 func limiter(pod *corev1.Pod) string {
 	if strings.Contains(pod.Annotations["kubernetes.io/limit-ranger"], "limit for container") {
-		return "The namespace's LimitRange"
+		return "the namespace's LimitRange"
 	}
-	return "Admission"
+	return "admission"
 }
 
 // quietChanges returns the changes that users should know but need not act upon.

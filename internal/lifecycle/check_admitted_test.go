@@ -37,9 +37,9 @@ func TestDescribeAdmitted(t *testing.T) {
 		{"a LimitRange", func(p *corev1.Pod) {
 			p.Annotations = map[string]string{"kubernetes.io/limit-ranger": "LimitRanger plugin set: memory limit for container d"}
 			p.Spec.Containers[0].Resources = memory("512Mi")
-		}, []string{"warning : The namespace's LimitRange sets limits on the container d: memory 512Mi"}},
+		}, []string{"warning : the namespace's LimitRange sets limits on the container d: memory 512Mi"}},
 		{"a webhook that sets limits", func(p *corev1.Pod) { p.Spec.Containers[0].Resources = memory("1Gi") },
-			[]string{"warning : Admission sets limits on the container d: memory 1Gi"}},
+			[]string{"warning : admission sets limits on the container d: memory 1Gi"}},
 		{"image, label, selector, class", func(p *corev1.Pod) {
 			p.Spec.Containers[0].Image, p.Spec.NodeSelector, p.Spec.RuntimeClassName = "mirror/docker", map[string]string{"pool": "ci"}, new("kata")
 			p.Labels = map[string]string{"app": "d", "team": "x"}

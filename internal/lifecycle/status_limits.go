@@ -23,7 +23,7 @@ func addedLimitProblems(found installation, pod *corev1.Pod) []Problem {
 	}
 	return []Problem{{
 		Object: "pod/" + pod.Name, Reason: "LimitsAdded", Severity: SeverityWarning,
-		Message: fmt.Sprintf("%s sets limits on the daemon: %s. A build that takes more memory is killed.", limiter(pod), limits),
+		Message: fmt.Sprintf("The daemon has limits from %s: %s. A build that takes more memory is killed.", limiter(pod), limits),
 		Hint:    "Set others with --cpu-limit and --memory-limit, which the LimitRange must allow.",
 	}}
 }

@@ -140,7 +140,7 @@ func TestAddedLimitProblems(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := slices.IndexFunc(status.Problems, func(p Problem) bool { return p.Reason == "LimitsAdded" })
-	if at < 0 || !strings.HasPrefix(status.Problems[at].Message, "The namespace's LimitRange sets limits on the daemon: memory 512Mi.") || !status.Healthy {
+	if at < 0 || !strings.HasPrefix(status.Problems[at].Message, "The daemon has limits from the namespace's LimitRange: memory 512Mi.") || !status.Healthy {
 		t.Errorf("got %+v", status.Problems)
 	}
 }
