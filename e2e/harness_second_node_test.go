@@ -63,6 +63,6 @@ func (i *installation) label(t *testing.T, node string) {
 func (i *installation) evict(t *testing.T) types.UID {
 	t.Helper()
 	pod := i.pod(t)
-	must(t, env.cluster.PolicyV1().Evictions(i.namespace).Evict(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name}}))
+	must(t, env.cluster.PolicyV1().Evictions(i.namespace).Evict(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace}}))
 	return pod.UID
 }

@@ -45,9 +45,10 @@ code=0
 docker run --rm `+baseImage+` sh -c '`+greedy+`' || code=$?
 echo "the greedy container ended with $code"
 docker run --rm one true && echo 'the daemon works'
-`).want(t, "exit code: 137", "the other builds succeeded", "the greedy container ended with 137", "the daemon works")
-	if strings.Contains(ran.log, "the greedy build succeeded") {
-		t.Error("a build takes more memory than the pod's limit")
+`).want(t, "the other builds succeeded", "the greedy container ended with 137", "the daemon works")
+	// BuildKit knows the reason where the control groups are of version 2.
+	if !strings.Contains(ran.log, "exit code: 137") && !strings.Contains(ran.log, "did not complete successfully: cannot allocate memory") {
+		t.Errorf("a build that takes more memory than the pod's limit has no error that says so:\n%s", ran.log)
 	}
 	if status := i.pod(t).Status.ContainerStatuses[0]; status.RestartCount != 0 {
 		t.Errorf("the daemon restarted: %+v", status)

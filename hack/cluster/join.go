@@ -39,10 +39,9 @@ func (l *launcher) join(ctx context.Context) error {
 			if _, err := control.Configure(l.paths, on); err != nil {
 				return err
 			}
+			// Without kube-router: on each change of a pod in the cluster it starts dozens of
+			// processes, which would keep this node busy.
 			components := on.Components(l.paths, programs)
-			if programs.KubeRouter != "" {
-				components = append(components, control.PolicyEnforcer(l.paths, programs.KubeRouter, on.Name))
-			}
 			if err := second.Start(l.paths, l.records, programs.Kernel, on, components, groups.Enter); err != nil {
 				return err
 			}

@@ -28,7 +28,21 @@ func (i Instance) wait(ctx context.Context, found installation, applied []apply.
 	if err := i.waitGrown(ctx, applied); err != nil {
 		return err
 	}
-	return i.verifyDaemon(pod, prober, outcome)
+	var small dind.SmallDisk
+	var verifying errgroup.Group
+	verifying.Go(func() error { return i.verifyDaemon(pod, prober, outcome) })
+	verifying.Go(func() error {
+		small = i.findSmallDisk(ctx, pod, applied)
+		return nil
+	})
+	if err := verifying.Wait(); err != nil {
+		return err
+	}
+	if small.Matters() {
+		message, hint := describeSmallDisk(small)
+		progress.Warn(i.Observer, message+" "+hint)
+	}
+	return nil
 }
 
 // waitReady waits for claim and pod together: a claim may bind only once the pod

@@ -55,6 +55,24 @@ func TestStatusOfLimits(t *testing.T) {
 	}
 }
 
+// Install says it as well, but only if it started the daemon.
+func TestInstallOnSmallDisk(t *testing.T) {
+	w := newWorld(t)
+	w.PrependReactor("get", "pods", func(action ktesting.Action) (bool, runtime.Object, error) {
+		log := "2026-11-21T11:59:00Z dindctl: the build cache may use 32212254720 bytes and not 80530636800: the file system of the data root has 42949672960\n"
+		return action.GetSubresource() == "log", &runtime.Unknown{Raw: []byte(log)}, nil
+	})
+	const warning = "warning: The file system of the data root has only 40 GiB: the build cache is limited to 30 GiB, and not to 75 GiB. The storage class"
+	for n, want := range []int{1, 1} {
+		if _, err := w.Install(t.Context(), options(nil), InstallOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(strings.Join(w.messages(), "\n"), warning); got != want {
+			t.Errorf("after %d installs there are %d warnings, want %d: %q", n+1, got, want, w.messages())
+		}
+	}
+}
+
 // The threshold that the pod has applies, not the one of the options.
 func TestStatusOfDiskOnNode(t *testing.T) {
 	w := statusWorld(t)
