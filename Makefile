@@ -108,7 +108,7 @@ matrix: build ## run the tests of an installation's life on several VERSIONS of 
 	hack/tools/matrix '^Test(Life|Cycles|Adopt|SecondInstall|Drift|KilledAroundEachRequest|TLS|Check|Causes)' $(VERSIONS)
 
 .PHONY: bench
-bench: build ## compare install with kubectl and helm, and builds with a daemon for each job, RUNS=5 times; bin/bench.json
+bench: build ## compare install with kubectl and helm, builds with a daemon for each job, and image stores; bin/bench.json
 	@kubectl=$$(cd hack/tools && go run ./client kubectl) && helm=$$(cd hack/tools && go run ./client helm) && \
 	$(with-cluster) go run ./hack/bench -runs $(RUNS) -kubectl "$$kubectl" -helm "$$helm" -only "$(ONLY)" -json bin/bench.json
 

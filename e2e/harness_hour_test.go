@@ -50,6 +50,7 @@ func (i *installation) hour(t *testing.T, number int) stock {
 	side.Go(func() { run("services") })
 	side.Go(func() { run("compose") })
 	side.Go(func() { run("builder") })
+	side.Go(func() { jobs.applications(t, number) })
 	side.Go(func() { jobs.share(t, name) })
 	middle := func(job *corev1.Pod) bool {
 		return strings.Contains(tailOf(t.Context(), job, "build", false), "in the middle")
@@ -81,6 +82,15 @@ printf 'FROM %s\nRUN echo in the $(echo middle) && sleep 36000\n' "$BASE" | dock
 	added := i.stock(t).without(before).without(stock{"tag": {baseImage, builderImage}})
 	i.checkHour(t, name, number, added)
 	return added
+}
+
+// applications builds an application whose dependencies and cache mount have been in the
+// cache since the first hour.
+func (i *installation) applications(t *testing.T, number int) {
+	log := i.job(t, hourScript(t, "application")).want(t, fmt.Sprintf("the cache mount has seen %d builds", 4*number)).log
+	if number > 1 && strings.Contains(log, "dependencies are downloaded") {
+		t.Errorf("hour %d had to download the dependencies again:\n%s", number, log)
+	}
 }
 
 func hourScript(t *testing.T, name string) string {
@@ -136,7 +146,11 @@ func (i *installation) checkHour(t *testing.T, name string, number int, added st
 		"network": {"project-" + name + "_default", "shared-" + name},
 		"tag":     {registry + "pushed:latest", "rebuilt:" + name, "registry:" + name, "service:" + name, "shared:" + name},
 	}
+	for n := range 4 {
+		want["tag"] = append(want["tag"], fmt.Sprintf("application:%s-%d", name, n+1))
+	}
 	for kind := range want {
+		slices.Sort(want[kind])
 		equal(t, kind, added[kind], want[kind])
 	}
 	equal(t, "anonymous volumes", len(added["anonymous"]), 3)

@@ -17,8 +17,9 @@ import (
 // second node has a taint with the same key.
 const cgroupLabel = "dindctl.test/cgroup"
 
-// onSecondNode are the options that place the daemon on the second node.
-var onSecondNode = []string{"--node-selector", cgroupLabel + "=v2", "--toleration", cgroupLabel + "=v2:NoSchedule"}
+// onSecondNode are the options that place the daemon on the second node, with a claim
+// that its disk can hold.
+var onSecondNode = []string{"--storage-size", "10Gi", "--node-selector", cgroupLabel + "=v2", "--toleration", cgroupLabel + "=v2:NoSchedule"}
 
 // secondNode starts the embedded cluster's second node, whose control groups are
 // of version 2, and returns its name. It stops the node after the test.
@@ -62,6 +63,6 @@ func (i *installation) label(t *testing.T, node string) {
 func (i *installation) evict(t *testing.T) types.UID {
 	t.Helper()
 	pod := i.pod(t)
-	must(t, env.cluster.PolicyV1().Evictions(i.namespace).Evict(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name}}))
+	must(t, env.cluster.PolicyV1().Evictions(i.namespace).Evict(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace}}))
 	return pod.UID
 }

@@ -28,7 +28,7 @@ func TestManifestsAreWhatInstallApplies(t *testing.T) {
 	equal(t, "requests", requests.Load(), 0)
 	equal(t, "the same options print", succeed(t, i.command("manifests", i.installOptions()...)...).stdout, r.stdout)
 
-	equal(t, "number of objects", serverSideApply(t, r.stdout, "dindctl"), 7)
+	equal(t, "number of objects", len(serverSideApply(t, r.stdout, "dindctl")), 7)
 	again := decode[installed](t, succeed(t, i.command("install", i.installOptions("-o", "json")...)...))
 	equal(t, "changes", again.changes(), []string{"unchanged"})
 	i.variables = again.Variables
@@ -38,12 +38,19 @@ func TestManifestsAreWhatInstallApplies(t *testing.T) {
 }
 
 // Objects that another tool applied from the manifests, with another field
-// manager, keep working with dindctl: nothing is duplicated or refused.
+// manager, do not differ when it applies them again, and keep working with dindctl:
+// nothing is duplicated or refused.
 func TestManifestsAppliedByAnotherTool(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t, env.newest())
 	createNamespace(t, i.namespace)
-	serverSideApply(t, succeed(t, i.command("manifests", i.installOptions()...)...).stdout, "gitops")
+	apply := func() map[string]string {
+		return serverSideApply(t, succeed(t, i.command("manifests", i.installOptions()...)...).stdout, "gitops")
+	}
+	apply()
+	i.awaitPod(t, "")
+	i.settle(t)
+	equal(t, "versions after applying the same again", apply(), apply())
 	i.install(t)
 	equal(t, "containers", len(i.pod(t).Spec.Containers), 1)
 	pod := i.pod(t)
@@ -55,9 +62,10 @@ func TestManifestsAppliedByAnotherTool(t *testing.T) {
 }
 
 // serverSideApply applies the documents like `kubectl apply --server-side`, and
-// returns the number of objects.
-func serverSideApply(t *testing.T, documents, manager string) (objects int) {
+// returns the version of each object.
+func serverSideApply(t *testing.T, documents, manager string) map[string]string {
 	t.Helper()
+	versions := map[string]string{}
 	groups := got[[]*restmapper.APIGroupResources](t)(restmapper.GetAPIGroupResources(env.cluster.Discovery()))
 	mapper := restmapper.NewDiscoveryRESTMapper(groups)
 	client := got[dynamic.Interface](t)(dynamic.NewForConfig(env.config))
@@ -66,7 +74,7 @@ func serverSideApply(t *testing.T, documents, manager string) (objects int) {
 		var object unstructured.Unstructured
 		err := decoder.Decode(&object)
 		if errors.Is(err, io.EOF) {
-			return objects
+			return versions
 		}
 		must(t, err)
 		if len(object.Object) == 0 {
@@ -74,9 +82,9 @@ func serverSideApply(t *testing.T, documents, manager string) (objects int) {
 		}
 		kind := object.GroupVersionKind()
 		mapping := got[*meta.RESTMapping](t)(mapper.RESTMapping(kind.GroupKind(), kind.Version))
-		_, err = client.Resource(mapping.Resource).Namespace(object.GetNamespace()).
+		applied, err := client.Resource(mapping.Resource).Namespace(object.GetNamespace()).
 			Apply(t.Context(), object.GetName(), &object, metav1.ApplyOptions{FieldManager: manager})
 		must(t, err)
-		objects++
+		versions[object.GetKind()+" "+object.GetName()] = applied.GetResourceVersion()
 	}
 }

@@ -49,5 +49,24 @@ func TestDiskSmallerThanClaim(t *testing.T) {
 	}
 }
 
+// No rule of the policy, as the daemon reports it, drops cache by its age or its type, as
+// the engine's own policy drops cache mounts after two days.
+func TestCachePolicyHasNoAges(t *testing.T) {
+	t.Parallel()
+	for _, image := range env.images {
+		t.Run(image, func(t *testing.T) {
+			t.Parallel()
+			i := install(t, image, "--storage-size", "2Gi")
+			policy := inPod(t, i.pod(t), "docker", "buildx", "inspect")
+			if rules := cacheRule.FindAllString(policy, -1); len(rules) != 2 || selectiveRule.MatchString(policy) {
+				t.Errorf("the policy has %d rules:\n%s", len(rules), policy)
+			}
+		})
+	}
+}
+
+// selectiveRule matches what limits a rule to an age or a type.
+var selectiveRule = regexp.MustCompile(`(?m)^ (?:Keep Duration|Filters):[ \t]*\S`)
+
 // cacheRule matches a limit of the cache as BuildKit shows it, until Engine 27 and since.
 var cacheRule = regexp.MustCompile(`(?m)^ (?:Keep Bytes|Max Used Space):\s+([0-9.]+)GiB$`)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 )
 
 // The measured ways to build an image. The first follows GitLab's guide, the others
@@ -34,11 +33,12 @@ func sizeFor(runs int) buildSize {
 	return buildSize{megabytes: 200, parallel: []int{1, 2, 4, 8, 16}}
 }
 
-// buildSamples are the measurements of one engine.
+// buildSamples are the measurements of one engine, or of one of its image stores.
 type buildSamples struct {
 	image    string
 	ways     map[string][]float64
 	parallel map[int][]burst // by the number of builds
+	bytes    []int64         // that the first build added to the volume
 }
 
 // burst is the measurement of parallel builds.
@@ -75,34 +75,19 @@ func (s setting) builds(ctx context.Context) (*buildFigures, error) {
 
 // buildRound measures each way once. The daemon for each job comes first in one round
 // and last in the next, so that the machine's caches help all ways equally.
-func (s setting) buildRound(ctx context.Context, samples *buildSamples, size buildSize, turn int) (err error) {
-	namespace, err := s.newNamespace(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		// Also after Ctrl-C, which cancels ctx.
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
-		defer cancel()
-		err = errors.Join(err, s.removeNamespace(ending, namespace))
-	}()
-	a, err := s.arena(namespace, s.kubeconfig)
-	if err != nil {
-		return err
-	}
-	ways := []func(context.Context) error{
-		func(ctx context.Context) error { return a.buildPerJob(ctx, samples, size) },
-		func(ctx context.Context) error { return a.buildShared(ctx, samples, size) },
-	}
-	if turn%2 == 1 {
-		slices.Reverse(ways)
-	}
-	for _, way := range ways {
-		if err := way(ctx); err != nil {
-			return err
+func (s setting) buildRound(ctx context.Context, samples *buildSamples, size buildSize, turn int) error {
+	return s.inNamespace(ctx, func(a arena) error {
+		ways := []func(context.Context, *buildSamples, buildSize) error{a.buildPerJob, a.buildShared}
+		if turn%2 == 1 {
+			slices.Reverse(ways)
 		}
-	}
-	return nil
+		for _, way := range ways {
+			if err := way(ctx, samples, size); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // buildPerJob builds with a daemon that ends with the job.
@@ -117,35 +102,53 @@ func (a arena) buildPerJob(ctx context.Context, samples *buildSamples, size buil
 // buildShared builds with the daemon that dindctl installs: the first time and again,
 // after the weekly prune, after docker system prune -af, and in parallel.
 func (a arena) buildShared(ctx context.Context, samples *buildSamples, size buildSize) error {
-	install := []string{"install", "-n", a.namespace, "--image", samples.image, "--storage-size", "10Gi"}
-	if a.registry != "" {
-		install = append(install, "--registry-mirror", "http://"+a.registry)
-	}
-	if _, err := a.run(ctx, a.dindctl, install...); err != nil {
+	if err := a.install(ctx, samples.image); err != nil {
 		return err
 	}
 	job := buildPod{image: samples.image, megabytes: size.megabytes, builds: 1}
-	for _, step := range []struct {
-		way    string
-		before func() error
-	}{
-		{firstBuild, nil},
-		{warmBuild, nil},
-		{afterPrune, func() error {
+	err := a.buildSteps(ctx, samples, []buildStep{
+		{way: firstBuild, job: job},
+		{way: warmBuild, job: job},
+		{way: afterPrune, job: job, before: func() error {
 			_, err := a.run(ctx, a.dindctl, "prune-now", "-n", a.namespace)
 			return err
 		}},
-		{afterSystemPrune, func() error {
-			_, err := a.buildJob(ctx, buildPod{image: samples.image, script: "docker system prune -af"})
+		{way: afterSystemPrune, job: job, before: func() error {
+			_, err := a.runJob(ctx, buildPod{image: samples.image, script: "docker system prune -af"})
 			return err
 		}},
-	} {
+	})
+	if err != nil {
+		return err
+	}
+	return a.buildParallel(ctx, samples, job, size.parallel)
+}
+
+// install installs a daemon for builds.
+func (a arena) install(ctx context.Context, image string, options ...string) error {
+	options = append([]string{"install", "-n", a.namespace, "--image", image, "--storage-size", "10Gi"}, options...)
+	if a.registry != "" {
+		options = append(options, "--registry-mirror", "http://"+a.registry)
+	}
+	_, err := a.run(ctx, a.dindctl, options...)
+	return err
+}
+
+// buildStep is a job that is measured, and what is done before it.
+type buildStep struct {
+	way    string
+	job    buildPod
+	before func() error
+}
+
+func (a arena) buildSteps(ctx context.Context, samples *buildSamples, steps []buildStep) error {
+	for _, step := range steps {
 		if step.before != nil {
 			if err := step.before(); err != nil {
 				return err
 			}
 		}
-		built, err := a.buildJob(ctx, job)
+		built, err := a.buildJob(ctx, step.job)
 		if err == nil {
 			err = samples.add(step.way, built)
 		}
@@ -153,7 +156,11 @@ func (a arena) buildShared(ctx context.Context, samples *buildSamples, size buil
 			return fmt.Errorf("%s: %w", step.way, err)
 		}
 	}
-	for _, n := range size.parallel {
+	return nil
+}
+
+func (a arena) buildParallel(ctx context.Context, samples *buildSamples, job buildPod, numbers []int) error {
+	for _, n := range numbers {
 		job.builds = n
 		built, err := a.buildJob(ctx, job)
 		if err != nil {

@@ -25,6 +25,7 @@ type buildPod struct {
 	image     string
 	megabytes int
 	builds    int
+	images    int
 	// daemon adds a daemon to the pod. registry is that daemon's mirror.
 	daemon   bool
 	registry string
@@ -32,13 +33,18 @@ type buildPod struct {
 	script string
 }
 
+// awaitDaemon begins a script: the job's node may take a moment to route to the daemon.
+const awaitDaemon = `tries=0
+until docker version >/dev/null 2>&1 || [ "$tries" -eq 300 ]; do tries=$((tries + 1)); sleep 0.1; done
+`
+
 // jobContainer is the container that runs the script.
 const jobContainer = "build"
 
 func (b buildPod) pod(namespace string) *corev1.Pod {
-	script, host := b.script, dind.Endpoint(namespace, dind.DefaultName, false)
-	if script == "" {
-		script = buildScript
+	script, host := awaitDaemon+b.script, dind.Endpoint(namespace, dind.DefaultName, false)
+	if b.script == "" {
+		script = buildScript // waits by itself, and measures that
 	}
 	if b.daemon {
 		host = "tcp://127.0.0.1:2375"
@@ -55,6 +61,7 @@ func (b buildPod) pod(namespace string) *corev1.Pod {
 				Env: []corev1.EnvVar{
 					{Name: "DOCKER_HOST", Value: host}, {Name: "DOCKER_TLS_CERTDIR", Value: ""},
 					{Name: "MEGABYTES", Value: strconv.Itoa(b.megabytes)}, {Name: "BUILDS", Value: strconv.Itoa(b.builds)},
+					{Name: "IMAGES", Value: strconv.Itoa(b.images)}, {Name: "REGISTRY", Value: b.registry},
 				},
 			}},
 		},
@@ -81,47 +88,59 @@ func (b buildPod) addDaemon(pod *corev1.PodSpec) {
 	})
 }
 
-// buildJob runs a job, removes it and returns what it measured.
-func (a arena) buildJob(ctx context.Context, job buildPod) (built burst, err error) {
-	pods := a.client.CoreV1().Pods(a.namespace)
-	pod, err := pods.Create(ctx, job.pod(a.namespace), metav1.CreateOptions{})
+// buildJob runs a job and returns what it measured.
+func (a arena) buildJob(ctx context.Context, job buildPod) (burst, error) {
+	log, err := a.runJob(ctx, job)
 	if err != nil {
-		return built, err
+		return burst{}, err
 	}
-	err = until(ctx, func(ctx context.Context) error {
-		now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
-		if err == nil && !jobEnded(now) {
-			err = errors.New("the job has not ended")
-		}
-		return err
-	})
-	if err != nil {
-		return built, fmt.Errorf("waiting for pod %s: %w", pod.Name, err)
-	}
-	log, err := pods.GetLogs(pod.Name, &corev1.PodLogOptions{Container: jobContainer}).DoRaw(ctx)
-	if err != nil {
-		return built, fmt.Errorf("reading the log of pod %s: %w", pod.Name, err)
-	}
-	if err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{}); err != nil {
-		return built, err
-	}
-	if job.script != "" {
-		return built, nil
-	}
-	if built, err = readBurst(string(log)); err != nil || built.failed > 0 {
+	built, err := readBurst(log)
+	if err != nil || built.failed > 0 {
 		fmt.Fprintf(os.Stderr, "%s\n", log)
 	}
 	return built, err
 }
 
-// jobEnded reports whether the job's container ended. A daemon in the pod continues.
-func jobEnded(pod *corev1.Pod) bool {
+// runJob runs a job, removes it and returns its log.
+func (a arena) runJob(ctx context.Context, job buildPod) (string, error) {
+	pods := a.client.CoreV1().Pods(a.namespace)
+	pod, err := pods.Create(ctx, job.pod(a.namespace), metav1.CreateOptions{})
+	if err != nil {
+		return "", err
+	}
+	var end *corev1.ContainerStateTerminated
+	err = until(ctx, func(ctx context.Context) error {
+		now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if end = jobEnd(now); end == nil {
+			return errors.New("the job has not ended")
+		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("waiting for pod %s: %w", pod.Name, err)
+	}
+	log, err := pods.GetLogs(pod.Name, &corev1.PodLogOptions{Container: jobContainer}).DoRaw(ctx)
+	if err != nil {
+		return "", fmt.Errorf("reading the log of pod %s: %w", pod.Name, err)
+	}
+	if end.ExitCode != 0 {
+		return "", fmt.Errorf("the job ended with %d:\n%s", end.ExitCode, log)
+	}
+	return string(log), pods.Delete(ctx, pod.Name, metav1.DeleteOptions{})
+}
+
+// jobEnd returns the end of the job's container, nil while it runs. A daemon in the pod
+// continues.
+func jobEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 	for _, status := range pod.Status.ContainerStatuses {
 		if status.Name == jobContainer {
-			return status.State.Terminated != nil
+			return status.State.Terminated
 		}
 	}
-	return false
+	return nil
 }
 
 var measuredLine = regexp.MustCompile(`(?m)^measured: hundredths=(\d+) failed=(\d+)$`)

@@ -15,6 +15,8 @@ type buildFigures struct {
 type engineBuilds struct {
 	Image string     `json:"image"`
 	Ways  []buildWay `json:"ways"`
+	// VolumeBytes is what the first build adds to the volume.
+	VolumeBytes *int64 `json:"volumeBytes,omitempty"`
 	// Parallel has the parallel builds of one daemon.
 	Parallel []parallelBuilds `json:"atOnce"`
 }
@@ -37,8 +39,8 @@ type parallelBuilds struct {
 func newBuildFigures(all []*buildSamples, size buildSize) *buildFigures {
 	figures := &buildFigures{DependencyMegabytes: size.megabytes}
 	for _, samples := range all {
-		engine := engineBuilds{Image: samples.image}
-		for _, way := range []string{perJob, firstBuild, warmBuild, afterPrune, afterSystemPrune} {
+		engine := engineBuilds{Image: samples.image, VolumeBytes: medianOrNil(samples.bytes)}
+		for _, way := range []string{perJob, firstBuild, warmBuild, pushAll, afterPrune, afterSystemPrune} {
 			if seconds := samples.ways[way]; len(seconds) > 0 {
 				engine.Ways = append(engine.Ways, buildWay{way, seconds, median(seconds)})
 			}
@@ -108,6 +110,12 @@ func (f *buildFigures) write(table io.Writer) {
 			fmt.Fprintf(table, "%.1f s\t", engine.Ways[n].MedianSeconds)
 		}
 		fmt.Fprintf(table, "  %s\n", way.Name)
+	}
+	if f.Engines[0].VolumeBytes != nil {
+		for _, engine := range f.Engines {
+			fmt.Fprintf(table, "%s\t", known(number(engine.VolumeBytes), "%.0f MB", 1e6))
+		}
+		fmt.Fprintf(table, "  on the volume after the first build\n")
 	}
 	fmt.Fprintf(table, "\n")
 	for n, parallel := range f.Engines[0].Parallel {

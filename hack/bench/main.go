@@ -1,8 +1,8 @@
 // Command bench measures how long dindctl, kubectl and Helm take from an empty
 // namespace to a Docker daemon that answers. They install the same objects and take
 // turns, each time in a new namespace. Then it measures builds: with a new daemon
-// for each job, and with the one that dindctl installs. `make bench` starts the
-// cluster and builds the clients.
+// for each job, and with the one that dindctl installs; the two image stores; and what
+// prunes cost. `make bench` starts the cluster and builds the clients.
 //
 // The first round is not counted, because it pulls the image and fills the clients'
 // discovery caches. Deleting is not measured. Requests are counted in the API
@@ -18,6 +18,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 
 	"k8s.io/client-go/kubernetes"
@@ -27,6 +29,9 @@ import (
 // enoughRuns is the number of runs from which medians are compared with the goals.
 // Fewer runs only show that everything works.
 const enoughRuns = 3
+
+// sections are the parts of the benchmark.
+var sections = []string{"commands", "builds", "stores", "prune"}
 
 // setting is what the benchmark runs with.
 type setting struct {
@@ -56,11 +61,11 @@ func run(ctx context.Context) error {
 	flag.StringVar(&s.helm, "helm", "helm", "the helm to compare with")
 	flag.StringVar(&s.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG_E2E"), "an administrator's kubeconfig")
 	flag.IntVar(&s.runs, "runs", 5, "measured runs of each")
-	only := flag.String("only", "", "measure only commands or only builds")
+	only := flag.String("only", "", "measure only one of "+strings.Join(sections, ", "))
 	output := flag.String("json", "", "file for the results")
 	flag.Parse()
-	if *only != "" && *only != "commands" && *only != "builds" {
-		return errors.New("-only must be commands or builds")
+	if *only != "" && !slices.Contains(sections, *only) {
+		return errors.New("-only must be one of " + strings.Join(sections, ", "))
 	}
 	if s.dindctl == "" || s.kubeconfig == "" || s.runs < 1 {
 		return errors.New("-dindctl, -kubeconfig and at least one run are required; `make bench` sets them")
@@ -83,14 +88,13 @@ func run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(s.scratch)
 
-	measured, builds, err := s.measure(ctx, *only)
+	r, err := s.measure(ctx, *only)
 	if err != nil {
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
 		return err
 	}
-	r := newReport(measured, builds, s.runs)
 	r.Cluster, r.Processors = version.GitVersion, runtime.NumCPU()
 	fmt.Print(r.text())
 	if *output == "" {
@@ -102,19 +106,28 @@ func run(ctx context.Context) error {
 	return r.write(*output)
 }
 
-// measure measures commands and builds, or only one of them.
-func (s setting) measure(ctx context.Context, only string) (m *measurements, b *buildFigures, err error) {
+// measure measures all sections, or only one of them.
+func (s setting) measure(ctx context.Context, only string) (r report, err error) {
 	if err := s.removeLeftovers(ctx); err != nil {
-		return nil, nil, err
+		return r, err
 	}
-	m = &measurements{}
-	if only != "builds" {
-		if m, err = s.rounds(ctx); err != nil {
-			return nil, nil, err
-		}
+	wanted := func(section string) bool { return err == nil && (only == "" || only == section) }
+	commands, builds := &measurements{}, (*buildFigures)(nil)
+	if wanted("commands") {
+		commands, err = s.rounds(ctx)
 	}
-	if only != "commands" {
-		b, err = s.builds(ctx)
+	if wanted("builds") {
+		builds, err = s.builds(ctx)
 	}
-	return m, b, err
+	if err != nil {
+		return r, err
+	}
+	r = newReport(commands, builds, s.runs)
+	if wanted("stores") {
+		r.Stores, err = s.stores(ctx)
+	}
+	if wanted("prune") {
+		r.Prune, err = s.upkeep(ctx)
+	}
+	return r, err
 }

@@ -38,6 +38,25 @@ func (s setting) newNamespace(ctx context.Context) (string, error) {
 	return created.Name, nil
 }
 
+// inNamespace works in a new namespace, which it removes.
+func (s setting) inNamespace(ctx context.Context, work func(arena) error) (err error) {
+	namespace, err := s.newNamespace(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// Also after Ctrl-C, which cancels ctx.
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
+		defer cancel()
+		err = errors.Join(err, s.removeNamespace(ending, namespace))
+	}()
+	a, err := s.arena(namespace, s.kubeconfig)
+	if err != nil {
+		return err
+	}
+	return work(a)
+}
+
 // removeNamespace deletes a namespace and waits until it is gone, so that its
 // deletion does not slow down the next contender.
 func (s setting) removeNamespace(ctx context.Context, name string) error {
@@ -104,10 +123,10 @@ func (s setting) removeLeftovers(ctx context.Context) error {
 	return nil
 }
 
-// until calls check until it succeeds.
+// until calls check until it succeeds. The longest job loads thousands of images.
 func until(ctx context.Context, check func(context.Context) error) error {
 	var last error
-	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 20*time.Minute, true, func(ctx context.Context) (bool, error) {
 		last = check(ctx)
 		return last == nil, nil
 	})

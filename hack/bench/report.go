@@ -15,6 +15,9 @@ type report struct {
 	Programs   []program `json:"programs"`
 	// Builds is null if only commands were measured.
 	Builds *buildFigures `json:"builds"`
+	// Stores are the image stores of one engine.
+	Stores *buildFigures `json:"stores,omitempty"`
+	Prune  []upkeep      `json:"prune,omitempty"`
 	Goals  []goal        `json:"goals"`
 }
 

@@ -25,6 +25,8 @@ func (r report) text() string {
 		fmt.Fprintf(table, "%.0f ms\t%.0f MB\t%.0f MB\t  %s\n", 1000*p.HelpSeconds, float64(p.HelpMemoryBytes)/1e6, float64(p.FileBytes)/1e6, p.Name)
 	}
 	r.Builds.write(table)
+	r.Stores.write(table)
+	writeUpkeep(table, r.Prune)
 	fmt.Fprintf(table, "\nmeasured\tgoal\t\t  \n")
 	for _, g := range r.Goals {
 		fmt.Fprintln(table, g)

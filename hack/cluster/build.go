@@ -17,13 +17,14 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/images"
 	"github.com/dindctl/dindctl/hack/cluster/internal/imageset"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
+	"github.com/dindctl/dindctl/hack/cluster/internal/second"
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
 // What a first build leaves in the caches, Go's own included, and what a
 // cluster needs to run.
 const (
-	buildSpace = 6_000_000_000
+	buildSpace = 8_000_000_000
 	runSpace   = 1_000_000_000
 )
 
@@ -60,9 +61,9 @@ func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs,
 func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (programs control.Programs, err error) {
 	needed := host.Cluster
 	if builder.Set == images.All {
-		needed = slices.Concat(needed, host.Tests)
+		needed = slices.Concat(needed, host.Tests, host.SecondNode)
 	}
-	var kubeRouter string
+	var kubeRouter, kernel string
 	side, ctx := errgroup.WithContext(ctx)
 	side.Go(func() (err error) {
 		if programs, err = l.programs(ctx, filepath.Join(builder.Checkout, "hack", "cluster")); err != nil {
@@ -70,7 +71,7 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 		}
 		return builder.CompileClient(ctx)
 	})
-	side.Go(func() error {
+	side.Go(func() (err error) {
 		if err := host.Install(ctx, needed, l.paths.Log("apt"), l.board); err != nil {
 			return err
 		}
@@ -83,10 +84,14 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 			}
 			return builder.CompileTools(ctx)
 		})
-		return builder.FromPackages(ctx)
+		if err = builder.FromPackages(ctx); err != nil || builder.Set != images.All {
+			return err
+		}
+		kernel, err = second.Kernel(ctx, l.paths, l.board)
+		return err
 	})
 	err = side.Wait()
-	programs.KubeRouter = kubeRouter
+	programs.KubeRouter, programs.Kernel = kubeRouter, kernel
 	return programs, err
 }
 

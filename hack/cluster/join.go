@@ -8,7 +8,6 @@ import (
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
 	"github.com/dindctl/dindctl/hack/cluster/internal/control"
-	"github.com/dindctl/dindctl/hack/cluster/internal/host"
 	"github.com/dindctl/dindctl/hack/cluster/internal/images"
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
@@ -19,9 +18,6 @@ import (
 func (l *launcher) join(ctx context.Context) error {
 	if !l.records.Load(node.Holder).Alive() {
 		return errors.New("the cluster is not running: start it with `go run . up`")
-	}
-	if err := host.Install(ctx, host.SecondNode, l.paths.Log("apt"), l.board); err != nil {
-		return err
 	}
 	var err error
 	if l.kubernetes, err = l.stored(); err != nil {
@@ -43,11 +39,10 @@ func (l *launcher) join(ctx context.Context) error {
 			if _, err := control.Configure(l.paths, on); err != nil {
 				return err
 			}
+			// Without kube-router: on each change of a pod in the cluster it starts dozens of
+			// processes, which would keep this node busy.
 			components := on.Components(l.paths, programs)
-			if programs.KubeRouter != "" {
-				components = append(components, control.PolicyEnforcer(l.paths, programs.KubeRouter, on.Name))
-			}
-			if err := second.Start(l.paths, l.records, on, components, groups.Enter); err != nil {
+			if err := second.Start(l.paths, l.records, programs.Kernel, on, components, groups.Enter); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package dind
 
 import (
+	"maps"
 	"strconv"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -35,7 +36,8 @@ const (
 // jobLabels returns the labels of the prune pods. They have no app label, so that the
 // Service does not select them.
 func (p plan) jobLabels() map[string]string {
-	labels := p.labels()
+	labels := pairs(p.PodLabels)
+	maps.Copy(labels, p.labels())
 	delete(labels, AppLabel)
 	labels[ComponentLabel] = PruneComponent
 	return labels
@@ -62,9 +64,7 @@ func (p plan) pruneJobSpec() *applybatch.JobSpecApplyConfiguration {
 	spec := applybatch.JobSpec().
 		WithBackoffLimit(pruneRetries).
 		WithActiveDeadlineSeconds(pruneDeadline).
-		WithTemplate(applycore.PodTemplateSpec().
-			WithLabels(p.jobLabels()).
-			WithSpec(p.prunePod()))
+		WithTemplate(p.podTemplate(p.jobLabels(), nil, p.prunePod()))
 	if p.TLS {
 		// A certificate that expires does so in the next try, too.
 		spec.WithPodFailurePolicy(applybatch.PodFailurePolicy().WithRules(applybatch.PodFailurePolicyRule().
@@ -75,8 +75,8 @@ func (p plan) pruneJobSpec() *applybatch.JobSpecApplyConfiguration {
 	return spec
 }
 
-// prunePod returns the prune pod. It may run on any node: it has no node selector, but
-// the daemon's tolerations, for clusters in which every node has a taint.
+// prunePod returns the prune pod. It may run on any node of the daemon's architecture: it
+// has the daemon's tolerations, for clusters in which every node has a taint.
 func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 	unusedFor, _ := parseUnusedFor(p.PruneUnusedFor)
 	env := []Variable{{unusedForEnv, unusedFor}}
@@ -92,6 +92,7 @@ func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 	}.pod()
 	p.mountScripts(pod)
 	p.withScheduling(pod)
+	besideDaemon(pod, "", p.selector, pairs(p.NodeSelector))
 	return pod
 }
 
@@ -143,7 +144,9 @@ func (c client) pod() *applycore.PodSpecApplyConfiguration {
 			WithImage(c.image).
 			WithCommand(c.command...).
 			WithEnv(env...).
-			WithResources(applycore.ResourceRequirements().WithRequests(*resourceList("10m", "32Mi"))).
+			// Limits, because a ResourceQuota may require them.
+			WithResources(applycore.ResourceRequirements().
+				WithRequests(*resourceList("50m", "64Mi")).WithLimits(*resourceList("1", "256Mi"))).
 			WithSecurityContext(applycore.SecurityContext().
 				WithAllowPrivilegeEscalation(false).
 				WithReadOnlyRootFilesystem(true).

@@ -102,6 +102,13 @@ func TestLimitsScript(t *testing.T) {
 				if says := strings.Contains(got.stderr, "the build cache may use "+limit+" bytes"); says != (test.limit < test.configured) {
 					t.Errorf("stderr: %s", got.stderr)
 				}
+				want := SmallDisk{}
+				if test.limit < test.configured {
+					want = SmallDisk{FileSystemBytes: test.diskGiB * gib, CacheBytes: test.limit, ConfiguredCacheBytes: test.configured}
+				}
+				if found := FindSmallDisk("2026-11-21T12:00:00Z " + got.stderr); found != want || found.Matters() != (test.limit < test.configured*9/10) {
+					t.Errorf("found %+v in the log, want %+v", found, want)
+				}
 			})
 		}
 	}

@@ -11,9 +11,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/klog/v2"
 
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/human"
 )
 
 // defaultClassAnnotation marks the class of claims that name none. See
@@ -120,6 +122,12 @@ func checkNode(ctx context.Context, in checkInput) []CheckResult {
 		if condition.Type == corev1.NodeReady && condition.Status != corev1.ConditionTrue {
 			return warning(fmt.Sprintf("kubectl describe node %s", node.Name), "node %s is not ready", node.Name)
 		}
+	}
+	size := resource.MustParse(cmp.Or(in.options.StorageSize, dind.DefaultStorageSize))
+	if disk, known := node.Status.Capacity[corev1.ResourceEphemeralStorage]; known && disk.Cmp(size) < 0 {
+		return warning("Set --storage-size to what the disk holds. The limits go by the file system of the directory, and `dindctl status` shows them.",
+			"the node's own disk has %s, but the claim %s: unless %s is on another disk, the limits are smaller",
+			human.Size(disk.Value()), human.Size(size.Value()), in.options.LocalPath)
 	}
 	return ok("%s (%s) can take the pod", node.Name, node.Status.NodeInfo.Architecture)
 }

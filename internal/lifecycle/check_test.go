@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -39,8 +40,10 @@ func TestCheckHealthyCluster(t *testing.T) {
 	}
 	want := []string{
 		"ok API server: Kubernetes v1.36.3",
-		"ok pod admission: a privileged pod is admitted",
+		"ok pod admission: a privileged pod is admitted, if this user creates it",
+		"ok prune admission: the Job's pod is admitted, if this user creates it",
 		"ok storage class: standard (example.com/disk): binds immediately, cannot grow later",
+		"ok verify admission: the Job's pod is admitted, if this user creates it",
 		"ok names: available",
 		"ok claim: will be created",
 		"unknown network policy: unknown: the API does not show whether the network plugin enforces policies; `dindctl verify --from NAMESPACE` does",
@@ -61,6 +64,8 @@ func TestCheck(t *testing.T) {
 	cordoned := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}, Spec: corev1.NodeSpec{Unschedulable: true}}
 	notReady := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}
 	notReady.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}
+	smallDisk := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker"}}
+	smallDisk.Status.Capacity = corev1.ResourceList{corev1.ResourceEphemeralStorage: resource.MustParse("60Gi")}
 	fromSecret := func(o *dind.Options) { o.EnvFromSecrets = []string{"proxy"} }
 	secret := func(keys ...string) *corev1.Secret {
 		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "proxy"}, Data: map[string][]byte{}}
@@ -125,6 +130,10 @@ func TestCheck(t *testing.T) {
 		{"a taint tolerated with any value", []runtime.Object{tainted}, tolerating("dedicated"), InstallOptions{}, nil, "ok node: worker () can take the pod"},
 		{"another taint is tolerated", []runtime.Object{tainted}, tolerating("dedicated=other:NoSchedule"), InstallOptions{}, nil, "failed node: node worker has the taint dedicated=ci:NoSchedule"},
 		{"a node that is not ready", []runtime.Object{notReady}, local, InstallOptions{}, nil, "warning node: node worker is not ready"},
+		{"a node whose disk is smaller than the claim", []runtime.Object{smallDisk}, local, InstallOptions{}, nil,
+			"warning node: the node's own disk has 60 GiB, but the claim 100 GiB: unless /mnt/docker is on another disk, the limits are smaller"},
+		{"a node whose disk has the size of the claim", []runtime.Object{smallDisk}, func(o *dind.Options) { local(o); o.StorageSize = "60Gi" }, InstallOptions{}, nil,
+			"ok node: worker () can take the pod"},
 		{"no permission to read nodes", nil, local, InstallOptions{}, forbidden("get", "nodes"), "unknown node: unknown: this user may not read Nodes"},
 		{"Secret for variables does not exist", nil, fromSecret, InstallOptions{}, nil,
 			"failed secrets: Secret proxy (--env-from-secret) does not exist: the daemon would not start"},

@@ -54,9 +54,14 @@ func TestInstallCreatesEverything(t *testing.T) {
 	if diff := cmp.Diff(everyPatch, w.Writes()); diff != "" {
 		t.Error(diff)
 	}
-	// Reads, then writes, then waits: a claim may bind only once its pod exists.
+	// Reads, then writes, then waits: a claim may bind only once its pod exists. At the
+	// end it reads the daemon's log.
 	order := map[string]int{"get": 0, "patch": 1, "watch": 2}
 	requests := w.Requests("get", "patch", "watch")
+	requests, log := requests[:len(requests)-1], requests[len(requests)-1]
+	if diff := cmp.Diff("get pods", log); diff != "" {
+		t.Error(diff)
+	}
 	if !slices.IsSortedFunc(requests, func(a, b string) int {
 		return order[strings.Fields(a)[0]] - order[strings.Fields(b)[0]]
 	}) {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/dindctl/dindctl/internal/apply"
+	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/progress"
 	"github.com/dindctl/dindctl/internal/rollout"
 )
@@ -27,13 +28,27 @@ func (i Instance) wait(ctx context.Context, found installation, applied []apply.
 	if err := i.waitGrown(ctx, applied); err != nil {
 		return err
 	}
-	return i.verifyDaemon(pod, prober, outcome)
+	var small dind.SmallDisk
+	var verifying errgroup.Group
+	verifying.Go(func() error { return i.verifyDaemon(pod, prober, outcome) })
+	verifying.Go(func() error {
+		small = i.findSmallDisk(ctx, pod, applied)
+		return nil
+	})
+	if err := verifying.Wait(); err != nil {
+		return err
+	}
+	if small.Matters() {
+		message, hint := describeSmallDisk(small)
+		progress.Warn(i.Observer, message+" "+hint)
+	}
+	return nil
 }
 
 // waitReady waits for claim and pod together: a claim may bind only once the pod
 // exists.
 func (i Instance) waitReady(ctx context.Context, found installation, applied []apply.Applied, prober *readinessProber) (*corev1.Pod, error) {
-	target := rollout.Target{Claim: found.claim(), EarlierRefusal: rollout.EarlierRefusal(found.deployment())}
+	target := rollout.Target{Claim: found.claim(), EarlierRefusal: rollout.EarlierRefusal(found.deployment()), Container: dind.ContainerName}
 	for _, a := range applied {
 		switch object := a.Object.(type) {
 		case *appsv1.Deployment:

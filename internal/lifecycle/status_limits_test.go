@@ -2,10 +2,12 @@ package lifecycle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
 
@@ -50,6 +52,24 @@ func TestStatusOfLimits(t *testing.T) {
 				t.Errorf("got %+v", status.Problems)
 			}
 		})
+	}
+}
+
+// Install says it as well, but only if it started the daemon.
+func TestInstallOnSmallDisk(t *testing.T) {
+	w := newWorld(t)
+	w.PrependReactor("get", "pods", func(action ktesting.Action) (bool, runtime.Object, error) {
+		log := "2026-11-21T11:59:00Z dindctl: the build cache may use 32212254720 bytes and not 80530636800: the file system of the data root has 42949672960\n"
+		return action.GetSubresource() == "log", &runtime.Unknown{Raw: []byte(log)}, nil
+	})
+	const warning = "warning: The file system of the data root has only 40 GiB: the build cache is limited to 30 GiB, and not to 75 GiB. The storage class"
+	for n, want := range []int{1, 1} {
+		if _, err := w.Install(t.Context(), options(nil), InstallOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(strings.Join(w.messages(), "\n"), warning); got != want {
+			t.Errorf("after %d installs there are %d warnings, want %d: %q", n+1, got, want, w.messages())
+		}
 	}
 }
 
@@ -123,5 +143,22 @@ func TestStatusOfDamagedCache(t *testing.T) {
 				t.Errorf("asked for sizes: %v", asked)
 			}
 		})
+	}
+}
+
+// Limits that a LimitRange gives the pod are not in the Deployment.
+func TestAddedLimitProblems(t *testing.T) {
+	w := installedWorld(t, nil)
+	change(t, w, pods, "d-abc-1", func(pod *corev1.Pod) {
+		pod.Annotations = map[string]string{"kubernetes.io/limit-ranger": "LimitRanger plugin set: memory limit for container docker-dind"}
+		pod.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")}
+	})
+	status, err := w.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(status.Problems, func(p Problem) bool { return p.Reason == "LimitsAdded" })
+	if at < 0 || !strings.HasPrefix(status.Problems[at].Message, "The namespace's LimitRange sets limits on the daemon: memory 512Mi.") || !status.Healthy {
+		t.Errorf("got %+v", status.Problems)
 	}
 }

@@ -8,25 +8,25 @@ import (
 )
 
 func imageNotPulled(v State, pod *corev1.Pod) *Cause {
-	if pod == nil || waiting(pod) == nil {
+	state := v.waiting(pod)
+	if state == nil {
 		return nil
 	}
-	state := waiting(pod)
 	cause := &Cause{Reason: state.Reason, Object: podRef(pod)}
 	switch state.Reason {
 	case "InvalidImageName":
 		cause.Final = true
-		cause.Message = fmt.Sprintf("%q is not an image name.", image(pod))
+		cause.Message = fmt.Sprintf("%q is not an image name.", v.image(pod))
 		cause.Hint = "Correct --image."
 	case "ErrImageNeverPull":
 		cause.Final = true
-		cause.Message = fmt.Sprintf("The image %s is not on node %s, and pulling is not allowed.", image(pod), pod.Spec.NodeName)
+		cause.Message = fmt.Sprintf("The image %s is not on node %s, and pulling is not allowed.", v.image(pod), pod.Spec.NodeName)
 		cause.Hint = "Load the image onto the node, or set another one with --image."
 	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed":
-		cause.Message = fmt.Sprintf("The image %s cannot be pulled: %s", image(pod), pullFailure(v, pod, state))
+		cause.Message = fmt.Sprintf("The image %s cannot be pulled: %s", v.image(pod), pullFailure(v, pod, state))
 		cause.Hint = pullHint(cause.Message)
 	case "ImageInspectError":
-		cause.Message = fmt.Sprintf("Node %s cannot use the image %s: %s", pod.Spec.NodeName, image(pod), oneLine(state.Message))
+		cause.Message = fmt.Sprintf("Node %s cannot use the image %s: %s", pod.Spec.NodeName, v.image(pod), oneLine(state.Message))
 		cause.Hint = pullHint(cause.Message)
 	default:
 		return nil
@@ -67,7 +67,7 @@ func pullFailure(v State, pod *corev1.Pod, state *corev1.ContainerStateWaiting) 
 			return event.Reason == "Failed" && strings.Contains(event.Message, "ailed to pull")
 		})
 		if event != nil {
-			_, answer, found := strings.Cut(event.Message, fmt.Sprintf("Failed to pull image %q: ", image(pod)))
+			_, answer, found := strings.Cut(event.Message, fmt.Sprintf("Failed to pull image %q: ", v.image(pod)))
 			if !found {
 				answer = event.Message
 			}

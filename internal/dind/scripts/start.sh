@@ -64,11 +64,11 @@ fi
 
 . /etc/dindctl/ports.sh
 
-# This process becomes the daemon's init process.
+# This process becomes the daemon's init process. The guard has the priority of builds: with
+# a lower one it would not run while they take all CPUs and fill the disk.
 read -r init _ </proc/self/stat
-idle=$(command -v nice) && idle='nice -n 19'
 while [ -d "/proc/$init" ]; do
-    $idle sh /etc/dindctl/guard.sh "$high_water" "$init"
+    sh /etc/dindctl/guard.sh "$high_water" "$init"
     echo "dindctl: image garbage collection exited with code $?; restarting it in a minute" >&2
     sleep 60
 done 9>&- & # without the lock, which only the daemon holds

@@ -121,6 +121,11 @@ func Sweep(bin string) error {
 	return err
 }
 
+// Workshop creates a directory in which a program is built. The caller removes it.
+func Workshop(bin, name string) (string, error) {
+	return os.MkdirTemp(bin, workshopPrefix+name+"-")
+}
+
 // Make builds the program unless bin has it, and returns its path. What several
 // images need is built once: the others wait for it.
 func (b Binary) Make(ctx context.Context, bin, log string, board *steps.Board) (string, error) {
@@ -142,7 +147,7 @@ func (b Binary) Make(ctx context.Context, bin, log string, board *steps.Board) (
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	workshop, err := os.MkdirTemp(bin, workshopPrefix+b.Name+"-")
+	workshop, err := Workshop(bin, b.Name)
 	if err != nil {
 		return "", err
 	}

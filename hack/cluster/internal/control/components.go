@@ -11,6 +11,7 @@ import (
 type Programs struct {
 	Kube, CoreDNS, Registry string
 	KubeRouter              string // "" if no NetworkPolicy is to be enforced
+	Kernel                  string // "" if there is no second node
 }
 
 // Component is a program of the node.

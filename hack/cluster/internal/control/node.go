@@ -31,7 +31,6 @@ type Node struct {
 	Cgroup     string // the value of CgroupLabel
 	// Identity names the kubelet's certificate and kubeconfig.
 	Identity   string
-	ProxyMode  string
 	Kubernetes versions.Release
 	// Taint keeps pods away that do not tolerate it.
 	Taint bool
@@ -39,10 +38,7 @@ type Node struct {
 
 // First returns the node that runs on this machine.
 func First(p paths.Paths, groups cgroup.Layout, kubernetes versions.Release) Node {
-	proxy, version := "nftables", "v1"
-	if kubernetes.Minor() < 31 {
-		proxy = "iptables" // kube-proxy's default until 1.31
-	}
+	version := "v1"
 	if groups.Unified {
 		version = "v2"
 	}
@@ -50,7 +46,7 @@ func First(p paths.Paths, groups cgroup.Layout, kubernetes versions.Release) Nod
 		Name: FirstName, Address: network.NodeAddress, Pods: network.NodePods,
 		Config: p.In("config"), Storage: p.In("containerd"),
 		CgroupRoot: "/" + cgroup.Name, Cgroup: version,
-		Identity: pki.KubeletServer, ProxyMode: proxy, Kubernetes: kubernetes,
+		Identity: pki.KubeletServer, Kubernetes: kubernetes,
 	}
 }
 
@@ -61,13 +57,17 @@ func Second(p paths.Paths, kubernetes versions.Release) Node {
 		Name: SecondName, Address: network.SecondAddress, Pods: network.SecondPods,
 		Config: p.In("second", "config"), Storage: "/mnt/containerd",
 		CgroupRoot: "/", Cgroup: "v2",
-		Identity: "kubelet-2", ProxyMode: "iptables", Kubernetes: kubernetes,
+		Identity: "kubelet-2", Kubernetes: kubernetes,
 		Taint: true,
 	}
 }
 
 // Components returns the programs that each node runs.
 func (n Node) Components(p paths.Paths, programs Programs) []Component {
+	proxy := "nftables"
+	if n.Kubernetes.Minor() < 31 {
+		proxy = "iptables" // kube-proxy's default until 1.31
+	}
 	return []Component{
 		{Name: "containerd", Program: "containerd", Config: "containerd.toml", Arguments: []string{
 			"--config=" + filepath.Join(n.Config, "containerd.toml"),
@@ -81,7 +81,7 @@ func (n Node) Components(p paths.Paths, programs Programs) []Component {
 		),
 		kubernetes(p, "kube-proxy", "",
 			"--kubeconfig="+p.Kubeconfig("kube-proxy"),
-			"--proxy-mode="+n.ProxyMode,
+			"--proxy-mode="+proxy,
 			"--cluster-cidr="+network.Pods,
 			"--hostname-override="+n.Name,
 			// The limits belong to the whole machine, not to the namespace.

@@ -28,11 +28,14 @@ type Requirements []requirement
 
 // SecondNode is what the second node needs.
 var SecondNode = Requirements{
-	{program: "linux.uml", pkg: "user-mode-linux"},
-	{program: "modprobe", pkg: "kmod"},
 	{program: "mkfs.ext4", pkg: "e2fsprogs"},
-	{program: "iptables-legacy", pkg: "iptables"},
 	{program: "taskset", pkg: "util-linux"},
+	// For its kernel, besides what runc is compiled with.
+	{program: "make", pkg: "make"},
+	{program: "flex", pkg: "flex"},
+	{program: "bison", pkg: "bison"},
+	{program: "bc", pkg: "bc"},
+	{program: "xz", pkg: "xz-utils"},
 }
 
 // Cluster is what programs and images are built with, and what the first node needs.

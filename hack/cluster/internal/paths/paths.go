@@ -26,7 +26,7 @@ func FromEnvironment(getenv func(string) string) (Paths, error) {
 		if base == "" {
 			home := getenv("HOME")
 			if home == "" {
-				return Paths{}, errors.New("no directory for the cache: set DINDCTL_CACHE to a directory with 6 GB free")
+				return Paths{}, errors.New("no directory for the cache: set DINDCTL_CACHE to a directory with 8 GB free")
 			}
 			base = filepath.Join(home, ".cache")
 		}

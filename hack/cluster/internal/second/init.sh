@@ -7,15 +7,16 @@
 set -u
 : "${state:?}" "${node:?}" "${address:?}" "${gateway:?}"
 
-export PATH=/run/legacy:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 run /run
-mkdir -p /run/logs /run/legacy /run/modules/lib
+mkdir -p /run/logs
 mount -t hostfs none /run/logs -o "$state/logs"
 exec >/run/logs/second-init.log 2>&1 </dev/null
 
 mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm /dev/mqueue
 mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
 mount -t tmpfs -o mode=1777 shm /dev/shm
@@ -32,22 +33,6 @@ for point in /var/lib/kubelet /var/log/pods /tmp/hostpath_pv; do
 done
 mkdir -p /var/lib/cni /var/log/containers /mnt/containerd
 mount --make-rshared /
-
-# No IPv6: each of its rules would be one more process, and processes are slow here.
-ln -s /usr/lib/uml/modules /run/modules/lib/modules
-for module in overlay veth bridge br_netfilter tun loop \
-	ip_tables iptable_nat iptable_filter iptable_mangle iptable_raw \
-	xt_conntrack xt_MASQUERADE xt_addrtype xt_comment xt_nat xt_mark xt_statistic xt_REDIRECT \
-	xt_set xt_multiport xt_physdev xt_limit xt_NFLOG xt_TCPMSS xt_tcpudp ipt_REJECT \
-	ip_set ip_set_hash_ip ip_set_hash_net ip_set_hash_ipport; do
-	modprobe -d /run/modules "$module" || echo "no module $module"
-done
-
-# This kernel's nf_tables lacks the families ip and inet.
-for command in /usr/sbin/ip*tables-legacy*; do
-	name=${command##*/}
-	ln -s "$command" "/run/legacy/$(echo "$name" | sed 's/-legacy//')"
-done
 
 # kubelet exits unless it finds the speed of the clock.
 { cat /proc/cpuinfo; echo 'cpu MHz : 2000.000'; } >/run/cpuinfo

@@ -31,8 +31,9 @@ const (
 //go:embed init.sh
 var initScript []byte
 
-// Start starts the virtual machine with the programs of the node.
-func Start(p paths.Paths, records process.Records, node control.Node, programs []control.Component, enter func(int) error) error {
+// Start starts the virtual machine with a kernel that Kernel returned and the
+// programs of the node.
+func Start(p paths.Paths, records process.Records, kernel string, node control.Node, programs []control.Component, enter func(int) error) error {
 	if err := prepare(p, programs); err != nil {
 		return fmt.Errorf("preparing the second node: %w", err)
 	}
@@ -43,7 +44,9 @@ func Start(p paths.Paths, records process.Records, node control.Node, programs [
 		// On one processor, switching between its processes is several times as fast.
 		"taskset", "--cpu-list", strconv.Itoa(lastProcessor()),
 		"env", "TMPDIR="+scratch(p),
-		"linux.uml", "mem="+strconv.Itoa(memory), "uml_dir="+p.In("second"), "con=null",
+		kernel, "mem="+strconv.Itoa(memory), "uml_dir="+p.In("second"), "con=null",
+		// Tracing its processes is slower.
+		"seccomp=auto",
 		"root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "init="+p.In("second", "init"),
 		"ubd0="+p.In("second", "disk"),
 		"vec0:transport=tap,ifname="+network.Tap+",depth=128,gro=1",

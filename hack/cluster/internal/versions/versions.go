@@ -38,6 +38,10 @@ const (
 	GitLabCILocal   = "4.75.1"
 	Node            = "22.23.5"
 
+	// LinuxSuite has the source of the second node's kernel, 6.16 or later: from
+	// then on user-mode Linux can start a process without tracing it.
+	LinuxSuite = "forky"
+
 	// Pause and Registry are programs of this repository.
 	Pause    = "1"
 	Registry = "1"

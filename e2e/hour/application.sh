@@ -1,0 +1,18 @@
+# shellcheck shell=sh
+# Builds an application for each of four commits, and runs it. Its dependencies stay the
+# same, and each commit adds a layer of 35 MB.
+
+mkdir /tmp/context
+cd /tmp/context || exit
+cat >Dockerfile <<END
+FROM $BASE AS dependencies
+RUN echo dependencies are \$(echo downloaded) && head -c 50000000 /dev/urandom >/dependencies
+FROM dependencies
+COPY source /source
+RUN --mount=type=cache,target=/cache date >>/cache/builds && wc -l </cache/builds >/builds && head -c 35000000 /dev/urandom >/application
+END
+for n in 1 2 3 4; do
+	echo "$HOUR, commit $n" >source
+	docker build --progress=plain --tag "application:$HOUR-$n" . 2>&1
+	echo "the cache mount has seen $(docker run --rm "application:$HOUR-$n" cat /builds) builds"
+done
