@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# A CI job that loads IMAGES images, each with a layer of its own.
+# A CI job that loads IMAGES images. No two of them share a layer.
 
 set -eu
 mkdir /tmp/images

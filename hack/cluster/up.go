@@ -108,7 +108,7 @@ func (l *launcher) start(ctx context.Context, programs control.Programs, detail 
 	if err := run.settle(ctx, since, detail); err != nil || programs.KubeRouter == "" {
 		return err
 	}
-	return run.enforce(ctx, control.PolicyEnforcer(l.paths, programs.KubeRouter, control.FirstName), detail)
+	return run.enforce(ctx, control.PolicyEnforcer(l.paths, programs.KubeRouter), detail)
 }
 
 // place creates the node that programs are started in, unless there is one. What

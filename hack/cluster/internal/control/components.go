@@ -100,12 +100,12 @@ func kubernetes(p paths.Paths, name, config string, arguments ...string) Compone
 // KubeRouter is the name of the component that PolicyEnforcer returns.
 const KubeRouter = "kube-router"
 
-// PolicyEnforcer returns the component that enforces NetworkPolicies for the pods of a
-// node. It exits unless the node is registered, so it starts after the others.
-func PolicyEnforcer(p paths.Paths, program, nodeName string) Component {
+// PolicyEnforcer returns the component that enforces NetworkPolicies for the pods of
+// the first node. It exits unless the node is registered, so it starts after the others.
+func PolicyEnforcer(p paths.Paths, program string) Component {
 	return Component{Name: KubeRouter, Program: program, Arguments: []string{
 		"--kubeconfig=" + p.Kubeconfig(KubeRouter),
-		"--hostname-override=" + nodeName,
+		"--hostname-override=" + FirstName,
 		"--run-firewall=true",
 		"--run-router=false",
 		"--run-service-proxy=false",
