@@ -1,7 +1,7 @@
 // Command failures reads the output of `go test -json` and prints it as `go test
 // -v` does. At the end it repeats what a reader of a long log looks for first: the
-// figures that tests have recorded with T.Attr, and the tests that failed, with
-// their output.
+// figures that tests have recorded with T.Attr, the tests that failed, with their
+// output, and the tests that did not end.
 //
 //	go test -json ./... | failures
 //

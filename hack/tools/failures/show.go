@@ -8,10 +8,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // event is an event of test2json.
 type event struct {
+	Time                                      time.Time
 	Action, Package, Test, Output, Key, Value string
 }
 
@@ -23,7 +25,9 @@ type failure struct {
 
 // show copies the tests' output from in to out and adds a summary.
 func show(in io.Reader, out io.Writer) error {
-	said := map[string][]string{} // by package and test
+	said := map[string][]string{}   // by package and test
+	began := map[string]time.Time{} // by test, of the package that runs
+	var unfinished []string
 	var figures []event
 	var failed []failure
 	reader := bufio.NewReader(in)
@@ -39,19 +43,30 @@ func show(in io.Reader, out io.Writer) error {
 			}
 			test := e.Package + " " + e.Test
 			switch e.Action {
+			case "run", "cont":
+				began[e.Test] = e.Time
+			case "pause":
+				delete(began, e.Test)
 			case "output":
 				said[test] = append(said[test], e.Output)
 			case "attr":
 				figures = append(figures, e)
 			case "fail":
 				failed = append(failed, failure{e, said[test]})
-				delete(said, test)
+				fallthrough
 			case "pass", "skip":
 				delete(said, test)
+				delete(began, e.Test)
+				if e.Test == "" {
+					for test, since := range began {
+						unfinished = append(unfinished, fmt.Sprintf("%s, after %s", test, e.Time.Sub(since).Round(time.Second)))
+					}
+					clear(began)
+				}
 			}
 		}
 		if err == io.EOF {
-			return summarize(out, figures, failed)
+			return summarize(out, figures, failed, unfinished)
 		}
 		if err != nil {
 			return err
@@ -59,7 +74,7 @@ func show(in io.Reader, out io.Writer) error {
 	}
 }
 
-func summarize(out io.Writer, figures []event, failed []failure) error {
+func summarize(out io.Writer, figures []event, failed []failure, unfinished []string) error {
 	var text strings.Builder
 	if len(figures) > 0 {
 		text.WriteString("\n=== what was counted\n")
@@ -80,6 +95,12 @@ func summarize(out io.Writer, figures []event, failed []failure) error {
 		for _, line := range complaints(f.said) {
 			text.WriteString("    " + line + "\n")
 		}
+	}
+	if len(unfinished) > 0 {
+		text.WriteString("\n=== what did not end\n")
+	}
+	for _, test := range slices.Sorted(slices.Values(unfinished)) {
+		text.WriteString(test + "\n")
 	}
 	_, err := io.WriteString(out, text.String())
 	return err

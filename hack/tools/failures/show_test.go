@@ -22,8 +22,11 @@ func TestShow(t *testing.T) {
 {"Action":"fail","Package":"p","Test":"TestB"}
 {"Action":"output","Package":"p","Output":"FAIL\n"}
 {"Action":"fail","Package":"p"}
+{"Time":"2026-11-30T12:00:00Z","Action":"run","Package":"q","Test":"TestD"}
+{"Time":"2026-11-30T12:00:00Z","Action":"run","Package":"q","Test":"TestE"}
+{"Time":"2026-11-30T12:00:00Z","Action":"pause","Package":"q","Test":"TestE"}
 {"Action":"output","Package":"q","Output":"panic: no\n"}
-{"Action":"fail","Package":"q"}
+{"Time":"2026-11-30T12:45:03Z","Action":"fail","Package":"q"}
 go: not JSON
 `
 	const want = `=== RUN   TestA
@@ -46,6 +49,9 @@ TestB/c
     instead of 0
 q
     panic: no
+
+=== what did not end
+TestD, after 45m3s
 `
 	var out strings.Builder
 	if err := show(strings.NewReader(in), &out); err != nil {
