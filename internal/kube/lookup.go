@@ -54,6 +54,12 @@ func (c *Cluster) PersistentVolumes(ctx context.Context) ([]corev1.PersistentVol
 	return found.Items, err
 }
 
+// PersistentVolume returns a volume, nil without an error if there is no volume of that
+// name.
+func (c *Cluster) PersistentVolume(ctx context.Context, name string) (*corev1.PersistentVolume, error) {
+	return get(ctx, c.Client.CoreV1().PersistentVolumes(), name)
+}
+
 // Node returns a node, nil without an error if there is no node of that name.
 func (c *Cluster) Node(ctx context.Context, name string) (*corev1.Node, error) {
 	return get(ctx, c.Client.CoreV1().Nodes(), name)

@@ -110,18 +110,12 @@ func checkNode(ctx context.Context, in checkInput) []CheckResult {
 		return unknown(errors.New("this user may not read Nodes"))
 	case err != nil:
 		return unknown(err)
-	case node == nil:
-		return failed("`kubectl get nodes` lists the nodes.", "node %q does not exist", in.options.LocalNode)
-	case node.Spec.Unschedulable:
-		return failed(fmt.Sprintf("kubectl uncordon %s", node.Name), "node %s is cordoned", node.Name)
+	}
+	if trouble, hint := nodeTrouble(node, in.options.LocalNode); trouble != "" {
+		return failed(hint, "%s", trouble)
 	}
 	if taint := untolerated(node.Spec.Taints, in.objects); taint != nil {
 		return failed(fmt.Sprintf("Tolerate it with --toleration %s.", taintOption(*taint)), "node %s has the taint %s", node.Name, taint.ToString())
-	}
-	for _, condition := range node.Status.Conditions {
-		if condition.Type == corev1.NodeReady && condition.Status != corev1.ConditionTrue {
-			return warning(fmt.Sprintf("kubectl describe node %s", node.Name), "node %s is not ready", node.Name)
-		}
 	}
 	size := resource.MustParse(cmp.Or(in.options.StorageSize, dind.DefaultStorageSize))
 	if disk, known := node.Status.Capacity[corev1.ResourceEphemeralStorage]; known && disk.Cmp(size) < 0 {

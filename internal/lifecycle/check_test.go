@@ -127,7 +127,7 @@ func TestCheck(t *testing.T) {
 		{"a tolerated taint", []runtime.Object{tainted}, tolerating("dedicated=ci:NoSchedule"), InstallOptions{}, nil, "ok node: worker () can take the pod"},
 		{"a taint tolerated with any value", []runtime.Object{tainted}, tolerating("dedicated"), InstallOptions{}, nil, "ok node: worker () can take the pod"},
 		{"another taint is tolerated", []runtime.Object{tainted}, tolerating("dedicated=other:NoSchedule"), InstallOptions{}, nil, "failed node: node worker has the taint dedicated=ci:NoSchedule"},
-		{"a node that is not ready", []runtime.Object{notReady}, local, InstallOptions{}, nil, "warning node: node worker is not ready"},
+		{"a node that is not ready", []runtime.Object{notReady}, local, InstallOptions{}, nil, "failed node: node worker is not ready"},
 		{"a node whose disk is smaller than the claim", []runtime.Object{smallDisk}, local, InstallOptions{}, nil,
 			"warning node: the node's own disk has 60 GiB, but the claim 100 GiB: unless /mnt/docker is on another disk, the limits are smaller"},
 		{"a node whose disk has the size of the claim", []runtime.Object{smallDisk}, func(o *dind.Options) { local(o); o.StorageSize = "60Gi" }, InstallOptions{}, nil,

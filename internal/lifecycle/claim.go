@@ -112,13 +112,5 @@ func checkLocalPath(ctx context.Context, in checkInput) []CheckResult {
 
 // onNode reports whether the volume is that directory on that node.
 func onNode(volume *corev1.PersistentVolume, node, directory string) bool {
-	if volume.Spec.Local == nil || path.Clean(volume.Spec.Local.Path) != directory ||
-		volume.Spec.NodeAffinity == nil || volume.Spec.NodeAffinity.Required == nil {
-		return false
-	}
-	return slices.ContainsFunc(volume.Spec.NodeAffinity.Required.NodeSelectorTerms, func(term corev1.NodeSelectorTerm) bool {
-		return slices.ContainsFunc(term.MatchExpressions, func(r corev1.NodeSelectorRequirement) bool {
-			return r.Key == corev1.LabelHostname && r.Operator == corev1.NodeSelectorOpIn && slices.Contains(r.Values, node)
-		})
-	})
+	return volume.Spec.Local != nil && path.Clean(volume.Spec.Local.Path) == directory && slices.Contains(nodesOf(volume), node)
 }

@@ -118,6 +118,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		}
 	}
 	i.checkLock(ctx, state, &rolloutStatus)
+	i.checkVolumeNode(ctx, state, &rolloutStatus)
 	status.Objects = objectStates(found, rolloutStatus)
 	status.Problems = append(status.Problems, objectProblems(found, rolloutStatus)...)
 	status.Problems = append(status.Problems, found.unreadProblems()...)

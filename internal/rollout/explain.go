@@ -159,6 +159,9 @@ func claimPending(v State, _ *corev1.Pod) *Cause {
 	return cause
 }
 
+// UnschedulableReason is the reason of a pod that no node takes.
+const UnschedulableReason = "Unschedulable"
+
 // unschedulable: no node takes the pod. A cluster autoscaler may still add one, so
 // this is reported immediately but is not final.
 func unschedulable(_ State, pod *corev1.Pod) *Cause {
@@ -169,7 +172,7 @@ func unschedulable(_ State, pod *corev1.Pod) *Cause {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
 			condition.Reason == corev1.PodReasonUnschedulable {
 			return &Cause{
-				Reason: "Unschedulable", Object: podRef(pod),
+				Reason: UnschedulableReason, Object: podRef(pod),
 				Message: "No node can take the pod: " + oneLine(condition.Message),
 				Hint:    "Compare `kubectl get nodes --show-labels` with --node-selector, --toleration, --cpu-request and --memory-request.",
 			}
