@@ -49,14 +49,17 @@ func TestCausesAdmission(t *testing.T) {
 		must(t, err)
 		i.install(t)
 	})
-	t.Run("quota requires requests", func(t *testing.T) {
+	t.Run("quota requires limits", func(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
-		i.quota(t, corev1.ResourceRequestsMemory, "4Gi")
+		i.quota(t, corev1.ResourceLimitsMemory, "4Gi")
 		f := i.failedInstall(t)
-		f.finds(t, "pod admission", "failed quota: e2e", "must specify requests.memory")
-		contains(t, "the check's hint", f.Problems[0].Hint, "--memory-request")
-		i.install(t, "--memory-request", "64Mi")
+		f.finds(t, "pod admission", "failed quota: e2e", "must specify limits.memory")
+		contains(t, "the check's hint", f.Problems[0].Hint, "--memory-limit")
+		i.failedInstall(t, "--skip-preflight").names(t, "QuotaIncomplete", "must specify limits.memory")
+		i.install(t, "--memory-limit", "1Gi")
+		succeed(t, i.command("prune-now")...)
+		succeed(t, i.command("verify")...)
 	})
 	// The quota refuses the claim itself.
 	t.Run("storage quota exceeded", func(t *testing.T) {

@@ -126,13 +126,17 @@ func (i *installation) withoutClasses(t *testing.T) {
 	})
 }
 
-// dryRun creates a privileged pod, or a Deployment of it, as a server-side dry
-// run.
+// dryRun creates a privileged pod, a Deployment of it or a service account, as a
+// server-side dry run.
 func (i *installation) dryRun(ctx context.Context, resource string) error {
 	pod := hostPod("nowhere", "/nowhere", "true")
 	how := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
-	if resource == "pods" {
+	switch resource {
+	case "pods":
 		_, err := env.cluster.CoreV1().Pods(i.namespace).Create(ctx, pod, how)
+		return err
+	case "serviceaccounts":
+		_, err := env.cluster.CoreV1().ServiceAccounts(i.namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "e2e"}}, how)
 		return err
 	}
 	_, err := env.cluster.AppsV1().Deployments(i.namespace).Create(ctx, deploymentOf(pod), how)

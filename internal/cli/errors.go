@@ -164,7 +164,8 @@ func (f *failure) describeRequest(err error) {
 		f.Reason, f.Hint = "Unauthorized", "the credentials of this context are invalid or expired: log in again"
 	case rollout.AdmissionDenied(err.Error()), apierrors.IsForbidden(err) && !strings.Contains(err.Error(), " cannot "):
 		// RBAC says that a user cannot do something; admission says anything else.
-		f.Reason, f.Hint = rollout.Refusal("", err.Error())
+		refusal := rollout.RefusalOf("NAMESPACE", err.Error())
+		f.Reason, f.Hint = refusal.Reason, refusal.Hint
 	case apierrors.IsForbidden(err):
 		f.Reason, f.Hint = "Forbidden", "ask an administrator for the permission that the message names"
 	case apierrors.IsInvalid(err):

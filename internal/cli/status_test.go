@@ -57,6 +57,7 @@ func TestStatus(t *testing.T) {
 			alter(t, w, "apps", "deployments", "docker-dind", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 })
 			alter(t, w, "", "pods", "docker-dind-abc-1", func(p *corev1.Pod) {
 				p.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+					Name:  dind.ContainerName,
 					State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "not found\x1b[2J"}},
 				}}}
 			})

@@ -78,7 +78,18 @@ func End(job *batchv1.Job, pod *corev1.Pod, state batchv1.JobConditionType, phas
 		job.Status.Conditions = []batchv1.JobCondition{{Type: state, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "it failed too often"}}
 	}
 	pod.Status.Phase = phase
-	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
-		Terminated: &corev1.ContainerStateTerminated{Message: message},
-	}}}
+	var end corev1.ContainerState
+	switch phase {
+	case corev1.PodSucceeded:
+		end.Terminated = &corev1.ContainerStateTerminated{Message: message}
+	case corev1.PodFailed:
+		end.Terminated = &corev1.ContainerStateTerminated{Message: message, ExitCode: 1}
+	default:
+		end.Running = &corev1.ContainerStateRunning{}
+	}
+	container := dind.PruneContainerName
+	if containers := job.Spec.Template.Spec.Containers; len(containers) > 0 {
+		container = containers[0].Name
+	}
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: container, State: end}}
 }

@@ -1,6 +1,8 @@
 package dind
 
 import (
+	"maps"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -69,10 +71,13 @@ func Build(o Options, live Live) (Objects, error) {
 	return append(objects, p.clientCopies()...), nil
 }
 
-// hashes returns annotations that change with the files that the daemon reads only
-// when it starts.
-func (p plan) hashes() map[string]string {
+// podAnnotations returns the annotations of the daemon's pod: among them those that change
+// with the files that the daemon reads only when it starts.
+func (p plan) podAnnotations() map[string]string {
 	hashes := map[string]string{ConfigHashAnnotation: configHash(p.configData())}
+	if !p.AllowEviction {
+		maps.Copy(hashes, stayAnnotations())
+	}
 	if p.TLS {
 		hashes[CertificateHashAnnotation] = CertificateHash(p.certificates.Server)
 	}

@@ -64,7 +64,8 @@ func installations() []installation {
 			o.CPULimit, o.MemoryLimit = "4", "8Gi"
 			o.NodeSelector = []string{"kubernetes.io/arch=amd64", "pool=ci"}
 			o.Tolerations = []string{"dedicated=ci:NoSchedule", "spot", "gone:NoExecute"}
-			o.PriorityClass = "builds"
+			o.PriorityClass, o.RuntimeClass, o.ServiceAccount = "builds", "sysbox", "builder"
+			o.PodLabels, o.PodAnnotations, o.AllowEviction = []string{"team=ci"}, []string{"example.com/note=a, b=c"}, true
 			o.CacheLimit = "500GB"
 			o.MaxContainerAge = "2d"
 			o.PruneSchedule, o.PruneTimezone, o.PruneUnusedFor = "30 4 * * 1-5", "Europe/Berlin", "14d"

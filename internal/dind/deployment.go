@@ -35,10 +35,7 @@ func (p plan) deployment() *applyapps.DeploymentApplyConfiguration {
 			WithProgressDeadlineSeconds(progressDeadline).
 			WithStrategy(applyapps.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)).
 			WithSelector(applySelector(p.selector)).
-			WithTemplate(applycore.PodTemplateSpec().
-				WithLabels(p.podLabels).
-				WithAnnotations(p.hashes()).
-				WithSpec(p.pod())))
+			WithTemplate(p.podTemplate(p.podLabels, p.podAnnotations(), p.pod())))
 }
 
 func (p plan) pod() *applycore.PodSpecApplyConfiguration {
@@ -61,11 +58,10 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 		// Only root can read the daemon's key.
 		mountSecret(pod, ServerSecretName(p.Name), certDir+"/server").WithDefaultMode(0o400)
 	}
-	for _, pair := range p.NodeSelector {
-		key, value, _ := strings.Cut(pair, "=")
-		pod.WithNodeSelector(map[string]string{key: value})
+	if p.RuntimeClass != "" {
+		pod.WithRuntimeClassName(p.RuntimeClass)
 	}
-	p.withScheduling(pod)
+	p.withScheduling(pod.WithNodeSelector(pairs(p.NodeSelector)))
 	return pod
 }
 
@@ -108,7 +104,8 @@ func (p plan) container() *applycore.ContainerApplyConfiguration {
 	for _, name := range unique(p.EnvFromSecrets) {
 		container.WithEnvFrom(applycore.EnvFromSource().WithSecretRef(applycore.SecretEnvSource().WithName(name)))
 	}
-	requests, limits := resourceList(p.CPURequest, p.MemoryRequest), resourceList(p.CPULimit, p.MemoryLimit)
+	requests := resourceList(request(p.CPURequest, DefaultCPURequest, p.CPULimit), request(p.MemoryRequest, DefaultMemoryRequest, p.MemoryLimit))
+	limits := resourceList(p.CPULimit, p.MemoryLimit)
 	if requests != nil || limits != nil {
 		container.WithResources(&applycore.ResourceRequirementsApplyConfiguration{Requests: requests, Limits: limits})
 	}
@@ -200,6 +197,22 @@ func (p plan) env() []*applycore.EnvVarApplyConfiguration {
 
 func variable(name, value string) *applycore.EnvVarApplyConfiguration {
 	return applycore.EnvVar().WithName(name).WithValue(value)
+}
+
+// request returns the request that an option asks for, "" for none. The default is at most
+// the limit.
+func request(value, fallback, limit string) string {
+	switch {
+	case value == NoRequest:
+		return ""
+	case value != "":
+		return value
+	case limit != "":
+		if most := resource.MustParse(limit); most.Cmp(resource.MustParse(fallback)) < 0 {
+			return limit
+		}
+	}
+	return fallback
 }
 
 // resourceList returns nil if both are empty.

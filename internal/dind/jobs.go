@@ -1,6 +1,8 @@
 package dind
 
 import (
+	"maps"
+
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	applybatch "k8s.io/client-go/applyconfigurations/batch/v1"
@@ -25,7 +27,8 @@ const (
 // jobLabels returns the labels of the prune pods. They have no app label, so that the
 // Service does not select them.
 func (p plan) jobLabels() map[string]string {
-	labels := p.labels()
+	labels := pairs(p.PodLabels)
+	maps.Copy(labels, p.labels())
 	delete(labels, AppLabel)
 	labels[ComponentLabel] = PruneComponent
 	return labels
@@ -44,17 +47,15 @@ func (p plan) cronJob() *applybatch.CronJobApplyConfiguration {
 			WithSpec(applybatch.JobSpec().
 				WithBackoffLimit(pruneRetries).
 				WithActiveDeadlineSeconds(pruneDeadline).
-				WithTemplate(applycore.PodTemplateSpec().
-					WithLabels(p.jobLabels()).
-					WithSpec(p.prunePod()))))
+				WithTemplate(p.podTemplate(p.jobLabels(), nil, p.prunePod()))))
 	if p.PruneTimezone != "" {
 		spec.WithTimeZone(p.PruneTimezone)
 	}
 	return applybatch.CronJob(CronJobName(p.Name), p.Namespace).WithLabels(p.labels()).WithSpec(spec)
 }
 
-// prunePod returns the prune pod. It may run on any node: it has no node selector, but
-// the daemon's tolerations, for clusters in which every node has a taint.
+// prunePod returns the prune pod. It may run on any node of the daemon's architecture: it
+// has the daemon's tolerations, for clusters in which every node has a taint.
 func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 	unusedFor, _ := parseUnusedFor(p.PruneUnusedFor)
 	env := []Variable{{unusedForEnv, unusedFor}}
@@ -67,6 +68,7 @@ func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 	}.pod()
 	p.mountScripts(pod)
 	p.withScheduling(pod)
+	besideDaemon(pod, "", p.selector, pairs(p.NodeSelector))
 	return pod
 }
 
@@ -118,7 +120,9 @@ func (c client) pod() *applycore.PodSpecApplyConfiguration {
 			WithImage(c.image).
 			WithCommand(c.command...).
 			WithEnv(env...).
-			WithResources(applycore.ResourceRequirements().WithRequests(*resourceList("10m", "32Mi"))).
+			// Limits, because a ResourceQuota may require them.
+			WithResources(applycore.ResourceRequirements().
+				WithRequests(*resourceList("50m", "64Mi")).WithLimits(*resourceList("1", "256Mi"))).
 			WithSecurityContext(applycore.SecurityContext().
 				WithAllowPrivilegeEscalation(false).
 				WithReadOnlyRootFilesystem(true).

@@ -12,7 +12,13 @@ const (
 	DefaultStorageSize = "100Gi"
 	DefaultMTU         = "auto"
 	DefaultCacheLimit  = "75%"
-	DefaultHighWater   = "85%"
+	// The default requests are for a daemon without builds: enough that it is neither the
+	// first pod to be evicted nor, for autoscalers, on an unused node.
+	DefaultCPURequest    = "250m"
+	DefaultMemoryRequest = "512Mi"
+	// NoRequest sets no request.
+	NoRequest        = "none"
+	DefaultHighWater = "85%"
 	// NodeHighWater replaces DefaultHighWater on the node's own disk: from 85% on the
 	// kubelet evicts pods.
 	NodeHighWater         = "80%"

@@ -85,7 +85,8 @@ func (p *plan) planSelector(errs *OptionErrors, live *appsv1.Deployment) {
 	if live != nil && live.Spec.Selector != nil {
 		p.selector = live.Spec.Selector
 	}
-	p.podLabels = p.labels()
+	p.podLabels = pairs(p.PodLabels)
+	maps.Copy(p.podLabels, p.labels())
 	// The pods of older installations do not have it, and adding it would restart them.
 	delete(p.podLabels, kube.OwnInstanceLabel)
 	p.podLabels[ComponentLabel] = DaemonComponent
@@ -96,6 +97,11 @@ func (p *plan) planSelector(errs *OptionErrors, live *appsv1.Deployment) {
 		}
 		if e.Operator == metav1.LabelSelectorOpIn && len(e.Values) > 0 {
 			p.podLabels[e.Key] = e.Values[0]
+		}
+	}
+	for key, value := range pairs(p.PodLabels) {
+		if p.podLabels[key] != value {
+			errs.add("--pod-label", key+"="+value, "conflicts with "+key+"="+p.podLabels[key]+", which the Deployment's selector requires", omitIt)
 		}
 	}
 	p.traffic = trafficSelector(p.selector, p.podLabels, p.jobLabels())

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	corev1 "k8s.io/api/core/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	applyapps "k8s.io/client-go/applyconfigurations/apps/v1"
+	applybatch "k8s.io/client-go/applyconfigurations/batch/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -127,15 +129,20 @@ func (o Objects) List() List {
 	return list
 }
 
-// Pod returns the pod that the Deployment will create, for a dry run.
-func (o Objects) Pod() (*corev1.Pod, error) {
-	deployment := first[*applyapps.DeploymentApplyConfiguration](o)
-	pod := &corev1.Pod{}
-	if err := convert(deployment.Spec.Template, pod); err != nil {
-		return nil, err
+// deployment returns the Deployment as the API server would store it.
+func (o Objects) deployment() (*appsv1.Deployment, error) {
+	deployment := &appsv1.Deployment{}
+	return deployment, convert(first[*applyapps.DeploymentApplyConfiguration](o), deployment)
+}
+
+// cronJob returns the CronJob; nil if there is none.
+func (o Objects) cronJob() (*batchv1.CronJob, error) {
+	config := first[*applybatch.CronJobApplyConfiguration](o)
+	if config == nil {
+		return nil, nil
 	}
-	pod.GenerateName, pod.Namespace = *deployment.Name+"-", *deployment.Namespace
-	return pod, nil
+	cronJob := &batchv1.CronJob{}
+	return cronJob, convert(config, cronJob)
 }
 
 // first returns the first object of type T.

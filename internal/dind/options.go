@@ -33,10 +33,19 @@ type Options struct {
 	// takes precedence.
 	EnvFromSecrets []string
 
+	// CPURequest and MemoryRequest are quantities, "none", or "": the default, or the
+	// limit if that is less.
 	CPURequest, MemoryRequest, CPULimit, MemoryLimit string
 	// NodeSelector are key=value, Tolerations key[=value][:effect].
 	NodeSelector, Tolerations []string
 	PriorityClass             string
+	RuntimeClass              string
+	// ServiceAccount is that of all pods in the namespace; "" is default.
+	ServiceAccount string
+	// PodLabels and PodAnnotations are KEY=VALUE, for all pods.
+	PodLabels, PodAnnotations []string
+	// AllowEviction lets autoscalers move the daemon's pod, which aborts builds.
+	AllowEviction bool
 
 	// CacheLimit is a percentage of the volume ("75%") or a size ("50Gi", "50GB"). The
 	// volume is the claim or its file system, whichever is smaller.

@@ -127,6 +127,21 @@ func TestValidate(t *testing.T) {
 		{"resources", func(o *Options) {
 			o.CPURequest, o.CPULimit, o.MemoryRequest, o.MemoryLimit = "500m", "0.5", "1Gi", "1Gi"
 		}, nil},
+		{"no requests", func(o *Options) { o.CPURequest, o.MemoryRequest = "none", "none" }, nil},
+		{"limits below the default requests", func(o *Options) { o.CPULimit, o.MemoryLimit = "100m", "256Mi" }, nil},
+		{"no limit is not a limit", func(o *Options) { o.CPULimit = "none" }, []complaint{{"--cpu-limit", ""}}},
+		{"a node without Linux", func(o *Options) { o.NodeSelector = []string{"kubernetes.io/os=windows"} }, []complaint{{"--node-selector", "selects no Linux node"}}},
+		{"labels and annotations of pods", func(o *Options) {
+			o.PodLabels, o.PodAnnotations = []string{"team=ci", "sidecar.istio.io/inject=true"}, []string{"example.com/note=any text, also = signs"}
+		}, nil},
+		{"labels and annotations that are dindctl's", func(o *Options) {
+			o.PodLabels, o.PodAnnotations = []string{"app=mine", "batch.kubernetes.io/job-name=x"}, []string{"dindctl/config-hash=1"}
+		}, []complaint{{"--pod-label", "dindctl or Kubernetes sets"}, {"--pod-label", "dindctl or Kubernetes sets"}, {"--pod-annotation", "dindctl or Kubernetes sets"}}},
+		{"no labels and annotations", func(o *Options) {
+			o.PodLabels, o.PodAnnotations = []string{"team", "team=a b"}, []string{"a b=c"}
+		}, []complaint{{"--pod-label", "has no value"}, {"--pod-label", "label value"}, {"--pod-annotation", "annotation key"}}},
+		{"names of accounts and classes", func(o *Options) { o.ServiceAccount, o.RuntimeClass = "A", "B" },
+			[]complaint{{"--runtime-class", "RuntimeClass"}, {"--service-account", "ServiceAccount"}}},
 		{"invalid resources", func(o *Options) { o.CPURequest, o.MemoryLimit = "half", "4GB" },
 			[]complaint{{"--cpu-request", "not a quantity"}, {"--memory-limit", "not a quantity"}}},
 		{"zero and negative resources", func(o *Options) { o.CPULimit, o.MemoryRequest = "0", "-1" },

@@ -9,7 +9,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	applybatch "k8s.io/client-go/applyconfigurations/batch/v1"
-	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
 const (
@@ -43,33 +42,40 @@ func VerifyJob(daemon *appsv1.Deployment, v VerifySpec) (*batchv1.Job, error) {
 	if v.Refused {
 		expect = "refused"
 	}
+	options, _ := Remembered(daemon)
 	labels := Labels(daemon.Name)
 	delete(labels, AppLabel) // so that the Service does not select the pod
 	labels[ComponentLabel] = VerifyComponent
+	namespace := daemon.Namespace
+	if v.From != daemon.Namespace {
+		options.ServiceAccount = ""
+	} else {
+		namespace = ""
+	}
+	pod := client{
+		namespace: daemon.Namespace, name: daemon.Name,
+		tls: PodServesTLS(template), withoutCerts: v.Refused,
+		container: VerifyComponent, image: image, command: []string{"sh", "-c", verifyScript},
+		env: []Variable{{verifyTokenEnv, v.Token}, {verifyExpectEnv, expect}},
+	}.pod()
+	besideDaemon(pod, namespace, daemon.Spec.Selector, template.NodeSelector)
 	spec := applybatch.Job(jobName(daemon.Name+"-verify", v.Token), v.From).
 		WithLabels(labels).
 		WithSpec(applybatch.JobSpec().
 			WithBackoffLimit(0).
 			WithActiveDeadlineSeconds(verifyDeadline).
 			WithTTLSecondsAfterFinished(verifyKept).
-			WithTemplate(applycore.PodTemplateSpec().
-				WithLabels(labels).
-				WithSpec(client{
-					namespace: daemon.Namespace, name: daemon.Name,
-					tls: PodServesTLS(template), withoutCerts: v.Refused,
-					container: VerifyComponent, image: image, command: []string{"sh", "-c", verifyScript},
-					env: []Variable{{verifyTokenEnv, v.Token}, {verifyExpectEnv, expect}},
-				}.pod())))
+			WithTemplate(options.podTemplate(labels, nil, pod)))
 	job := &batchv1.Job{}
 	if err := convert(spec, job); err != nil {
 		return nil, err
 	}
-	pod := &job.Spec.Template.Spec
-	pod.Tolerations, pod.PriorityClassName = template.Tolerations, template.PriorityClassName
+	built := &job.Spec.Template.Spec
+	built.Tolerations, built.PriorityClassName = template.Tolerations, template.PriorityClassName
 	if v.From == daemon.Namespace {
 		// In another namespace these Secrets do not exist, and naming them would keep
 		// those of its service account from being used.
-		pod.ImagePullSecrets = template.ImagePullSecrets
+		built.ImagePullSecrets = template.ImagePullSecrets
 		job.OwnerReferences = []metav1.OwnerReference{{
 			APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "Deployment", Name: daemon.Name, UID: daemon.UID,
 		}}

@@ -34,17 +34,17 @@ func (c *Cluster) CreateJob(ctx context.Context, job *batchv1.Job) (*batchv1.Job
 // Run is a Job that a CronJob created, or that was created from it by hand.
 type Run struct {
 	Job *batchv1.Job
-	// Message is the termination message of the pod that succeeded; empty if there
-	// is no such pod any more, or not yet.
-	Message string
-	// Failure is the termination message of the newest pod that failed; empty if
-	// there is no such pod.
+	// Pod is the Job's newest pod; nil if there is none.
+	Pod *corev1.Pod
+	// Failure is the termination message of the newest pod whose container failed;
+	// empty if there is no such pod.
 	Failure string
 }
 
 // Runs lists the Jobs of a CronJob that still exist, newest first. selector
-// selects the Jobs by their labels; pods may include pods of other Jobs.
-func (c *Cluster) Runs(ctx context.Context, cron types.UID, selector map[string]string, pods []corev1.Pod) ([]Run, error) {
+// selects the Jobs by their labels; pods may include pods of other Jobs. container is the
+// one that counts.
+func (c *Cluster) Runs(ctx context.Context, cron types.UID, selector map[string]string, pods []corev1.Pod, container string) ([]Run, error) {
 	jobs, err := c.jobs(ctx, selector)
 	if err != nil {
 		return nil, err
@@ -55,11 +55,7 @@ func (c *Cluster) Runs(ctx context.Context, cron types.UID, selector map[string]
 		if owner := metav1.GetControllerOf(job); owner == nil || owner.UID != cron {
 			continue
 		}
-		runs = append(runs, Run{
-			Job:     job,
-			Message: terminationMessage(pods, job.UID, corev1.PodSucceeded),
-			Failure: terminationMessage(pods, job.UID, corev1.PodFailed),
-		})
+		runs = append(runs, newRun(job, pods, container))
 	}
 	sort.Slice(runs, func(i, j int) bool {
 		return runs[j].Job.CreationTimestamp.Before(&runs[i].Job.CreationTimestamp)
@@ -99,31 +95,23 @@ func (c *Cluster) Deployments(ctx context.Context) ([]appsv1.Deployment, error) 
 	return found.Items, nil
 }
 
-// terminationMessage returns the message of the Job's newest pod in this phase. A
-// Job that succeeded may have pods that failed before.
-func terminationMessage(pods []corev1.Pod, job types.UID, end corev1.PodPhase) (message string) {
-	var newest metav1.Time
+func newRun(job *batchv1.Job, pods []corev1.Pod, container string) Run {
+	run := Run{Job: job}
+	var failed metav1.Time
 	for i := range pods {
 		pod := &pods[i]
-		owner := metav1.GetControllerOf(pod)
-		if owner == nil || owner.UID != job || pod.Status.Phase != end || pod.CreationTimestamp.Before(&newest) {
+		if owner := metav1.GetControllerOf(pod); owner == nil || owner.UID != job.UID {
 			continue
 		}
-		if said := TerminationMessage(pod); said != "" {
-			message, newest = said, pod.CreationTimestamp
+		if run.Pod == nil || !pod.CreationTimestamp.Before(&run.Pod.CreationTimestamp) {
+			run.Pod = pod
+		}
+		end := ContainerEnd(pod, container)
+		if end != nil && end.ExitCode != 0 && end.Message != "" && !pod.CreationTimestamp.Before(&failed) {
+			run.Failure, failed = end.Message, pod.CreationTimestamp
 		}
 	}
-	return message
-}
-
-// TerminationMessage returns the termination message of the pod's container.
-func TerminationMessage(pod *corev1.Pod) string {
-	for _, status := range pod.Status.ContainerStatuses {
-		if status.State.Terminated != nil {
-			return status.State.Terminated.Message
-		}
-	}
-	return ""
+	return run
 }
 
 // Jobs lists the Jobs that have the labels.

@@ -79,11 +79,13 @@ func TestRuns(t *testing.T) {
 		}
 		return j
 	}
+	// A proxy that admission has added ended, too, and stands first.
 	ended := func(job types.UID, message string) corev1.Pod {
-		p := podOf(job, corev1.PodSucceeded)
-		p.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
-			Terminated: &corev1.ContainerStateTerminated{Message: message},
-		}}}
+		p := podOf(job, corev1.PodFailed)
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{
+			{Name: "proxy", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Message: "proxy"}}},
+			{Name: "prune", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Message: message}}},
+		}
 		return p
 	}
 	other := job("labelled-otherwise", "cron", 0)
@@ -91,16 +93,16 @@ func TestRuns(t *testing.T) {
 	c := &Cluster{Namespace: "ci", Client: fake.NewClientset(
 		job("old", "cron", 300), job("new", "cron", 10), job("of-another", "cron-2", 1), job("free", "", 1), other,
 	)}
-	pods := []corev1.Pod{podOf("new", corev1.PodRunning), ended("new", "freed 2"), ended("of-another", "x"), {}}
-	runs, err := c.Runs(t.Context(), "cron", map[string]string{"instance": "d"}, pods)
+	pods := []corev1.Pod{podOf("new", corev1.PodRunning), ended("new", "no space"), ended("of-another", "x"), {}}
+	runs, err := c.Runs(t.Context(), "cron", map[string]string{"instance": "d"}, pods, "prune")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for _, r := range runs {
-		got = append(got, r.Job.Name+": "+r.Message)
+		got = append(got, r.Job.Name+": "+r.Failure)
 	}
-	if len(got) != 2 || got[0] != "new: freed 2" || got[1] != "old: " {
+	if len(got) != 2 || got[0] != "new: no space" || got[1] != "old: " {
 		t.Errorf("got %q", got)
 	}
 }

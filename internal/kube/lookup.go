@@ -22,13 +22,12 @@ func (c *Cluster) Version(ctx context.Context) (*version.Info, error) {
 
 // DryRunPod sends a dry run of creating a pod: the API server checks
 // authorization, Pod Security, quotas, limit ranges and webhooks. The error is
-// the server's answer. See
+// the server's answer; the pod is what they made of it. See
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
-func (c *Cluster) DryRunPod(ctx context.Context, pod *corev1.Pod) error {
-	_, err := Retry(ctx, func(ctx context.Context) (*corev1.Pod, error) {
+func (c *Cluster) DryRunPod(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
+	return Retry(ctx, func(ctx context.Context) (*corev1.Pod, error) {
 		return c.Client.CoreV1().Pods(c.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: dryRunOption(true), FieldManager: FieldManager})
 	})
-	return err
 }
 
 // DryRunSecret sends a dry run of creating a Secret, whose name begins with name,
@@ -63,6 +62,12 @@ func (c *Cluster) PersistentVolume(ctx context.Context, name string) (*corev1.Pe
 // Node returns a node, nil without an error if there is no node of that name.
 func (c *Cluster) Node(ctx context.Context, name string) (*corev1.Node, error) {
 	return get(ctx, c.Client.CoreV1().Nodes(), name)
+}
+
+// Nodes returns the cluster's nodes.
+func (c *Cluster) Nodes(ctx context.Context) ([]corev1.Node, error) {
+	found, err := List(ctx, c.Client.CoreV1().Nodes().List, metav1.ListOptions{})
+	return found.Items, err
 }
 
 // SecretKeys returns the sorted keys of a Secret in the namespace; exists is

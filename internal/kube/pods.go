@@ -88,9 +88,9 @@ func refusalOf(err error) error {
 	return err
 }
 
-// Logs copies a pod's log to out as it is written, until its container ends.
-func (c *Cluster) Logs(ctx context.Context, pod string, out io.Writer) error {
-	body, err := c.Client.CoreV1().Pods(c.Namespace).GetLogs(pod, &corev1.PodLogOptions{Follow: true}).Stream(ctx)
+// Logs copies the log of a pod's container to out as it is written, until it ends.
+func (c *Cluster) Logs(ctx context.Context, pod, container string, out io.Writer) error {
+	body, err := c.Client.CoreV1().Pods(c.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: container, Follow: true}).Stream(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the log of pod/%s: %w", pod, err)
 	}

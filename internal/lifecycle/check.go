@@ -80,6 +80,8 @@ func preflight() []check {
 		{"API server", checkVersion},
 		{"permissions", checkPermissions},
 		{"pod admission", checkAdmission},
+		{"prune admission", checkPruneAdmission},
+		{"architecture", checkArchitecture},
 		{"storage class", checkStorageClass},
 		{"claim in use", checkClaimUsers},
 		{"local path", checkLocalPath},
@@ -93,6 +95,7 @@ func preflight() []check {
 // out by applying what the additional ones check.
 func checks() []check {
 	return append(preflight(),
+		check{"verify admission", checkVerifyAdmission},
 		check{"names", checkNames},
 		check{"claim", checkClaim},
 		check{"network policy", checkNetworkPolicy},

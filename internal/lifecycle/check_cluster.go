@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/dindctl/dindctl/internal/apply"
@@ -59,41 +58,6 @@ func checkPermissions(ctx context.Context, in checkInput) []CheckResult {
 		results = append(results, failed("`dindctl check --print-role` prints the Role to ask an administrator for.", "missing permission %s %s", p, where)...)
 	}
 	return results
-}
-
-// checkAdmission previews, by a dry run, the pod that the Deployment will create: a
-// refusal would otherwise show only in the events of a ReplicaSet.
-func checkAdmission(ctx context.Context, in checkInput) []CheckResult {
-	if in.objects == nil {
-		return nil
-	}
-	pod, err := in.objects.Pod()
-	if err != nil {
-		return unknown(err)
-	}
-	err = in.Cluster.DryRunPod(ctx, pod)
-	var status apierrors.APIStatus
-	switch {
-	case err == nil:
-		return ok("a privileged pod is admitted")
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return failed("Run the same command again once it is deleted, or name another namespace with -n.", "namespace %s is being deleted", in.Cluster.Namespace)
-	case kube.NamespaceMissing(err) && in.how.CreateNamespace:
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: "unknown until the namespace exists"}}
-	case kube.NamespaceMissing(err):
-		return failed("Create it with --create-namespace, or name another with -n.", "namespace %s does not exist", in.Cluster.Namespace)
-	case !errors.As(err, &status):
-		return unknown(err)
-	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), `cannot create resource "pods"`):
-		return unknown(errors.New("this user may not create pods, not even as a dry run (the Deployment's controller may)"))
-	case strings.Contains(err.Error(), "error looking up service account"):
-		return unknown(errors.New("the namespace is too new, it has no service account yet"))
-	}
-	reason, hint := rollout.Refusal(in.Cluster.Namespace, err.Error())
-	if reason == rollout.QuotaExceeded && in.found.deployment() != nil {
-		return warning(hint, "the quota leaves no room beside the running pod, which is stopped first: %s", err)
-	}
-	return failed(hint, "the cluster refuses the pod: %s", err)
 }
 
 func checkNames(_ context.Context, in checkInput) []CheckResult {

@@ -40,8 +40,10 @@ func TestCheckHealthyCluster(t *testing.T) {
 	}
 	want := []string{
 		"ok API server: Kubernetes v1.36.3",
-		"ok pod admission: a privileged pod is admitted",
+		"ok pod admission: a privileged pod is admitted, if this user creates it",
+		"ok prune admission: the Job's pod is admitted, if this user creates it",
 		"ok storage class: standard (example.com/disk): binds immediately, cannot grow later",
+		"ok verify admission: the Job's pod is admitted, if this user creates it",
 		"ok names: available",
 		"ok claim: will be created",
 		"unknown network policy: unknown: the API does not show whether the network plugin enforces policies; `dindctl verify --from NAMESPACE` does",

@@ -127,7 +127,7 @@ func (i Instance) runningPod(ctx context.Context, deployment *appsv1.Deployment)
 // too busy to answer its probe is the last that should be ended without asking.
 func firstRunning(pods []corev1.Pod) *corev1.Pod {
 	for n := range pods {
-		if pod := &pods[n]; pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning && rollout.ContainerRuns(pod) {
+		if pod := &pods[n]; pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning && rollout.ContainerRuns(pod, dind.ContainerName) {
 			return pod
 		}
 	}

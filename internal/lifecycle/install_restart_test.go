@@ -180,7 +180,7 @@ func TestWhenIdleReadsAgain(t *testing.T) {
 }
 
 func TestFirstRunning(t *testing.T) {
-	running := corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}}
+	running := corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{Name: dind.ContainerName, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}}
 	tests := map[string]struct {
 		pod  corev1.Pod
 		want bool
@@ -188,7 +188,7 @@ func TestFirstRunning(t *testing.T) {
 		"running":         {corev1.Pod{Status: running}, true},
 		"being deleted":   {corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{}}, Status: running}, false},
 		"pending":         {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodPending}}, false},
-		"between crashes": {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{}}}}, false},
+		"between crashes": {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{Name: dind.ContainerName}}}}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

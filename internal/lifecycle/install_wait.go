@@ -48,7 +48,7 @@ func (i Instance) wait(ctx context.Context, found installation, applied []apply.
 // waitReady waits for claim and pod together: a claim may bind only once the pod
 // exists.
 func (i Instance) waitReady(ctx context.Context, found installation, applied []apply.Applied, prober *readinessProber) (*corev1.Pod, error) {
-	target := rollout.Target{Claim: found.claim(), EarlierRefusal: rollout.EarlierRefusal(found.deployment())}
+	target := rollout.Target{Claim: found.claim(), EarlierRefusal: rollout.EarlierRefusal(found.deployment()), Container: dind.ContainerName}
 	for _, a := range applied {
 		switch object := a.Object.(type) {
 		case *appsv1.Deployment:

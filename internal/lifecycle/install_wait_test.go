@@ -28,6 +28,7 @@ func TestInstallReportsACauseOnce(t *testing.T) {
 			object, _ := w.Tracker().Get(deployments, "ci", "d")
 			pod := clustertest.PodOf(object.(*appsv1.Deployment))
 			pod.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+				Name:  dind.ContainerName,
 				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "denied"}},
 			}}}
 			d := object.(*appsv1.Deployment)

@@ -122,7 +122,7 @@ func (f installation) notInstalled() error {
 
 // state returns what readiness is computed from.
 func (f installation) state(pods []corev1.Pod) rollout.State {
-	state := rollout.State{Claim: f.claim(), Deployment: f.deployment()}
+	state := rollout.State{Claim: f.claim(), Deployment: f.deployment(), Container: dind.ContainerName}
 	for n := range pods {
 		state.Pods = append(state.Pods, &pods[n])
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
-// follow waits for the Job, reports what the log of its pod says, and returns the
+// follow waits for the Job's container, reports what its log says, and returns the
 // pod. Failing to read the log is an error only if the caller asked for it.
-func (i Instance) follow(ctx context.Context, job *batchv1.Job, update func(string), log func(line string)) (*corev1.Pod, error) {
+func (i Instance) follow(ctx context.Context, job *batchv1.Job, container string, update func(string), log func(line string)) (*corev1.Pod, error) {
 	var logs sync.WaitGroup
 	defer logs.Wait()
 	copied := map[string]bool{}
@@ -26,12 +26,12 @@ func (i Instance) follow(ctx context.Context, job *batchv1.Job, update func(stri
 		logs.Go(func() {
 			lines := &lineWriter{line: i.pruneLine(update, log)}
 			defer lines.flush()
-			if err := i.Cluster.Logs(ctx, pod.Name, lines); err != nil && log != nil {
+			if err := i.Cluster.Logs(ctx, pod.Name, container, lines); err != nil && log != nil {
 				progress.Warn(i.Observer, err.Error())
 			}
 		})
 	}
-	pod, err := rollout.WaitJob(ctx, i.Cluster, job, func(status rollout.Status) {
+	pod, err := rollout.WaitJob(ctx, i.Cluster, job, container, func(status rollout.Status) {
 		update(status.Now)
 		if status.Cause != nil {
 			update(status.Cause.Message)

@@ -65,6 +65,7 @@ func grants() []grant {
 		{group: "storage.k8s.io", resource: "storageclasses", verbs: object, clusterScoped: true, wanted: local},
 		{resource: "persistentvolumes", verbs: append([]string{"list"}, object...), clusterScoped: true, wanted: local},
 		{group: "storage.k8s.io", resource: "storageclasses", verbs: []string{"list"}, clusterScoped: true, optional: "the preflight check of the storage class"},
+		{resource: "nodes", verbs: []string{"list"}, clusterScoped: true, optional: "the preflight check of the nodes' architectures"},
 		{resource: "nodes", verbs: []string{"get"}, clusterScoped: true, wanted: local, optional: "the preflight check of a local volume's node"},
 	}
 }

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -11,7 +12,9 @@ import (
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/human"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
+	"github.com/dindctl/dindctl/internal/rollout"
 )
 
 // PruneReport is the result of PruneNow.
@@ -100,7 +103,9 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 		}
 		report.Job = created.Name
 		update("job/" + created.Name + " created")
-		if _, err := i.follow(ctx, created, update, how.Log); err != nil {
+		ended, err := i.follow(ctx, created, dind.PruneContainerName, update, how.Log)
+		i.endKept(ctx, created, ended, err)
+		if err != nil {
 			return err
 		}
 		update("job/" + created.Name + " succeeded")
@@ -114,6 +119,23 @@ func (i Instance) PruneNow(ctx context.Context, how PruneOptions) (PruneReport, 
 	report.ReclaimedBytes = i.gain(ctx, pod.Name, before)
 	report.DurationSeconds = i.Now().Sub(began).Seconds()
 	return report, nil
+}
+
+// endKept deletes a Job whose pod still runs although the prune has ended: it would count
+// as failed at its deadline.
+func (i Instance) endKept(ctx context.Context, job *batchv1.Job, pod *corev1.Pod, failure error) {
+	failed, is := errors.AsType[*rollout.JobFailedError](failure)
+	kept := is && failed.Reason == rollout.KeptReason
+	if pod != nil {
+		kept = len(kube.OthersRunning(pod, dind.PruneContainerName)) > 0
+	}
+	if !kept {
+		return
+	}
+	progress.Warn(i.Observer, fmt.Sprintf("the pod of job/%s still runs containers that dindctl did not add: the Job is deleted. %s", job.Name, rollout.OptOutHint))
+	if err := i.removeJob(ctx, job); err != nil {
+		progress.Warn(i.Observer, err.Error())
+	}
 }
 
 // gain returns how much less of the daemon's file system is used than before; nil if it

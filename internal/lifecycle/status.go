@@ -126,6 +126,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 		status.Problems = append(status.Problems, causeProblem(rollout.Resize(state.Claim, i.Name, state.Events, i.Now())))
 	}
 	if pod := rolloutStatus.Pod; pod != nil && rolloutStatus.Ready {
+		status.Problems = append(status.Problems, addedLimitProblems(found, pod)...)
 		if restarted := rollout.Restarted(pod, dind.ContainerName, i.Now()); restarted != nil {
 			status.Problems = append(status.Problems, causeProblem(restarted))
 		}

@@ -39,6 +39,20 @@ func (i Instance) findSmallDisk(ctx context.Context, pod *corev1.Pod, applied []
 	return dind.FindSmallDisk(log)
 }
 
+// addedLimitProblems returns the problem of limits that the daemon's pod has from admission,
+// and not from the options: builds count, too.
+func addedLimitProblems(found installation, pod *corev1.Pod) []Problem {
+	limits := addedLimits(containerOf(&found.deployment().Spec.Template.Spec, dind.ContainerName), containerOf(&pod.Spec, dind.ContainerName))
+	if limits == "" {
+		return nil
+	}
+	return []Problem{{
+		Object: "pod/" + pod.Name, Reason: "LimitsAdded", Severity: SeverityWarning,
+		Message: fmt.Sprintf("The daemon has limits from %s: %s. A build that takes more memory is killed.", limiter(pod), limits),
+		Hint:    "Set others with --cpu-limit and --memory-limit, which the LimitRange must allow.",
+	}}
+}
+
 // limitProblems returns the problems of limits that the disk cannot hold, and of address
 // pools that run out. networks is how many networks there are.
 func limitProblems(pod kube.Ref, volume *dind.FileSystem, networks int64) []Problem {

@@ -2,10 +2,12 @@ package lifecycle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
 
@@ -141,5 +143,22 @@ func TestStatusOfDamagedCache(t *testing.T) {
 				t.Errorf("asked for sizes: %v", asked)
 			}
 		})
+	}
+}
+
+// Limits that a LimitRange gives the pod are not in the Deployment.
+func TestAddedLimitProblems(t *testing.T) {
+	w := installedWorld(t, nil)
+	change(t, w, pods, "d-abc-1", func(pod *corev1.Pod) {
+		pod.Annotations = map[string]string{"kubernetes.io/limit-ranger": "LimitRanger plugin set: memory limit for container docker-dind"}
+		pod.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")}
+	})
+	status, err := w.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(status.Problems, func(p Problem) bool { return p.Reason == "LimitsAdded" })
+	if at < 0 || !strings.HasPrefix(status.Problems[at].Message, "The daemon has limits from the namespace's LimitRange: memory 512Mi.") || !status.Healthy {
+		t.Errorf("got %+v", status.Problems)
 	}
 }

@@ -13,7 +13,8 @@ import (
 // counts nodes without their names. Without the rights to read volumes and nodes, what
 // the scheduler says counts.
 func (i Instance) checkVolumeNode(ctx context.Context, state rollout.State, status *rollout.Status) {
-	if status.Cause == nil || status.Cause.Reason != rollout.UnschedulableReason || state.Claim == nil || state.Claim.Spec.VolumeName == "" {
+	unscheduled := status.Cause != nil && (status.Cause.Reason == rollout.UnschedulableReason || status.Cause.Reason == rollout.VolumeElsewhereReason)
+	if !unscheduled || state.Claim == nil || state.Claim.Spec.VolumeName == "" {
 		return
 	}
 	volume, err := i.Cluster.PersistentVolume(ctx, state.Claim.Spec.VolumeName)

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
+	"github.com/dindctl/dindctl/internal/rollout"
 )
 
 // Prune is the state of the scheduled prune.
@@ -45,7 +47,7 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 			Hint:    "Set another with `dindctl install --prune-schedule`.",
 		})
 	}
-	runs, err := i.Cluster.Runs(ctx, cronJob.UID, i.labels(), pods)
+	runs, err := i.Cluster.Runs(ctx, cronJob.UID, i.labels(), pods, dind.PruneContainerName)
 	if err != nil {
 		return state, append(problems, Problem{
 			Object: object, Reason: "RunsUnknown", Severity: SeverityWarning,
@@ -64,6 +66,8 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 		result = "succeeded"
 	case ended != nil:
 		result = "failed"
+	default:
+		problems = append(problems, keptProblems(last)...)
 	}
 	state.LastResult = &result
 	if began := last.Job.Status.StartTime; began != nil && ended != nil {
@@ -79,6 +83,23 @@ func (i Instance) pruneState(ctx context.Context, cronJob *batchv1.CronJob, pods
 		})
 	}
 	return state, problems
+}
+
+// keptProblems returns the problem of a prune that has ended while another container keeps
+// its pod running.
+func keptProblems(run kube.Run) []Problem {
+	if run.Pod == nil || kube.ContainerEnd(run.Pod, dind.PruneContainerName) == nil {
+		return nil
+	}
+	others := kube.OthersRunning(run.Pod, dind.PruneContainerName)
+	if len(others) == 0 {
+		return nil
+	}
+	return []Problem{{
+		Object: "job/" + run.Job.Name, Reason: "PruneKept", Severity: SeverityWarning,
+		Message: fmt.Sprintf("The last prune has ended, but its pod still runs %s, which dindctl did not add: at its deadline the Job counts as failed.", strings.Join(others, ", ")),
+		Hint:    rollout.OptOutHint,
+	}}
 }
 
 // failureOf returns why a prune failed: by its termination message, or else by the

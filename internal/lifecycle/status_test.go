@@ -88,6 +88,7 @@ func TestStatusReportsProblems(t *testing.T) {
 			change(t, w, deployments, "d", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 })
 			change(t, w, pods, "d-abc-1", func(p *corev1.Pod) {
 				p.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+					Name:  dind.ContainerName,
 					State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
 				}}}
 			})

@@ -166,14 +166,14 @@ func (i Instance) runVerification(ctx context.Context, daemon *appsv1.Deployment
 		return result, err
 	}
 	update("job/" + created.Name + " created")
-	done, err := there.follow(ctx, created, update, log)
+	done, err := there.follow(ctx, created, dind.VerifyComponent, update, log)
 	switch {
 	case err != nil:
 		return result, err
 	case done == nil:
 		return result, fmt.Errorf("%w: its pod is gone", errNoResult)
 	}
-	result, err = dind.ParseVerifyResult(kube.TerminationMessage(done))
+	result, err = dind.ParseVerifyResult(kube.TerminationMessage(done, dind.VerifyComponent))
 	if err != nil {
 		return result, fmt.Errorf("%w: %w", errNoResult, err)
 	}

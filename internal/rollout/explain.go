@@ -27,7 +27,7 @@ func explain(v State, pod *corev1.Pod) *Cause {
 	}
 	for _, find := range []func(State, *corev1.Pod) *Cause{
 		claimLost, podRefused, claimPending, unschedulable,
-		volumeNotMounted, sandboxNotCreated, imageNotPulled, containerNotCreated, crashed, lockHeld, evicted,
+		volumeNotMounted, sandboxNotCreated, imageNotPulled, containerNotCreated, crashed, lockHeld, otherContainer, evicted,
 	} {
 		if cause := find(v, pod); cause != nil {
 			return cause
@@ -83,99 +83,15 @@ func podRefused(v State, pod *corev1.Pod) *Cause {
 		if condition.Type != appsv1.DeploymentReplicaFailure || condition.Status != corev1.ConditionTrue {
 			continue
 		}
-		reason, hint := Refusal(v.Deployment.Namespace, condition.Message)
+		refusal := RefusalOf(v.Deployment.Namespace, condition.Message)
 		return &Cause{
-			Reason: reason, Object: kube.Ref{Kind: "Deployment", Namespace: v.Deployment.Namespace, Name: v.Deployment.Name},
+			Reason: refusal.Reason, Object: kube.Ref{Kind: "Deployment", Namespace: v.Deployment.Namespace, Name: v.Deployment.Name},
 			Message: "The cluster refuses the pod: " + oneLine(condition.Message),
-			Hint:    hint,
+			Hint:    refusal.Hint,
 			// The pod of an earlier refusal may be admitted now: the controller
 			// is slow to retry.
-			Final: !condition.LastUpdateTime.Equal(v.EarlierRefusal),
-		}
-	}
-	return nil
-}
-
-// The reasons of a refusal by a ResourceQuota and by a LimitRange.
-const (
-	QuotaExceeded      = "QuotaExceeded"
-	LimitRangeViolated = "LimitRange"
-)
-
-// refusedSomehow is the reason of a refusal of unknown kind.
-const refusedSomehow = "FailedCreate"
-
-// Refusal returns the kind of a refusal by admission, and a hint.
-func Refusal(namespace, message string) (reason, hint string) {
-	switch {
-	case strings.Contains(message, "per PersistentVolumeClaim is"):
-		return LimitRangeViolated, "Set --storage-size within the namespace's LimitRange."
-	case strings.Contains(message, "exceeded quota") && strings.Contains(message, "requests.storage"):
-		return QuotaExceeded, "Raise the ResourceQuota, or set --storage-size to fit it."
-	case strings.Contains(message, "violates PodSecurity"):
-		return "PodSecurity", fmt.Sprintf("A Docker daemon needs a privileged pod: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite", namespace)
-	case strings.Contains(message, "exceeded quota"), strings.Contains(message, "failed quota"):
-		return QuotaExceeded, "Raise the ResourceQuota, or set --cpu-request, --memory-request, --cpu-limit and --memory-limit to fit it."
-	case strings.Contains(message, "per Container is"), strings.Contains(message, "per Pod is"),
-		strings.Contains(message, "limit to request ratio"), strings.Contains(message, "must be less than or equal to"):
-		return LimitRangeViolated, "Set --cpu-request, --memory-request, --cpu-limit and --memory-limit within the namespace's LimitRange."
-	case strings.Contains(message, "no PriorityClass with name"):
-		return "PriorityClassMissing", "`kubectl get priorityclass` lists the classes; set one with --priority-class."
-	case AdmissionDenied(message):
-		return "AdmissionDenied", "Ask the cluster's administrator about the admission policy that the message names."
-	}
-	return refusedSomehow, "Ask the cluster's administrator what refuses the pod."
-}
-
-// AdmissionDenied reports whether the message is that of an admission policy or
-// webhook.
-func AdmissionDenied(message string) bool {
-	return strings.Contains(message, "admission webhook") || strings.Contains(message, "ValidatingAdmissionPolicy")
-}
-
-// claimPending: a claim that gets no volume.
-func claimPending(v State, _ *corev1.Pod) *Cause {
-	claim := v.Claim
-	if claim == nil || claim.Status.Phase != corev1.ClaimPending {
-		return nil
-	}
-	cause := &Cause{Object: claimRef(claim)}
-	if event := v.lastEvent(claim.UID, "ProvisioningFailed", "FailedBinding"); event != nil {
-		cause.Reason, cause.Message = event.Reason, "No volume could be provisioned for the claim: "+oneLine(event.Message)
-		cause.Hint = "The storage provisioner retries; `kubectl get storageclass` lists the classes, and --storage-class sets one."
-	}
-	switch class := claim.Spec.StorageClassName; {
-	case class == nil:
-		cause.Reason = "NoDefaultStorageClass"
-		cause.Message = "The claim names no storage class, and the cluster has no default one."
-		cause.Hint = "Set a class with --storage-class (`kubectl get storageclass` lists them), or use --local-path and --local-node."
-	case cause.Reason != "" && strings.Contains(cause.Message, fmt.Sprintf("%q not found", *class)):
-		cause.Reason = "StorageClassMissing"
-		cause.Message = fmt.Sprintf("The storage class %q does not exist.", *class)
-		cause.Hint = "`kubectl get storageclass` lists the classes. A claim's class cannot be changed: `dindctl uninstall --delete-data` removes the unbound claim, then install with another --storage-class."
-	case cause.Reason == "":
-		return nil
-	}
-	return cause
-}
-
-// UnschedulableReason is the reason of a pod that no node takes.
-const UnschedulableReason = "Unschedulable"
-
-// unschedulable: no node takes the pod. A cluster autoscaler may still add one, so
-// this is reported immediately but is not final.
-func unschedulable(_ State, pod *corev1.Pod) *Cause {
-	if pod == nil {
-		return nil
-	}
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
-			condition.Reason == corev1.PodReasonUnschedulable {
-			return &Cause{
-				Reason: UnschedulableReason, Object: podRef(pod),
-				Message: "No node can take the pod: " + oneLine(condition.Message),
-				Hint:    "Compare `kubectl get nodes --show-labels` with --node-selector, --toleration, --cpu-request and --memory-request.",
-			}
+			Final:  !refusal.Passes && !condition.LastUpdateTime.Equal(v.EarlierRefusal),
+			Passes: refusal.Passes,
 		}
 	}
 	return nil

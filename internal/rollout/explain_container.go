@@ -2,11 +2,13 @@ package rollout
 
 import (
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // crashesUntilFinal is the number of crashes after which waiting is pointless. The
@@ -16,47 +18,6 @@ const crashesUntilFinal = 3
 // shortLife is the longest run that counts as a crash at the start: the restarts of
 // a pod over weeks are not a crash loop.
 const shortLife = time.Minute
-
-// volumeNotMounted: only events show that a volume cannot be attached or mounted;
-// the pod itself stays in ContainerCreating.
-func volumeNotMounted(v State, pod *corev1.Pod) *Cause {
-	if pod == nil || pod.Spec.NodeName == "" || started(pod) {
-		return nil
-	}
-	event := v.lastEvent(pod.UID, "FailedMount", "FailedAttachVolume", "FailedMapVolume")
-	if event == nil || v.cameFurther(pod, event) {
-		return nil
-	}
-	cause := &Cause{
-		Reason: event.Reason, Object: podRef(pod),
-		Message: fmt.Sprintf("Node %s cannot mount the volume: %s", pod.Spec.NodeName, oneLine(event.Message)),
-		Hint:    "`kubectl describe pod " + pod.Name + " -n " + pod.Namespace + "` shows the details.",
-	}
-	switch {
-	case missingMount.MatchString(event.Message):
-		cause.Message = fmt.Sprintf("The pod waits for an object that does not exist: %s", oneLine(event.Message))
-		cause.Hint = "`dindctl install`, with the options of this installation, creates it."
-	case event.Reason == "FailedAttachVolume":
-		cause.Hint = "The volume is still attached to another node, which releases it when the pod there is gone."
-	case strings.Contains(event.Message, "does not exist"), strings.Contains(event.Message, "no such file or directory"):
-		cause.Hint = fmt.Sprintf("Create the directory of --local-path on node %s; the pod then starts.", pod.Spec.NodeName)
-	}
-	return cause
-}
-
-// missingMount matches the kubelet's message about a missing object that the pod
-// mounts. Install creates such objects before the Deployment.
-var missingMount = regexp.MustCompile(`(configmap|secret) "[^"]+" not found`)
-
-// cameFurther reports whether the pod is past the problem of an event: the kubelet
-// pulls the image only after it has mounted the volumes and created the sandbox.
-func (v State) cameFurther(pod *corev1.Pod, trouble *corev1.Event) bool {
-	if state := waiting(pod); state != nil && state.Reason != "" && state.Reason != "ContainerCreating" && state.Reason != "PodInitializing" {
-		return true
-	}
-	later := v.lastEvent(pod.UID, "Pulling", "Pulled", "Failed", "BackOff", "Created")
-	return later != nil && !eventTime(later).Before(eventTime(trouble))
-}
 
 // sandboxNotCreated: the network plugin and the memory limit may prevent the pod's
 // sandbox, which comes before the containers; only events show it.
@@ -83,42 +44,41 @@ func startHint(message string) string {
 	return "The node's container runtime or network plugin says why; the kubelet keeps trying."
 }
 
-// waiting returns the state of the pod's first container that waits.
-func waiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
-	for i := range pod.Status.ContainerStatuses {
-		if state := pod.Status.ContainerStatuses[i].State.Waiting; state != nil {
-			return state
-		}
+// waiting returns the state of the container that counts, if it waits.
+func (v State) waiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
+	if pod == nil {
+		return nil
+	}
+	if status := kube.ContainerStatus(pod, v.Container); status != nil {
+		return status.State.Waiting
 	}
 	return nil
 }
 
+// started reports whether any container has run: the volumes are mounted then.
 func started(pod *corev1.Pod) bool {
-	for _, status := range pod.Status.ContainerStatuses {
-		if status.State.Running != nil || status.RestartCount > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses), func(status corev1.ContainerStatus) bool {
+		return status.State.Running != nil || status.RestartCount > 0
+	})
 }
 
 func imageNotPulled(v State, pod *corev1.Pod) *Cause {
-	if pod == nil || waiting(pod) == nil {
+	state := v.waiting(pod)
+	if state == nil {
 		return nil
 	}
-	state := waiting(pod)
 	cause := &Cause{Reason: state.Reason, Object: podRef(pod)}
 	switch state.Reason {
 	case "InvalidImageName":
 		cause.Final = true
-		cause.Message = fmt.Sprintf("%q is not an image name.", image(pod))
+		cause.Message = fmt.Sprintf("%q is not an image name.", v.image(pod))
 		cause.Hint = "Correct --image."
 	case "ErrImageNeverPull":
 		cause.Final = true
-		cause.Message = fmt.Sprintf("The image %s is not on node %s, and pulling is not allowed.", image(pod), pod.Spec.NodeName)
+		cause.Message = fmt.Sprintf("The image %s is not on node %s, and pulling is not allowed.", v.image(pod), pod.Spec.NodeName)
 		cause.Hint = "Load the image onto the node, or set another one with --image."
 	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed":
-		cause.Message = fmt.Sprintf("The image %s cannot be pulled: %s", image(pod), pullFailure(v, pod, state))
+		cause.Message = fmt.Sprintf("The image %s cannot be pulled: %s", v.image(pod), pullFailure(v, pod, state))
 		cause.Hint = "Check --image, --image-pull-secret, and that the node reaches the registry."
 	default:
 		return nil
@@ -135,7 +95,7 @@ func pullFailure(v State, pod *corev1.Pod, state *corev1.ContainerStateWaiting) 
 			return event.Reason == "Failed" && strings.Contains(event.Message, "ailed to pull")
 		})
 		if event != nil {
-			_, answer, found := strings.Cut(event.Message, fmt.Sprintf("Failed to pull image %q: ", image(pod)))
+			_, answer, found := strings.Cut(event.Message, fmt.Sprintf("Failed to pull image %q: ", v.image(pod)))
 			if !found {
 				answer = event.Message
 			}
@@ -150,10 +110,10 @@ func pullFailure(v State, pod *corev1.Pod, state *corev1.ContainerStateWaiting) 
 const configError = "CreateContainerConfigError"
 
 func containerNotCreated(v State, pod *corev1.Pod) *Cause {
-	if pod == nil || waiting(pod) == nil {
+	state := v.waiting(pod)
+	if state == nil {
 		return nil
 	}
-	state := waiting(pod)
 	switch state.Reason {
 	case configError:
 		return &Cause{
@@ -175,40 +135,45 @@ func containerNotCreated(v State, pod *corev1.Pod) *Cause {
 // crashed: the daemon started and ended, and the kubelet delays the restart. The
 // caller adds the end of the log. A container that runs is not a crash: the node
 // may have caused an earlier end.
-func crashed(_ State, pod *corev1.Pod) *Cause {
+func crashed(v State, pod *corev1.Pod) *Cause {
 	if pod == nil {
 		return nil
 	}
-	for _, status := range pod.Status.ContainerStatuses {
-		end := status.State.Terminated
-		if end == nil && status.State.Waiting != nil {
-			end = status.LastTerminationState.Terminated
-		}
-		if end == nil {
-			continue
-		}
-		crashes := status.RestartCount + 1
-		cause := &Cause{
-			Reason: "CrashLoopBackOff", Object: podRef(pod), Ended: true,
-			Final: crashes >= crashesUntilFinal && end.FinishedAt.Sub(end.StartedAt.Time) < shortLife,
-		}
-		if end.Reason == "OOMKilled" {
-			cause.Reason = "OOMKilled"
-			cause.Message = fmt.Sprintf("The daemon was killed for exceeding its memory limit (%s).", times(crashes))
-			cause.Hint = "Raise --memory-limit: it includes the builds."
-			return cause
-		}
-		if end.Reason == "StartError" || end.Reason == "ContainerCannotRun" {
-			cause.Reason = end.Reason
-			cause.Message = fmt.Sprintf("The container could not be started (%s): %s", times(crashes), oneLine(end.Message))
-			cause.Hint = startHint(end.Message)
-			return cause
-		}
+	status := kube.ContainerStatus(pod, v.Container)
+	end := lastEnd(status)
+	if end == nil {
+		return nil
+	}
+	crashes := status.RestartCount + 1
+	cause := &Cause{
+		Reason: "CrashLoopBackOff", Object: podRef(pod), Ended: true, Container: v.Container,
+		Final: crashes >= crashesUntilFinal && end.FinishedAt.Sub(end.StartedAt.Time) < shortLife,
+	}
+	switch end.Reason {
+	case "OOMKilled":
+		cause.Reason = "OOMKilled"
+		cause.Message = fmt.Sprintf("The daemon was killed for exceeding its memory limit (%s).", times(crashes))
+		cause.Hint = "Raise --memory-limit: it includes the builds."
+	case "StartError", "ContainerCannotRun":
+		cause.Reason = end.Reason
+		cause.Message = fmt.Sprintf("The container could not be started (%s): %s", times(crashes), oneLine(end.Message))
+		cause.Hint = startHint(end.Message)
+	default:
 		cause.Message = fmt.Sprintf("The daemon ended with exit code %d (%s).", end.ExitCode, times(crashes))
 		cause.Hint = "Its last lines say why; check --dockerd-arg, --env, --storage-driver and --registry-mirror."
-		return cause
 	}
-	return nil
+	return cause
+}
+
+// lastEnd returns how a container that does not run has ended; nil if it has not.
+func lastEnd(status *corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+	switch {
+	case status == nil:
+		return nil
+	case status.State.Terminated == nil && status.State.Waiting != nil:
+		return status.LastTerminationState.Terminated
+	}
+	return status.State.Terminated
 }
 
 func times(n int32) string {

@@ -35,6 +35,13 @@ func TestCauses(t *testing.T) {
 			s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: reason, StartedAt: metav1.NewTime(time.Unix(0, 0)), FinishedAt: metav1.NewTime(time.Unix(2, 0))}
 		}
 	}
+	unscheduled := func(reason, message string) func(*State) {
+		return func(v *State) {
+			unready(v.Pods[0])
+			v.Pods[0].Spec.NodeName = ""
+			v.Pods[0].Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: reason, Message: message}}
+		}
+	}
 	tests := []struct {
 		name    string
 		damage  func(*State)
@@ -44,7 +51,7 @@ func TestCauses(t *testing.T) {
 	}{
 		{"claim lost", func(v *State) { v.Claim.Status.Phase = corev1.ClaimLost }, "ClaimLost", "lost its volume", true},
 		{"pod security", refused(`pods "d-x" is forbidden: violates PodSecurity "baseline:latest": privileged`), "PodSecurity", "violates PodSecurity", true},
-		{"quota", refused(`pods "d-x" is forbidden: exceeded quota: q, requested: pods=1`), "QuotaExceeded", "exceeded quota", true},
+		{"quota", refused(`pods "d-x" is forbidden: exceeded quota: q, requested: pods=1`), "QuotaExceeded", "exceeded quota", false},
 		{"limit range", refused(`pods "d-x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi`), "LimitRange", "per Container", true},
 		{"some webhook", refused(`admission webhook "x" denied the request`), "AdmissionDenied", "denied the request", true},
 		{"no default class", func(v *State) { v.Claim.Status.Phase = corev1.ClaimPending }, "NoDefaultStorageClass", "no default", false},
@@ -56,6 +63,43 @@ func TestCauses(t *testing.T) {
 			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, &class
 			v.Events = []*corev1.Event{event("claim", "ProvisioningFailed", "backend out of space")}
 		}, "ProvisioningFailed", "backend out of space", false},
+		{"provisioning, slowly", func(v *State) {
+			v.Claim.Status.Phase, v.Claim.Spec.StorageClassName = corev1.ClaimPending, &class
+			silent := event("claim", "ExternalProvisioning", "Waiting for a volume to be created either by the external provisioner 'ebs.csi.aws.com' or manually by the system administrator.")
+			silent.FirstTimestamp = metav1.NewTime(time.Unix(940, 0))
+			v.Events = []*corev1.Event{silent}
+		}, "ExternalProvisioning", "provisioner ebs.csi.aws.com has created no volume", false},
+		{"the volume is in another zone", unscheduled("Unschedulable", "0/3 nodes are available: 3 node(s) had volume node affinity conflict."), "VolumeElsewhere", "volume node affinity conflict", false},
+		{"the volume is on a lost node", unscheduled("Unschedulable", "0/3 nodes are available: 3 node(s) didn't match PersistentVolume's node affinity."), "VolumeElsewhere", "node affinity", false},
+		{"too many volumes", unscheduled("Unschedulable", "0/3 nodes are available: 3 node(s) exceed max volume count."), "VolumeLimit", "max volume count", false},
+		{"no node of the daemon's architecture", unscheduled("Unschedulable", "0/3 nodes are available: 3 node(s) didn't match pod affinity rules."), "Unschedulable", "pod affinity rules", false},
+		{"scheduling gate", func(v *State) {
+			unscheduled("SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates")(v)
+			v.Pods[0].Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "kueue.x-k8s.io/admission"}}
+		}, "SchedulingGated", "kueue.x-k8s.io/admission", false},
+		{"Fargate", func(v *State) {
+			unready(v.Pods[0])
+			v.Pods[0].Spec.NodeName = ""
+			v.Events = []*corev1.Event{event("new", "FailedScheduling", "Pod not supported on Fargate: invalid SecurityContext fields: Privileged")}
+		}, "Fargate", "not supported on Fargate", true},
+		{"an init container of others crashes", func(v *State) {
+			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "PodInitializing"}
+			v.Pods[0].Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "istio-init", RestartCount: 2, State: corev1.ContainerState{
+				Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"},
+			}, LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}}}
+		}, "OtherContainer", "The init container istio-init, which dindctl did not add, ended with exit code 1 (3 times).", false},
+		{"an image of others cannot be pulled", func(v *State) {
+			unready(v.Pods[0]).State.Waiting = &corev1.ContainerStateWaiting{Reason: "PodInitializing"}
+			v.Pods[0].Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "vault-agent-init", State: corev1.ContainerState{
+				Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "not found"},
+			}}}
+		}, "OtherContainer", "vault-agent-init, which dindctl did not add, does not start (ImagePullBackOff): not found", false},
+		{"a proxy is not ready", func(v *State) {
+			v.Pods[0].Status.Conditions = nil
+			v.Pods[0].Status.ContainerStatuses = append(v.Pods[0].Status.ContainerStatuses, corev1.ContainerStatus{
+				Name: "linkerd-proxy", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+			})
+		}, "OtherContainer", "linkerd-proxy, which dindctl did not add, is not ready", false},
 		{"unschedulable", func(v *State) {
 			unready(v.Pods[0])
 			v.Pods[0].Spec.NodeName = ""

@@ -34,6 +34,17 @@ func jobPod(name string, phase corev1.PodPhase, age int) *corev1.Pod {
 	return p
 }
 
+// besideProxy returns the Job's pod, whose container has ended with the code, and in which
+// a proxy runs on.
+func besideProxy(code int32) *corev1.Pod {
+	p := jobPod("p", corev1.PodRunning, 1)
+	p.Status.ContainerStatuses = []corev1.ContainerStatus{
+		{Name: "proxy", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+		{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code}}},
+	}
+	return p
+}
+
 func TestWaitJob(t *testing.T) {
 	pulling := jobPod("p", corev1.PodPending, 1)
 	unready(pulling).State.Waiting = &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}
@@ -51,9 +62,7 @@ func TestWaitJob(t *testing.T) {
 		{"it has succeeded already", []runtime.Object{run(batchv1.JobComplete), jobPod("p", corev1.PodSucceeded, 1)}, nil, 0, "p", "", ""},
 		{"runs, then succeeds", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
 			s.put(jobPod("p", corev1.PodSucceeded, 1))
-			time.Sleep(time.Second)
-			s.put(run(batchv1.JobComplete))
-		}, 3 * time.Second, "p", "", ""},
+		}, 2 * time.Second, "p", "", ""},
 		{"the job changes before the pod", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
 			s.slip(jobPod("p", corev1.PodSucceeded, 1))
 			s.put(run(batchv1.JobComplete))
@@ -80,8 +89,13 @@ func TestWaitJob(t *testing.T) {
 			`job/prune is not ready after 0s: "docker:29" is not an image name.`, ""},
 		{"its pod does not start", []runtime.Object{run(""), slow}, nil, 30 * time.Second, "",
 			"job/prune is not ready after 30s: The image docker:29 cannot be pulled: denied", ""},
-		{"the cluster refuses its pod", []runtime.Object{run(""), event("job", "FailedCreate", `pods "prune-x" is forbidden: exceeded quota: q`)}, nil, 0, "",
-			`job/prune is not ready after 0s: The cluster refuses the job's pod: pods "prune-x" is forbidden: exceeded quota: q`, ""},
+		{"the cluster refuses its pod", []runtime.Object{run(""), event("job", "FailedCreate", `pods "prune-x" is forbidden: exceeded quota: q`)}, nil, refusalPatience, "",
+			`job/prune is not ready after 20s: The cluster refuses the job's pod: pods "prune-x" is forbidden: exceeded quota: q`, ""},
+		{"the cluster refuses its pod for good", []runtime.Object{run(""), event("job", "FailedCreate", `pods "prune-x" is forbidden: failed quota: q: must specify limits.cpu`)}, nil, 0, "",
+			`job/prune is not ready after 0s: The cluster refuses the job's pod: pods "prune-x" is forbidden: failed quota: q: must specify limits.cpu`, ""},
+		{"it succeeds, and a proxy keeps its pod", []runtime.Object{run(""), besideProxy(0)}, nil, 0, "p", "", ""},
+		{"it fails, and a proxy keeps its pod", []runtime.Object{run(""), besideProxy(3)}, nil, 0, "",
+			"job/prune failed: ContainerFailed: its container  ended with exit code 3", "fake logs"},
 		{"its pod cannot be created yet", []runtime.Object{run(""), event("job", "FailedCreate", `serviceaccount "default" not found`)}, func(s *scene) {
 			s.put(jobPod("p", corev1.PodSucceeded, 1))
 			s.put(run(batchv1.JobComplete))
@@ -104,7 +118,7 @@ func TestWaitJob(t *testing.T) {
 						test.meanwhile(s)
 					}()
 				}
-				got, err := WaitJob(ctx, s.cluster(), run(""), func(Status) {})
+				got, err := WaitJob(ctx, s.cluster(), run(""), "", func(Status) {})
 				if took := time.Since(began); took.Round(time.Second) != test.took {
 					t.Errorf("took %s, want %s", took, test.took)
 				}
@@ -123,7 +137,7 @@ func TestWaitJobStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		if _, err := WaitJob(ctx, newScene(State{}, run("")).cluster(), run(""), func(Status) {}); !errors.Is(err, context.Canceled) {
+		if _, err := WaitJob(ctx, newScene(State{}, run("")).cluster(), run(""), "", func(Status) {}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want a cancellation", err)
 		}
 	})

@@ -46,16 +46,16 @@ func secretsIn(pod corev1.PodSpec) []string {
 // enough for dockerd's fatal error and its reason.
 const lastWordsLines = 5
 
-// lastWords reads the end of the log of the pod's crashed container, best effort,
+// lastWords reads the end of the log of a pod's container that has ended, best effort,
 // and hides secrets in it: a daemon quotes a flag that it does not know. It uses
 // its own short timeout because ctx may have expired.
-func lastWords(ctx context.Context, c *kube.Cluster, pod *corev1.Pod) string {
+func lastWords(ctx context.Context, c *kube.Cluster, pod *corev1.Pod, container string) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
 	lines := int64(lastWordsLines)
 	for _, previous := range []bool{false, true} {
 		raw, err := c.Client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name,
-			&corev1.PodLogOptions{TailLines: &lines, Previous: previous}).DoRaw(ctx)
+			&corev1.PodLogOptions{Container: container, TailLines: &lines, Previous: previous}).DoRaw(ctx)
 		if apierrors.IsForbidden(err) {
 			return fmt.Sprintf("(the log cannot be read: %v)", err)
 		}

@@ -42,7 +42,7 @@ func TestNoSecretsInCauses(t *testing.T) {
 
 	// The fake clientset's log is always the same.
 	pod.Spec.Containers[0].Env[2].Value = "fake logs"
-	if log := lastWords(t.Context(), &kube.Cluster{Client: fake.NewClientset(pod), Namespace: "ci"}, pod); log != redact.Hidden {
+	if log := lastWords(t.Context(), &kube.Cluster{Client: fake.NewClientset(pod), Namespace: "ci"}, pod, ""); log != redact.Hidden {
 		t.Errorf("the log says %q", log)
 	}
 }

@@ -12,11 +12,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
 // State is the known state of a rollout, from which Compute computes the status.
 // Missing objects are nil.
 type State struct {
+	// Container is the name of the container that counts: admission may add others.
+	Container  string
 	Claim      *corev1.PersistentVolumeClaim
 	Deployment *appsv1.Deployment
 	Pods       []*corev1.Pod
@@ -99,9 +103,10 @@ func isTrue(pod *corev1.Pod, condition corev1.PodConditionType) bool {
 	})
 }
 
-// ContainerRuns reports whether a container of the pod runs.
-func ContainerRuns(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
+// ContainerRuns reports whether that container of the pod runs.
+func ContainerRuns(pod *corev1.Pod, container string) bool {
+	status := kube.ContainerStatus(pod, container)
+	return status != nil && status.State.Running != nil
 }
 
 // lastEvent returns the newest event about the object with one of the reasons.

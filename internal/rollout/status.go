@@ -31,11 +31,13 @@ type Cause struct {
 	Hint    string // the next step, one sentence
 	// Final is set if waiting longer cannot help.
 	Final bool
+	// Passes is set for a refusal that the cluster may take back by itself, soon.
+	Passes bool
 	// Ended is set if a pod or its container ran and ended. That another one runs
 	// now does not mean that the problem is solved.
 	Ended bool
-	// Log holds the last lines of the crashed container, if there is one.
-	Log string
+	// Container is the crashed container, if there is one, and Log its last lines.
+	Container, Log string
 }
 
 // Compute computes the status. It is a pure function of the objects: readiness
@@ -48,7 +50,7 @@ func Compute(v State) Status {
 		// The kubelet and webhooks quote commands and variables of the pod.
 		status.Cause.Message = v.secrets(pod).In(status.Cause.Message)
 	}
-	status.Running = v.updated() && pod != nil && pod.DeletionTimestamp == nil && !finished(pod) && ContainerRuns(pod)
+	status.Running = v.updated() && pod != nil && pod.DeletionTimestamp == nil && !finished(pod) && ContainerRuns(pod, v.Container)
 	status.Answering = status.Running && podReady(pod)
 	d := v.Deployment
 	switch {
@@ -95,7 +97,7 @@ func activity(v State, pod *corev1.Pod) string {
 	if pod.Spec.NodeName == "" {
 		return "waiting for the scheduler to place the pod"
 	}
-	for _, status := range pod.Status.ContainerStatuses {
+	if status := kube.ContainerStatus(pod, v.Container); status != nil {
 		switch {
 		case status.State.Running != nil:
 			return "daemon starting"
@@ -104,14 +106,17 @@ func activity(v State, pod *corev1.Pod) string {
 		}
 	}
 	if latest := v.lastEvent(pod.UID, "Pulling", "Pulled"); latest != nil && latest.Reason == "Pulling" {
-		return "pulling " + image(pod)
+		return "pulling " + v.image(pod)
 	}
 	return "starting the container on node " + pod.Spec.NodeName
 }
 
-func image(pod *corev1.Pod) string {
-	if len(pod.Spec.Containers) == 0 {
-		return "the image"
+// image returns the image of the container that counts.
+func (v State) image(pod *corev1.Pod) string {
+	for i := range pod.Spec.Containers {
+		if container := &pod.Spec.Containers[i]; container.Name == v.Container {
+			return container.Image
+		}
 	}
-	return pod.Spec.Containers[0].Image
+	return "the image"
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -23,8 +22,9 @@ type Target struct {
 	Deployment *appsv1.Deployment
 	// Claim is the claim that its pod mounts, as it was applied or found.
 	Claim *corev1.PersistentVolumeClaim
-	// EarlierRefusal is the State's.
+	// EarlierRefusal and Container are the State's.
 	EarlierRefusal *metav1.Time
+	Container      string
 }
 
 // NotReadyError is returned if a rollout did not become ready.
@@ -52,7 +52,7 @@ func WaitReady(ctx context.Context, c *kube.Cluster, target Target, report func(
 	began := time.Now()
 	ref := c.Ref("Deployment", target.Deployment.Name)
 
-	seen := newTracker(State{Generation: target.Deployment.Generation, EarlierRefusal: target.EarlierRefusal})
+	seen := newTracker(State{Generation: target.Deployment.Generation, EarlierRefusal: target.EarlierRefusal, Container: target.Container})
 	pods := podSource(c, target.Deployment.Spec.Selector.MatchLabels)
 	found, version, err := pods.list(ctx)
 	if err != nil {
@@ -73,6 +73,7 @@ func WaitReady(ctx context.Context, c *kube.Cluster, target Target, report func(
 		seen.base.EarlierTrouble = status.Pod.UID
 		status = Compute(seen.state())
 	}
+	var standing refusalClock
 	// A daemon that crashes again and again runs in between: it may run at the
 	// deadline without being ready.
 	var ended Status
@@ -84,6 +85,7 @@ func WaitReady(ctx context.Context, c *kube.Cluster, target Target, report func(
 		return nil, notReady(ctx, c, ref, status, began)
 	}
 
+	sources = append(sources, standing.judge(status.Cause)...)
 	err = until(ctx, append(sources, eventSources(c, uids)...), func(o observation) (more []source, done bool, err error) {
 		more = eventSources(c, seen.add(o))
 		if gone := deletedMeanwhile(o, waitedFor...); gone != nil {
@@ -91,6 +93,7 @@ func WaitReady(ctx context.Context, c *kube.Cluster, target Target, report func(
 			return nil, true, notReady(ctx, c, ref, status, began)
 		}
 		status = Compute(seen.state())
+		more = append(more, standing.judge(status.Cause)...)
 		if status.Cause != nil && status.Cause.Ended {
 			ended = status
 		}
@@ -181,12 +184,9 @@ func deletedMeanwhile(o observation, waitedFor ...kube.Ref) *Cause {
 
 // notReady returns the error, with the last lines of a crashed container.
 func notReady(ctx context.Context, c *kube.Cluster, ref kube.Ref, status Status, began time.Time) error {
-	if cause := status.Cause; cause != nil && status.Pod != nil && cause.Reason == "CrashLoopBackOff" {
-		cause.Log = lastWords(ctx, c, status.Pod)
-		if strings.Contains(cause.Log, "no space left on device") {
-			cause.Reason, cause.Message = "DiskFull", "The daemon cannot start: its volume is full."
-			cause.Hint = "Set a larger --storage-size if the storage class allows expansion, or delete files on the volume."
-		}
+	if cause := status.Cause; cause != nil && status.Pod != nil && (cause.Reason == "CrashLoopBackOff" || cause.Reason == otherContainerReason) {
+		cause.Log = lastWords(ctx, c, status.Pod, cause.Container)
+		explainLog(cause, status.Pod.Spec.NodeName)
 	}
 	return &NotReadyError{Ref: ref, Cause: status.Cause, Now: status.Now, After: time.Since(began)}
 }
