@@ -13,8 +13,14 @@ import (
 	"github.com/dindctl/dindctl/internal/clustertest"
 )
 
-// proxy is a container that admission has added; it runs until somebody ends it.
-var proxy = corev1.ContainerStatus{Name: "proxy", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
+// keep ends the container of a Job, but not the pod: admission has added a container that
+// runs until somebody ends it.
+func keep(job *batchv1.Job, pod *corev1.Pod) {
+	clustertest.End(job, pod, "", corev1.PodSucceeded, freed)
+	pod.Status.Phase = corev1.PodRunning
+	proxy := corev1.ContainerStatus{Name: "proxy", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
+	pod.Status.ContainerStatuses = slices.Insert(pod.Status.ContainerStatuses, 0, proxy)
+}
 
 // The end of a prune is that of its container. The Job, which another one keeps from
 // ending, is deleted.
@@ -27,8 +33,7 @@ func TestPruneNowBesideAProxy(t *testing.T) {
 		job.UID = "job"
 		_, pod := clustertest.PruneRun("d", noon)
 		pod.Labels = map[string]string{"job-name": job.Name}
-		clustertest.End(job, pod, "", corev1.PodRunning, freed)
-		pod.Status.ContainerStatuses = slices.Insert(pod.Status.ContainerStatuses, 0, proxy)
+		keep(job, pod)
 		w.Add(pod)
 		return true, job, err
 	})
@@ -47,8 +52,7 @@ func TestPruneNowBesideAProxy(t *testing.T) {
 func TestStatusOfAPruneBesideAProxy(t *testing.T) {
 	w := installedWorld(t, nil)
 	job, pod := clustertest.PruneRun("d", noon)
-	clustertest.End(job, pod, "", corev1.PodRunning, freed)
-	pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, proxy)
+	keep(job, pod)
 	w.Add(job, pod)
 	status, err := w.Status(t.Context())
 	if err != nil {
