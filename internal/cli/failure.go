@@ -148,6 +148,13 @@ func (f failure) write(streams terminal.Streams, verbose bool) {
 func (p *program) requestedOutput() format {
 	requested := format(p.getenv(variable("output")))
 	for i, arg := range p.args {
+		if arg == "--" {
+			break
+		}
+		if arg == "-ojson" || arg == "-oyaml" {
+			requested = format(arg[2:])
+			continue
+		}
 		name, value, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		if !strings.HasPrefix(arg, "-") || (name != "o" && name != "output") {
 			continue

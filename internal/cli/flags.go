@@ -10,19 +10,31 @@ import (
 // command's name. session applies their defaults: if they were set here, the
 // library would let the inner flag's default override the outer flag's value.
 func connectionFlags() []cli.Flag {
-	return inGroup(common,
+	return append(inGroup(common,
 		text("kubeconfig", "path of the kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)", "PATH"),
 		text("context", "kubeconfig context to use", "NAME"),
 		aliased(text("namespace", "namespace of the installation (default: the context's namespace)", "NAME"), "n"),
-		text("as", "user to impersonate", "USER"),
-		list("as-group", "group to impersonate", "GROUP"),
 		text("name", "name of the installation (default: docker-dind)", "NAME"),
 		text("timeout", "maximum duration of the whole command (default: 5m)", "DURATION"),
 		aliased(text("output", "output format: text, json or yaml (default: text)", "FORMAT"), "o"),
 		switchFlag("quiet", "print only results, warnings and errors", "q"),
 		switchFlag("verbose", "print every step on a separate line", "v"),
 		switchFlag("no-color", "print without colors"),
-	)
+	), inGroup("Connection, as in kubectl",
+		text("as", "user to impersonate", "USER"),
+		text("as-uid", "UID to impersonate", "UID"),
+		list("as-group", "group to impersonate", "GROUP"),
+		text("cluster", "cluster of the kubeconfig to use", "NAME"),
+		text("user", "user of the kubeconfig to use", "NAME"),
+		aliased(text("server", "address of the API server", "URL"), "s"),
+		text("tls-server-name", "name that the API server's certificate must have", "NAME"),
+		text("certificate-authority", "certificate of the API server's authority", "FILE"),
+		switchFlag("insecure-skip-tls-verify", "do not verify the API server's certificate"),
+		text("client-certificate", "client certificate for the API server", "FILE"),
+		text("client-key", "key of --client-certificate", "FILE"),
+		text("token", "bearer token for the API server", "TOKEN"),
+		text("request-timeout", "maximum duration of one request (default: none)", "DURATION"),
+	)...)
 }
 
 func text(name, usage, value string) *cli.StringFlag {

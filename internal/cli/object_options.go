@@ -54,6 +54,9 @@ func (s *session) over(base dind.Options) dind.Options {
 	if s.given("env") {
 		options.Env = s.environment(options.Env)
 	}
+	if s.given("registry-ca") {
+		options.RegistryCAs = s.authorities(options.RegistryCAs)
+	}
 	options.NoTLS = s.off("tls")
 	if options.ExistingClaim != base.ExistingClaim {
 		// Those of the claim that was used before do not apply.

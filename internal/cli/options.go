@@ -18,7 +18,7 @@ func (p *program) optionsCommand() *cli.Command {
 		Name:      "options",
 		Usage:     "print the options of the installation as the YAML that `install -f` reads",
 		UsageText: "dindctl options [options]\ndindctl options -n ci > options.yml",
-		Description: "Options that have their defaults are left out. Values that may be secrets are \"" + redact.Hidden + "\":\n" +
+		Description: "Options that have their defaults are left out. Values that may be secrets, and certificates, are\n\"" + redact.Hidden + "\": " +
 			"`install -f` then keeps the value that is installed.",
 		Action: p.options,
 	}

@@ -72,14 +72,14 @@ func (s *scanner) leftover(arg string) {
 // option handles the first option of rest, with its value, and returns the
 // arguments after it.
 func (s *scanner) option(rest []string) []string {
-	arg := rest[0]
+	arg := s.apart(rest[0])
 	name, value, joined := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
 	if name == "help" || name == "h" {
 		s.clean = append(s.clean, arg)
 		return rest[1:]
 	}
 	flag := flagNamed(s.flags, name)
-	s.afterSecret = flag == nil || slices.Contains([]string{"env", "dockerd-arg", "registry-mirror", "insecure-registry"}, name)
+	s.afterSecret = flag == nil || slices.Contains([]string{"env", "dockerd-arg", "registry-mirror", "insecure-registry", "token"}, name)
 	_, isSwitch := flag.(*cli.BoolFlag)
 	on, valid := switchValue(name, value)
 	switch {
@@ -101,6 +101,17 @@ func (s *scanner) option(rest []string) []string {
 		return rest[2:]
 	}
 	return rest[1:]
+}
+
+// apart returns a letter that is written together with its value, such as -nci, as -n=ci.
+func (s *scanner) apart(arg string) string {
+	if strings.HasPrefix(arg, "--") || len(arg) < 3 || arg[2] == '=' || flagNamed(s.flags, strings.SplitN(arg[1:], "=", 2)[0]) != nil {
+		return arg
+	}
+	if _, takesText := flagNamed(s.flags, arg[1:2]).(*cli.StringFlag); !takesText {
+		return arg
+	}
+	return arg[:2] + "=" + arg[2:]
 }
 
 func flagNamed(flags []cli.Flag, name string) cli.Flag {

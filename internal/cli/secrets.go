@@ -13,9 +13,9 @@ import (
 // received. Everything of theirs that is printed, as text or in a document, is
 // redacted here: progress, errors, results of checks, problems of the status.
 
-// keepSecret registers the secrets in the values of these options.
+// keepSecret registers the secrets in the values of these options, and --token.
 func (s *session) keepSecret(env, dockerdArgs []string) {
-	s.program.secrets = redact.Of(dind.Options{Env: env, DockerdArgs: dockerdArgs}.Secrets()...)
+	s.program.secrets = redact.Of(append(dind.Options{Env: env, DockerdArgs: dockerdArgs}.Secrets(), s.connection.Token)...)
 }
 
 // environment returns the given values of --env, with those of the caller's

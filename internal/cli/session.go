@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
@@ -41,8 +43,16 @@ func (p *program) session(c *cli.Context) *session {
 			Context:    v.text("context", ""),
 			Namespace:  v.text("namespace", ""),
 			As:         v.text("as", ""),
+			AsUID:      v.text("as-uid", ""),
 			AsGroups:   v.list("as-group"),
-			UserAgent:  "dindctl/" + Version(),
+			Cluster:    v.text("cluster", ""), User: v.text("user", ""),
+			Server: v.text("server", ""), TLSServerName: v.text("tls-server-name", ""), Token: v.text("token", ""),
+			CertificateAuthority: v.text("certificate-authority", ""), InsecureSkipTLSVerify: v.on("insecure-skip-tls-verify"),
+			ClientCertificate: v.text("client-certificate", ""), ClientKey: v.text("client-key", ""),
+			RequestTimeout:           v.text("request-timeout", ""),
+			WithoutForwardWebsockets: strings.EqualFold(p.getenv("KUBECTL_PORT_FORWARD_WEBSOCKETS"), "false"),
+			WithoutExecWebsockets:    strings.EqualFold(p.getenv("KUBECTL_REMOTE_COMMAND_WEBSOCKETS"), "false"),
+			UserAgent:                "dindctl/" + Version(),
 		},
 	}
 	s.checkSwitches(c.Command.Flags)
@@ -59,6 +69,9 @@ func (p *program) session(c *cli.Context) *session {
 		s.connection.Warn = s.warnOfServer
 	}
 	s.parseTimeout(v.text("timeout", ""))
+	if _, err := clientcmd.ParseTimeout(s.connection.RequestTimeout); s.connection.RequestTimeout != "" && err != nil {
+		s.problem("--request-timeout", s.connection.RequestTimeout, "must be a duration", "For example, 10s.")
+	}
 	s.parseOutput(v.text("output", string(formatText)))
 	return s
 }

@@ -51,6 +51,12 @@ func TestConnectionOptions(t *testing.T) {
 			kube.Connection{Kubeconfig: "file", Context: "c", Namespace: "before", As: "jane", AsGroups: []string{"g"}}},
 		{"after wins over the environment", env, strings.Fields("status -n=after --context c"),
 			kube.Connection{Kubeconfig: "file", Context: "c", Namespace: "after", As: "jane", AsGroups: []string{"a,b", "c"}}},
+		{"a letter with its value", nil, strings.Fields("-nafter -shttps://a=b status"), kube.Connection{Namespace: "after", Server: "https://a=b"}},
+		{"kubectl's options", nil, strings.Fields("status --as-uid 7 --cluster c --user u --server s --tls-server-name t --certificate-authority a --insecure-skip-tls-verify --client-certificate b --client-key k --token hunter2 --request-timeout 10s"),
+			kube.Connection{AsUID: "7", Cluster: "c", User: "u", Server: "s", TLSServerName: "t", CertificateAuthority: "a", InsecureSkipTLSVerify: true,
+				ClientCertificate: "b", ClientKey: "k", Token: "hunter2", RequestTimeout: "10s"}},
+		{"kubectl's switches", map[string]string{"KUBECTL_PORT_FORWARD_WEBSOCKETS": "false", "KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "FALSE"}, []string{"status"},
+			kube.Connection{WithoutForwardWebsockets: true, WithoutExecWebsockets: true}},
 		{"a single dash", nil, strings.Fields("status -namespace ci"), kube.Connection{Namespace: "ci"}},
 	}
 	for _, test := range tests {

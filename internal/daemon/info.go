@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +21,8 @@ type Info struct {
 	// clients.
 	MinAPIVersion string `json:"minApiVersion"`
 	StorageDriver string `json:"storageDriver"`
+	// ContainerdStore means that images are in containerd's image store.
+	ContainerdStore bool `json:"-"`
 	// RootDir is the path of the data root in the daemon's container.
 	RootDir string `json:"rootDir"`
 	// CgroupVersion is "1" or "2".
@@ -46,6 +50,9 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 		APIVersion:    e.client.ClientVersion(),
 		MinAPIVersion: version.MinAPIVersion,
 		StorageDriver: result.Info.Driver,
+		ContainerdStore: slices.ContainsFunc(result.Info.DriverStatus, func(pair [2]string) bool {
+			return pair[0] == "driver-type" && strings.HasPrefix(pair[1], "io.containerd.snapshotter")
+		}),
 		RootDir:       result.Info.DockerRootDir,
 		CgroupVersion: result.Info.CgroupVersion,
 	}

@@ -47,7 +47,7 @@ type gcRule struct {
 }
 
 func (p plan) daemonJSON() string {
-	config := daemonConfig{InsecureRegistries: p.insecureRegistries(), RegistryMirrors: p.RegistryMirrors}
+	config := daemonConfig{InsecureRegistries: p.insecureRegistries(), RegistryMirrors: p.mirrorsOf(dockerHub)}
 	limit := strconv.FormatInt(p.cacheBytes, 10)
 	config.Builder.GC = gcConfig{Enabled: true, Policy: []gcRule{{KeepStorage: limit}, {All: true, KeepStorage: limit}}}
 	if !p.hasArg("--log-driver", "--log-opt") {
@@ -62,11 +62,11 @@ func (p plan) daemonJSON() string {
 	return string(text) + "\n"
 }
 
-// insecureRegistries returns InsecureRegistries and the mirrors with plain HTTP: the
+// insecureRegistries returns InsecureRegistries and Docker Hub's mirrors with plain HTTP: the
 // builder of engines before 27 ignores the scheme in a mirror's URL and uses this.
 func (p plan) insecureRegistries() []string {
 	registries := slices.Clone(p.InsecureRegistries)
-	for _, mirror := range p.RegistryMirrors {
+	for _, mirror := range p.mirrorsOf(dockerHub) {
 		u, err := url.Parse(mirror)
 		if err == nil && u.Scheme == "http" && !slices.Contains(registries, u.Host) {
 			registries = append(registries, u.Host)
@@ -78,17 +78,18 @@ func (p plan) insecureRegistries() []string {
 // configData returns the files of the ConfigMap.
 func (p plan) configData() map[string]string {
 	data := scripts()
+	maps.Copy(data, p.registryFiles())
 	data[configKey] = p.daemonJSON()
 	return data
 }
 
 // configHash returns a hash of the files that the daemon's pod reads when it starts:
-// all but the prune script. It does not protect against attackers: anyone who can
+// all but the scripts of the prune. It does not protect against attackers: anyone who can
 // change the ConfigMap can change the pod.
 func configHash(data map[string]string) string {
 	sum := sha256.New()
 	for _, key := range slices.Sorted(maps.Keys(data)) {
-		if key != pruneScriptName {
+		if key != pruneScriptName && key != certificatesScriptName {
 			fmt.Fprintf(sum, "%s\n%s\n", key, data[key])
 		}
 	}

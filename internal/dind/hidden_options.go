@@ -9,9 +9,9 @@ import (
 	"github.com/dindctl/dindctl/internal/redact"
 )
 
-// A value that may be a secret is redact.Hidden wherever options are written: in the
-// annotation and in files. Where options are read, it stands for the value that the
-// installation has.
+// A value that may be a secret, and a certificate, is redact.Hidden wherever options are
+// written: in the annotation and in files. Where options are read, it stands for the value
+// that the installation has.
 
 // hidden returns the options whose values may be hidden.
 func hidden() []Option {

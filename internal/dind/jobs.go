@@ -2,6 +2,7 @@ package dind
 
 import (
 	"maps"
+	"strconv"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +15,14 @@ const (
 	unusedForEnv   = "PRUNE_UNUSED_FOR"
 	keepStorageEnv = "PRUNE_KEEP_STORAGE"
 	maxAgeEnv      = "PRUNE_MAX_CONTAINER_AGE"
+	certificateEnv = "PRUNE_CERTIFICATE_DAYS"
+
+	// ExpiryDays is how long before the end of a certificate status warns and the Job of
+	// the schedule fails. An install in the last third of a certificate's life renews it:
+	// none has run for months then.
+	ExpiryDays = 30
+	// expiryCode is the exit code of prune.sh for a certificate that expires.
+	expiryCode = 3
 
 	// A run that was missed because the control plane was down still starts within
 	// six hours. Without a deadline the controller stops after 100 missed runs.
@@ -44,14 +53,26 @@ func (p plan) cronJob() *applybatch.CronJobApplyConfiguration {
 		WithFailedJobsHistoryLimit(jobsKept).
 		WithJobTemplate(applybatch.JobTemplateSpec().
 			WithLabels(p.labels()).
-			WithSpec(applybatch.JobSpec().
-				WithBackoffLimit(pruneRetries).
-				WithActiveDeadlineSeconds(pruneDeadline).
-				WithTemplate(p.podTemplate(p.jobLabels(), nil, p.prunePod()))))
+			WithSpec(p.pruneJobSpec()))
 	if p.PruneTimezone != "" {
 		spec.WithTimeZone(p.PruneTimezone)
 	}
 	return applybatch.CronJob(CronJobName(p.Name), p.Namespace).WithLabels(p.labels()).WithSpec(spec)
+}
+
+func (p plan) pruneJobSpec() *applybatch.JobSpecApplyConfiguration {
+	spec := applybatch.JobSpec().
+		WithBackoffLimit(pruneRetries).
+		WithActiveDeadlineSeconds(pruneDeadline).
+		WithTemplate(p.podTemplate(p.jobLabels(), nil, p.prunePod()))
+	if p.TLS {
+		// A certificate that expires does so in the next try, too.
+		spec.WithPodFailurePolicy(applybatch.PodFailurePolicy().WithRules(applybatch.PodFailurePolicyRule().
+			WithAction(batchv1.PodFailurePolicyActionFailJob).
+			WithOnExitCodes(applybatch.PodFailurePolicyOnExitCodesRequirement().
+				WithContainerName(PruneContainerName).WithOperator(batchv1.PodFailurePolicyOnExitCodesOpIn).WithValues(expiryCode))))
+	}
+	return spec
 }
 
 // prunePod returns the prune pod. It may run on any node of the daemon's architecture: it
@@ -61,6 +82,9 @@ func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 	env := []Variable{{unusedForEnv, unusedFor}}
 	if age := p.maxContainerAge(); age != "" {
 		env = append(env, Variable{maxAgeEnv, age})
+	}
+	if p.TLS {
+		env = append(env, Variable{certificateEnv, strconv.Itoa(ExpiryDays)})
 	}
 	pod := client{
 		namespace: p.Namespace, name: p.Name, tls: p.TLS, container: PruneContainerName, image: p.Image,

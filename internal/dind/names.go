@@ -8,7 +8,7 @@ import "github.com/dindctl/dindctl/internal/kube"
 const (
 	DefaultName        = "docker-dind"
 	DefaultNamespace   = "default"
-	DefaultImage       = "docker:29.7.2-dind"
+	DefaultImage       = "docker.io/library/docker:29.7.2-dind"
 	DefaultStorageSize = "100Gi"
 	DefaultMTU         = "auto"
 	DefaultCacheLimit  = "75%"

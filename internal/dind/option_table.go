@@ -14,8 +14,8 @@ type Option struct {
 	Name string
 	// Field returns a pointer to the option's field: *string, *[]string or *bool.
 	Field func(*Options) any
-	// Shown returns one value of the list without what may be a secret. It is nil if
-	// the values are no secrets.
+	// Shown returns one value of the list without what may be a secret, or is too long to
+	// be shown. It is nil if the values are neither.
 	Shown func(string) string
 }
 
@@ -30,6 +30,7 @@ func Table() []Option {
 		{Name: "local-path", Field: func(o *Options) any { return &o.LocalPath }},
 		{Name: "local-node", Field: func(o *Options) any { return &o.LocalNode }},
 		{Name: "registry-mirror", Field: func(o *Options) any { return &o.RegistryMirrors }},
+		{Name: "registry-ca", Field: func(o *Options) any { return &o.RegistryCAs }, Shown: shownPair},
 		{Name: "insecure-registry", Field: func(o *Options) any { return &o.InsecureRegistries }},
 		{Name: "storage-driver", Field: func(o *Options) any { return &o.StorageDriver }},
 		{Name: "mtu", Field: func(o *Options) any { return &o.MTU }},
@@ -81,7 +82,7 @@ func (row Option) shown(values []string) []string {
 }
 
 // Values returns the options that differ from the defaults, by name: each a string, a
-// list of strings or true. Values that may be secrets are redact.Hidden.
+// list of strings or true. Values that may be secrets, and certificates, are redact.Hidden.
 func (o Options) Values() map[string]any {
 	values, defaults := map[string]any{}, Defaults()
 	for _, row := range Table() {

@@ -19,7 +19,12 @@ type Options struct {
 	// LocalPath on LocalNode becomes a Local PersistentVolume; set both or none.
 	LocalPath, LocalNode string
 
-	RegistryMirrors, InsecureRegistries []string
+	// RegistryMirrors are [HOST=]URL; without HOST the mirror is one of Docker Hub.
+	RegistryMirrors []string
+	// RegistryCAs are HOST[:PORT]=CERTIFICATES: the certificates in PEM format, which the
+	// daemon trusts for that registry. Each registry has one.
+	RegistryCAs        []string
+	InsecureRegistries []string
 	// StorageDriver "" leaves the choice to the engine.
 	StorageDriver string
 	// MTU is "auto" or a number of bytes.

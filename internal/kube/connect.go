@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"k8s.io/client-go/kubernetes"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // the logins that a kubeconfig may name, as in kubectl
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -20,9 +21,15 @@ type Connection struct {
 	Kubeconfig string   // path; "" means $KUBECONFIG, then ~/.kube/config, then the pod's own service account
 	Context    string   // "" means the kubeconfig's current context
 	Namespace  string   // "" means the context's namespace, else "default"
-	As         string   // user to impersonate
+	As, AsUID  string   // user to impersonate
 	AsGroups   []string // groups to impersonate
-	UserAgent  string   // sent with every request, visible in the audit log
+	// The rest of kubectl's options that replace what the kubeconfig has.
+	Cluster, User, Server, TLSServerName, Token        string
+	CertificateAuthority, ClientCertificate, ClientKey string // paths
+	InsecureSkipTLSVerify                              bool
+	RequestTimeout                                     string // of one request; "" means none
+	WithoutForwardWebsockets, WithoutExecWebsockets    bool   // use SPDY at once
+	UserAgent                                          string // sent with every request, visible in the audit log
 	// Warn gets the API server's warnings, each once; nil drops them.
 	Warn func(text string)
 }
@@ -34,6 +41,8 @@ type Cluster struct {
 	Config    *rest.Config
 	Namespace string
 	Context   string // name of the kubeconfig's context; "" in a pod
+	// WithoutForwardWebsockets and WithoutExecWebsockets are those of the Connection.
+	WithoutForwardWebsockets, WithoutExecWebsockets bool
 }
 
 // In returns the same connection to another namespace.
@@ -89,8 +98,16 @@ func Connect(c Connection) (*Cluster, error) {
 	rules.ExplicitPath = c.Kubeconfig
 	overrides := &clientcmd.ConfigOverrides{
 		CurrentContext: c.Context,
-		Context:        api.Context{Namespace: c.Namespace},
-		AuthInfo:       api.AuthInfo{Impersonate: c.As, ImpersonateGroups: c.AsGroups},
+		Context:        api.Context{Namespace: c.Namespace, Cluster: c.Cluster, AuthInfo: c.User},
+		AuthInfo: api.AuthInfo{
+			Impersonate: c.As, ImpersonateUID: c.AsUID, ImpersonateGroups: c.AsGroups,
+			Token: c.Token, ClientCertificate: c.ClientCertificate, ClientKey: c.ClientKey,
+		},
+		ClusterInfo: api.Cluster{
+			Server: c.Server, CertificateAuthority: c.CertificateAuthority,
+			InsecureSkipTLSVerify: c.InsecureSkipTLSVerify, TLSServerName: c.TLSServerName,
+		},
+		Timeout: c.RequestTimeout,
 	}
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
 
@@ -110,6 +127,7 @@ func Connect(c Connection) (*Cluster, error) {
 		name = raw.CurrentContext
 	}
 
+	c.impersonate(config)
 	config.UserAgent = c.UserAgent
 	// A client-side rate limit would queue requests that are sent together. A
 	// handful of requests needs none, and the server has priority and fairness.
@@ -125,7 +143,24 @@ func Connect(c Connection) (*Cluster, error) {
 	if err != nil {
 		return nil, &ConfigurationError{Err: err}
 	}
-	return &Cluster{Client: client, Config: config, Namespace: namespace, Context: name}, nil
+	return &Cluster{
+		Client: client, Config: config, Namespace: namespace, Context: name,
+		WithoutForwardWebsockets: c.WithoutForwardWebsockets, WithoutExecWebsockets: c.WithoutExecWebsockets,
+	}, nil
+}
+
+// impersonate sets the user to impersonate: in a pod client-go drops it, and requests
+// would have the rights of the pod. See https://github.com/kubernetes/kubernetes/issues/116640
+func (c Connection) impersonate(config *rest.Config) {
+	if c.As != "" {
+		config.Impersonate.UserName = c.As
+	}
+	if c.AsUID != "" {
+		config.Impersonate.UID = c.AsUID
+	}
+	if len(c.AsGroups) > 0 {
+		config.Impersonate.Groups = c.AsGroups
+	}
 }
 
 // ConfigurationError is returned if there is no usable client configuration; no

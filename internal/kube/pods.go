@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -61,11 +62,11 @@ func (c *Cluster) executor(pod, container string, command []string) (remotecomma
 		VersionedParams(&corev1.PodExecOptions{
 			Container: container, Command: command, Stdout: true, Stderr: true,
 		}, scheme.ParameterCodec).URL()
-	websocket, err := remotecommand.NewWebSocketExecutor(c.Config, "GET", url.String())
-	if err != nil {
-		return nil, err
-	}
 	spdy, err := remotecommand.NewSPDYExecutor(c.Config, "POST", url)
+	if err != nil || c.WithoutExecWebsockets {
+		return spdy, err
+	}
+	websocket, err := remotecommand.NewWebSocketExecutor(c.Config, "GET", url.String())
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +75,14 @@ func (c *Cluster) executor(pod, container string, command []string) (remotecomma
 		if apierrors.IsForbidden(refusalOf(err)) || apierrors.IsNotFound(refusalOf(err)) {
 			return false
 		}
-		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err) || Cut(err)
 	})
+}
+
+// Cut reports whether a proxy may have ended a connection because it does not support
+// websockets: the connection was there, and ended without an answer.
+func Cut(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // refusalOf returns the API server's answer to a failed upgrade, an error that

@@ -48,6 +48,9 @@ func PortForward(c *kube.Cluster, pod string) (Link, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.WithoutForwardWebsockets {
+		dialer.WithoutWebsocket()
+	}
 	return portForward{dialer}, nil
 }
 

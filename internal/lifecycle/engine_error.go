@@ -51,6 +51,8 @@ func (e *DaemonError) Advice() (reason, hint string) {
 		return "Forbidden", hintFor(e.Err, "get secrets", "")
 	case apierrors.IsForbidden(e.Err):
 		return "Forbidden", hintFor(e.Err, "create pods/portforward", "")
+	case strings.Contains(e.Err.Error(), "error dialing backend"):
+		return "NodeUnreachable", fmt.Sprintf("the API server does not reach the kubelet of the pod's node, and the daemon may be fine: `dindctl verify -n %s` asks it from inside the cluster", e.Namespace)
 	case errors.As(e.Err, &unusable):
 		return "CertificateInvalid", renewHint
 	case errors.As(e.Err, &untrusted):

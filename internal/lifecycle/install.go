@@ -112,6 +112,11 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 		return err
 	}
 	i.reportEngineChange(p, outcome)
+	if outcome.Daemon != nil {
+		if message, hint := unusedMirrors(options, *outcome.Daemon); message != "" {
+			progress.Warn(i.Observer, message+" "+hint)
+		}
+	}
 	if !how.VerifyJob {
 		return nil
 	}

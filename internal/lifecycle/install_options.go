@@ -21,7 +21,7 @@ func (e *OptionsUnknownError) Error() string {
 // that the claim has now. The error is a *NotInstalledError, an *OptionsUnknownError or
 // a *kube.ReadError.
 func (i Instance) Options(ctx context.Context) (dind.Options, error) {
-	found, err := i.read(ctx, i.Cluster.Ref("Deployment", i.Name), i.Cluster.Ref("PersistentVolumeClaim", dind.ClaimName(i.Name)))
+	found, err := i.read(ctx, i.Cluster.Ref("Deployment", i.Name), i.Cluster.Ref("PersistentVolumeClaim", dind.ClaimName(i.Name)), i.Cluster.Ref("ConfigMap", dind.ConfigName(i.Name)))
 	switch {
 	case err != nil:
 		return dind.Options{}, err
@@ -32,7 +32,7 @@ func (i Instance) Options(ctx context.Context) (dind.Options, error) {
 	if !known {
 		return options, &OptionsUnknownError{Namespace: i.Cluster.Namespace, Name: i.Name}
 	}
-	return options.ForClaim(found.claim()), nil
+	return options.ForClaim(found.claim()).WithConfig(found.config()), nil
 }
 
 // reportDropped names what the last install had and these options have not, so that

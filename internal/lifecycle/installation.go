@@ -38,6 +38,10 @@ func (f installation) deployment() *appsv1.Deployment {
 	return objectOf[appsv1.Deployment](f, "Deployment", f.i.Name)
 }
 
+func (f installation) config() *corev1.ConfigMap {
+	return objectOf[corev1.ConfigMap](f, "ConfigMap", dind.ConfigName(f.i.Name))
+}
+
 func (f installation) service() *corev1.Service {
 	return objectOf[corev1.Service](f, "Service", f.i.Name)
 }

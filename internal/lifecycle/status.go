@@ -151,7 +151,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 			answers := i.askDaemon(ctx, rolloutStatus.Pod)
 			status.Daemon, status.Leftovers, volume = answers.info, answers.left, answers.volume
 			status.Disk = newDisk(answers.volume, answers.usage)
-			problems[2] = i.daemonProblems(rolloutStatus.Pod, answers, options.HighWater)
+			problems[2] = i.daemonProblems(rolloutStatus.Pod, answers, options)
 		})
 	}
 	if rolloutStatus.Pod != nil {

@@ -14,9 +14,8 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// expiryWarning is the time before expiry at which status warns. An install in the
-// last third of a certificate's life renews it: none has run for months then.
-const expiryWarning = 30 * 24 * time.Hour
+// expiryWarning is the time before expiry at which status warns.
+const expiryWarning = dind.ExpiryDays * 24 * time.Hour
 
 // Certificates is when the certificates of TLS expire; nil if it could not be read.
 type Certificates struct {

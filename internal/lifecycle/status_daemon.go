@@ -75,7 +75,7 @@ func answer[T any](value T, err error) (*T, error) {
 }
 
 // daemonProblems returns what the answers show, and why some are missing.
-func (i Instance) daemonProblems(pod *corev1.Pod, a daemonAnswers, highWater string) []Problem {
+func (i Instance) daemonProblems(pod *corev1.Pod, a daemonAnswers, options dind.Options) []Problem {
 	ref := kube.Ref{Kind: "Pod", Namespace: i.Cluster.Namespace, Name: pod.Name}
 	object, logs := ref.String(), fmt.Sprintf("kubectl logs -n %s %s", ref.Namespace, ref.Name)
 	var problems []Problem
@@ -98,6 +98,11 @@ func (i Instance) daemonProblems(pod *corev1.Pod, a daemonAnswers, highWater str
 		problems = append(problems, Problem{object, "LeftoversUnknown",
 			"It is unknown what jobs left in the daemon: " + a.leftErr.Error(), logs, SeverityWarning})
 	}
+	if a.info != nil {
+		if message, hint := unusedMirrors(options, *a.info); message != "" {
+			problems = append(problems, Problem{object, "MirrorsUnused", message, hint, SeverityWarning})
+		}
+	}
 	if a.left != nil {
 		problems = append(problems, leftoverProblems(ref, *a.left, i.Now())...)
 	}
@@ -108,7 +113,7 @@ func (i Instance) daemonProblems(pod *corev1.Pod, a daemonAnswers, highWater str
 			SeverityWarning})
 	}
 	if a.volume != nil {
-		problems = append(problems, diskProblems(ref, a.volume, highWater)...)
+		problems = append(problems, diskProblems(ref, a.volume, options.HighWater)...)
 		problems = append(problems, limitProblems(ref, a.volume, a.networks)...)
 	}
 	return append(problems, damageProblems(ref, a.damage, a.volume)...)

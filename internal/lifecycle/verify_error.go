@@ -103,6 +103,12 @@ func (e *VerifyError) Advice() (reason, hint string) {
 		if dind.FindCacheDamage(e.Result.Detail) != nil {
 			return cacheDamaged, removeCache
 		}
+		switch {
+		case rollout.UntrustedRegistry(e.Result.Detail):
+			return "RegistryUntrusted", "the daemon does not trust the authority of the registry's certificate: `dindctl install --reuse-options --registry-ca HOST[:PORT]=FILE` gives it the authority"
+		case rollout.RateLimited(e.Result.Detail):
+			return "RegistryRateLimit", "the registry limits pulls: `dindctl install --reuse-options --registry-mirror URL` uses a mirror, and jobs with `docker login` have the limit of their account"
+		}
 		return "BuildFailed", fmt.Sprintf("kubectl logs -n %s deployment/%s", e.Namespace, e.Name)
 	case dind.VerifyUncached:
 		return "NotCached", "something removes the build cache immediately: `dindctl status` shows its size, `dindctl install --cache-limit` sets its limit"

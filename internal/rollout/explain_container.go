@@ -62,49 +62,6 @@ func started(pod *corev1.Pod) bool {
 	})
 }
 
-func imageNotPulled(v State, pod *corev1.Pod) *Cause {
-	state := v.waiting(pod)
-	if state == nil {
-		return nil
-	}
-	cause := &Cause{Reason: state.Reason, Object: podRef(pod)}
-	switch state.Reason {
-	case "InvalidImageName":
-		cause.Final = true
-		cause.Message = fmt.Sprintf("%q is not an image name.", v.image(pod))
-		cause.Hint = "Correct --image."
-	case "ErrImageNeverPull":
-		cause.Final = true
-		cause.Message = fmt.Sprintf("The image %s is not on node %s, and pulling is not allowed.", v.image(pod), pod.Spec.NodeName)
-		cause.Hint = "Load the image onto the node, or set another one with --image."
-	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed":
-		cause.Message = fmt.Sprintf("The image %s cannot be pulled: %s", v.image(pod), pullFailure(v, pod, state))
-		cause.Hint = "Check --image, --image-pull-secret, and that the node reaches the registry."
-	default:
-		return nil
-	}
-	return cause
-}
-
-// pullFailure returns the registry's answer. While the kubelet backs off, only an
-// earlier Failed event contains it, not the container's state. Other Failed events say
-// only "Error: ImagePullBackOff".
-func pullFailure(v State, pod *corev1.Pod, state *corev1.ContainerStateWaiting) string {
-	if state.Reason == "ImagePullBackOff" {
-		event := v.newestEvent(pod.UID, func(event *corev1.Event) bool {
-			return event.Reason == "Failed" && strings.Contains(event.Message, "ailed to pull")
-		})
-		if event != nil {
-			_, answer, found := strings.Cut(event.Message, fmt.Sprintf("Failed to pull image %q: ", v.image(pod)))
-			if !found {
-				answer = event.Message
-			}
-			return oneLine(answer)
-		}
-	}
-	return oneLine(state.Message)
-}
-
 // configError is the kubelet's reason for a container whose Secret, ConfigMap or
 // key is missing.
 const configError = "CreateContainerConfigError"

@@ -146,6 +146,7 @@ func TestCauses(t *testing.T) {
 			waitingFor("ImagePullBackOff", "Back-off pulling image")(v)
 			v.Events = []*corev1.Event{event("new", "Failed", "Error: ImagePullBackOff"), event("new", "Failed", "Failed to pull image: 404")}
 		}, "ImagePullBackOff", "Failed to pull image: 404", false},
+		{"a short name", waitingFor("ImageInspectError", "short name mode is enforcing"), "ImageInspectError", "cannot use the image docker:29: short name mode", false},
 		{"image never pulled", waitingFor("ErrImageNeverPull", ""), "ErrImageNeverPull", "not allowed", true},
 		{"configuration", waitingFor("CreateContainerConfigError", `secret "s" not found`), "CreateContainerConfigError", `secret "s" not found`, true},
 		{"creation", waitingFor("CreateContainerError", "boom"), "CreateContainerError", "boom", false},

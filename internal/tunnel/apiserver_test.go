@@ -33,6 +33,8 @@ type apiServer struct {
 	noWebsockets bool
 	// respond, if set, handles requests instead of an upgrade.
 	respond http.HandlerFunc
+	// websocket, if set, handles websocket upgrades.
+	websocket http.HandlerFunc
 	// refuseEarly makes the node refuse connections before it replies to a stream.
 	refuseEarly bool
 	// hold, if set, delays the node's reply to each stream until it is closed.
@@ -101,6 +103,10 @@ func (a *apiServer) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if gorilla.IsWebSocketUpgrade(r) {
+		if a.websocket != nil {
+			a.websocket(w, r)
+			return
+		}
 		a.serveWebsocket(w, r)
 		return
 	}

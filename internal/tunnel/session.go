@@ -27,6 +27,9 @@ type session struct {
 	// suspect is set after a failed dial. Open connections may still work, but new
 	// ones need a new session.
 	suspect atomic.Bool
+	// untried is set until a websocket has carried a connection: a proxy may let its
+	// handshake pass and swallow the rest.
+	untried atomic.Bool
 }
 
 // newSession starts SPDY on raw. It closes raw when the session ends.

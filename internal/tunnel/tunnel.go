@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
@@ -37,7 +38,15 @@ type Dialer struct {
 	// sessions are the open sessions. Dials share the last one.
 	sessions []*session
 	requests atomic.Int64
+
+	// spdy is set where websockets do not work. patience is websocketTime; tests change it.
+	spdy     atomic.Bool
+	patience time.Duration
 }
+
+// WithoutWebsocket makes the Dialer use SPDY, as KUBECTL_PORT_FORWARD_WEBSOCKETS=false
+// does for kubectl.
+func (d *Dialer) WithoutWebsocket() { d.spdy.Store(true) }
 
 // New returns a Dialer for the pod. It copies the config and sends no request, so
 // a missing pod or permission is reported by the first dial. The caller must close
@@ -64,6 +73,7 @@ func New(config *rest.Config, namespace, pod string) (*Dialer, error) {
 		alive:     alive,
 		end:       end,
 		lock:      make(chan struct{}, 1),
+		patience:  websocketTime,
 	}, nil
 }
 
@@ -99,8 +109,10 @@ func (d *Dialer) DialContext(ctx context.Context, port int) (net.Conn, error) {
 		if err != nil {
 			return nil, d.openError(err)
 		}
-		p, err := s.open(ctx, to, d.requests.Add(1))
+		untried := s.untried.Load()
+		p, err := d.open(ctx, s, to)
 		if err == nil {
+			s.untried.Store(false)
 			return newConn(s, p, to), nil
 		}
 		var refused *RemoteError
@@ -110,11 +122,25 @@ func (d *Dialer) DialContext(ctx context.Context, port int) (net.Conn, error) {
 		if !errors.Is(err, context.Canceled) {
 			s.suspect.Store(true)
 		}
-		// If a shared session fails, retry with a new one.
-		if isNew || ctx.Err() != nil {
+		if untried {
+			d.spdy.Store(true)
+		}
+		// If a shared session fails, retry with a new one; if a websocket does, with SPDY.
+		if isNew && !untried || ctx.Err() != nil {
 			return nil, d.openError(err)
 		}
 	}
+}
+
+// open opens a connection over a session. A websocket that was not tried yet has to prove
+// itself in time.
+func (d *Dialer) open(ctx context.Context, s *session, to addr) (pair, error) {
+	if s.untried.Load() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.patience)
+		defer cancel()
+	}
+	return s.open(ctx, to, d.requests.Add(1))
 }
 
 // session returns the shared session. It opens a new one if necessary.
@@ -133,9 +159,17 @@ func (d *Dialer) session(ctx context.Context) (s *session, isNew bool, err error
 			return s, false, nil
 		}
 	}
-	s, err = await(ctx, func() (*session, error) { return upgrade(ctx, d.config, d.url) }, (*session).kill)
+	s, err = await(ctx, func() (*session, error) {
+		if d.spdy.Load() {
+			return upgradeSPDY(ctx, d.config, d.url)
+		}
+		return upgrade(ctx, d.config, d.url, d.patience)
+	}, (*session).kill)
 	if err != nil {
 		return nil, false, err
+	}
+	if !s.untried.Load() {
+		d.spdy.Store(true) // from now on at once, without waiting for a websocket
 	}
 	d.sessions = append(slices.DeleteFunc(d.sessions, (*session).dead), s)
 	return s, true, nil

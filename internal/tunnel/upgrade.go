@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,20 +23,29 @@ import (
 	"k8s.io/client-go/transport/websocket"
 	"k8s.io/streaming/pkg/httpstream"
 	"k8s.io/streaming/pkg/httpstream/spdy"
+
+	"github.com/dindctl/dindctl/internal/kube"
 )
 
+// websocketTime is how long a websocket may take to open and to carry its first streams.
+// Some proxies swallow what they do not understand.
+const websocketTime = 10 * time.Second
+
 // upgrade opens a streaming connection with a websocket or, if a proxy or server
-// does not support websockets, with a SPDY upgrade.
+// does not support websockets or does not answer, with a SPDY upgrade.
 //
 // client-go has dialers for both, but they take no context, and the SPDY dialer
 // drops the status of an error response.
-func upgrade(ctx context.Context, config *rest.Config, target *url.URL) (*session, error) {
-	s, err := upgradeWebsocket(ctx, config, target)
+func upgrade(ctx context.Context, config *rest.Config, target *url.URL, patience time.Duration) (*session, error) {
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s, err := upgradeWebsocket(limited, config, target)
 	if err == nil {
+		s.untried.Store(true)
 		return s, nil
 	}
 	status := statusOf(err)
-	if shouldTrySPDY(err, status) {
+	if ctx.Err() == nil && shouldTrySPDY(err, status) {
 		var spdyErr error
 		if s, spdyErr = upgradeSPDY(ctx, config, target); spdyErr == nil {
 			return s, nil
@@ -57,7 +67,7 @@ func shouldTrySPDY(err error, status *apierrors.StatusError) bool {
 	if status != nil && (apierrors.IsNotFound(status) || apierrors.IsUnauthorized(status)) {
 		return false
 	}
-	return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err) || kube.Cut(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // statusOf returns the API server's error within err, or nil. It is needed because

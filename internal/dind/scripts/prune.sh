@@ -2,7 +2,9 @@
 # Removes from the Docker daemon at DOCKER_HOST what was not used for PRUNE_UNUSED_FOR (a
 # Go duration; 0: everything unused), and containers that run for longer than
 # PRUNE_MAX_CONTAINER_AGE (a Go duration, or not set). If PRUNE_KEEP_STORAGE (bytes) is
-# set, that much of the most recently used build cache stays, regardless of age. The
+# set, that much of the most recently used build cache stays, regardless of age. With
+# PRUNE_CERTIFICATE_DAYS it fails in the end, with exit code 3, if a certificate of TLS is
+# valid for fewer days: an alert on failed Jobs is enough to renew it in time. The
 # termination message contains the error, if there is one.
 #
 # The sizes that the daemon says it freed are not added up: it counts layers twice that an
@@ -24,11 +26,12 @@ max_age=${PRUNE_MAX_CONTAINER_AGE:-}
 work=/tmp/images
 docker_time=3000
 
+# fail MESSAGE [EXIT CODE]
 fail() {
-    echo "dindctl: $*" >&2
+    echo "dindctl: $1" >&2
     # Remove characters that JSON would have to escape.
-    { echo "{\"error\":\"$(printf %s "$*" | tr -d '"\\' | tr '\012\011' '  ' | cut -c 1-500)\"}" >/dev/termination-log; } 2>/dev/null
-    exit 1
+    { echo "{\"error\":\"$(printf %s "$1" | tr -d '"\\' | tr '\012\011' '  ' | cut -c 1-500)\"}" >/dev/termination-log; } 2>/dev/null
+    exit "${2:-1}"
 }
 
 # prune runs docker with its arguments.
@@ -127,3 +130,9 @@ else
 fi
 # Somebody gave them a name to find them again.
 echo "volumes with a name, which stay: $(docker volume ls -q 2>/dev/null | grep -v -e '^dindctl-prune$' -e '^[0-9a-f]\{64\}$' | grep -c .)"
+if [ -n "${PRUNE_CERTIFICATE_DAYS:-}" ]; then
+    # shellcheck source=internal/dind/scripts/certificates.sh
+    . /etc/dindctl/certificates.sh
+    check_certificates "$PRUNE_CERTIFICATE_DAYS"
+    [ -z "$expiring" ] || fail "the prune succeeded, but $expiring: dindctl install --reuse-options renews it" 3
+fi

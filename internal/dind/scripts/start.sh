@@ -41,6 +41,8 @@ case $mtu in
     ;;
 esac
 
+. /etc/dindctl/registries.sh
+
 # Before anything uses the data root.
 . /etc/dindctl/lock.sh
 
