@@ -16,7 +16,7 @@ func objectFlags() []cli.Flag {
 			aliased(text("options-file", "YAML file with options by name, - for standard input; the command line takes precedence", "FILE"), "f"),
 		),
 		inGroup("Image",
-			text("image", "image of the daemon and of the prune and verify Jobs (default: "+dind.DefaultImage+")", "IMAGE"),
+			text("image", "image of the daemon and of the Jobs (default: "+dind.DefaultImage+")", "IMAGE"),
 			list("image-pull-secret", "Secret for pulling the image", "NAME"),
 		),
 		inGroup("Storage",

@@ -52,7 +52,7 @@ func TestInfoAndDiskUsageByRelease(t *testing.T) {
 			engine: &engine{release: "29", min: "1.40", max: "1.56"},
 			info: Info{
 				Version: "29.7.2", APIVersion: "1.56", MinAPIVersion: "1.40", StorageDriver: "overlayfs", RootDir: "/var/lib/docker",
-				CgroupVersion: "1",
+				CgroupVersion: "1", ContainerdStore: true,
 			},
 			usage: DiskUsage{
 				ImagesBytes: 2_100_000, BuildCacheBytes: 48_000, VolumesBytes: new(int64(70_000)), ContainersBytes: 5_000,

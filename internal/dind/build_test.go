@@ -148,7 +148,8 @@ func decode(t *testing.T, manifests []byte) decoded {
 			return d.secrets[len(d.secrets)-1]
 		},
 	}
-	for _, document := range bytes.Split(manifests, []byte("---\n"))[1:] {
+	// A certificate in a ConfigMap ends with three dashes too.
+	for _, document := range bytes.Split(append([]byte("\n"), manifests...), []byte("\n---\n"))[1:] {
 		var meta metav1.TypeMeta
 		if err := yaml.Unmarshal(document, &meta); err != nil {
 			t.Fatalf("decode: %v", err)

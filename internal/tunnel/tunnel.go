@@ -122,12 +122,13 @@ func (d *Dialer) DialContext(ctx context.Context, port int) (net.Conn, error) {
 		if !errors.Is(err, context.Canceled) {
 			s.suspect.Store(true)
 		}
-		if untried {
-			d.spdy.Store(true)
+		if ctx.Err() != nil || isNew && !untried {
+			return nil, d.openError(err)
 		}
 		// If a shared session fails, retry with a new one; if a websocket does, with SPDY.
-		if isNew && !untried || ctx.Err() != nil {
-			return nil, d.openError(err)
+		if untried {
+			d.spdy.Store(true)
+			s.kill()
 		}
 	}
 }
