@@ -56,7 +56,8 @@ func TestCausesStorage(t *testing.T) {
 		node := anyNode(t)
 		directory := "/var/lib/" + i.namespace
 		options := []string{"--local-path", directory, "--local-node", node, "--storage-size", "5Gi"}
-		f := i.failedInstall(t, append(options, "--timeout", shortly)...)
+		// The kubelet's first try often fails for another reason.
+		f := i.failedInstall(t, append(options, "--timeout", "25s")...)
 		f.names(t, "FailedMount", node, directory, "does not exist")
 		contains(t, "hint", f.Hint, "--local-path", node)
 		i.statusSays(t, f)

@@ -113,7 +113,9 @@ func (i *installation) killDaemon(t *testing.T) {
 	before := restarts(pod)
 	// The exec is killed together with the container. The restart shows whether
 	// it worked.
-	tryInPod(t, pod, "sh", "-c", `for p in /proc/[0-9]*; do if [ "$(cat "$p/comm")" = dockerd ]; then kill -9 "${p#/proc/}"; fi; done`)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	tryInPod(ctx, t, pod, "sh", "-c", `for p in /proc/[0-9]*; do if [ "$(cat "$p/comm")" = dockerd ]; then kill -9 "${p#/proc/}"; fi; done`)
 	eventually(t, "the container's restart", func(ctx context.Context) (bool, error) {
 		now, err := env.cluster.CoreV1().Pods(i.namespace).Get(ctx, pod.Name, metav1.GetOptions{})
 		return err == nil && restarts(now) > before, err

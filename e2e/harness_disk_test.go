@@ -18,7 +18,7 @@ func (i *installation) watchDisk(t *testing.T) diskWatch {
 	t.Helper()
 	pod, measured := i.pod(t), make(chan string, 1)
 	go func() {
-		out, _, _ := tryInPod(t, pod, "sh", "-c", `rm -f /run/e2e-stop
+		out, _, _ := tryInPod(t.Context(), t, pod, "sh", "-c", `rm -f /run/e2e-stop
 until [ -e /run/e2e-stop ]; do stat -f -c "%b %f" /var/lib/docker; sleep 1; done`)
 		measured <- out
 	}()

@@ -41,7 +41,9 @@ func startPod(t *testing.T, namespace string, labels map[string]string, script s
 // or of a server of a test.
 func reaches(t *testing.T, from *corev1.Pod, address string) bool {
 	t.Helper()
-	_, stderr, err := tryInPod(t, from, "wget", "-q", "-O", "/dev/null", "-T", "5", "http://"+address+"/version")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, stderr, err := tryInPod(ctx, t, from, "wget", "-q", "-O", "/dev/null", "-T", "5", "http://"+address+"/version")
 	if err == nil {
 		return true
 	}

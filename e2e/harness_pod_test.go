@@ -91,21 +91,24 @@ func ended(pod *corev1.Pod) bool {
 // inPod runs a command in a pod's first container and returns its stdout.
 func inPod(t *testing.T, pod *corev1.Pod, command ...string) string {
 	t.Helper()
-	stdout, stderr, err := tryInPod(t, pod, command...)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	stdout, stderr, err := tryInPod(ctx, t, pod, command...)
 	if err != nil {
 		t.Fatalf("%v in pod/%s: %v\n%s", command, pod.Name, err, stderr)
 	}
 	return stdout
 }
 
-// tryInPod runs a command that may be killed.
-func tryInPod(t *testing.T, pod *corev1.Pod, command ...string) (out, errs string, err error) {
+// tryInPod runs a command that may be killed. In a container that stops it may hang until
+// ctx ends it.
+func tryInPod(ctx context.Context, t *testing.T, pod *corev1.Pod, command ...string) (out, errs string, err error) {
 	t.Helper()
 	request := env.cluster.CoreV1().RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{Container: pod.Spec.Containers[0].Name, Command: command, Stdout: true, Stderr: true}, scheme.ParameterCodec)
 	executor := got[remotecommand.Executor](t)(remotecommand.NewWebSocketExecutor(env.config, "GET", request.URL().String()))
 	var stdout, stderr bytes.Buffer
-	err = executor.StreamWithContext(t.Context(), remotecommand.StreamOptions{Stdout: &stdout, Stderr: &stderr})
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &stdout, Stderr: &stderr})
 	return stdout.String(), stderr.String(), err
 }
 

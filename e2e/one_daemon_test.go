@@ -60,7 +60,7 @@ func (i *installation) awaitSuccessor(t *testing.T, old types.UID) {
 		if next == nil || err != nil {
 			return false, err
 		}
-		if !runsDaemon(t, next) {
+		if !runsDaemon(ctx, t, next) {
 			return false, nil
 		}
 		// Looked at last: what runs now, ran then. The pod itself is asked, because its
@@ -69,7 +69,7 @@ func (i *installation) awaitSuccessor(t *testing.T, old types.UID) {
 		if err != nil || next == nil {
 			return false, err
 		}
-		if previous != nil && runsDaemon(t, previous) {
+		if previous != nil && runsDaemon(ctx, t, previous) {
 			t.Errorf("the daemon in pod/%s runs, and that in pod/%s still does", next.Name, previous.Name)
 		}
 		return previous == nil && podReady(next), nil
@@ -77,12 +77,14 @@ func (i *installation) awaitSuccessor(t *testing.T, old types.UID) {
 }
 
 // runsDaemon reports whether dockerd runs in the pod.
-func runsDaemon(t *testing.T, pod *corev1.Pod) bool {
+func runsDaemon(ctx context.Context, t *testing.T, pod *corev1.Pod) bool {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
 	if !containerRuns(pod) {
 		return false
 	}
-	found, _, err := tryInPod(t, pod, "sh", "-c", `for p in /proc/[0-9]*; do if [ "$(cat "$p/comm")" = dockerd ]; then echo dockerd; fi; done`)
+	found, _, err := tryInPod(ctx, t, pod, "sh", "-c", `for p in /proc/[0-9]*; do if [ "$(cat "$p/comm")" = dockerd ]; then echo dockerd; fi; done`)
 	return err == nil && found != ""
 }
 

@@ -125,6 +125,13 @@ func TestCauses(t *testing.T) {
 			unready(v.Pods[0])
 			v.Events = []*corev1.Event{event("new", "FailedMount", `path "/x" does not exist`)}
 		}, "FailedMount", `path "/x" does not exist`, false},
+		{"a mount in the first moment on the node", func(v *State) {
+			unready(v.Pods[0])
+			v.Events = []*corev1.Event{
+				event("new", "FailedMount", "failed to fetch PVC from API server: no relationship found between node 'n' and this object"),
+				event("new", "FailedMount", `path "/x" does not exist`),
+			}
+		}, "FailedMount", `path "/x" does not exist`, false},
 		{"configuration removed", func(v *State) {
 			unready(v.Pods[0])
 			v.Events = []*corev1.Event{event("new", "FailedMount", `MountVolume.SetUp failed for volume "c" : configmap "d-config" not found`)}

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,7 +88,9 @@ func volumeNotMounted(v State, pod *corev1.Pod) *Cause {
 	if pod == nil || pod.Spec.NodeName == "" || started(pod) {
 		return nil
 	}
-	event := v.lastEvent(pod.UID, "FailedMount", "FailedAttachVolume", "FailedMapVolume")
+	event := v.newestEvent(pod.UID, func(event *corev1.Event) bool {
+		return slices.Contains([]string{"FailedMount", "FailedAttachVolume", "FailedMapVolume"}, event.Reason) && !strings.Contains(event.Message, nodeIsNew)
+	})
 	if event == nil || v.cameFurther(pod, event) {
 		return nil
 	}
@@ -109,6 +112,10 @@ func volumeNotMounted(v State, pod *corev1.Pod) *Cause {
 	}
 	return cause
 }
+
+// nodeIsNew is what the API server says to the kubelet in the first moment after it has
+// assigned the pod to the node. The kubelet tries again.
+const nodeIsNew = "no relationship found between node"
 
 // missingMount matches the kubelet's message about a missing object that the pod
 // mounts. Install creates such objects before the Deployment.
