@@ -17,6 +17,9 @@ high_water=$3
 pools=$2 node_high_water=$4 cache_share=$5
 shift 5
 
+# Before dockerd runs, even if only for its help.
+. /etc/dindctl/lock.sh
+
 if [ "$mtu" = auto ]; then
     # The interface of the first default route (all zeros). IPv4 first, because docker0
     # always uses it. For IPv6 skip the "unreachable" route through lo, which always
@@ -42,9 +45,6 @@ case $mtu in
 esac
 
 . /etc/dindctl/registries.sh
-
-# Before anything uses the data root.
-. /etc/dindctl/lock.sh
 
 # shellcheck source=internal/dind/scripts/limits.sh
 . /etc/dindctl/limits.sh
