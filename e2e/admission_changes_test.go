@@ -142,6 +142,10 @@ func fakeNode(t *testing.T, name string, labels map[string]string) {
 	node.Status = corev1.NodeStatus{Capacity: room, Allocatable: room, Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}}
 	_, err = nodes.UpdateStatus(t.Context(), node, metav1.UpdateOptions{})
 	must(t, err)
+	eventually(t, "the control plane to remove its taint of a new node", func(ctx context.Context) (bool, error) {
+		node, err := nodes.Get(ctx, name, metav1.GetOptions{})
+		return err == nil && len(node.Spec.Taints) == 1, err
+	})
 }
 
 // The pod asks autoscalers to stay, has requests, and comes back with its cache after an

@@ -28,15 +28,28 @@ func (p *program) statusCommand() *cli.Command {
 		UsageText: "dindctl status [options]",
 		Description: "The exit code is 0 if healthy, 3 if unhealthy, and 4 if not installed. With -o json or yaml,\n" +
 			"fields that could not be read are null, and the problems say why.",
-		Flags:  []cli.Flag{switchFlag("watch", "refresh every 5 seconds until interrupted", "w")},
+		Flags: []cli.Flag{
+			switchFlag("watch", "refresh every 5 seconds until interrupted", "w"),
+			switchFlag("all-namespaces", "show the installations of all namespaces, one in each row", "A"),
+		},
 		Action: p.status,
 	}
 }
 
 func (p *program) status(c *cli.Context) error {
 	s := p.session(c)
+	if s.on("all-namespaces") {
+		for _, name := range []string{"watch", "name"} {
+			if s.given(name) {
+				s.problem("--"+name, "", "is of one installation", "Leave out --all-namespaces, or --"+name+".")
+			}
+		}
+	}
 	if err := s.validate(c); err != nil {
 		return err
+	}
+	if s.on("all-namespaces") {
+		return s.statusAll(c.Context)
 	}
 	if s.on("watch") {
 		return s.watchStatus(c.Context)

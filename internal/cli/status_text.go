@@ -61,18 +61,23 @@ func writeStatus(to io.Writer, streams terminal.Streams, status lifecycle.Status
 	if _, err := objects.WriteTo(&out); err != nil {
 		return err
 	}
-	for _, problem := range status.Problems {
+	writeProblems(&out, style, "", status.Problems)
+	_, err := out.WriteTo(to)
+	return err
+}
+
+// writeProblems writes the problems, with their objects after the prefix.
+func writeProblems(out io.Writer, style terminal.Style, prefix string, problems []lifecycle.Problem) {
+	for _, problem := range problems {
 		mark := style.Bad("✗")
 		if problem.Severity == lifecycle.SeverityWarning {
 			mark = style.Warn("!")
 		}
-		fmt.Fprintf(&out, "\n%s %s: %s\n", mark, terminal.Sanitize(problem.Object), terminal.Sanitize(problem.Message))
+		fmt.Fprintf(out, "\n%s %s: %s\n", mark, terminal.Sanitize(prefix+problem.Object), terminal.Sanitize(problem.Message))
 		if problem.Hint != "" {
-			fmt.Fprintf(&out, "  next: %s\n", terminal.Sanitize(problem.Hint))
+			fmt.Fprintf(out, "  next: %s\n", terminal.Sanitize(problem.Hint))
 		}
 	}
-	_, err := out.WriteTo(to)
-	return err
 }
 
 func certificateLine(certificates lifecycle.Certificates) string {

@@ -28,9 +28,12 @@ func secretMeta(name string, labels map[string]string) metav1.ObjectMeta {
 }
 
 // refuse makes the server forbid requests.
-func refuse(w *world, verb, resource string) {
+func refuse(w *world, verb, resource string) { refuseIn(w, metav1.NamespaceAll, verb, resource) }
+
+// refuseIn is refuse for one namespace.
+func refuseIn(w *world, namespace, verb, resource string) {
 	w.PrependReactor(verb, resource, func(action ktesting.Action) (bool, runtime.Object, error) {
-		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
+		return namespace == metav1.NamespaceAll || namespace == action.GetNamespace(), nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
 	})
 }
 
