@@ -60,6 +60,8 @@ func Up() error {
 		"ip link add "+hostSide+" type veth peer name "+nodeSide+" netns "+Namespace,
 		"ip address add "+hostAddress+"/30 dev "+hostSide,
 		"ip link set "+hostSide+" up",
+		// Pods reach servers of tests that listen on the machine.
+		"ip route add "+Pods+" via "+NodeAddress,
 		"ip -n "+Namespace+" link set lo up",
 		"ip -n "+Namespace+" address add "+NodeAddress+"/30 dev "+nodeSide,
 		"ip -n "+Namespace+" link set "+nodeSide+" up",
