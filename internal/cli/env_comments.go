@@ -42,13 +42,21 @@ func mounted(access dind.Access) []string {
 	if access.Certificates == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("The job's pod must mount the Secret %s at %s.", access.Certificates.Secret, access.Certificates.Path)}
+	secret, as := access.Certificates.Secret, ""
+	if secret.Given {
+		var names []string
+		for _, k := range secret.Keys() {
+			names = append(names, k.Key+" as "+k.File)
+		}
+		as = ", with " + strings.Join(names, ", ")
+	}
+	return []string{fmt.Sprintf("The job's pod must mount the Secret %s at %s%s.", secret.Name, access.Certificates.Path, as)}
 }
 
 func gitLabComments(access dind.Access) []string {
 	lines := append([]string{servicesHint, overrides(access)}, shared(access)...)
 	if access.Certificates != nil {
-		lines = append(lines, fmt.Sprintf("The runner mounts the Secret %s: see `dindctl env --format runner`.", access.Certificates.Secret))
+		lines = append(lines, fmt.Sprintf("The runner mounts the Secret %s: see `dindctl env --format runner`.", access.Certificates.Secret.Name))
 	}
 	return lines
 }

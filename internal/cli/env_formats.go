@@ -74,9 +74,15 @@ func runnerLines(access dind.Access) (variables, mount string) {
 	}
 	if secret := access.Certificates; secret != nil {
 		mount = "  [[runners.kubernetes.volumes.secret]]\n" +
-			"    name = " + tomlString(secret.Secret) + "\n" +
+			"    name = " + tomlString(secret.Secret.Name) + "\n" +
 			"    mount_path = " + tomlString(secret.Path) + "\n" +
 			"    read_only = true\n"
+		if secret.Secret.Given {
+			mount += "    [runners.kubernetes.volumes.secret.items]\n"
+			for _, k := range secret.Secret.Keys() {
+				mount += "      " + tomlString(k.Key) + " = " + tomlString(k.File) + "\n"
+			}
+		}
 	}
 	return "  environment = [" + strings.Join(pairs, ", ") + "]\n", mount
 }

@@ -77,6 +77,7 @@ func readRunner(text string) (map[string]string, *dind.SecretMount, error) {
 						Name      string
 						MountPath string `toml:"mount_path"`
 						ReadOnly  bool   `toml:"read_only"`
+						Items     map[string]string
 					}
 				}
 			}
@@ -96,7 +97,12 @@ func readRunner(text string) (map[string]string, *dind.SecretMount, error) {
 		if mount != nil || !secret.ReadOnly {
 			return nil, nil, fmt.Errorf("more than one Secret, or a writable one: %+v", secret)
 		}
-		mount = &dind.SecretMount{Secret: secret.Name, Path: secret.MountPath}
+		mount = &dind.SecretMount{Secret: dind.CertificateSecret{Name: secret.Name, Given: len(secret.Items) > 0}, Path: secret.MountPath}
+		for _, k := range mount.Secret.Keys() {
+			if mount.Secret.Given && secret.Items[k.Key] != k.File {
+				return nil, nil, fmt.Errorf("items %v", secret.Items)
+			}
+		}
 	}
 	return found, mount, nil
 }
@@ -184,6 +190,7 @@ func TestFormatsCanBeRead(t *testing.T) {
 		"an exponent":       named("1e3", "e3"),
 		"the longest names": named(strings.Repeat("n", 63), strings.Repeat("i", 40)),
 		"dashes":            named("a--b-0", "c---d"),
+		"given Secrets":     dind.AccessTo(dind.Options{Namespace: "ci", Name: "d", TLS: true, TLSSecret: "s", TLSClientSecret: "c"}),
 		"certificates":      dind.AccessTo(dind.Options{Namespace: "ci", Name: "docker-dind", TLS: true, PublishPorts: "20000-29999"}),
 		"special characters": {Variables: []dind.Variable{
 			{Name: "QUOTES", Value: `it's "quoted" \ and \n`}, {Name: "LINES", Value: "one\ntwo: three\r\n"}, {Name: "COMMENT", Value: " # // ' "},
@@ -216,7 +223,7 @@ func TestFormatsCanBeRead(t *testing.T) {
 					t.Errorf("the output does not say to remove the service:\n%s", text.String())
 				}
 				// Formats without a place for the mount mention it in a comment.
-				if mount == nil && access.Certificates != nil && !strings.Contains(text.String(), "Secret "+access.Certificates.Secret) {
+				if mount == nil && access.Certificates != nil && !strings.Contains(text.String(), "Secret "+access.Certificates.Secret.Name) {
 					t.Errorf("the output does not say what to mount:\n%s", text.String())
 				}
 				if mount != nil {

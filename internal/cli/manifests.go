@@ -28,7 +28,7 @@ func (p *program) manifests(c *cli.Context) error {
 		return err
 	}
 	var live dind.Live
-	if options.TLS {
+	if options.IssuesCertificates() {
 		if live.Certificates, err = lifecycle.NewCertificates(options.Namespace, options.Name, s.program.now()); err != nil {
 			return err
 		}

@@ -63,6 +63,8 @@ func objectFlags() []cli.Flag {
 			list("allow-namespace", "additional namespace whose pods may reach the daemon", "NAME"),
 			text("publish-ports", "ports for `docker run -p`, reached at the name that `dindctl env` prints (default: none)", "FROM-TO"),
 			switchFlag("tls", "mutual TLS on port 2376, with certificates issued by dindctl; --tls=false disables it"),
+			text("tls-secret", "Secret with the daemon's certificate that cert-manager, for example, issues", "NAME"),
+			text("tls-client-secret", "Secret with the certificate of its clients, which are jobs and dindctl", "NAME"),
 			switchFlag("no-network-policy", "create no NetworkPolicy: every pod in the cluster may reach the daemon"),
 		),
 	)

@@ -13,7 +13,7 @@ type Access struct {
 }
 
 // AccessTo returns what a job needs to connect to the installation with these options:
-// Namespace, Name, TLS and PublishPorts count.
+// Namespace, Name, PublishPorts and those of TLS count.
 func AccessTo(o Options) Access {
 	access := Access{Name: o.Name, Variables: Variables(o.Namespace, o.Name, o.TLS), Ports: o.PublishPorts}
 	if o.PublishPorts != "" {
@@ -21,13 +21,16 @@ func AccessTo(o Options) Access {
 		access.Variables = append(access.Variables, Variable{Name: "TESTCONTAINERS_HOST_OVERRIDE", Value: access.Host})
 	}
 	if o.TLS {
-		access.Certificates = &SecretMount{Secret: ClientSecretName(o.Name), Path: ClientCertPath}
+		access.Certificates = &SecretMount{SecretsOf(o.Name, o).Client, ClientCertPath}
 	}
 	return access
 }
 
 // SecretMount is a Secret in the job's namespace and the directory to mount it at.
-type SecretMount struct{ Secret, Path string }
+type SecretMount struct {
+	Secret CertificateSecret
+	Path   string
+}
 
 // Endpoint returns the value of DOCKER_HOST for jobs in the cluster.
 func Endpoint(namespace, name string, tls bool) string {

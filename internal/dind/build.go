@@ -78,7 +78,7 @@ func (p plan) podAnnotations() map[string]string {
 	if !p.AllowEviction {
 		maps.Copy(hashes, stayAnnotations())
 	}
-	if p.TLS {
+	if len(p.certificates.Server) > 0 {
 		hashes[CertificateHashAnnotation] = CertificateHash(p.certificates.Server)
 	}
 	return hashes

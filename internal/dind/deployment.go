@@ -56,7 +56,7 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 	p.withPublishedPorts(pod)
 	if p.TLS {
 		// Only root can read the daemon's key.
-		mountSecret(pod, ServerSecretName(p.Name), certDir+"/server").WithDefaultMode(0o400)
+		SecretsOf(p.Name, p.Options).Server.mount(pod, certDir+"/server").WithDefaultMode(0o400)
 	}
 	if p.RuntimeClass != "" {
 		pod.WithRuntimeClassName(p.RuntimeClass)

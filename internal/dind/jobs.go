@@ -87,7 +87,7 @@ func (p plan) prunePod() *applycore.PodSpecApplyConfiguration {
 		env = append(env, Variable{certificateEnv, strconv.Itoa(ExpiryDays)})
 	}
 	pod := client{
-		namespace: p.Namespace, name: p.Name, tls: p.TLS, container: PruneContainerName, image: p.Image,
+		namespace: p.Namespace, name: p.Name, tls: p.TLS, certificates: SecretsOf(p.Name, p.Options).Client, container: PruneContainerName, image: p.Image,
 		command: runScript(pruneScriptName), env: env,
 	}.pod()
 	p.mountScripts(pod)
@@ -113,6 +113,7 @@ type client struct {
 	// withoutCerts means that the client has no certificates and only tests whether
 	// the daemon's port responds: the pod's namespace may have no Secret to mount.
 	withoutCerts     bool
+	certificates     CertificateSecret
 	container, image string // container is its name
 	command          []string
 	env              []Variable // besides Variables
@@ -155,7 +156,7 @@ func (c client) pod() *applycore.PodSpecApplyConfiguration {
 			WithVolumeMounts(applycore.VolumeMount().WithName("tmp").WithMountPath("/tmp"))).
 		WithVolumes(applycore.Volume().WithName("tmp").WithEmptyDir(applycore.EmptyDirVolumeSource()))
 	if c.tls && !c.withoutCerts {
-		mountSecret(pod, ClientSecretName(c.name), ClientCertPath)
+		c.certificates.mount(pod, ClientCertPath)
 	}
 	return pod
 }

@@ -66,7 +66,7 @@ func parts() []part {
 	same := func(_, instance string) string { return instance }
 	always := func(Options) bool { return true }
 	local := func(o Options) bool { return o.LocalPath != "" }
-	tls := func(o Options) bool { return o.TLS }
+	tls := Options.IssuesCertificates
 	return []part{
 		{LocalStorage, "StorageClass", func(string, string) string { return LocalStorageClass }, local, func(plan) Object { return localStorageClass() }},
 		{LocalStorage, "PersistentVolume", VolumeObjectName, local, func(p plan) Object { return p.volume() }},

@@ -59,6 +59,8 @@ func Table() []Option {
 		{Name: "allow-namespace", Field: func(o *Options) any { return &o.AllowNamespaces }},
 		{Name: "publish-ports", Field: func(o *Options) any { return &o.PublishPorts }},
 		{Name: "tls", Field: func(o *Options) any { return &o.TLS }},
+		{Name: "tls-secret", Field: func(o *Options) any { return &o.TLSSecret }},
+		{Name: "tls-client-secret", Field: func(o *Options) any { return &o.TLSClientSecret }},
 		{Name: "no-network-policy", Field: func(o *Options) any { return &o.NoNetworkPolicy }},
 	}
 }

@@ -80,6 +80,9 @@ type Options struct {
 	// TLS enables mutual TLS on TLSPort. Disabling it for an installation that has
 	// it takes NoTLS: unsetting TLS is not enough.
 	TLS, NoTLS bool
+	// TLSSecret and TLSClientSecret are Secrets with certificates that somebody else
+	// issues: the daemon's and the clients'. dindctl then issues none.
+	TLSSecret, TLSClientSecret string
 }
 
 // Defaults returns the default options. StorageSize is empty, because its default

@@ -43,12 +43,6 @@ const (
 // Secret also contains the CA key, which no pod mounts.
 type CertificateFiles struct{ Server, Client map[string][]byte }
 
-// ServerSecretName returns the name of the Secret with the daemon's certificate.
-func ServerSecretName(name string) string { return name + "-server-tls" }
-
-// ClientSecretName returns the name of the Secret with the client certificate for jobs.
-func ClientSecretName(name string) string { return name + "-client-tls" }
-
 // ServerNames returns the host names of the daemon.
 func ServerNames(namespace, name string) []string {
 	return []string{
@@ -104,7 +98,7 @@ func (p *plan) checkTLS(errs *OptionErrors, live Live) {
 
 // CopyNamespaces returns the other namespaces that get a copy of the client's Secret.
 func CopyNamespaces(o Options) []string {
-	if !o.TLS {
+	if !o.IssuesCertificates() {
 		return nil
 	}
 	return slices.DeleteFunc(unique(o.AllowNamespaces), func(namespace string) bool { return namespace == o.Namespace })
@@ -131,17 +125,4 @@ func (p plan) clientCopies() Objects {
 		copies = append(copies, applycore.Secret(ClientSecretName(p.Name), namespace).WithLabels(labels).WithData(p.certificates.Client))
 	}
 	return copies
-}
-
-// mountSecret mounts the certificates of a Secret, without the CA key, in the pod's
-// only container.
-func mountSecret(pod *applycore.PodSpecApplyConfiguration, secret, path string) *applycore.SecretVolumeSourceApplyConfiguration {
-	source := applycore.SecretVolumeSource().WithSecretName(secret)
-	for _, file := range []string{caFile, certFile, keyFile} {
-		source.WithItems(applycore.KeyToPath().WithKey(file).WithPath(file))
-	}
-	pod.WithVolumes(applycore.Volume().WithName(certVolumeName).WithSecret(source))
-	pod.Containers[0].WithVolumeMounts(
-		applycore.VolumeMount().WithName(certVolumeName).WithMountPath(path).WithReadOnly(true))
-	return source
 }

@@ -202,7 +202,7 @@ func TestAccessTo(t *testing.T) {
 			{"DOCKER_TLS_VERIFY", "1"}, {"DOCKER_CERT_PATH", "/certs/client"},
 			{"TESTCONTAINERS_HOST_OVERRIDE", "n.n-pods.ns.svc"},
 		},
-		Certificates: &SecretMount{Secret: "n-client-tls", Path: "/certs/client"},
+		Certificates: &SecretMount{Secret: CertificateSecret{Name: "n-client-tls"}, Path: "/certs/client"},
 	}
 	if diff := cmp.Diff(want, AccessTo(Options{Namespace: "ns", Name: "n", TLS: true, PublishPorts: "20000-20999"})); diff != "" {
 		t.Error(diff)

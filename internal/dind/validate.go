@@ -22,7 +22,7 @@ func (o Options) Validate() error {
 	var errs OptionErrors
 	for _, check := range []func(*OptionErrors){
 		o.checkNames, o.checkImage, o.checkStorage, o.checkLocalVolume, o.checkRegistries, o.checkRegistryCAs, o.checkDaemon, o.checkAddressPools, o.checkEnv,
-		o.checkDockerdArgs, o.checkResources, o.checkPlacement, o.checkCacheLimit, o.checkHighWater, o.checkPrune, o.checkNetworkPolicy, o.checkPublishPorts,
+		o.checkDockerdArgs, o.checkResources, o.checkPlacement, o.checkCacheLimit, o.checkHighWater, o.checkPrune, o.checkNetworkPolicy, o.checkPublishPorts, o.checkTLSSecrets,
 	} {
 		check(&errs)
 	}
@@ -64,6 +64,31 @@ func checkSecretNames(errs *OptionErrors, option string, names []string) {
 			name = redact.Hidden
 		}
 		checkObjectName(errs, option, name, "Secret")
+	}
+}
+
+// checkTLSSecrets checks the Secrets that somebody else issues.
+func (o Options) checkTLSSecrets(errs *OptionErrors) {
+	own := SecretsOf(o.Name, Options{})
+	for _, one := range []struct{ option, name, needs, other string }{
+		{"--tls-secret", o.TLSSecret, "--tls-client-secret", o.TLSClientSecret},
+		{"--tls-client-secret", o.TLSClientSecret, "--tls-secret", o.TLSSecret},
+	} {
+		if one.name == "" {
+			continue
+		}
+		checkSecretNames(errs, one.option, []string{one.name})
+		switch {
+		case !o.TLS:
+			errs.add(one.option, one.name, "has no effect without --tls", "Add --tls.")
+		case one.other == "":
+			errs.add(one.option, one.name, "needs "+one.needs, "The daemon has one certificate, and its clients another one: set both.")
+		case one.name == own.Server.Name || one.name == own.Client.Name:
+			errs.add(one.option, one.name, "is the name of a Secret that dindctl issues", "Give the Secret another name.")
+		}
+	}
+	if o.TLSSecret != "" && o.TLSSecret == o.TLSClientSecret {
+		errs.add("--tls-client-secret", o.TLSClientSecret, "is the daemon's Secret", "Jobs must not have the daemon's key: issue a second certificate.")
 	}
 }
 

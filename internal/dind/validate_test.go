@@ -27,6 +27,12 @@ func TestValidate(t *testing.T) {
 		{"name with a dot", func(o *Options) { o.Name = "a.b" }, []complaint{{"--name", "not a valid Service name"}}},
 		{"name of 40 characters", func(o *Options) { o.Name = strings.Repeat("a", 40) }, nil},
 		{"name of 41 characters", func(o *Options) { o.Name = strings.Repeat("a", 41) }, []complaint{{"--name", "longer than 40"}}},
+		{"TLS Secrets", func(o *Options) { o.TLS, o.TLSSecret, o.TLSClientSecret = true, "issued", "issued-client" }, nil},
+		{"TLS Secrets without TLS", func(o *Options) { o.TLSSecret, o.TLSClientSecret = "a", "b" }, []complaint{{"--tls-secret", "without --tls"}, {"--tls-client-secret", "without --tls"}}},
+		{"TLS Secret of the daemon only", func(o *Options) { o.TLS, o.TLSSecret = true, "a" }, []complaint{{"--tls-secret", "needs --tls-client-secret"}}},
+		{"TLS Secret of the clients only", func(o *Options) { o.TLS, o.TLSClientSecret = true, "a" }, []complaint{{"--tls-client-secret", "needs --tls-secret"}}},
+		{"one TLS Secret for both", func(o *Options) { o.TLS, o.TLSSecret, o.TLSClientSecret = true, "a", "a" }, []complaint{{"--tls-client-secret", "is the daemon's Secret"}}},
+		{"TLS Secret of dindctl", func(o *Options) { o.TLS, o.TLSSecret, o.TLSClientSecret = true, "a", o.Name+"-client-tls" }, []complaint{{"--tls-client-secret", "that dindctl issues"}}},
 		{"pull secret with a slash", func(o *Options) { o.ImagePullSecrets = []string{"ok", "a/b"} }, []complaint{{"--image-pull-secret", "Secret"}}},
 
 		{"image with port and digest", func(o *Options) { o.Image = "localhost:5000/docker:29-dind@sha256:" + strings.Repeat("0", 64) }, nil},

@@ -54,7 +54,7 @@ func VerifyJob(daemon *appsv1.Deployment, v VerifySpec) (*batchv1.Job, error) {
 	}
 	pod := client{
 		namespace: daemon.Namespace, name: daemon.Name,
-		tls: PodServesTLS(template), withoutCerts: v.Refused,
+		tls: PodServesTLS(template), withoutCerts: v.Refused, certificates: SecretsOf(daemon.Name, options).Client,
 		container: VerifyComponent, image: image, command: []string{"sh", "-c", verifyScript},
 		env: []Variable{{verifyTokenEnv, v.Token}, {verifyExpectEnv, expect}},
 	}.pod()

@@ -11,16 +11,21 @@ import (
 // certificates returns what the Secrets of TLS are to hold: what they hold now, as
 // long as it is valid.
 func (i Instance) certificates(found installation, rotate bool) (certs.Renewal, error) {
-	var live certs.Set
-	if secret := found.serverSecret(); secret != nil {
-		live.Server = secret.Data
-	}
-	if secret := found.clientSecret(); secret != nil {
-		live.Client = secret.Data
-	}
 	request := certificateRequest(i.Cluster.Namespace, i.Name, i.Now())
 	request.Rotate = rotate
-	return certs.Renew(live, request)
+	return certs.Renew(found.liveCertificates(), request)
+}
+
+// liveCertificates returns the certificates in the Secrets of TLS; none of a Secret that
+// does not exist.
+func (f installation) liveCertificates() (live certs.Set) {
+	if secret := f.serverSecret(); secret != nil {
+		live.Server = secret.Data
+	}
+	if secret := f.clientSecret(); secret != nil {
+		live.Client = secret.Data
+	}
+	return live
 }
 
 func certificateRequest(namespace, name string, now time.Time) certs.Request {

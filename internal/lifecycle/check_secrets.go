@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -47,7 +48,33 @@ func checkSecrets(ctx context.Context, in checkInput) []CheckResult {
 	for _, name := range in.options.ImagePullSecrets {
 		results = append(results, in.checkSecret(ctx, "--image-pull-secret", name)...)
 	}
+	if in.options.TLSSecret != "" {
+		secrets := dind.SecretsOf(in.Name, in.options)
+		results = append(results, in.checkGiven(ctx, "--tls-secret", secrets.Server)...)
+		results = append(results, in.checkGiven(ctx, "--tls-client-secret", secrets.Client)...)
+	}
 	return results
+}
+
+// checkGiven checks a Secret with a certificate that somebody else issues.
+func (in checkInput) checkGiven(ctx context.Context, option string, secret dind.CertificateSecret) []CheckResult {
+	keys, exists, err := in.Cluster.SecretKeys(ctx, secret.Name)
+	switch {
+	case apierrors.IsForbidden(err):
+		return []CheckResult{{Outcome: OutcomeUnknown, Reason: fmt.Sprintf("unknown whether %s exists: this user may not read Secrets", secret.Name)}}
+	case err != nil:
+		return unknown(err)
+	case !exists:
+		return failed(fmt.Sprintf("Issue it: cert-manager creates it for a Certificate with secretName %s; `kubectl get certificate -n %s` shows whether it is ready.", secret.Name, in.Cluster.Namespace),
+			"Secret %s (%s) does not exist: the pod would not start", secret.Name, option)
+	}
+	for _, k := range secret.Keys() {
+		if !slices.Contains(keys, k.Key) {
+			return failed("An issuer with an authority of its own, such as cert-manager's CA issuer, sets all three: tls.crt, tls.key and ca.crt.",
+				"Secret %s (%s) has no key %s: the pod would not start", secret.Name, option, k.Key)
+		}
+	}
+	return ok("%s has a certificate", secret.Name)
 }
 
 func (in checkInput) checkSecret(ctx context.Context, option, name string) []CheckResult {

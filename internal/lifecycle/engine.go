@@ -128,11 +128,20 @@ func (i Instance) credentials(ctx context.Context, pod *corev1.Pod) (*tls.Config
 	if !dind.PodServesTLS(pod.Spec) {
 		return nil, nil
 	}
-	name := dind.ClientSecretName(i.Name)
+	var options dind.Options
+	if dind.GivenCertificates(pod.Spec) { // the Deployment has the name of the clients' Secret
+		found, err := i.read(ctx, i.Cluster.Ref("Deployment", i.Name))
+		if err != nil {
+			return nil, err
+		}
+		options, _ = dind.Remembered(found.deployment())
+	}
+	name := dind.SecretsOf(i.Name, options).Client.Name
 	found, err := i.read(ctx, i.Cluster.Ref("Secret", name))
 	if err != nil {
 		return nil, err
 	}
+	found.secrets = dind.SecretsOf(i.Name, options)
 	secret := found.clientSecret()
 	if secret == nil {
 		return nil, &CredentialsError{Secret: name, Err: errors.New("does not exist")}

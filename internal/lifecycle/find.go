@@ -21,7 +21,7 @@ import (
 // installation holds what could be read.
 func (i Instance) read(ctx context.Context, refs ...kube.Ref) (installation, error) {
 	objects, err := i.Cluster.Read(ctx, refs...)
-	return installation{objects: objects, i: i, claimName: dind.ClaimName(i.Name)}, err
+	return installation{objects: objects, i: i, claimName: dind.ClaimName(i.Name), secrets: dind.SecretsOf(i.Name, dind.Options{})}, err
 }
 
 // more reads further objects.
@@ -50,7 +50,7 @@ func (i Instance) readFor(ctx context.Context, options dind.Options) (installati
 		refs = append(refs, i.refs(dind.LocalStorage)...)
 	}
 	if options.TLS {
-		refs = append(refs, i.refs(dind.TLSSecrets)...)
+		refs = append(refs, i.secretRefs(options)...)
 	}
 	claimName := dind.ClaimName(i.Name)
 	if options.ExistingClaim != "" {
@@ -59,7 +59,7 @@ func (i Instance) readFor(ctx context.Context, options dind.Options) (installati
 		refs[slices.Index(refs, own)].Name = claimName
 	}
 	found, err := i.read(ctx, refs...)
-	found.claimName = claimName
+	found.claimName, found.secrets = claimName, dind.SecretsOf(i.Name, options)
 	if mounted := dind.MountedClaim(found.deployment()); err == nil && mounted != "" && mounted != claimName {
 		err = found.more(ctx, i.Cluster.Ref("PersistentVolumeClaim", mounted))
 	}
@@ -166,10 +166,17 @@ func (i Instance) findReady(ctx context.Context) (installation, *corev1.Pod, err
 	return found, status.Pod, nil
 }
 
-// findSecrets reads the Secrets of TLS. Without TLS, Secrets that may not be read
-// count as missing: a user without that right cannot have created them.
-func (f *installation) findSecrets(ctx context.Context) error {
-	err := f.more(ctx, f.i.refs(dind.TLSSecrets)...)
+// secretRefs returns the Secrets of TLS with these options.
+func (i Instance) secretRefs(options dind.Options) []kube.Ref {
+	secrets := dind.SecretsOf(i.Name, options)
+	return []kube.Ref{i.Cluster.Ref("Secret", secrets.Server.Name), i.Cluster.Ref("Secret", secrets.Client.Name)}
+}
+
+// findSecrets reads the Secrets of TLS with these options. Without TLS, Secrets that may
+// not be read count as missing: a user without that right cannot have created them.
+func (f *installation) findSecrets(ctx context.Context, options dind.Options) error {
+	f.secrets = dind.SecretsOf(f.i.Name, options)
+	err := f.more(ctx, f.i.secretRefs(options)...)
 	if apierrors.IsForbidden(err) && !f.servesTLS() {
 		return nil
 	}
@@ -180,7 +187,7 @@ func (f *installation) findSecrets(ctx context.Context) error {
 // given, and those that an earlier install made.
 func (f *installation) findCopies(ctx context.Context, namespaces []string) (unread []*kube.ReadError) {
 	client := f.clientSecret()
-	if client != nil && f.notOurs(client) == "" {
+	if client != nil && !f.secrets.Client.Given && f.notOurs(client) == "" {
 		namespaces = append(slices.Clone(namespaces), dind.Copies(client)...)
 	}
 	slices.Sort(namespaces)

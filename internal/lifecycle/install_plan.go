@@ -56,7 +56,7 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 		return p, err
 	}
 	if options.NoTLS {
-		if err := p.found.findSecrets(ctx); err != nil {
+		if err := p.found.findSecrets(ctx, options); err != nil {
 			return p, err
 		}
 	}
@@ -66,10 +66,13 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 		}
 	}
 	var renewal certs.Renewal
-	if options.TLS {
+	switch {
+	case options.IssuesCertificates():
 		if renewal, err = i.certificates(p.found, how.RotateCertificates); err != nil {
 			return p, err
 		}
+	case options.TLS:
+		renewal.Set = p.found.liveCertificates() // the pod restarts when they change
 	}
 	live, err := i.live(ctx, options, p.found, renewal)
 	if err != nil {

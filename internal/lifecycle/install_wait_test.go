@@ -56,7 +56,7 @@ func TestInstallReportsACauseOnce(t *testing.T) {
 				warnings = append(warnings, line)
 			}
 		}
-		if want := []string{"warning: The image docker:29.7.2-dind cannot be pulled: denied"}; !slices.Equal(warnings, want) {
+		if want := []string{"warning: The image docker.io/library/docker:29.7.2-dind cannot be pulled: denied"}; !slices.Equal(warnings, want) {
 			t.Errorf("got %q, want %q", warnings, want)
 		}
 	})

@@ -21,6 +21,8 @@ type installation struct {
 	objects   kube.Inventory
 	i         Instance
 	claimName string
+	// secrets are those of TLS; findSecrets sets them.
+	secrets dind.CertificateSecrets
 	// unread are the cluster-scoped objects that this user may not read.
 	unread []*kube.ReadError
 }
@@ -58,12 +60,19 @@ func (f installation) networkPolicy() *networkingv1.NetworkPolicy {
 	return objectOf[networkingv1.NetworkPolicy](f, "NetworkPolicy", f.i.Name)
 }
 
-func (f installation) serverSecret() *corev1.Secret {
-	return objectOf[corev1.Secret](f, "Secret", dind.ServerSecretName(f.i.Name))
-}
+func (f installation) serverSecret() *corev1.Secret { return f.secret(f.secrets.Server) }
 
-func (f installation) clientSecret() *corev1.Secret {
-	return objectOf[corev1.Secret](f, "Secret", dind.ClientSecretName(f.i.Name))
+func (f installation) clientSecret() *corev1.Secret { return f.secret(f.secrets.Client) }
+
+// secret returns a Secret of TLS, with its data by the names of docker's files.
+func (f installation) secret(one dind.CertificateSecret) *corev1.Secret {
+	found := objectOf[corev1.Secret](f, "Secret", one.Name)
+	if found == nil || !one.Given {
+		return found
+	}
+	renamed := *found
+	renamed.Data = one.Files(found.Data)
+	return &renamed
 }
 
 // clientCopy returns the copy of the client's Secret in another namespace.

@@ -25,13 +25,17 @@ type Certificates struct {
 
 const renewHint = "`dindctl install --tls`, with the options of this installation, creates new certificates; running jobs keep working, the pod restarts."
 
+// givenHint is the next step where somebody else issues the certificates.
+const givenHint = "Who issues the certificates renews them, for example cert-manager (`kubectl describe certificate`); then `dindctl install --reuse-options` restarts the pod, which loads them."
+
 // certificateState returns whether the certificates exist, match and are loaded, and
 // when they expire.
 func (i Instance) certificateState(ctx context.Context, found installation) (*Certificates, []ObjectState, []Problem) {
 	expiry := &Certificates{}
-	if err := found.findSecrets(ctx); err != nil {
+	options, _ := dind.Remembered(found.deployment())
+	if err := found.findSecrets(ctx, options); err != nil {
 		return expiry, nil, []Problem{{
-			Object: "secret/" + dind.ServerSecretName(i.Name), Reason: "CertificatesUnknown", Severity: SeverityWarning,
+			Object: "secret/" + found.secrets.Server.Name, Reason: "CertificatesUnknown", Severity: SeverityWarning,
 			Message: "The certificates could not be read: " + err.Error(),
 			Hint:    hintFor(err, "get secrets", "`dindctl status` tries again."),
 		}}
@@ -44,8 +48,8 @@ func (i Instance) certificateState(ctx context.Context, found installation) (*Ce
 		secret      *corev1.Secret
 		expires     **time.Time
 	}{
-		{"daemon", dind.ServerSecretName(i.Name), found.serverSecret(), &expiry.ServerExpires},
-		{"clients", dind.ClientSecretName(i.Name), found.clientSecret(), &expiry.ClientExpires},
+		{"daemon", found.secrets.Server.Name, found.serverSecret(), &expiry.ServerExpires},
+		{"clients", found.secrets.Client.Name, found.clientSecret(), &expiry.ClientExpires},
 	} {
 		state, problem := i.secretState(one.whose, one.name, one.secret, one.expires)
 		states, problems = append(states, state), append(problems, problem...)
@@ -57,7 +61,12 @@ func (i Instance) certificateState(ctx context.Context, found installation) (*Ce
 			Message: "The daemon was not restarted since its certificate changed.", Hint: renewHint,
 		})
 	}
-	if found.clientSecret() == nil {
+	if found.secrets.Client.Given {
+		for n := range problems {
+			problems[n].Hint = givenHint
+		}
+	}
+	if found.secrets.Client.Given || found.clientSecret() == nil {
 		return expiry, states, problems
 	}
 	copies, more := i.copyStates(found, unread)

@@ -44,7 +44,7 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 		err = i.endsClaim(ctx, found, deleteData)
 	}
 	if err == nil && found.servesTLS() {
-		err = found.findSecrets(ctx)
+		err = found.findSecrets(ctx, dind.Options{}) // given ones are not deleted
 	}
 	if err != nil {
 		return removal, err
