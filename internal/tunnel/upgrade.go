@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -67,7 +68,7 @@ func shouldTrySPDY(err error, status *apierrors.StatusError) bool {
 	if status != nil && (apierrors.IsNotFound(status) || apierrors.IsUnauthorized(status)) {
 		return false
 	}
-	return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err) || kube.Cut(err) || errors.Is(err, context.DeadlineExceeded)
+	return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err) || kube.Cut(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // statusOf returns the API server's error within err, or nil. It is needed because
