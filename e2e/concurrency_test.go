@@ -47,6 +47,15 @@ func TestTwoInstallations(t *testing.T) {
 		i.buildsCold(t, "shared")
 	}
 	two.settle(t)
+	one.settle(t)
+	var listed []string
+	// Whatever other tests have at the moment is listed, too, and may be unhealthy.
+	for _, s := range decode[struct{ Installations []status }](t, dindctl(t, "status", "-A", "-o", "json")).Installations {
+		if s.Namespace == one.namespace && s.Healthy {
+			listed = append(listed, s.Name)
+		}
+	}
+	equal(t, "installations that status -A lists", listed, []string{"one", "two"})
 	objects, pod := two.objects(t), two.pod(t)
 
 	succeed(t, one.command("uninstall", "--delete-data", "--yes")...)

@@ -76,6 +76,10 @@ func (i *installation) installOptions(options ...string) []string {
 	if env.registry != "" && !slices.Contains(options, "--registry-mirror") {
 		options = append(options, "--registry-mirror", "http://"+env.registry)
 	}
+	if !slices.Contains(options, "--cpu-request") {
+		// The default is for builds that use it; here many daemons share two CPUs.
+		options = append(options, "--cpu-request", "50m")
+	}
 	return options
 }
 
