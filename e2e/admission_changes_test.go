@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 )
 
 // A policy adds a container, a limit and a label to every pod, as a mesh does. check names
@@ -133,15 +134,22 @@ func fakeNode(t *testing.T, name string, labels map[string]string) {
 	t.Helper()
 	nodes := env.cluster.CoreV1().Nodes()
 	room := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("64"), corev1.ResourceMemory: resource.MustParse("256Gi"), corev1.ResourcePods: resource.MustParse("100")}
-	node, err := nodes.Create(t.Context(), &corev1.Node{
+	_, err := nodes.Create(t.Context(), &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
 		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{{Key: fakeNodeTaint, Effect: corev1.TaintEffectNoSchedule}}},
 	}, metav1.CreateOptions{})
 	must(t, err)
 	t.Cleanup(func() { _ = nodes.Delete(context.Background(), name, metav1.DeleteOptions{}) })
-	node.Status = corev1.NodeStatus{Capacity: room, Allocatable: room, Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}}
-	_, err = nodes.UpdateStatus(t.Context(), node, metav1.UpdateOptions{})
-	must(t, err)
+	// The control plane changes the new node at the same time.
+	must(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		node, err := nodes.Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		node.Status = corev1.NodeStatus{Capacity: room, Allocatable: room, Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}}
+		_, err = nodes.UpdateStatus(t.Context(), node, metav1.UpdateOptions{})
+		return err
+	}))
 	eventually(t, "the control plane to remove its taint of a new node", func(ctx context.Context) (bool, error) {
 		node, err := nodes.Get(ctx, name, metav1.GetOptions{})
 		return err == nil && len(node.Spec.Taints) == 1, err
