@@ -24,7 +24,7 @@ func TestTLSSecret(t *testing.T) {
 	request := certs.Request{Instance: "e2e", Names: names, Now: time.Now()}
 	issued := got[certs.Renewal](t)(certs.Renew(certs.Set{}, request)).Set
 	options := []string{"--tls", "--tls-secret", "issued", "--tls-client-secret", "issued-client"}
-	contains(t, "the refusal", dindctl(t, i.command("install", i.installOptions(options...)...)...).want(t, failed).stderr,
+	contains(t, "the refusal", dindctl(t, i.command("install", i.installOptions(options...)...)...).want(t, notReady).stderr,
 		"Secret issued (--tls-secret) does not exist", "cert-manager")
 
 	putSecret(t, i.namespace, "issued", certManagerKeys(issued.Server))
