@@ -38,7 +38,7 @@ func TestTLSSecret(t *testing.T) {
 	runPod(t, i.namespace, pod).want(t)
 	succeed(t, i.command("verify")...)
 	succeed(t, i.command("prune-now")...)
-	checkStatus(t, i)
+	i.statusIsClean(t)
 	contains(t, "what the runner mounts", succeed(t, i.command("env", "--format", "runner")...).stdout, `name = "issued-client"`, `"tls.crt" = "cert.pem"`)
 	i.hasSecrets(t, "issued", "issued-client")
 
@@ -57,10 +57,19 @@ func TestTLSSecret(t *testing.T) {
 	if i.pod(t).UID == before {
 		t.Error("the pod was not restarted")
 	}
-	checkStatus(t, i)
+	i.statusIsClean(t)
 
 	succeed(t, i.command("uninstall", "--delete-data", "--yes")...)
 	i.hasSecrets(t, "issued", "issued-client")
+}
+
+// statusIsClean checks that status names no problem.
+func (i *installation) statusIsClean(t *testing.T) {
+	t.Helper()
+	s := statusOf(t, i)
+	if !s.Healthy || len(s.Problems) > 0 {
+		t.Errorf("status: %+v", s.Problems)
+	}
 }
 
 // certManagerKeys returns the files under the keys of cert-manager.
