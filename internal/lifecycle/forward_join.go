@@ -26,7 +26,7 @@ func (f *Forward) serve() {
 				err = join(f.open, near, far)
 			}
 			// All other ends of a connection are for its two ends to explain.
-			if refused := (*tunnel.RemoteError)(nil); far == nil || linkLost(err) || errors.As(err, &refused) {
+			if _, refused := errors.AsType[*tunnel.RemoteError](err); far == nil || refused || linkLost(err) {
 				f.record(err)
 			}
 		})

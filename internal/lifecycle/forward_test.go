@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/dindctl/dindctl/internal/certs"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/tunnel"
 )
 
@@ -101,8 +103,8 @@ func counts(conn net.Conn) {
 	_, _ = fmt.Fprintf(conn, "%d bytes, %v", n, err)
 }
 
-// Several clients at once send without end of the connection, end their direction, and
-// read the response, with TLS toward the daemon and without.
+// Several clients at once exchange a greeting, send more, end their direction, and still
+// read the response: with TLS toward the daemon and without.
 func TestForward(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprintf("TLS %t", secure), func(t *testing.T) {
@@ -199,8 +201,36 @@ func TestForwardFails(t *testing.T) {
 	}
 }
 
-// What the two ends of a connection see for themselves is no failure.
-func TestForwardFailures(t *testing.T) {
+// Close ends connections that are being opened, and that is no failure of them.
+func TestForwardCloseWhileDialing(t *testing.T) {
+	w := forwardWorld(t, false, counts)
+	connect, dialing := w.Connect, make(chan struct{})
+	w.Connect = func(c *kube.Cluster, pod string) (Link, error) {
+		inner, err := connect(c, pod)
+		return silentLink{inner, dialing}, err
+	}
+	f := w.forward(t)
+	f.dial(t)
+	<-dialing
+	if err := f.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+// silentLink is a link that never gets a connection.
+type silentLink struct {
+	Link
+	dialing chan struct{}
+}
+
+func (l silentLink) Dial(ctx context.Context, _ *tls.Config) (net.Conn, error) {
+	close(l.dialing)
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A lost tunnel ends both connections, and the error says so.
+func TestForwardLosesTheTunnel(t *testing.T) {
 	near, far := net.Pipe()
 	lost := brokenConn{far, fmt.Errorf("port 2375: %w", tunnel.ErrLost)}
 	if err := join(t.Context(), near, lost); !linkLost(err) {
@@ -208,6 +238,20 @@ func TestForwardFailures(t *testing.T) {
 	}
 	if _, err := near.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("the other connection is not closed: %v", err)
+	}
+}
+
+// When both directions have ended, both connections are closed.
+func TestForwardClosesBoth(t *testing.T) {
+	near, client := net.Pipe()
+	far, daemon := net.Pipe()
+	_ = client.Close()
+	if err := join(t.Context(), near, brokenConn{far, io.EOF}); err != nil {
+		t.Error(err)
+	}
+	_ = daemon.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := daemon.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("the connection of the daemon is open: %v", err)
 	}
 }
 
