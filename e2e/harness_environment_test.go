@@ -25,6 +25,7 @@ type environment struct {
 	requests   string   // DINDCTL_E2E_REGISTRY_LOG: that registry's log, one request per line
 	audit      string   // DINDCTL_E2E_AUDIT_LOG: the API server's audit log
 	launcher   string   // DINDCTL_E2E_LAUNCHER: the directory of the program that starts the cluster's second node
+	docker     string   // DINDCTL_E2E_DOCKER: the directory of a Docker client, with buildx in cli-plugins
 	images     []string // DINDCTL_E2E_IMAGES: the dind images to test, the newest last
 	soak       bool     // DINDCTL_SOAK=1: more repetitions
 
@@ -71,6 +72,7 @@ func readEnvironment(scratch string) (environment, error) {
 		requests:   os.Getenv("DINDCTL_E2E_REGISTRY_LOG"),
 		audit:      os.Getenv("DINDCTL_E2E_AUDIT_LOG"),
 		launcher:   os.Getenv("DINDCTL_E2E_LAUNCHER"),
+		docker:     os.Getenv("DINDCTL_E2E_DOCKER"),
 		images:     []string{"docker:26.1.5-dind", "docker:29.7.2-dind"},
 		soak:       os.Getenv("DINDCTL_SOAK") == "1",
 	}

@@ -158,19 +158,8 @@ func kube(kubernetes versions.Release, modules string) build.Binary {
 
 // links links each component's name to the binary that has all of them.
 func (l *launcher) links(kube string) error {
-	directory := l.paths.In("links")
-	if err := os.MkdirAll(directory, 0o755); err != nil {
-		return err
-	}
 	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"} {
-		link := filepath.Join(directory, name)
-		if target, err := os.Readlink(link); err == nil && target == kube {
-			continue
-		}
-		if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		if err := os.Symlink(kube, link); err != nil {
+		if err := paths.Link(kube, l.paths.In("links", name)); err != nil {
 			return fmt.Errorf("naming the components: %w", err)
 		}
 	}

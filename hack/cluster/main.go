@@ -24,7 +24,8 @@
 //
 // All files are under $DINDCTL_CACHE, by default ~/.cache/dindctl: bin, images
 // and cluster. cluster has the kubeconfigs, logs, audit.log, registry (the
-// registry's host:port) and registry-requests.log.
+// registry's host:port), registry-requests.log and docker, a Docker client for
+// this machine.
 package main
 
 import (

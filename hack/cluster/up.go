@@ -30,6 +30,9 @@ func (l *launcher) up(ctx context.Context, set images.Set) error {
 	if err != nil {
 		return err
 	}
+	if err := builder.LinkClient(l.paths.In("docker")); err != nil {
+		return err
+	}
 	err = l.board.Step("start what is not running of the cluster", 15*time.Second, func(detail func(string)) error {
 		return l.start(ctx, programs, detail)
 	})

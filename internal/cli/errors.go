@@ -82,6 +82,8 @@ func describe(err error, how endedError) failure {
 			f.Message += fmt.Sprintf(" (its cache volume, claim %s, still exists)", notInstalled.Claim)
 			f.Hint = "`dindctl install` reuses the volume; `dindctl uninstall --delete-data` deletes it"
 		}
+	case errors.Is(err, errNoDocker):
+		f.Reason, f.Hint = "NoDocker", "install the Docker client (docker-cli), or add its directory to PATH"
 	case errors.As(err, &noSchedule):
 		f.Reason, f.Hint = "NoSchedule", "`dindctl install --prune-schedule '0 0 * * 0'` adds one"
 	case errors.As(err, &optionsUnread):

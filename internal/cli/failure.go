@@ -89,6 +89,13 @@ func (p *program) fail(ctx context.Context, err error) int {
 	if errors.Is(err, errWatchEnded) {
 		return exitInterrupted
 	}
+	var docker *dockerExit
+	if errors.As(err, &docker) {
+		if docker.connection != nil {
+			describe(docker.connection, endedError{}).redacted(p.secrets).write(p.streams, p.verbose)
+		}
+		return docker.code
+	}
 	f := describe(err, p.ended(ctx, err)).redacted(p.secrets)
 	if as := p.requestedOutput(); as != formatText {
 		if document(p.streams.Out, as, map[string]failure{"error": f}) == nil {

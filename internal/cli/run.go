@@ -23,7 +23,8 @@ import (
 // Run runs one command line and returns the exit code of the process; it never
 // exits itself. args start with the name of the program. lookup looks up
 // environment variables: DINDCTL_… and those that --env copies. When ctx is
-// cancelled, the command stops cleanly and the exit code is 130.
+// cancelled, the command stops cleanly and the exit code is 130; `docker` waits for the
+// end of the Docker client, and its exit code is the client's.
 func Run(ctx context.Context, args []string, lookup func(string) (string, bool), streams terminal.Streams) int {
 	p := &program{
 		lookup: lookup, streams: streams, args: args,
@@ -85,7 +86,7 @@ func (p *program) app(startedAs string) *cli.App {
 	}
 	app.Commands = []*cli.Command{
 		p.checkCommand(), p.installCommand(), p.statusCommand(), p.pruneNowCommand(), p.uninstallCommand(),
-		p.verifyCommand(), p.envCommand(), p.optionsCommand(), p.manifestsCommand(),
+		p.verifyCommand(), p.envCommand(), p.dockerCommand(), p.optionsCommand(), p.manifestsCommand(),
 	}
 	for _, command := range app.Commands {
 		command.OnUsageError = p.usageError

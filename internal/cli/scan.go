@@ -13,13 +13,18 @@ import (
 )
 
 // scan finds every unknown option, missing value and unexpected argument, and
-// returns the command line without them. The library would stop at the first
+// returns the command line without them. What follows -- is only looked at if the command
+// takes no arguments. The library would stop at the first
 // one; after scan, it parses the rest, so that all problems are reported at once.
 func scan(app *cli.App, args []string) (clean []string, problems dind.OptionErrors) {
 	s := scanner{flags: app.Flags, clean: args[:1:1]}
 	rest := args[1:]
 	for len(rest) > 0 {
 		switch arg := rest[0]; {
+		case arg == "--" && s.takesArguments():
+			// They may be anything, secrets included.
+			s.clean = append(s.clean, rest...)
+			rest = nil
 		case arg == "--":
 			for _, leftover := range rest[1:] {
 				s.leftover(leftover)
@@ -45,7 +50,11 @@ func scan(app *cli.App, args []string) (clean []string, problems dind.OptionErro
 		}
 	}
 	if len(s.leftovers) > 0 {
-		s.problem("argument", strings.Join(s.leftovers, " "), "is not expected", "dindctl commands accept only options.")
+		hint := "dindctl commands accept only options."
+		if s.takesArguments() {
+			hint = argumentsHint
+		}
+		s.problem("argument", strings.Join(s.leftovers, " "), "is not expected", hint)
 	}
 	return s.clean, s.problems
 }
@@ -59,6 +68,9 @@ type scanner struct {
 	// afterSecret reports whether the value of the last option may be a secret.
 	afterSecret bool
 }
+
+// takesArguments reports whether the command takes arguments after --.
+func (s *scanner) takesArguments() bool { return s.command != nil && s.command.ArgsUsage != "" }
 
 // leftover records an unexpected argument. After a secret, it may be the rest of
 // that secret, split at a space because of missing quotes.

@@ -3,6 +3,7 @@ package clustertest
 import (
 	"context"
 	"crypto/tls"
+	"net"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ type Engine struct {
 	Work    []daemon.Activity
 	Endless bool
 	Lost    error
+	// Address is the host:port of the daemon for Dial.
+	Address string
 
 	mu sync.Mutex
 	// Connected are the names of the pods of all connections.
@@ -55,6 +58,11 @@ func (l Link) Connect(credentials *tls.Config) error {
 	l.Daemon.Connected = append(l.Daemon.Connected, l.Pod)
 	l.Daemon.Credentials = credentials
 	return l.Daemon.Refuse
+}
+
+// Dial connects to Address, without TLS.
+func (l Link) Dial(ctx context.Context, _ *tls.Config) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", l.Daemon.Address)
 }
 
 // Info returns a fixed description and InfoErr.

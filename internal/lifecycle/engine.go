@@ -36,7 +36,10 @@ type Link interface {
 	// Engine connects to the daemon: by TLS with these credentials, without TLS
 	// if they are nil. It opens the link if it is not open.
 	Engine(context.Context, *tls.Config) (Engine, error)
-	// Close closes the link, after its Engines were closed.
+	// Dial connects to the daemon's port as Engine does, and speaks TLS there with
+	// these credentials. The connection has a CloseWrite.
+	Dial(context.Context, *tls.Config) (net.Conn, error)
+	// Close closes the link, after its Engines and connections were closed.
 	Close() error
 }
 
@@ -67,6 +70,28 @@ func (p portForward) Engine(ctx context.Context, credentials *tls.Config) (Engin
 		return nil, err
 	}
 	return engine, nil
+}
+
+func (p portForward) Dial(ctx context.Context, credentials *tls.Config) (net.Conn, error) {
+	if credentials == nil {
+		return p.DialContext(ctx, dind.PlainPort)
+	}
+	conn, err := p.DialContext(ctx, dind.TLSPort)
+	if err != nil {
+		return nil, err
+	}
+	return secured(ctx, conn, credentials)
+}
+
+// secured starts TLS on a connection to the daemon. If it fails, it closes the
+// connection.
+func secured(ctx context.Context, conn net.Conn, credentials *tls.Config) (net.Conn, error) {
+	secure := tls.Client(conn, credentials)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secure, nil
 }
 
 // withEngine connects to the daemon in a pod and calls ask with it, again if the

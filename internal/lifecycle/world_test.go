@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -94,6 +95,14 @@ func (l link) Engine(_ context.Context, credentials *tls.Config) (Engine, error)
 		return nil, err
 	}
 	return l.Daemon, nil
+}
+
+func (l link) Dial(ctx context.Context, credentials *tls.Config) (net.Conn, error) {
+	conn, err := l.Link.Dial(ctx, nil)
+	if err != nil || credentials == nil {
+		return conn, err
+	}
+	return secured(ctx, conn, credentials)
 }
 
 // installedWorld returns a world in which install has run. A nil change means the

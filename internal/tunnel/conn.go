@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -26,6 +28,8 @@ type conn struct {
 
 	closeOnce sync.Once
 	closing   chan struct{}
+	// writeEnded is set by CloseWrite.
+	writeEnded atomic.Bool
 	// fault is the error for reads after far is closed. It is set before that.
 	fault error
 }
@@ -46,9 +50,15 @@ func newConn(s *session, p pair, a addr) *conn {
 	return c
 }
 
-// upload copies from the caller to the pod until either side closes.
+// upload copies from the caller to the pod until either side closes. After CloseWrite it
+// waits for that, so that the pod can still send.
 func (c *conn) upload() {
 	_, err := io.Copy(c.pair.data, c.far)
+	if c.writeEnded.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = c.pair.data.Close()
+		_ = c.far.SetReadDeadline(time.Time{})
+		_, err = io.Copy(io.Discard, c.far)
+	}
 	if err != nil && !errors.Is(err, io.ErrClosedPipe) {
 		c.session.kill() // a failed write means that the whole tunnel failed
 	}
@@ -109,9 +119,12 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write returns net.ErrClosed after Close, EPIPE after the pod closed the
-// connection, a *RemoteError or ErrLost.
+// Write returns net.ErrClosed after Close and CloseWrite, EPIPE after the pod closed
+// the connection, a *RemoteError or ErrLost.
 func (c *conn) Write(p []byte) (int, error) {
+	if c.writeEnded.Load() {
+		return 0, net.ErrClosed
+	}
 	n, err := c.Conn.Write(p)
 	if c.ended(err) {
 		err = c.fault
@@ -136,6 +149,15 @@ func (c *conn) closed() bool {
 	default:
 		return false
 	}
+}
+
+// CloseWrite ends the direction to the pod, after the data already written. The process
+// in the pod reads an end, and can still send. Some nodes, containerd among them, close
+// the connection about a second later. It must not be called during a Write.
+func (c *conn) CloseWrite() error {
+	c.writeEnded.Store(true)
+	// A read of the pipe has taken all that was written; this ends the next one.
+	return c.far.SetReadDeadline(time.Now())
 }
 
 // Close closes both directions. Data already written is still sent.

@@ -90,7 +90,7 @@ func (d *Dialer) Open(ctx context.Context) error {
 }
 
 // DialContext opens a connection to a TCP port of the pod. ctx applies to the dial
-// only, not to the connection.
+// only, not to the connection. The connection has a CloseWrite as TCP has.
 //
 // It returns an *OpenError if the tunnel cannot be opened. The port-forward
 // protocol does not report when the connection inside the pod is established. If

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/build"
+	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
@@ -53,6 +54,22 @@ func (b *Builder) CompileEngine(ctx context.Context) error { return b.compile(ct
 // CompileClient compiles the programs of its client that are missing.
 func (b *Builder) CompileClient(ctx context.Context) error {
 	return b.compile(ctx, clientPrograms(b.Checkout))
+}
+
+// LinkClient makes a directory with this machine's docker, and its plugin in cli-plugins,
+// where docker looks for it. CompileClient has compiled both.
+func (b *Builder) LinkClient(directory string) error {
+	for _, program := range clientPrograms(b.Checkout) {
+		built, err := program.Path(b.Paths.Bin)
+		if err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(strings.TrimPrefix(program.target, "usr/local/bin/"), "usr/local/libexec/docker/")
+		if err := paths.Link(built, filepath.Join(directory, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *Builder) engineLayer(ctx context.Context) (Descriptor, error) {

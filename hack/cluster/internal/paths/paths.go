@@ -72,6 +72,20 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 	return os.Rename(temporary.Name(), path)
 }
 
+// Link makes a symbolic link to a file, in place of an earlier one.
+func Link(target, link string) error {
+	if there, err := os.Readlink(link); err == nil && there == target {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(target, link)
+}
+
 // Checkout returns the root of the repository that contains the current directory.
 func Checkout() (string, error) {
 	directory, err := os.Getwd()
