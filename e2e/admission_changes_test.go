@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -172,8 +174,12 @@ func TestEviction(t *testing.T) {
 
 	_, err := env.cluster.CoreV1().ServiceAccounts(i.namespace).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "builder"}}, metav1.CreateOptions{})
 	must(t, err)
-	i.install(t, "--allow-eviction", "--service-account", "builder", "--pod-label", "team=ci", "--pod-annotation", "example.com/note=a b")
+	affinity := filepath.Join(t.TempDir(), "affinity.yml")
+	must(t, os.WriteFile(affinity, []byte("nodeAffinity:\n  requiredDuringSchedulingIgnoredDuringExecution:\n    nodeSelectorTerms:\n    - matchExpressions:\n      - {key: "+
+		corev1.LabelHostname+", operator: In, values: ["+anyNode(t)+"]}\n"), 0o600))
+	i.install(t, "--affinity", affinity, "--allow-eviction", "--service-account", "builder", "--pod-label", "team=ci", "--pod-annotation", "example.com/note=a b")
 	pod = i.pod(t)
+	equal(t, "terms of the affinity", len(pod.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms), 1)
 	equal(t, "the account, label, annotations", []string{pod.Spec.ServiceAccountName, pod.Labels["team"], pod.Annotations["example.com/note"], pod.Annotations["karpenter.sh/do-not-disrupt"]}, []string{"builder", "ci", "a b", ""})
 	i.install(t)
 	equal(t, "the account without the option", i.pod(t).Spec.ServiceAccountName, "default")

@@ -63,6 +63,30 @@ func TestTLSSecret(t *testing.T) {
 	i.hasSecrets(t, "issued", "issued-client")
 }
 
+// A certificate expires soon, and nobody looks: the prune Job, which runs each week, does
+// its work, and then fails and says why; install renews the certificate.
+func TestCertificatesExpire(t *testing.T) {
+	t.Parallel()
+	i := install(t, env.newest(), "--tls")
+	// What the same authority issued 345 days ago.
+	old := certs.Request{Instance: i.name, Now: time.Now().AddDate(0, 0, -345)}
+	issued := got[certs.Renewal](t)(certs.Renew(certs.Set{Server: i.secrets(t)[serverSecret].Data}, old))
+	equal(t, "the authority is new", issued.Authority, "")
+	client := i.secrets(t)[clientSecret]
+	authority := client.Data[certs.CAFile]
+	client.Data = issued.Set.Client
+	client.Data[certs.CAFile] = authority
+	_, err := env.cluster.CoreV1().Secrets(i.namespace).Update(t.Context(), client, metav1.UpdateOptions{})
+	must(t, err)
+	if s := statusOf(t, i); !s.Healthy || !s.says("The certificate of the clients expires on", "in 19 days") && !s.says("in 20 days") {
+		t.Errorf("status: %+v", s.Problems)
+	}
+	dindctl(t, i.command("prune-now")...).want(t, failed).says(t, "the prune succeeded, but the certificate of the client expires in", "dindctl install --reuse-options renews it")
+	succeed(t, i.command("install", "--reuse-options")...)
+	succeed(t, i.command("prune-now")...)
+	i.statusIsClean(t)
+}
+
 // statusIsClean checks that status names no problem.
 func (i *installation) statusIsClean(t *testing.T) {
 	t.Helper()

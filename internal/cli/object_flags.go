@@ -45,6 +45,7 @@ func objectFlags() []cli.Flag {
 			list("node-selector", "label that the pod's node must have", "KEY=VALUE"),
 			list("toleration", "taint that the pod tolerates", "KEY[=VALUE][:EFFECT]"),
 			text("priority-class", "PriorityClass of the pod", "NAME"),
+			text("affinity", "file with the affinity of the pod, in YAML or JSON", "FILE"),
 			text("runtime-class", "RuntimeClass of the pod", "NAME"),
 			text("service-account", "ServiceAccount of the pod and of the Jobs' pods, which get no token of it", "NAME"),
 			list("pod-label", "label of the pod and of the Jobs' pods, for policies or a mesh", "KEY=VALUE"),

@@ -57,6 +57,9 @@ func (s *session) over(base dind.Options) dind.Options {
 	if s.given("registry-ca") {
 		options.RegistryCAs = s.authorities(options.RegistryCAs)
 	}
+	if s.given("affinity") {
+		options.Affinity = s.affinity(options.Affinity)
+	}
 	options.NoTLS = s.off("tls")
 	if options.ExistingClaim != base.ExistingClaim {
 		// Those of the claim that was used before do not apply.

@@ -65,6 +65,7 @@ func installations() []installation {
 			o.NodeSelector = []string{"kubernetes.io/arch=amd64", "pool=ci"}
 			o.Tolerations = []string{"dedicated=ci:NoSchedule", "spot", "gone:NoExecute"}
 			o.PriorityClass, o.RuntimeClass, o.ServiceAccount = "builds", "sysbox", "builder"
+			o.Affinity = `{"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":1,"preference":{"matchExpressions":[{"key":"disk","operator":"In","values":["ssd"]}]}}]}}`
 			o.PodLabels, o.PodAnnotations, o.AllowEviction = []string{"team=ci"}, []string{"example.com/note=a, b=c"}, true
 			o.CacheLimit = "500GB"
 			o.MaxContainerAge = "2d"

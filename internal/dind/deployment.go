@@ -58,6 +58,10 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 		// Only root can read the daemon's key.
 		SecretsOf(p.Name, p.Options).Server.mount(pod, certDir+"/server").WithDefaultMode(0o400)
 	}
+	if p.Affinity != "" {
+		affinity, _ := parseAffinity(p.Affinity)
+		pod.WithAffinity(affinity)
+	}
 	if p.RuntimeClass != "" {
 		pod.WithRuntimeClassName(p.RuntimeClass)
 	}

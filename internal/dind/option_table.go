@@ -45,6 +45,7 @@ func Table() []Option {
 		{Name: "node-selector", Field: func(o *Options) any { return &o.NodeSelector }},
 		{Name: "toleration", Field: func(o *Options) any { return &o.Tolerations }},
 		{Name: "priority-class", Field: func(o *Options) any { return &o.PriorityClass }},
+		{Name: "affinity", Field: func(o *Options) any { return &o.Affinity }},
 		{Name: "runtime-class", Field: func(o *Options) any { return &o.RuntimeClass }},
 		{Name: "service-account", Field: func(o *Options) any { return &o.ServiceAccount }},
 		{Name: "pod-label", Field: func(o *Options) any { return &o.PodLabels }},

@@ -45,6 +45,7 @@ type Options struct {
 	NodeSelector, Tolerations []string
 	PriorityClass             string
 	RuntimeClass              string
+	Affinity                  string // of the daemon's pod, in YAML or JSON
 	// ServiceAccount is that of all pods in the namespace; "" is default.
 	ServiceAccount string
 	// PodLabels and PodAnnotations are KEY=VALUE, for all pods.

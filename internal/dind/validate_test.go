@@ -146,6 +146,11 @@ func TestValidate(t *testing.T) {
 		{"no labels and annotations", func(o *Options) {
 			o.PodLabels, o.PodAnnotations = []string{"team", "team=a b"}, []string{"a b=c"}
 		}, []complaint{{"--pod-label", "has no value"}, {"--pod-label", "label value"}, {"--pod-annotation", "annotation key"}}},
+		{"affinity", func(o *Options) {
+			o.Affinity = "podAntiAffinity:\n  requiredDuringSchedulingIgnoredDuringExecution:\n  - topologyKey: kubernetes.io/hostname"
+		}, nil},
+		{"affinity of another shape", func(o *Options) { o.Affinity = "affinity:\n  nodeAffinity: {}" }, []complaint{{"--affinity", `unknown field "affinity"`}}},
+		{"affinity that is empty", func(o *Options) { o.Affinity = "{}" }, []complaint{{"--affinity", "are missing"}}},
 		{"names of accounts and classes", func(o *Options) { o.ServiceAccount, o.RuntimeClass = "A", "B" },
 			[]complaint{{"--runtime-class", "RuntimeClass"}, {"--service-account", "ServiceAccount"}}},
 		{"invalid resources", func(o *Options) { o.CPURequest, o.MemoryLimit = "half", "4GB" },
