@@ -19,6 +19,10 @@ import (
 // root the daemon takes minutes to add them up.
 const usageTime = 15 * time.Second
 
+// answerTime is how long status waits for everything that the daemon answers: for a
+// minute, a node that is gone still counts as ready.
+const answerTime = 45 * time.Second
+
 // daemonAnswers are what the daemon and its file system say. A nil answer always has an
 // error that says why: its own, or err, which is that of the connection.
 type daemonAnswers struct {
@@ -35,6 +39,9 @@ type daemonAnswers struct {
 
 // askDaemon asks the daemon and its file system concurrently.
 func (i Instance) askDaemon(ctx context.Context, pod *corev1.Pod) daemonAnswers {
+	late := fmt.Errorf("no answer within %s", human.Duration(answerTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, late)
+	defer cancel()
 	var a daemonAnswers
 	var asking sync.WaitGroup
 	asking.Go(func() { a.volume, a.volumeErr = i.fileSystem(ctx, pod.Name) })
@@ -56,6 +63,9 @@ func (i Instance) askDaemon(ctx context.Context, pod *corev1.Pod) daemonAnswers 
 		})
 	})
 	asking.Wait()
+	if a.err != nil && context.Cause(ctx) == late {
+		a.err = &DaemonError{Namespace: pod.Namespace, Pod: pod.Name, Err: late}
+	}
 	return a
 }
 

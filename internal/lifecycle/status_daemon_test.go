@@ -1,8 +1,12 @@
 package lifecycle
 
 import (
+	"context"
+	"crypto/tls"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/daemon"
@@ -80,4 +84,32 @@ func TestDiskProblemsSayWhatFillsIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hangingLink is a link to a node that is gone.
+type hangingLink struct{ Link }
+
+func (hangingLink) Engine(ctx context.Context, _ *tls.Config) (Engine, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// status does not wait for a node that is gone until its own timeout.
+func TestStatusOfDaemonThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := installedWorld(t, nil)
+		connect := w.Connect
+		w.Connect = func(c *kube.Cluster, pod string) (Link, error) {
+			link, err := connect(c, pod)
+			return hangingLink{link}, err
+		}
+		began := time.Now()
+		status, err := w.Status(t.Context())
+		if err != nil || status.Healthy || len(status.Problems) == 0 || !strings.Contains(status.Problems[0].Message, "no answer within 45s") {
+			t.Errorf("got %+v, %v", status.Problems, err)
+		}
+		if took := time.Since(began); took != answerTime {
+			t.Errorf("took %s", took)
+		}
+	})
 }
