@@ -131,14 +131,7 @@ func TestFailedPruneIsExplained(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
 	i.scaleDown(t)
-	// Like `kubectl create job --from=cronjob/...`, but without retries.
-	cron := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
-	job := &batchv1.Job{ObjectMeta: *cron.Spec.JobTemplate.ObjectMeta.DeepCopy(), Spec: cron.Spec.JobTemplate.Spec}
-	job.Name = i.name + "-clear-cache-e2e"
-	job.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(cron, batchv1.SchemeGroupVersion.WithKind("CronJob"))}
-	job.Spec.BackoffLimit = new(int32(0))
-	_, err := env.cluster.BatchV1().Jobs(i.namespace).Create(t.Context(), job, metav1.CreateOptions{})
-	must(t, err)
+	i.startScheduledPrune(t, func(job *batchv1.JobSpec) { job.BackoffLimit = new(int32(0)) })
 	eventually(t, "the prune Job to fail", func(context.Context) (bool, error) {
 		prune := decode[status](t, dindctl(t, i.command("status", "-o", "json")...).want(t, notReady)).Prune
 		if prune == nil || prune.LastResult == nil || *prune.LastResult != "failed" {
@@ -150,6 +143,19 @@ func TestFailedPruneIsExplained(t *testing.T) {
 		return true, nil
 	})
 	contains(t, "status as text", dindctl(t, i.command("status")...).want(t, notReady).stdout, "The last prune failed", "is not responding")
+}
+
+// startScheduledPrune creates the CronJob's Job now, as `kubectl create job
+// --from=cronjob/...` does, after a change.
+func (i *installation) startScheduledPrune(t *testing.T, change func(*batchv1.JobSpec)) {
+	t.Helper()
+	cron := got[*batchv1.CronJob](t)(env.cluster.BatchV1().CronJobs(i.namespace).Get(t.Context(), i.name+"-clear-cache", metav1.GetOptions{}))
+	job := &batchv1.Job{ObjectMeta: *cron.Spec.JobTemplate.ObjectMeta.DeepCopy(), Spec: cron.Spec.JobTemplate.Spec}
+	job.Name = i.name + "-clear-cache-e2e"
+	job.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(cron, batchv1.SchemeGroupVersion.WithKind("CronJob"))}
+	change(&job.Spec)
+	_, err := env.cluster.BatchV1().Jobs(i.namespace).Create(t.Context(), job, metav1.CreateOptions{})
+	must(t, err)
 }
 
 // Sixteen clients build in a loop while prune runs with and without
