@@ -17,6 +17,7 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/images"
 	"github.com/dindctl/dindctl/hack/cluster/internal/imageset"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
+	"github.com/dindctl/dindctl/hack/cluster/internal/second"
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
@@ -60,7 +61,7 @@ func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs,
 func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (programs control.Programs, err error) {
 	needed := host.Cluster
 	if builder.Set == images.All {
-		needed = slices.Concat(needed, host.Tests)
+		needed = slices.Concat(needed, host.Tests, host.SecondNode)
 	}
 	var kubeRouter string
 	side, ctx := errgroup.WithContext(ctx)
@@ -81,7 +82,11 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 			if kubeRouter, err = l.kubeRouter(ctx, builder.Set); err != nil {
 				return err
 			}
-			return builder.CompileTools(ctx)
+			if err := builder.CompileTools(ctx); err != nil || builder.Set != images.All {
+				return err
+			}
+			_, err = second.Kernel(ctx, l.paths, l.board)
+			return err
 		})
 		return builder.FromPackages(ctx)
 	})
