@@ -88,7 +88,7 @@ func TestCertificatesExpire(t *testing.T) {
 		prune := statusOf(t, i).Prune
 		return prune.LastFailure != nil && *prune.LastResult == "failed" &&
 			strings.Contains(*prune.LastFailure, "the prune succeeded, but the certificate of the client expires in") &&
-			strings.Contains(*prune.LastFailure, "dindctl install --reuse-options renews it"), nil
+			strings.Contains(*prune.LastFailure, "dindctl status says how to renew it"), nil
 	})
 	succeed(t, i.command("install", "--reuse-options")...)
 	if s := statusOf(t, i); s.says("The certificate") {

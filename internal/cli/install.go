@@ -38,9 +38,6 @@ func (p *program) installCommand() *cli.Command {
 func (p *program) install(c *cli.Context) error {
 	s := p.session(c)
 	verifyJob := s.verifyJob()
-	if s.on("rotate-certs") && !s.on("tls") && !s.on("reuse-options") {
-		s.problem("--rotate-certs", "", "needs --tls", "Without TLS there are no certificates.")
-	}
 	options, err := s.objectOptions(c)
 	if err != nil {
 		return err

@@ -28,7 +28,18 @@ func (s *session) objectOptions(c *cli.Context) (dind.Options, error) {
 		checked.LocalPath, checked.LocalNode = "", ""
 	}
 	s.addProblems(checked.Validate())
+	if !s.on("reuse-options") {
+		s.checkRotation(options)
+	}
 	return options, s.usageError(c)
+}
+
+// checkRotation records a problem if certificates are to be rotated that dindctl does
+// not issue.
+func (s *session) checkRotation(options dind.Options) {
+	if s.on("rotate-certs") && !options.IssuesCertificates() {
+		s.problem("--rotate-certs", "", "has no certificates to rotate", "Use --tls; who issues the certificates of --tls-secret also renews them.")
+	}
 }
 
 // over returns the options with those that were given in place of base's.
@@ -97,5 +108,6 @@ func (s *session) installed(ctx context.Context, c *cli.Context, i lifecycle.Ins
 	}
 	options.Namespace = i.Cluster.Namespace
 	s.addProblems(options.Validate())
+	s.checkRotation(options)
 	return options, s.usageError(c)
 }

@@ -62,11 +62,17 @@ func TestManifestsWithTLS(t *testing.T) {
 	}
 }
 
-func TestRotateCertsNeedsTLS(t *testing.T) {
+func TestRotateCertsNeedsCertificates(t *testing.T) {
 	w := newWorld(t)
-	code, _, stderr := w.run(t, "install", "--rotate-certs")
-	if code != exitUsage || !strings.Contains(stderr, "--rotate-certs: needs --tls") || len(w.connections) > 0 {
-		t.Errorf("code %d: %s", code, stderr)
+	for _, args := range [][]string{nil, {"--tls", "--tls-secret", "a", "--tls-client-secret", "b"}} {
+		code, _, stderr := w.run(t, append([]string{"install", "--rotate-certs"}, args...)...)
+		if code != exitUsage || !strings.Contains(stderr, "--rotate-certs: has no certificates to rotate") || len(w.connections) > 0 {
+			t.Errorf("%s: code %d: %s", args, code, stderr)
+		}
+	}
+	w = installedWorld(t)
+	if code, _, stderr := w.run(t, "install", "--reuse-options", "--rotate-certs"); code != exitUsage || !strings.Contains(stderr, "has no certificates to rotate") {
+		t.Errorf("an installation without TLS: code %d: %s", code, stderr)
 	}
 }
 

@@ -58,7 +58,7 @@ func TestPruneOfTLS(t *testing.T) {
 			if got.code != expiryCode || !strings.Contains(got.stdout, "within 30 days") || !strings.Contains(strings.Join(got.calls, "\n"), "docker builder prune -af") {
 				t.Errorf("exit code %d, %s%s", got.code, got.stdout, got.stderr)
 			}
-			if said := PruneFailure(b.read("dev/termination-log")); said != "the prune succeeded, but it expires in 3 days: dindctl install --reuse-options renews it" {
+			if said := PruneFailure(b.read("dev/termination-log")); said != "the prune succeeded, but it expires in 3 days: dindctl status says how to renew it" {
 				t.Errorf("termination message %q", said)
 			}
 		})

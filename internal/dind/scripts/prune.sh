@@ -134,5 +134,5 @@ if [ -n "${PRUNE_CERTIFICATE_DAYS:-}" ]; then
     # shellcheck source=internal/dind/scripts/certificates.sh
     . /etc/dindctl/certificates.sh
     check_certificates "$PRUNE_CERTIFICATE_DAYS"
-    [ -z "$expiring" ] || fail "the prune succeeded, but $expiring: dindctl install --reuse-options renews it" 3
+    [ -z "$expiring" ] || fail "the prune succeeded, but $expiring: dindctl status says how to renew it" 3
 fi
