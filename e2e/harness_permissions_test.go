@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,6 +36,16 @@ func allow(t *testing.T, namespace, user string, rules []rbacv1.PolicyRule) {
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: user}},
 	}, metav1.CreateOptions{})
 	must(t, err)
+	last := rules[len(rules)-1]
+	resource, subresource, _ := strings.Cut(last.Resources[0], "/")
+	eventually(t, "the API server to know the Role", func(ctx context.Context) (bool, error) {
+		review, err := env.cluster.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+			Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Namespace: namespace, Verb: last.Verbs[0], Group: last.APIGroups[0], Resource: resource, Subresource: subresource,
+			}},
+		}, metav1.CreateOptions{})
+		return err == nil && review.Status.Allowed, err
+	})
 }
 
 // kubeconfigOf returns the kubeconfig of a user without any permissions. It is
