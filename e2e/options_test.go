@@ -95,7 +95,7 @@ func checkPod(t *testing.T, pod *corev1.Pod, node string) {
 		resources = append(resources, fmt.Sprintf("%s %s", list.Cpu(), list.Memory()))
 	}
 	equal(t, "requests and limits", resources, []string{"50m 64Mi", "4 6Gi"})
-	equal(t, "node selector", pod.Spec.NodeSelector, map[string]string{corev1.LabelHostname: node})
+	equal(t, "node selector", pod.Spec.NodeSelector, map[string]string{corev1.LabelHostname: node, corev1.LabelOSStable: "linux"})
 	tolerated := false
 	for _, toleration := range pod.Spec.Tolerations {
 		tolerated = tolerated || toleration.Key == "dedicated" && toleration.Value == "ci" && toleration.Effect == corev1.TaintEffectNoSchedule

@@ -88,5 +88,5 @@ func staysWithVolume(t *testing.T, node string) {
 	launch(t.Context(), t, "join")
 	i.settle(t)
 	i.buildsCached(t, "app", "after the node returned")
-	checkStatus(t, i)
+	i.eventuallyHealthy(t)
 }

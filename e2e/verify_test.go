@@ -168,11 +168,7 @@ func TestVerifyExplainsFailures(t *testing.T) {
 		must(t, core.ResourceQuotas(i.namespace).Delete(t.Context(), "one-pod", metav1.DeleteOptions{}))
 	})
 	t.Run("Service routes elsewhere", func(t *testing.T) {
-		patch := []byte(`[{"op":"replace","path":"/spec/ports/0/targetPort","value":9}]`)
-		_, err := core.Services(i.namespace).Patch(t.Context(), i.name, types.JSONPatchType, patch, metav1.PatchOptions{})
-		must(t, err)
-		// The node takes a moment to apply the new port: verify could reach the daemon before.
-		runPod(t, i.namespace, jobPod(i.image, i.variables, "while docker version >/dev/null 2>&1; do sleep 0.2; done")).want(t)
+		i.routeNowhere(t)
 		fails(t, "ConnectionRefused", "is refused at "+i.variables["DOCKER_HOST"])
 	})
 	t.Run("no Service", func(t *testing.T) {
@@ -189,4 +185,14 @@ func TestVerifyExplainsFailures(t *testing.T) {
 		i.install(t)
 		succeed(t, i.command("verify")...)
 	})
+}
+
+// routeNowhere makes the Service route to a port where nothing listens.
+func (i *installation) routeNowhere(t *testing.T) {
+	t.Helper()
+	patch := []byte(`[{"op":"replace","path":"/spec/ports/0/targetPort","value":9}]`)
+	_, err := env.cluster.CoreV1().Services(i.namespace).Patch(t.Context(), i.name, types.JSONPatchType, patch, metav1.PatchOptions{})
+	must(t, err)
+	// The node takes a moment to apply the new port: a client could reach the daemon before.
+	runPod(t, i.namespace, jobPod(i.image, i.variables, "while docker version >/dev/null 2>&1; do sleep 0.2; done")).want(t)
 }
