@@ -133,7 +133,7 @@ func TestFailedPruneIsExplained(t *testing.T) {
 	i.routeNowhere(t)
 	i.startScheduledPrune(t, func(job *batchv1.JobSpec) { job.BackoffLimit = new(int32(0)) })
 	eventually(t, "the prune Job to fail", func(context.Context) (bool, error) {
-		prune := statusOf(t, i).Prune
+		prune := decode[status](t, dindctl(t, i.command("status", "-o", "json")...)).Prune // unhealthy or not
 		if prune == nil || prune.LastResult == nil || *prune.LastResult != "failed" {
 			return false, nil
 		}

@@ -85,7 +85,7 @@ func TestCertificatesExpire(t *testing.T) {
 	}
 	i.startScheduledPrune(t, func(*batchv1.JobSpec) {})
 	eventually(t, "the prune Job to fail", func(context.Context) (bool, error) {
-		prune := statusOf(t, i).Prune
+		prune := decode[status](t, dindctl(t, i.command("status", "-o", "json")...)).Prune
 		return prune.LastFailure != nil && *prune.LastResult == "failed" &&
 			strings.Contains(*prune.LastFailure, "the prune succeeded, but the certificate of the client expires in") &&
 			strings.Contains(*prune.LastFailure, "dindctl status says how to renew it"), nil
