@@ -25,9 +25,9 @@ func (e *JobFailedError) Error() string {
 	return fmt.Sprintf("%s failed: %s: %s", e.Ref, e.Reason, e.Message)
 }
 
-// WaitJob follows a Job, as it was created, until that container of a pod of it has
-// succeeded, and returns the pod; nil if that pod is already gone. Other containers may
-// still run: see kube.OthersRunning. It calls report with the status of the newest pod
+// WaitJob follows a Job, as it was created, until it has succeeded, or that container of a
+// pod of it has, while others still run: see kube.OthersRunning. It returns the pod; nil
+// if that pod is already gone. It calls report with the status of the newest pod
 // after each change. The error is a *JobFailedError or one of WaitReady.
 func WaitJob(ctx context.Context, c *kube.Cluster, job *batchv1.Job, container string, report func(Status)) (*corev1.Pod, error) {
 	began := time.Now()
@@ -50,8 +50,8 @@ func WaitJob(ctx context.Context, c *kube.Cluster, job *batchv1.Job, container s
 		if status.Cause != nil && status.Cause.Final && !status.Ready {
 			return nil, true, notReady(ctx, c, ref, status, began)
 		}
-		if status.Ready {
-			return nil, true, nil
+		if status.Ready && len(kube.OthersRunning(status.Pod, container)) > 0 {
+			return nil, true, nil // the Job does not end before the others do
 		}
 		if failure := keptFailure(seen.job, status.Pod, container); failure != nil {
 			failure.Log = lastWords(ctx, c, status.Pod, container)

@@ -62,7 +62,9 @@ func TestWaitJob(t *testing.T) {
 		{"it has succeeded already", []runtime.Object{run(batchv1.JobComplete), jobPod("p", corev1.PodSucceeded, 1)}, nil, 0, "p", "", ""},
 		{"runs, then succeeds", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
 			s.put(jobPod("p", corev1.PodSucceeded, 1))
-		}, 2 * time.Second, "p", "", ""},
+			time.Sleep(time.Second)
+			s.put(run(batchv1.JobComplete))
+		}, 3 * time.Second, "p", "", ""},
 		{"the job changes before the pod", []runtime.Object{run(""), jobPod("p", corev1.PodRunning, 1)}, func(s *scene) {
 			s.slip(jobPod("p", corev1.PodSucceeded, 1))
 			s.put(run(batchv1.JobComplete))
