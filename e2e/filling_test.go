@@ -98,7 +98,7 @@ for n in $(seq 9); do
 	sleep 2
 done
 tries=0
-while docker image inspect app:2 >/dev/null 2>&1 && [ $tries -lt 60 ]; do tries=$((tries + 1)); docker run --rm app:1 true; sleep 1; done
+while docker image inspect app:2 >/dev/null 2>&1 && [ $tries -lt 150 ]; do tries=$((tries + 1)); docker run --rm app:1 true; sleep 1; done
 docker run --rm app:1 echo app:1 is there
 docker image inspect app:2 >/dev/null 2>&1 || echo app:2 is gone
 docker image inspect --format '{{index .RepoTags 0}} is there' app:9`).want(t, "app:1 is there", "app:2 is gone", "app:9 is there")
