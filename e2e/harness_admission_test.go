@@ -92,20 +92,25 @@ func (i *installation) deny(t *testing.T, group, resource, expression, message s
 // controller keeps setting it, so the policy covers updates too.
 func (i *installation) withoutClasses(t *testing.T) {
 	t.Helper()
+	i.mutate(t, admissionv1.MutatingAdmissionPolicySpec{
+		MatchConstraints: i.created("", "persistentvolumeclaims"),
+		MatchConditions:  []admissionv1.MatchCondition{{Name: "class", Expression: "has(object.spec.storageClassName)"}},
+		// The plugin that sets the default class runs again after a change.
+		ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
+	}, `[JSONPatch{op: "remove", path: "/spec/storageClassName"}]`)
+	claims := env.cluster.CoreV1().PersistentVolumeClaims(i.namespace)
+	eventually(t, "the policy", func(ctx context.Context) (bool, error) {
+		claim, err := claims.Create(ctx, claimOf("e2e"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err == nil && claim.Spec.StorageClassName == nil, err
+	})
+}
+
+// mutate creates a policy that changes the namespace's objects by a JSON Patch.
+func (i *installation) mutate(t *testing.T, policy admissionv1.MutatingAdmissionPolicySpec, patch string) {
+	t.Helper()
 	policies, bindings := env.cluster.AdmissionregistrationV1().MutatingAdmissionPolicies(), env.cluster.AdmissionregistrationV1().MutatingAdmissionPolicyBindings()
-	_, err := policies.Create(t.Context(), &admissionv1.MutatingAdmissionPolicy{
-		ObjectMeta: metav1.ObjectMeta{Name: i.namespace},
-		Spec: admissionv1.MutatingAdmissionPolicySpec{
-			MatchConstraints: i.created("", "persistentvolumeclaims"),
-			MatchConditions:  []admissionv1.MatchCondition{{Name: "class", Expression: "has(object.spec.storageClassName)"}},
-			// The plugin that sets the default class runs again after a change.
-			ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
-			Mutations: []admissionv1.Mutation{{
-				PatchType: admissionv1.PatchTypeJSONPatch,
-				JSONPatch: &admissionv1.JSONPatch{Expression: `[JSONPatch{op: "remove", path: "/spec/storageClassName"}]`},
-			}},
-		},
-	}, metav1.CreateOptions{})
+	policy.Mutations = []admissionv1.Mutation{{PatchType: admissionv1.PatchTypeJSONPatch, JSONPatch: &admissionv1.JSONPatch{Expression: patch}}}
+	_, err := policies.Create(t.Context(), &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: i.namespace}, Spec: policy}, metav1.CreateOptions{})
 	if apierrors.IsNotFound(err) {
 		t.Skip("the cluster has no MutatingAdmissionPolicies, which came with 1.36")
 	}
@@ -118,11 +123,6 @@ func (i *installation) withoutClasses(t *testing.T) {
 	t.Cleanup(func() {
 		_ = bindings.Delete(context.Background(), i.namespace, metav1.DeleteOptions{})
 		_ = policies.Delete(context.Background(), i.namespace, metav1.DeleteOptions{})
-	})
-	claims := env.cluster.CoreV1().PersistentVolumeClaims(i.namespace)
-	eventually(t, "the policy", func(ctx context.Context) (bool, error) {
-		claim, err := claims.Create(ctx, claimOf("e2e"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		return err == nil && claim.Spec.StorageClassName == nil, err
 	})
 }
 

@@ -82,7 +82,7 @@ docker run --rm mirrored cat /built
 	}
 }
 
-// tlsRegistry is the cluster's registry behind TLS with a certificate of its own authority.
+// tlsRegistry serves the cluster's registry over TLS, with a self-signed certificate.
 type tlsRegistry struct {
 	host, authority string // host:port, and the file of the certificate
 	requests        atomic.Int64

@@ -13,9 +13,9 @@ import (
 )
 
 // scan finds every unknown option, missing value and unexpected argument, and
-// returns the command line without them. What follows -- is only looked at if the command
-// takes no arguments. The library would stop at the first
-// one; after scan, it parses the rest, so that all problems are reported at once.
+// returns the command line without them. What follows -- is only looked at if the
+// command takes no arguments. The library would stop at the first problem; after scan,
+// it parses the rest, so that all problems are reported at once.
 func scan(app *cli.App, args []string) (clean []string, problems dind.OptionErrors) {
 	s := scanner{flags: app.Flags, clean: args[:1:1]}
 	rest := args[1:]

@@ -74,14 +74,14 @@ func Build(o Options, live Live) (Objects, error) {
 // podAnnotations returns the annotations of the daemon's pod: among them those that change
 // with the files that the daemon reads only when it starts.
 func (p plan) podAnnotations() map[string]string {
-	hashes := map[string]string{ConfigHashAnnotation: configHash(p.configData())}
+	annotations := map[string]string{ConfigHashAnnotation: configHash(p.configData())}
 	if !p.AllowEviction {
-		maps.Copy(hashes, stayAnnotations())
+		maps.Copy(annotations, stayAnnotations())
 	}
 	if len(p.certificates.Server) > 0 {
-		hashes[CertificateHashAnnotation] = CertificateHash(p.certificates.Server)
+		annotations[CertificateHashAnnotation] = CertificateHash(p.certificates.Server)
 	}
-	return hashes
+	return annotations
 }
 
 // labels returns Labels and the engine's version, if it is known. The version is

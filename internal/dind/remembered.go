@@ -40,9 +40,8 @@ func (p plan) remembered() map[string]string {
 // Remembered returns the options of the last install. Values that the annotation does
 // not have, because they may be secrets, come from the Deployment's container; those
 // that are not there contain redact.Hidden; WithConfig adds those of the ConfigMap.
-// Remembered returns false if the
-// Deployment is nil, older than the annotation, or written by a dindctl with other
-// options.
+// Remembered returns false if the Deployment is nil, older than the annotation, or
+// written by a dindctl with other options.
 func Remembered(deployment *appsv1.Deployment) (Options, bool) {
 	o := Defaults()
 	if deployment == nil || o.decode(deployment.Annotations[OptionsAnnotation]) != nil {

@@ -56,21 +56,31 @@ func checkSecrets(ctx context.Context, in checkInput) []CheckResult {
 	return results
 }
 
-// checkGiven checks a Secret with a certificate that somebody else issues.
-func (in checkInput) checkGiven(ctx context.Context, option string, secret dind.CertificateSecret) []CheckResult {
-	keys, exists, err := in.Cluster.SecretKeys(ctx, secret.Name)
+// secretKeys returns the keys of a Secret; unread is the result if it cannot be read.
+func (in checkInput) secretKeys(ctx context.Context, name string) (keys []string, exists bool, unread []CheckResult) {
+	keys, exists, err := in.Cluster.SecretKeys(ctx, name)
 	switch {
 	case apierrors.IsForbidden(err):
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: fmt.Sprintf("unknown whether %s exists: this user may not read Secrets", secret.Name)}}
+		unread = []CheckResult{{Outcome: OutcomeUnknown, Reason: fmt.Sprintf("unknown whether %s exists: this user may not read Secrets", name)}}
 	case err != nil:
-		return unknown(err)
+		unread = unknown(err)
+	}
+	return keys, exists, unread
+}
+
+// checkGiven checks a Secret with a certificate that somebody else issues.
+func (in checkInput) checkGiven(ctx context.Context, option string, secret dind.CertificateSecret) []CheckResult {
+	keys, exists, unread := in.secretKeys(ctx, secret.Name)
+	switch {
+	case unread != nil:
+		return unread
 	case !exists:
 		return failed(fmt.Sprintf("Issue it: cert-manager creates it for a Certificate with secretName %s; `kubectl get certificate -n %s` shows whether it is ready.", secret.Name, in.Cluster.Namespace),
 			"Secret %s (%s) does not exist: the pod would not start", secret.Name, option)
 	}
 	for _, k := range secret.Keys() {
 		if !slices.Contains(keys, k.Key) {
-			return failed("An issuer with an authority of its own, such as cert-manager's CA issuer, sets all three: tls.crt, tls.key and ca.crt.",
+			return failed("The Secret needs tls.crt, tls.key and ca.crt: use an issuer that sets all three, such as cert-manager's CA issuer.",
 				"Secret %s (%s) has no key %s: the pod would not start", secret.Name, option, k.Key)
 		}
 	}
@@ -78,12 +88,10 @@ func (in checkInput) checkGiven(ctx context.Context, option string, secret dind.
 }
 
 func (in checkInput) checkSecret(ctx context.Context, option, name string) []CheckResult {
-	keys, exists, err := in.Cluster.SecretKeys(ctx, name)
+	keys, exists, unread := in.secretKeys(ctx, name)
 	switch {
-	case apierrors.IsForbidden(err):
-		return []CheckResult{{Outcome: OutcomeUnknown, Reason: fmt.Sprintf("unknown whether %s exists: this user may not read Secrets", name)}}
-	case err != nil:
-		return unknown(err)
+	case unread != nil:
+		return unread
 	case !exists && option == "--image-pull-secret":
 		// The kubelet continues without it, which is enough for a public image.
 		return warning(fmt.Sprintf("kubectl create secret docker-registry %s -n %s …", name, in.Cluster.Namespace), "Secret %s (%s) does not exist", name, option)

@@ -21,7 +21,7 @@ type installation struct {
 	objects   kube.Inventory
 	i         Instance
 	claimName string
-	// secrets are those of TLS; findSecrets sets them.
+	// secrets are those of TLS: dindctl's own, unless the options name others.
 	secrets dind.CertificateSecrets
 	// unread are the cluster-scoped objects that this user may not read.
 	unread []*kube.ReadError

@@ -64,7 +64,7 @@ func provisionerSilent(v State, cause *Cause) {
 type volumeAdvice struct {
 	words []string // one of them is in the message
 	event string   // the event's reason; "" for any
-	hint  string   // %s is the node
+	hint  string   // NODE stands for the name of the node
 }
 
 func volumeAdvices() []volumeAdvice {
@@ -72,13 +72,13 @@ func volumeAdvices() []volumeAdvice {
 		{[]string{"Multi-Attach error"}, "", "The volume is still attached to another node, which releases it when the pod there is gone. If that node is lost for good, " +
 			"`kubectl taint node OTHER node.kubernetes.io/out-of-service=nodeshutdown:NoExecute` releases it; first make sure that it is off, because two daemons destroy the cache."},
 		{[]string{"list of registered CSI drivers", "does not contain driver"}, "",
-			"The volume's driver does not run on node %[1]s: `kubectl get csinode %[1]s -o yaml` lists those that do. Its DaemonSet may not tolerate the node's taints."},
+			"The volume's driver does not run on node NODE: `kubectl get csinode NODE -o yaml` lists those that do. Its DaemonSet may not tolerate the node's taints."},
 		{[]string{"AttachmentLimitExceeded", "attachment limit", "volume limit", "too many volumes"}, "",
-			"Node %[1]s has as many volumes as it can attach: delete the pod when another node is free, or set --node-selector."},
+			"Node NODE has as many volumes as it can attach: delete the pod when another node is free, or set --node-selector."},
 		{[]string{"InvalidVolume.NotFound", "code = NotFound", "could not be found"}, "FailedAttachVolume",
 			"The disk of the volume no longer exists, and neither does the cache: `dindctl uninstall --delete-data` removes the claim, and the next install creates a new one."},
 		// Of a local volume; a driver has other words around it.
-		{[]string{"NewMounter initialization failed"}, "", "Create the directory of --local-path on node %[1]s; the pod then starts."},
+		{[]string{"NewMounter initialization failed"}, "", "Create the directory of --local-path on node NODE; the pod then starts."},
 	}
 }
 
@@ -106,7 +106,7 @@ func volumeNotMounted(v State, pod *corev1.Pod) *Cause {
 	}
 	for _, row := range volumeAdvices() {
 		if containsAny(event.Message, row.words) && strings.HasPrefix(event.Reason, row.event) {
-			cause.Hint = strings.ReplaceAll(row.hint, "%[1]s", pod.Spec.NodeName)
+			cause.Hint = strings.ReplaceAll(row.hint, "NODE", pod.Spec.NodeName)
 			break
 		}
 	}
