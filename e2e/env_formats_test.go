@@ -39,16 +39,24 @@ func TestEnvFormats(t *testing.T) {
 	contains(t, "gitlab", printed("gitlab"), hint)
 	inGitLab := maps.Clone(i.variables)
 	inGitLab["COMPOSE_PROJECT_NAME"] = "job-$CI_JOB_ID"
-	equal(t, "env without a format", variablesOf(t, succeed(t, i.command("env")...)), inGitLab)
-	var gitlab, github map[string]map[string]string
+	equal(t, "env without a format", succeed(t, i.command("env")...).stdout, printed("gitlab"))
+	var gitlab struct {
+		Variables map[string]string
+		Wait      struct {
+			Script []string `json:"before_script"`
+		} `json:".dindctl"`
+	}
+	var github map[string]map[string]string
 	readsYAML(printed("gitlab"), &gitlab)
-	equal(t, "gitlab", gitlab, map[string]map[string]string{"variables": inGitLab})
+	equal(t, "gitlab", gitlab.Variables, inGitLab)
+	wait := code(gitlab.Wait.Script[0])
 	readsYAML(printed("github"), &github)
 	equal(t, "github", github, map[string]map[string]string{"env": i.variables})
-	where := "# Add this line to config.toml directly below the [[runners]] of your runner. Anywhere else it has no effect.\n"
+	where := "# Add these lines to config.toml directly below the [[runners]] of your runner. Anywhere else they have no effect.\n"
+	line += "  pre_build_script = '''\n" + wait + "'''\n"
 	equal(t, "runner", code(printed("runner")), line)
 	contains(t, "runner", printed("runner"), hint)
-	contains(t, "runner", printed("runner"), where+line)
+	contains(t, "runner", printed("runner"), where+"  environment = ")
 	var helm struct {
 		Runners struct{ Config string }
 	}

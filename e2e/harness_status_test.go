@@ -48,6 +48,9 @@ type status struct {
 			Images int64 `json:"images"`
 		} `json:"lastImageGC"`
 	} `json:"disk"`
+	Draining *struct {
+		Clients []string `json:"clients"`
+	} `json:"draining"`
 	Leftovers *struct {
 		Containers []leftover `json:"containers"`
 		Builders   []leftover `json:"builders"`

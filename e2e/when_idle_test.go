@@ -11,7 +11,7 @@ import (
 // With --when-idle, an upgrade waits for the running build, which succeeds.
 // Then the pod is replaced, the newer engine uses the images and the cache of
 // the older one, and install reports what changed. Without it, install reports
-// the running builds and aborts them.
+// the running builds and lets them end, unless somebody ends the pod sooner.
 func TestUpgradeWhenIdle(t *testing.T) {
 	t.Parallel()
 	if len(env.images) < 2 {
@@ -42,7 +42,7 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	dindctl(t, i.command("install", i.installOptions("--storage-driver", "vfs")...)...).want(t, failed).
 		says(t, "conflict with the existing installation; nothing was changed", "is not the driver that wrote the data", "(overlay2)")
 	work = i.work(t, "600")
-	options := []string{"--storage-driver", "overlay2"}
+	options := []string{"--storage-driver", "overlay2", "--drain-timeout", "10s"}
 	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)}, options...)
 	before, pod := i.objects(t), i.pod(t).UID
 	dindctl(t, i.command("install", i.installOptions(append(options, "--when-idle", "--timeout", "20s")...)...)...).want(t, notReady).
@@ -50,10 +50,14 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	equal(t, "the Deployment", i.objects(t)["deployment/"+i.name].Generation, before["deployment/"+i.name].Generation)
 	equal(t, "the pod", i.pod(t).UID, pod)
 
-	i.install(t, options...).says(t, "restarting pod/", " aborts 1 build and 1 container (use --when-idle to wait)")
+	// The pod that is replaced has the drain timeout of the last install.
+	dindctl(t, i.command("install", i.installOptions(append(options, "--timeout", "20s")...)...)...).want(t, notReady).
+		says(t, "restarting pod/", " lets 1 build end, for up to 15m; it aborts 1 container (use --when-idle to wait)", "waiting for the previous pod")
+	_, _, _ = tryInPod(t.Context(), t, i.pod(t), "sh", "-c", "kill 1") // as status says; the connection ends with it
 	if aborted := <-work; aborted.code == 0 {
 		t.Error("the build was not aborted")
 	}
+	i.install(t, options...)
 	i.buildsCached(t, "app", "with the driver named")
 }
 
@@ -112,7 +116,7 @@ func (i *installation) busy(t *testing.T, want restart, options ...string) {
 		seen := outcome.Restart != nil && outcome.Restart.Builds != nil && *outcome.Restart.Builds == *want.Builds && *outcome.Restart.Containers == *want.Containers
 		if seen {
 			equal(t, "pod", outcome.Restart.Pod, want.Pod)
-			r.says(t, "would abort 1 build and 1 container")
+			r.says(t, "would let 1 build end, for up to 15m; it would abort 1 container")
 		}
 		return seen, nil
 	})

@@ -12,17 +12,25 @@ import (
 const (
 	// servicesHint is in each format: the variables have no effect on a job that still
 	// starts a daemon.
-	servicesHint  = "Remove `services: docker:dind` from the jobs: it would start a separate daemon for each job."
-	overridesHint = "Remove their DOCKER_HOST and DOCKER_TLS_CERTDIR, too: they take precedence. `docker info | grep Name:` in a job prints %s or %[1]s-… if it uses this daemon."
-	sharedHint    = "Jobs share tags, container names, ports, networks and Compose projects: use names with the job's ID, and remove at the end what the job started."
-	unreachable   = "Ports that containers publish (-p) are not reachable, so Testcontainers needs TESTCONTAINERS_RYUK_DISABLED=true: connect from a container in the same network, or install with --publish-ports."
-	reachable     = "Ports that containers publish are at %s, not at localhost. Use a port in %s, or -p 80 for any free one of them."
-	workspaceHint = "The daemon does not see the job's files: %s cannot work, because they mount them."
+	servicesHint   = "Remove `services: docker:dind` from the jobs: it would start a separate daemon for each job."
+	overridesHint  = "Remove their DOCKER_HOST and DOCKER_TLS_CERTDIR, too: they take precedence. `docker info | grep Name:` in a job prints %s if it uses this daemon."
+	sharedHint     = "Jobs share tags, container names, ports, networks and Compose projects: use names with the job's ID, and remove at the end what the job started."
+	unreachable    = "Ports that containers publish (-p) are not reachable, so Testcontainers needs TESTCONTAINERS_RYUK_DISABLED=true: connect from a container in the same network, or install with --publish-ports."
+	reachable      = "Ports that containers publish are at %s, not at localhost. Use a port in %s, or -p 80 for any free one of them."
+	waitHint       = "Without this script, a job that begins while the daemon restarts is refused. It does nothing if DOCKER_HOST is another one."
+	gitLabWaitHint = "Jobs run it with `before_script: [!reference [.dindctl, before_script]]`; `--format runner` has it for all jobs of a runner."
+	runnerWaitHint = "If the runner has a pre_build_script already, add the lines to it."
+	workspaceHint  = "The daemon does not see the job's files: %s cannot work, because they mount them."
 )
 
 // comment returns the lines as comments.
 func comment(mark string, lines ...string) string {
 	return mark + " " + strings.Join(lines, "\n"+mark+" ") + "\n"
+}
+
+// commented returns a block of lines as comments.
+func commented(mark, block string) string {
+	return comment(mark, strings.Split(strings.TrimRight(block, "\n"), "\n")...)
 }
 
 // overrides returns what a runner's jobs must not set themselves.

@@ -19,14 +19,19 @@ func writeGitLab(out io.Writer, access dind.Access) error {
 	// GitLab expands $NAME and reads $$ as a dollar sign.
 	err := writeYAMLMap(out, comment("#", gitLabComments(access)...)+"variables:", access.Variables, strings.NewReplacer("$", "$$"))
 	if err == nil {
-		_, err = io.WriteString(out, composeProject)
+		// A list of script lines for `!reference [.dindctl, before_script]`.
+		_, err = io.WriteString(out, composeProject+comment("#", waitHint, gitLabWaitHint)+".dindctl:\n  before_script:\n    - |\n"+indent(indent(indent(access.Wait))))
 	}
 	return err
 }
 
 func writeGitHub(out io.Writer, access dind.Access) error {
 	// GitHub evaluates expressions in ${{ }}.
-	return writeYAMLMap(out, comment("#", gitHubComments(access)...)+"env:", access.Variables, strings.NewReplacer("${{", "${{ '${{' }}"))
+	err := writeYAMLMap(out, comment("#", gitHubComments(access)...)+"env:", access.Variables, strings.NewReplacer("${{", "${{ '${{' }}"))
+	if err == nil {
+		_, err = io.WriteString(out, comment("#", waitHint, "Make it the first step of the job:", "    - run: |")+commented("#", indent(indent(indent(indent(access.Wait))))))
+	}
+	return err
 }
 
 // writeVariables writes the block that install prints, without comments.
@@ -84,7 +89,14 @@ func runnerLines(access dind.Access) (variables, mount string) {
 			}
 		}
 	}
-	return "  environment = [" + strings.Join(pairs, ", ") + "]\n", mount
+	return "  environment = [" + strings.Join(pairs, ", ") + "]\n" + waitLines(access), mount
+}
+
+// waitLines returns the lines of config.toml that make each job of a runner wait while the
+// daemon takes no new jobs.
+// See https://docs.gitlab.com/runner/configuration/advanced-configuration/#the-runners-section
+func waitLines(access dind.Access) string {
+	return indent(comment("#", waitHint, runnerWaitHint)) + "  pre_build_script = '''\n" + access.Wait + "'''\n"
 }
 
 // writeRunner writes lines to add to a runner that is registered already. It writes no
@@ -92,7 +104,7 @@ func runnerLines(access dind.Access) (variables, mount string) {
 func writeRunner(out io.Writer, access dind.Access) error {
 	variables, mount := runnerLines(access)
 	text := comment("#", servicesHint, overrides(access)) +
-		"# Add this line to config.toml directly below the [[runners]] of your runner. Anywhere else it has no effect.\n" + variables
+		"# Add these lines to config.toml directly below the [[runners]] of your runner. Anywhere else they have no effect.\n" + variables
 	if mount != "" {
 		text += "# Add these lines after all other lines of the same runner.\n" + mount
 	}
@@ -118,7 +130,7 @@ func writeJenkins(out io.Writer, access dind.Access) error {
 	for _, v := range access.Variables {
 		fmt.Fprintf(&b, "    %s = '%s'\n", v.Name, quote.Replace(v.Value))
 	}
-	b.WriteString("}\n")
+	b.WriteString("}\n" + comment("//", waitHint, "Make it the first step of the stage that uses docker:") + commented("//", "sh '''\n"+access.Wait+"'''\n"))
 	_, err := io.WriteString(out, b.String())
 	return err
 }
@@ -129,6 +141,7 @@ func writeShell(out io.Writer, access dind.Access) error {
 	for _, v := range access.Variables {
 		fmt.Fprintf(&b, "export %s='%s'\n", v.Name, strings.ReplaceAll(v.Value, `'`, `'\''`))
 	}
+	b.WriteString(comment("#", waitHint, "Call it at the beginning of a job.") + "dindctl_wait() {\n" + indent(access.Wait) + "}\n")
 	_, err := io.WriteString(out, b.String())
 	return err
 }

@@ -13,11 +13,25 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
+// waitScript is the script of the installations in these tests.
+const waitScript = "# wait\nif [ -z '' ]; then\n  :\nfi\n"
+
 // readers parse the output of each format as the program it is meant for does.
 // They return the variables, and the mount of the Secret if the format has one.
 var readers = map[string]func(text string, names []string) (map[string]string, *dind.SecretMount, error){
 	"gitlab": func(text string, _ []string) (map[string]string, *dind.SecretMount, error) {
+		// A hidden job follows, whose lines other jobs reference.
+		text, script, _ := strings.Cut(text, "# "+waitHint)
 		found, err := readYAMLMap(text, "variables")
+		var job map[string]struct {
+			Lines []string `json:"before_script"`
+		}
+		if err == nil {
+			err = yaml.UnmarshalStrict([]byte("#"+script), &job)
+		}
+		if err == nil && (len(job[".dindctl"].Lines) != 1 || job[".dindctl"].Lines[0] != waitScript) {
+			err = fmt.Errorf("the script is %q", job)
+		}
 		for name, value := range found {
 			found[name] = strings.ReplaceAll(value, "$$", "$")
 		}
@@ -70,8 +84,9 @@ func readPasted(text string) (map[string]string, *dind.SecretMount, error) {
 func readRunner(text string) (map[string]string, *dind.SecretMount, error) {
 	var config struct {
 		Runners []struct {
-			Environment []string
-			Kubernetes  struct {
+			Environment    []string
+			PreBuildScript string `toml:"pre_build_script"`
+			Kubernetes     struct {
 				Volumes struct {
 					Secret []struct {
 						Name      string
@@ -86,6 +101,9 @@ func readRunner(text string) (map[string]string, *dind.SecretMount, error) {
 	meta, err := toml.Decode(text, &config)
 	if err != nil || len(meta.Undecoded()) > 0 || len(config.Runners) != 1 {
 		return nil, nil, fmt.Errorf("unknown keys %v, %d runners: %w", meta.Undecoded(), len(config.Runners), err)
+	}
+	if script := config.Runners[0].PreBuildScript; script != waitScript {
+		return nil, nil, fmt.Errorf("the script is %q", script)
 	}
 	found := map[string]string{}
 	for _, pair := range config.Runners[0].Environment {
@@ -130,7 +148,9 @@ func readShell(text string, names []string) (map[string]string, error) {
 // parser for Go.
 func readJenkins(text string) (map[string]string, error) {
 	rest, opened := strings.CutPrefix(text, "environment {\n")
-	rest, closed := strings.CutSuffix(rest, "}\n")
+	// What follows are comments.
+	rest, _, closed := strings.Cut(rest, "\n}\n")
+	rest += "\n"
 	if !opened || !closed {
 		return nil, fmt.Errorf("not a block: %q", text)
 	}
@@ -200,6 +220,7 @@ func TestFormatsCanBeRead(t *testing.T) {
 	for format, write := range envFormats {
 		for name, access := range tests {
 			t.Run(format+"/"+name, func(t *testing.T) {
+				access.Wait = waitScript
 				var text strings.Builder
 				if err := write(&text, access); err != nil {
 					t.Fatal(err)

@@ -19,7 +19,10 @@ import (
 const freed = ""
 
 // unknown is the warning of a prune in these clusters, which have no exec.
-const unknown = "Warning: it will be unknown how much was freed: preparing to run sh in pod/docker-dind-abc-1: there is no connection for it\n"
+const (
+	noExec  = ": preparing to run sh in pod/docker-dind-abc-1: there is no connection for it\n"
+	unknown = "Warning: it will be unknown how much was freed" + noExec
+)
 
 func TestPruneNow(t *testing.T) {
 	const usage = "              BEFORE   AFTER\nimages        3 GiB    3 GiB\nbuild cache   5 GiB    5 GiB\nvolumes       1 GiB    1 GiB\nreclaimable   2 GiB    2 GiB\n"
@@ -134,7 +137,7 @@ func TestPruneAllWhileBusy(t *testing.T) {
 			"error: pod/docker-dind-abc-1 is not idle after 3s: 2 builds and 1 container: web (busybox:1.37, 3h); nothing was changed\n" +
 				"next: increase --timeout to wait longer; without --when-idle dindctl does not wait, and running builds may fail; " +
 				"if no job needs the containers any more, remove them: `kubectl exec -n ci pod/docker-dind-abc-1 -c docker-dind -- docker rm -f -v web`\n", false},
-		{"idle with --when-idle", "prune-now -q --when-idle", daemon.Activity{}, "", 0, "", true},
+		{"idle with --when-idle", "prune-now -q --when-idle", daemon.Activity{}, "", 0, "Warning: pushes and pulls are not waited for" + noExec, true},
 		{"--when-idle in a dry run", "prune-now -q --when-idle --dry-run", busy, "", 2,
 			"error: invalid command line\n  --when-idle: has no effect with --dry-run\n    Omit one of them.\nnext: `dindctl prune-now --help` lists the options\n", false},
 	}

@@ -1,6 +1,9 @@
 package dind
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Access is what a CI job needs to connect to the daemon.
 type Access struct {
@@ -10,14 +13,19 @@ type Access struct {
 	// Ports are those that jobs may publish, FROM-TO, and Host is where they reach them;
 	// both are empty without PublishPorts.
 	Ports, Host string
+	// Wait is a shell script for the beginning of a job: it waits while the daemon takes no
+	// new jobs. It never fails, and works under set -eu.
+	Wait string
 }
 
 // AccessTo returns what a job needs to connect to the installation with these options:
 // Namespace, Name, PublishPorts and those of TLS count.
 func AccessTo(o Options) Access {
 	access := Access{Name: o.Name, Variables: Variables(o.Namespace, o.Name, o.TLS), Ports: o.PublishPorts}
+	pod := fmt.Sprintf("tcp://%s:%d", PodHost(o.Namespace, o.Name), Port(o.TLS))
+	access.Wait = strings.NewReplacer("SERVICE", Endpoint(o.Namespace, o.Name, o.TLS), "POD", pod).Replace(jobScript)
 	if o.PublishPorts != "" {
-		access.Host = PublishedHost(o.Namespace, o.Name)
+		access.Host = PodHost(o.Namespace, o.Name)
 		access.Variables = append(access.Variables, Variable{Name: "TESTCONTAINERS_HOST_OVERRIDE", Value: access.Host})
 	}
 	if o.TLS {

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// The daemon stops its containers within 15 s or their stop timeout, and then
-	// writes its state. If it is killed before, its next start takes long.
+	// After the drain, the daemon stops its containers within 15 s or their stop timeout,
+	// and then writes its state. If it is killed before, its next start takes long.
 	gracePeriod = 90
 	// A slow image pull can exceed the default of 600 s.
 	progressDeadline = 3600
@@ -40,7 +40,8 @@ func (p plan) deployment() *applyapps.DeploymentApplyConfiguration {
 
 func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 	pod := applycore.PodSpec().
-		WithTerminationGracePeriodSeconds(gracePeriod).
+		// New jobs find the daemon by the pod's name only while it takes new work.
+		WithHostname(p.Name).WithSubdomain(PodsServiceName(p.Name)).
 		// Builds are untrusted code: give them no token.
 		WithAutomountServiceAccountToken(false).
 		// Service links would add variables such as DOCKER_DIND_PORT.
@@ -53,6 +54,7 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 		WithVolumes(applycore.Volume().WithName(VolumeName).
 			WithPersistentVolumeClaim(applycore.PersistentVolumeClaimVolumeSource().WithClaimName(p.claimName)))
 	p.mountScripts(pod)
+	p.withDrain(pod)
 	p.withPublishedPorts(pod)
 	if p.TLS {
 		// Only root can read the daemon's key.

@@ -24,6 +24,7 @@ const (
 	NodeHighWater         = "80%"
 	DefaultPruneSchedule  = "0 0 * * 0"
 	DefaultPruneUnusedFor = "168h"
+	DefaultDrainTimeout   = "15m"
 )
 
 // Names that do not depend on the instance. The container, volume and port names are

@@ -50,6 +50,7 @@ func Table() []Option {
 		{Name: "service-account", Field: func(o *Options) any { return &o.ServiceAccount }},
 		{Name: "pod-label", Field: func(o *Options) any { return &o.PodLabels }},
 		{Name: "pod-annotation", Field: func(o *Options) any { return &o.PodAnnotations }},
+		{Name: "drain-timeout", Field: func(o *Options) any { return &o.DrainTimeout }},
 		{Name: "allow-eviction", Field: func(o *Options) any { return &o.AllowEviction }},
 		{Name: "cache-limit", Field: func(o *Options) any { return &o.CacheLimit }},
 		{Name: "high-water", Field: func(o *Options) any { return &o.HighWater }},

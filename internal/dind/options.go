@@ -50,8 +50,12 @@ type Options struct {
 	ServiceAccount string
 	// PodLabels and PodAnnotations are KEY=VALUE, for all pods.
 	PodLabels, PodAnnotations []string
-	// AllowEviction lets autoscalers move the daemon's pod, which aborts builds.
+	// AllowEviction lets autoscalers move the daemon's pod, which interrupts CI.
 	AllowEviction bool
+
+	// DrainTimeout is a duration: how long a pod that is to stop waits for builds, pushes
+	// and pulls; "0" for not at all.
+	DrainTimeout string
 
 	// CacheLimit is a percentage of the volume ("75%") or a size ("50Gi", "50GB"). The
 	// volume is the claim or its file system, whichever is smaller.
@@ -99,5 +103,6 @@ func Defaults() Options {
 		PruneSchedule:   DefaultPruneSchedule,
 		PruneUnusedFor:  DefaultPruneUnusedFor,
 		MaxContainerAge: NoMaxContainerAge,
+		DrainTimeout:    DefaultDrainTimeout,
 	}
 }

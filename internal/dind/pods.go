@@ -21,7 +21,7 @@ func optOutAnnotations() map[string]string {
 	return map[string]string{"linkerd.io/inject": "disabled"}
 }
 
-// stayAnnotations ask autoscalers not to move the pod, which aborts builds. See
+// stayAnnotations ask autoscalers not to move the pod, which interrupts CI. See
 // https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md and
 // https://karpenter.sh/docs/concepts/disruption/#pod-level-controls
 func stayAnnotations() map[string]string {

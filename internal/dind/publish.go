@@ -72,24 +72,22 @@ func (o Options) checkPublishPorts(errs *OptionErrors) {
 	}
 }
 
-// PublishedHost returns the name at which jobs reach the ports that they publish. It is
-// that of the pod, because a Service would have to list each port.
-func PublishedHost(namespace, name string) string {
+// PodHost returns the name of the daemon's pod, which resolves only while the pod is ready
+// and not stopping. Jobs reach the ports that they publish there, because a Service would
+// have to list each port.
+func PodHost(namespace, name string) string {
 	return fmt.Sprintf("%s.%s.%s.svc", name, PodsServiceName(name), namespace)
 }
 
-// withPublishedPorts gives the pod its name, and keeps the daemon's own connections out of
-// PublishPorts. Without the option nothing is set, so that no pod of an older installation
-// restarts.
+// withPublishedPorts keeps the daemon's own connections out of PublishPorts.
 func (p plan) withPublishedPorts(pod *applycore.PodSpecApplyConfiguration) {
 	if p.PublishPorts == "" {
 		return
 	}
 	ports, _ := ParsePortRange(p.PublishPorts) // validated
-	pod.WithHostname(p.Name).WithSubdomain(PodsServiceName(p.Name)).
-		WithSecurityContext(applycore.PodSecurityContext().WithSysctls(
-			// One of the sysctls that every kubelet allows.
-			applycore.Sysctl().WithName("net.ipv4.ip_local_port_range").WithValue(fmt.Sprintf("%d %d", ports.others().First, ports.others().Last))))
+	pod.WithSecurityContext(applycore.PodSecurityContext().WithSysctls(
+		// One of the sysctls that every kubelet allows.
+		applycore.Sysctl().WithName("net.ipv4.ip_local_port_range").WithValue(fmt.Sprintf("%d %d", ports.others().First, ports.others().Last))))
 }
 
 // publishedPolicyPorts returns what the NetworkPolicy opens besides the daemon's port.

@@ -9,12 +9,17 @@ import (
 )
 
 // The scripts run in the image's shell, so that the installation needs no other image.
-// All but verify.sh, which may run in another namespace, are files of the ConfigMap.
+// All but verify.sh, which may run in another namespace, and job.sh, which jobs run, are
+// files of the ConfigMap.
 var (
 	//go:embed scripts
 	scriptFiles embed.FS
 	//go:embed scripts/verify.sh
 	verifyScript string
+	//go:embed scripts/job.sh
+	jobScript string
+	//go:embed scripts/clients.sh
+	clientsScript string
 )
 
 // scriptsPath is where the pods mount the scripts. They mount the directory, because
@@ -35,7 +40,7 @@ const (
 // commented returns the scripts of the ConfigMap, by name, with their comments.
 func commented() map[string]string {
 	all := map[string]string{}
-	for _, name := range []string{startScriptName, awaitScriptName, pruneScriptName, "registries.sh", "lock.sh", "limits.sh", "pools.sh", "nest.sh", "ports.sh", "guard.sh", "images.sh", "leftovers.sh", "uses.sh", certificatesScriptName} {
+	for _, name := range []string{startScriptName, awaitScriptName, pruneScriptName, "registries.sh", "lock.sh", "limits.sh", "pools.sh", "nest.sh", "ports.sh", drainScriptName, "clients.sh", "guard.sh", "images.sh", "leftovers.sh", "uses.sh", certificatesScriptName} {
 		text, err := scriptFiles.ReadFile("scripts/" + name)
 		if err != nil {
 			panic(err) // they are embedded

@@ -47,7 +47,7 @@ type CertificateFiles struct{ Server, Client map[string][]byte }
 func ServerNames(namespace, name string) []string {
 	return []string{
 		name + "." + namespace + ".svc", name + "." + namespace + ".svc.cluster.local",
-		name + "." + namespace, name, "localhost",
+		name + "." + namespace, name, PodHost(namespace, name), "localhost",
 	}
 }
 

@@ -40,7 +40,7 @@ func NewCertificates(namespace, name string, now time.Time) (dind.CertificateFil
 
 // reportTLSChange reports what changes for jobs; is is "would be" for a dry run.
 func (i Instance) reportTLSChange(found installation, options dind.Options, renewal certs.Renewal, is string) {
-	const consequences = "the pod restarts, which aborts running builds; jobs fail until they have what `dindctl env` prints; the cache stays"
+	const consequences = "the pod restarts; jobs fail until they have what `dindctl env` prints; the cache stays"
 	if found.deployment() != nil && found.servesTLS() != options.TLS {
 		if options.TLS {
 			progress.Warn(i.Observer, "TLS "+is+" enabled: "+consequences)
@@ -61,7 +61,7 @@ func (i Instance) reportTLSChange(found installation, options dind.Options, rene
 		progress.Inform(i.Observer, renewed("certificate authority", renewal.Authority, "jobs with certificates from the previous authority keep working"))
 	}
 	if renewal.Server != "" {
-		progress.Inform(i.Observer, renewed("daemon's certificate", renewal.Server, "the pod restarts, which aborts running builds"))
+		progress.Inform(i.Observer, renewed("daemon's certificate", renewal.Server, "the pod restarts"))
 	}
 	if renewal.Client != "" {
 		progress.Inform(i.Observer, renewed("clients' certificate", renewal.Client, "jobs that start from now on use it"))

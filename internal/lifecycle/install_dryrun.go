@@ -29,7 +29,7 @@ func (i Instance) dryRun(ctx context.Context, p plan, how InstallOptions, outcom
 		update(summary(outcome.Objects) + "; nothing was changed")
 		if err == nil && replacesPod(applied) {
 			if outcome.Restart = i.running(ctx, p.found.deployment()); outcome.Restart != nil {
-				i.reportRestart(outcome.Restart, "restarting %s would abort %s", "")
+				i.reportRestart(outcome.Restart, true, "")
 			}
 		}
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -11,13 +12,16 @@ import (
 	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/progress"
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
-// Restart is what an install aborts when it replaces a running daemon's pod.
+// Restart is what an install ends when it replaces a running daemon's pod.
 type Restart struct {
 	Pod string `json:"pod"`
+	// DrainSeconds is how long the pod lets builds end; 0 if it aborts them.
+	DrainSeconds float64 `json:"drainSeconds"`
 	// Builds and Containers ran in it just before; nil if the daemon does not say.
 	Builds     *int `json:"builds"`
 	Containers *int `json:"containers"`
@@ -32,19 +36,19 @@ type Restart struct {
 // and with WhenIdle waits until nothing runs in it. It returns the plan to apply:
 // it plans again after waiting, because the cluster may have changed meanwhile.
 func (i Instance) beforeRestart(ctx context.Context, p plan, options dind.Options, how InstallOptions, outcome *Installation) (plan, error) {
-	for {
+	for waited := false; ; waited = true {
 		restart, err := i.restart(ctx, p)
 		if outcome.Restart = restart; restart == nil || err != nil {
 			return p, err
 		}
 		switch {
 		case !how.WhenIdle:
-			i.reportRestart(restart, "restarting %s aborts %s", " (use --when-idle to wait)")
+			i.reportRestart(restart, false, " (use --when-idle to wait)")
 			return p, nil
 		case restart.err != nil:
 			return p, restart.err
-		case restart.idle():
-			i.reportRestart(restart, "restarting %s aborts %s", "")
+		case restart.idle() && waited:
+			i.reportRestart(restart, false, "")
 			return p, nil
 		}
 		if err := i.waitIdle(ctx, restart.pod); err != nil {
@@ -99,7 +103,7 @@ func (i Instance) running(ctx context.Context, deployment *appsv1.Deployment) *R
 	case pod == nil:
 		return nil
 	}
-	restart := &Restart{Pod: pod.Name, pod: pod}
+	restart := &Restart{Pod: pod.Name, pod: pod, DrainSeconds: dind.DrainTimeout(pod.Spec).Seconds()}
 	ctx, cancel := context.WithTimeout(ctx, askingTime)
 	defer cancel()
 	restart.err = i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
@@ -137,19 +141,41 @@ func firstRunning(pods []corev1.Pod) *corev1.Pod {
 // idle reports whether nothing runs, as far as the engine says what does.
 func (r *Restart) idle() bool { return r.activity.Idle() && !r.activity.BuildsUnknown }
 
-// reportRestart reports what a restart aborts. format takes the pod and what runs
-// in it; advice is what to do instead.
-func (i Instance) reportRestart(restart *Restart, format, advice string) {
+// reportRestart reports what a restart ends, or would end; advice is what to do instead.
+func (i Instance) reportRestart(restart *Restart, would bool, advice string) {
 	pod := "the daemon's pod"
 	if restart.Pod != "" {
 		pod = "pod/" + restart.Pod
 	}
+	text := "restarting " + pod + restart.consequence(would)
 	switch {
 	case restart.err != nil:
-		progress.Warn(i.Observer, fmt.Sprintf(format+": %v", pod, "whatever runs in it, which is unknown", restart.err))
+		progress.Warn(i.Observer, fmt.Sprintf("%s: %v", text, restart.err))
 	case restart.idle():
-		progress.Inform(i.Observer, fmt.Sprintf(format, pod, "nothing"))
+		progress.Inform(i.Observer, text)
 	default:
-		progress.Warn(i.Observer, fmt.Sprintf(format, pod, DescribeActivity(restart.activity))+advice)
+		progress.Warn(i.Observer, text+advice)
 	}
+}
+
+// consequence completes the sentence "restarting the pod".
+func (r *Restart) consequence(would bool) string {
+	lets, aborts := " lets ", " aborts "
+	if would {
+		lets, aborts = " would let ", " would abort "
+	}
+	what, a := "nothing", r.activity
+	switch {
+	case r.err != nil:
+		what = "whatever runs in it, which is unknown"
+	case r.DrainSeconds > 0 && a.Builds > 0:
+		end := lets + count(a.Builds, "build") + " end, for up to " + human.Duration(time.Duration(r.DrainSeconds*float64(time.Second)))
+		if len(a.Containers) == 0 {
+			return end
+		}
+		return end + "; it" + aborts + count(len(a.Containers), "container")
+	case !r.idle():
+		what = DescribeActivity(a)
+	}
+	return aborts + what
 }

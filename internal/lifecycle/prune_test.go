@@ -22,6 +22,7 @@ import (
 	"github.com/dindctl/dindctl/internal/clustertest"
 	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/progress"
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
@@ -44,9 +45,18 @@ func TestPruneLine(t *testing.T) {
 const freed = ""
 
 // measuring makes the disk of the daemon's pod 20 % full, and 15 % after the first look.
-func (w *world) measuring(t *testing.T) {
+// These clients are connected to the daemon, one after the other.
+func (w *world) measuring(t *testing.T, clients ...string) {
 	looks := 0
 	w.withExec(t, func(rw http.ResponseWriter, r *http.Request) {
+		if slices.Contains(r.URL.Query()["command"], "clients") {
+			now := ""
+			if len(clients) > 0 {
+				now, clients = clients[0], clients[1:]
+			}
+			clustertest.Prints(now+"\n")(rw, r)
+			return
+		}
 		looks++
 		clustertest.Prints(fmt.Sprintf("4096 100 %d 0 0\n", min(75+5*looks, 85)))(rw, r)
 	})
@@ -87,17 +97,21 @@ func TestPruneNow(t *testing.T) {
 	}
 }
 
-// The Job is created only when nothing runs in the daemon.
+// The Job is created only when nothing runs in the daemon and nobody is connected.
 func TestPruneNowWhenIdle(t *testing.T) {
 	w := installedWorld(t, nil)
 	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, freed)
-	w.measuring(t)
+	w.measuring(t, "10.244.0.9")
 	w.engine.Work = []daemon.Activity{{Builds: 1}, {Builds: 1, Containers: busy.Containers}}
 	if _, err := w.PruneNow(t.Context(), PruneOptions{WhenIdle: true}); err != nil {
 		t.Fatal(err)
 	}
 	if messages := w.messages(); len(messages) < 5 || messages[2] != "Idle started" || !strings.HasPrefix(messages[3], "Idle done") || messages[4] != "Prune started" {
 		t.Errorf("messages %q", messages)
+	}
+	const waits = "waiting for clients that push, pull or have a connection for another reason: 10.244.0.9"
+	if !slices.ContainsFunc(w.events, func(e progress.Event) bool { return e.Kind == progress.Updated && e.Detail == waits }) {
+		t.Errorf("events %v", w.events)
 	}
 	w.checkSteps(t)
 }

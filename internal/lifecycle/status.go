@@ -33,6 +33,8 @@ type Status struct {
 	Objects      []ObjectState `json:"objects"`
 	Daemon       *daemon.Info  `json:"daemon"`
 	Disk         *Disk         `json:"disk"`
+	// Draining is what the daemon waits for before it stops; nil if it is not to stop.
+	Draining *dind.Draining `json:"draining"`
 	// Leftovers is what jobs have in the daemon.
 	Leftovers *daemon.Leftovers `json:"leftovers"`
 	Prune     *Prune            `json:"prune"`
@@ -119,6 +121,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	}
 	i.checkLock(ctx, state, &rolloutStatus)
 	i.checkVolumeNode(ctx, state, &rolloutStatus)
+	status.Draining = i.checkDrain(ctx, state, &rolloutStatus)
 	status.Objects = objectStates(found, rolloutStatus)
 	status.Problems = append(status.Problems, objectProblems(found, rolloutStatus)...)
 	status.Problems = append(status.Problems, found.unreadProblems()...)

@@ -51,7 +51,7 @@ func Resize(claim *corev1.PersistentVolumeClaim, deployment string, events []*co
 		case strings.HasSuffix(string(condition.Type), "ResizeError"):
 			return failed(string(condition.Type) + detail(": ", condition.Message))
 		case condition.Type == corev1.PersistentVolumeClaimFileSystemResizePending && now.Sub(condition.LastTransitionTime.Time) > remountTime:
-			cause.Hint = fmt.Sprintf("The driver may expand the file system only when a pod mounts the volume: `kubectl rollout restart deployment/%s -n %s` restarts the daemon, which aborts running builds.", deployment, claim.Namespace)
+			cause.Hint = fmt.Sprintf("The driver may expand the file system only when a pod mounts the volume: `kubectl rollout restart deployment/%s -n %s` restarts the daemon.", deployment, claim.Namespace)
 		}
 	}
 	if message := lastResizeFailure(claim, events); message != "" {

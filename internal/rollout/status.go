@@ -86,7 +86,7 @@ func activity(v State, pod *corev1.Pod) string {
 		return "waiting for the pod to be created"
 	}
 	if pod.DeletionTimestamp != nil {
-		return fmt.Sprintf("waiting for the previous pod %s to stop", pod.Name)
+		return fmt.Sprintf("waiting for the previous pod %s to stop, at %s at the latest", pod.Name, pod.DeletionTimestamp.UTC().Format("15:04 MST"))
 	}
 	if v.Claim != nil && v.Claim.Status.Phase == corev1.ClaimPending {
 		if v.lastEvent(v.Claim.UID, "WaitForFirstConsumer") != nil && pod.Spec.NodeName == "" {

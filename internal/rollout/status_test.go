@@ -82,13 +82,13 @@ func TestComputeReady(t *testing.T) {
 			v.Deployment.Spec.Replicas, v.Deployment.Status, v.Pods = &zero, appsv1.DeploymentStatus{ObservedGeneration: 2}, nil
 		}, false, "waiting for the pod to be created"},
 		{"pod not ready", func(v *State) { v.Pods[0].Status.Conditions[0].Status = corev1.ConditionFalse }, false, "daemon starting"},
-		{"pod being deleted", func(v *State) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, "waiting for the previous pod new to stop"},
+		{"pod being deleted", func(v *State) { v.Pods[0].DeletionTimestamp = &metav1.Time{} }, false, "waiting for the previous pod new to stop, at 00:00 UTC at the latest"},
 		{"ended, and being deleted", func(v *State) {
 			v.Pods[0].DeletionTimestamp = &metav1.Time{}
 			v.Pods[0].Status.ContainerStatuses[0] = corev1.ContainerStatus{
 				RestartCount: 5, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}},
 			}
-		}, false, "waiting for the previous pod new to stop"},
+		}, false, "waiting for the previous pod new to stop, at 00:00 UTC at the latest"},
 		{"running again after the node's restart", func(v *State) {
 			v.Deployment.Status.AvailableReplicas = 0
 			s := &v.Pods[0].Status.ContainerStatuses[0]
