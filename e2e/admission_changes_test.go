@@ -12,8 +12,10 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/util/retry"
 )
 
@@ -137,7 +139,7 @@ func fakeNode(t *testing.T, name string, labels map[string]string) {
 }
 
 // The pod asks autoscalers to stay, has requests, and comes back with its cache after an
-// eviction that ignores that.
+// eviction that ignores that. The PodDisruptionBudget of README prevents one.
 func TestEviction(t *testing.T) {
 	t.Parallel()
 	i := install(t, env.newest())
@@ -145,12 +147,21 @@ func TestEviction(t *testing.T) {
 	equal(t, "QoS class", pod.Status.QOSClass, corev1.PodQOSBurstable)
 	equal(t, "annotations", []string{pod.Annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"], pod.Annotations["karpenter.sh/do-not-disrupt"]}, []string{"false", "true"})
 	i.buildsCold(t, "evicted")
-	must(t, env.cluster.PolicyV1().Evictions(i.namespace).Evict(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: i.namespace}}))
-	i.awaitPod(t, pod.UID)
+	budgets := env.cluster.PolicyV1().PodDisruptionBudgets(i.namespace)
+	_, err := budgets.Create(t.Context(), &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Name: i.name}, Spec: policyv1.PodDisruptionBudgetSpec{
+		MaxUnavailable: new(intstr.FromInt32(0)), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": i.name}},
+	}}, metav1.CreateOptions{})
+	must(t, err)
+	eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: i.namespace}}
+	if err := env.cluster.PolicyV1().Evictions(i.namespace).Evict(t.Context(), eviction); !apierrors.IsTooManyRequests(err) {
+		t.Errorf("with a PodDisruptionBudget, an eviction ends with %v", err)
+	}
+	must(t, budgets.Delete(t.Context(), i.name, metav1.DeleteOptions{}))
+	i.awaitPod(t, i.evict(t))
 	_, cached := cachedSteps(t, i.job(t, build("evicted")).want(t).log)
 	equal(t, "cached steps after the eviction", len(cached), 4)
 
-	_, err := env.cluster.CoreV1().ServiceAccounts(i.namespace).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "builder"}}, metav1.CreateOptions{})
+	_, err = env.cluster.CoreV1().ServiceAccounts(i.namespace).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "builder"}}, metav1.CreateOptions{})
 	must(t, err)
 	affinity := filepath.Join(t.TempDir(), "affinity.yml")
 	must(t, os.WriteFile(affinity, []byte("nodeAffinity:\n  requiredDuringSchedulingIgnoredDuringExecution:\n    nodeSelectorTerms:\n    - matchExpressions:\n      - {key: "+

@@ -100,7 +100,7 @@ func (i *installation) drift(t *testing.T) {
 		{"op": "replace", "path": "/spec/replicas", "value": 0},
 		{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "docker:26.1.5-dind"},
 		{"op": "remove", "path": "/spec/template/spec/containers/0/readinessProbe"},
-		{"op": "add", "path": "/spec/template/spec/containers/-", "value": {"name": "sidecar", "image": "` + baseImage + `", "command": ["sleep", "86400"]}}
+		{"op": "add", "path": "/spec/template/spec/containers/-", "value": {"name": "sidecar", "image": "` + baseImage + `", "command": ["sh", "-c", "trap exit TERM; sleep 86400 & wait"]}}
 	]`)
 	_, err := env.cluster.AppsV1().Deployments(i.namespace).Patch(t.Context(), i.name, types.JSONPatchType, patch, options)
 	must(t, err)

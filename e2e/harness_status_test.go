@@ -48,6 +48,10 @@ type status struct {
 			Images int64 `json:"images"`
 		} `json:"lastImageGC"`
 	} `json:"disk"`
+	Limits struct {
+		Held          bool   `json:"held"`
+		CgroupVersion string `json:"cgroupVersion"`
+	} `json:"limits"`
 	Draining *struct {
 		Clients []string `json:"clients"`
 	} `json:"draining"`
@@ -86,7 +90,7 @@ const statusFields = `
 	daemon daemon.version daemon.apiVersion daemon.minApiVersion daemon.storageDriver daemon.rootDir daemon.cgroupVersion
 	disk disk.capacityBytes disk.usedBytes disk.inodesUsedPercent disk.imagesBytes disk.buildCacheBytes disk.reclaimableBytes
 	disk.volumesBytes disk.containersBytes disk.cacheLimitBytes disk.onNodeDisk disk.lastImageGC
-	leftovers leftovers.containers leftovers.builders leftovers.networks
+	limits limits.held limits.cgroupVersion draining leftovers leftovers.containers leftovers.builders leftovers.networks
 	prune prune.schedule prune.lastRun prune.lastResult prune.lastReclaimedBytes
 	prune.lastDurationSeconds prune.lastFailure prune.nextRun`
 

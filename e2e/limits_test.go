@@ -54,6 +54,9 @@ docker run --rm one true && echo 'the daemon works'
 		t.Errorf("the daemon restarted: %+v", status)
 	}
 	checkStatus(t, i)
+	if limits := statusOf(t, i).Limits; !limits.Held || limits.CgroupVersion != statusOf(t, i).Daemon.CgroupVersion {
+		t.Errorf("limits: %+v", limits)
+	}
 }
 
 // checkGroups kills the pod of an installation on a node: nothing of its daemon is

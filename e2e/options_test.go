@@ -50,12 +50,13 @@ func TestOptionsReachTheDaemon(t *testing.T) {
 }
 
 // A change of daemon.json alone replaces the pod, because the daemon reads it only
-// when it starts.
+// when it starts; except its registries, which it reads again without a restart.
 func TestConfigChangeReplacesThePod(t *testing.T) {
 	t.Parallel()
-	i := install(t, env.newest(), "--cache-limit", "1Gi")
+	often := []string{"--env", "DINDCTL_GUARD_INTERVAL=2"}
+	i := install(t, env.newest(), append(often, "--cache-limit", "1Gi")...)
 	pod := i.pod(t)
-	i.install(t, "--cache-limit", "2Gi")
+	i.install(t, append(often, "--cache-limit", "2Gi")...)
 	replaced := i.pod(t)
 	if replaced.UID == pod.UID {
 		t.Error("the pod was not replaced")
@@ -63,7 +64,13 @@ func TestConfigChangeReplacesThePod(t *testing.T) {
 	if config := inPod(t, replaced, "cat", configFile); !strings.Contains(config, fmt.Sprint(2<<30)) {
 		t.Errorf("daemon.json: %s", config)
 	}
-	i.job(t, "docker version").want(t)
+	const registry = "changed.dindctl.test:5000"
+	i.install(t, append(often, "--cache-limit", "2Gi", "--insecure-registry", registry)...).says(t, "the daemon has read them")
+	equal(t, "the pod", i.pod(t).UID, replaced.UID)
+	i.job(t, "docker info").want(t, registry)
+	if config := inPod(t, replaced, "cat", configFile); !strings.Contains(config, fmt.Sprint(2<<30)) || !strings.Contains(config, registry) {
+		t.Errorf("daemon.json: %s", config)
+	}
 }
 
 // checkDaemon checks the daemon's settings from a job.

@@ -55,6 +55,7 @@ func TestShellLines(t *testing.T) {
 // order, in a shell with the program on its path. Only the namespaces are
 // replaced, so that no existing `ci` or `gitlab-jobs` is touched.
 func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("..")
 	must(t, err)
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))

@@ -69,10 +69,12 @@ func (i *installation) secrets(t *testing.T) map[string]*corev1.Secret {
 	return found
 }
 
-// buildsWith builds in a job that has the certificates of this Secret.
+// buildsWith builds in a job that has the certificates of this Secret. The daemon's are
+// also valid for the name of its pod.
 func buildsWith(t *testing.T, i *installation, namespace, secret string, fromCache bool) {
 	t.Helper()
-	pod := withSecret(jobPod(i.image, i.variables, awaitService+build("secure")), secret, "/certs/client")
+	named := "docker -H tcp://" + i.name + "." + i.name + "-pods." + i.namespace + ".svc:2376 version >/dev/null\n"
+	pod := withSecret(jobPod(i.image, i.variables, awaitService+named+build("secure")), secret, "/certs/client")
 	steps, cached := cachedSteps(t, runPod(t, namespace, pod).want(t).log)
 	want := 0
 	if fromCache {

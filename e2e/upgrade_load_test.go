@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -14,8 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Upgrades that no build notices: sixteen jobs build and push, again and again. They begin
-// with the script of `dindctl env`, and none fails. Without the script, jobs keep a daemon
+// Upgrades that no build notices: eight jobs, or sixteen, build and push, again and again.
+// They begin with the script of `dindctl env`, and none fails. Without the script, jobs keep a daemon
 // from stopping until half of the drain timeout is over: none fails that has begun, but the
 // first connection of others is refused.
 func TestUpgradeUnderLoad(t *testing.T) {
@@ -31,12 +32,14 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	}
 	wait := succeed(t, i.command("env", "--format", "shell")...).stdout + "dindctl_wait\n"
 	upgrades := []func(){func() { i.image = env.newest() }, mtu(1300)}
+	jobs := 8
 	if env.soak {
+		jobs = 16
 		for n := range 8 {
 			upgrades = append(upgrades, mtu(1301+n))
 		}
 	}
-	with := i.upgradeUnder(t, 16, wait, upgrades...)
+	with := i.upgradeUnder(t, jobs, wait, upgrades...)
 	if with.refused > 0 || with.waited == 0 {
 		t.Errorf("with the script: %+v", with)
 	}
@@ -60,7 +63,7 @@ func (i *installation) upgradeUnder(t *testing.T, jobs int, begin string, upgrad
 		loops = append(loops, i.startLoop(t, fmt.Sprint(n), begin))
 	}
 	for _, upgrade := range upgrades {
-		sleep(t, 5*time.Second) // so that all of them build
+		sleep(t, 10*time.Second) // so that all of them build
 		upgrade()
 		began := time.Now()
 		i.install(t, i.options...)
@@ -70,7 +73,10 @@ func (i *installation) upgradeUnder(t *testing.T, jobs int, begin string, upgrad
 	pods := env.cluster.CoreV1().Pods(i.namespace)
 	for _, pod := range loops {
 		inPod(t, pod, "touch", "/tmp/stop")
-		pod = podUntil(t, pod, ended)
+		eventually(t, "the last job of pod/"+pod.Name+" to end", func(ctx context.Context) (bool, error) {
+			now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
+			return err == nil && ended(now), err
+		})
 		log := string(got[[]byte](t)(pods.GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(t.Context())))
 		must(t, pods.Delete(t.Context(), pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}))
 		sum.done += strings.Count(log, "job done\n")
@@ -108,10 +114,11 @@ BEGIN
 		sleep 1
 		continue
 	fi
-	printf "FROM BASE\nRUN echo ID $n >/file && sleep 1\n" >Dockerfile
-	docker build --quiet --tag REGISTRY/load-ID . >said 2>&1 && sleep 1 && docker push --quiet REGISTRY/load-ID >said 2>&1 ||
+	printf "FROM BASE\nRUN echo ID $n >/file && sleep 4\n" >Dockerfile
+	docker build --quiet --tag REGISTRY/load-ID . >said 2>&1 && sleep 2 && docker push --quiet REGISTRY/load-ID >said 2>&1 ||
 		{ echo "failed: $(tail -n 3 said)"; continue; }
 	echo "job done"
+	sleep 2
 done`)
 	pod := jobPod(i.image, i.variables, script)
 	pod.Name, pod.GenerateName = "loop-"+id, ""

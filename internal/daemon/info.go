@@ -23,6 +23,9 @@ type Info struct {
 	StorageDriver string `json:"storageDriver"`
 	// ContainerdStore means that images are in containerd's image store.
 	ContainerdStore bool `json:"-"`
+	// Mirrors and Insecure are registries as the daemon writes them; Insecure without
+	// those of its own address, which always are.
+	Mirrors, Insecure []string `json:"-"`
 	// RootDir is the path of the data root in the daemon's container.
 	RootDir string `json:"rootDir"`
 	// CgroupVersion is "1" or "2".
@@ -55,6 +58,19 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 		}),
 		RootDir:       result.Info.DockerRootDir,
 		CgroupVersion: result.Info.CgroupVersion,
+	}
+	if registries := result.Info.RegistryConfig; registries != nil {
+		info.Mirrors = append(info.Mirrors, registries.Mirrors...)
+		for name, index := range registries.IndexConfigs {
+			if !index.Secure {
+				info.Insecure = append(info.Insecure, name)
+			}
+		}
+		for _, cidr := range registries.InsecureRegistryCIDRs {
+			if !cidr.Addr().IsLoopback() {
+				info.Insecure = append(info.Insecure, cidr.String())
+			}
+		}
 	}
 	if info.CgroupVersion == "" && versions.LessThan(info.APIVersion, "1.41") {
 		info.CgroupVersion = "1" // the only version that these engines support

@@ -74,7 +74,7 @@ func Build(o Options, live Live) (Objects, error) {
 // podAnnotations returns the annotations of the daemon's pod: among them those that change
 // with the files that the daemon reads only when it starts.
 func (p plan) podAnnotations() map[string]string {
-	annotations := map[string]string{ConfigHashAnnotation: configHash(p.configData())}
+	annotations := map[string]string{ConfigHashAnnotation: p.startHash()}
 	if !p.AllowEviction {
 		maps.Copy(annotations, stayAnnotations())
 	}

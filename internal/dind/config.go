@@ -14,7 +14,8 @@ import (
 )
 
 // configKey is the file's name in the ConfigMap. The daemon reads what limits.sh makes of
-// it when the pod starts, so a change restarts the pod.
+// it when the pod starts, so a change restarts the pod, unless it is one of registries:
+// see reload.sh.
 const configKey = "daemon.json"
 
 // daemonConfig is the part of dockerd's configuration that dindctl sets. dockerd does
@@ -46,8 +47,10 @@ type gcRule struct {
 	KeepStorage string `json:"keepStorage"`
 }
 
-func (p plan) daemonJSON() string {
-	config := daemonConfig{InsecureRegistries: p.insecureRegistries(), RegistryMirrors: p.mirrorsOf(dockerHub)}
+func (p plan) daemonJSON() string { return p.daemonConfig(RegistriesOf(p.Options)) }
+
+func (p plan) daemonConfig(registries Registries) string {
+	config := daemonConfig{InsecureRegistries: registries.Insecure, RegistryMirrors: registries.Mirrors}
 	limit := strconv.FormatInt(p.cacheBytes, 10)
 	config.Builder.GC = gcConfig{Enabled: true, Policy: []gcRule{{KeepStorage: limit}, {All: true, KeepStorage: limit}}}
 	if !p.hasArg("--log-driver", "--log-opt") {
@@ -64,9 +67,9 @@ func (p plan) daemonJSON() string {
 
 // insecureRegistries returns InsecureRegistries and Docker Hub's mirrors with plain HTTP: the
 // builder of engines before 27 ignores the scheme in a mirror's URL and uses this.
-func (p plan) insecureRegistries() []string {
-	registries := slices.Clone(p.InsecureRegistries)
-	for _, mirror := range p.mirrorsOf(dockerHub) {
+func (o Options) insecureRegistries() []string {
+	registries := slices.Clone(o.InsecureRegistries)
+	for _, mirror := range o.mirrorsOf(dockerHub) {
 		u, err := url.Parse(mirror)
 		if err == nil && u.Scheme == "http" && !slices.Contains(registries, u.Host) {
 			registries = append(registries, u.Host)
@@ -83,9 +86,16 @@ func (p plan) configData() map[string]string {
 	return data
 }
 
-// configHash returns a hash of the files that the daemon's pod reads when it starts:
-// all but the scripts of the prune. It does not protect against attackers: anyone who can
-// change the ConfigMap can change the pod.
+// startHash returns a hash of what the daemon's pod reads only when it starts.
+func (p plan) startHash() string {
+	data := p.configData()
+	data[configKey] = p.daemonConfig(Registries{})
+	return configHash(data)
+}
+
+// configHash returns a hash of the files that the daemon's pod reads: all but the scripts
+// of the prune. It does not protect against attackers: anyone who can change the ConfigMap
+// can change the pod.
 func configHash(data map[string]string) string {
 	sum := sha256.New()
 	for _, key := range slices.Sorted(maps.Keys(data)) {

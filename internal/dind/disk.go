@@ -26,7 +26,7 @@ type Stuck struct {
 	VolumesBytes, ForeignBytes int64
 }
 
-// Limits are what limits.sh and pools.sh set when the daemon's pod started. Zero is
+// Limits are what limits.sh, pools.sh and nest.sh set when the daemon's pod started. Zero is
 // unknown.
 type Limits struct {
 	CacheBytes, ConfiguredCacheBytes int64
@@ -36,6 +36,8 @@ type Limits struct {
 	OnNodeDisk bool
 	// Networks is how many networks the address pools hold.
 	Networks int64
+	// Held reports whether the pod's limits include builds; nil is unknown.
+	Held *bool
 }
 
 // Gain is what the file system gained during a prune, as guard.sh recorded it at its end.
@@ -57,8 +59,9 @@ const readOnly = "read-only"
 // FileSystemCommand returns a command for the daemon's container. It prints block
 // size, blocks, free blocks, inodes and free inodes, in a format that both GNU and
 // BusyBox stat support, then whether the file system is read-only, and the
-// records that guard.sh, limits.sh and pools.sh wrote. Only a write shows whether it is read-only: root may write to
-// every directory, by its permissions. Setting a time needs no space.
+// records that guard.sh, limits.sh, pools.sh and nest.sh wrote. Only a write shows whether
+// it is read-only: root may write to every directory, by its permissions. Setting a time
+// needs no space.
 func FileSystemCommand() []string {
 	return []string{"sh", "-c", `stat -f -c '%S %b %f %c %d' "$1" || exit
 case $(touch -c "$1" 2>&1) in *[Rr]ead-only*) echo ` + readOnly + ` ;; esac
@@ -130,6 +133,8 @@ func (l *Limits) record(kind string, n []int64) {
 		l.OnNodeDisk = true
 	case kind == "A" && len(n) == 1:
 		l.Networks = n[0]
+	case kind == "G" && len(n) == 1:
+		l.Held = new(n[0] == 1)
 	}
 }
 

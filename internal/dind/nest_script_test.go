@@ -59,13 +59,17 @@ func TestNestScript(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
+				b.write("run/dindctl/limits", "")
 				b.write("etc/dindctl/nest.sh", b.move(scripts()["nest.sh"]))
 				got := b.runText(shell, `. /etc/dindctl/nest.sh; echo "$cgroup_parent"`, nil)
 				if parent := strings.TrimSpace(got.stdout); parent != test.parent || got.code != 0 {
 					t.Errorf("parent %q, exit code %d, want %q: %s", parent, got.code, test.parent, got.stderr)
 				}
-				if said := strings.Contains(got.stderr, "do not include builds"); said != test.busy || !said && got.stderr != "" {
+				if said := strings.Contains(got.stderr, NotHeld); said != test.busy || !said && got.stderr != "" {
 					t.Errorf("stderr %q", got.stderr)
+				}
+				if held := b.read("run/dindctl/limits") == "G|1\n"; held == test.busy {
+					t.Errorf("it recorded %q", b.read("run/dindctl/limits"))
 				}
 				file := group + "docker/memory.max"
 				if test.version1 {

@@ -200,6 +200,31 @@ func TestScriptsAreMounted(t *testing.T) {
 	}
 }
 
+// A change of registries does not restart the pod.
+func TestStartHash(t *testing.T) {
+	o := Defaults()
+	hash := plan{Options: o}.startHash()
+	o.RegistryMirrors, o.InsecureRegistries = []string{"http://mirror.example.com"}, []string{"10.0.0.0/8"}
+	if (plan{Options: o}).startHash() != hash {
+		t.Error("registries change the hash")
+	}
+	if (plan{Options: o, cacheBytes: 1}).startHash() == hash {
+		t.Error("the limit of the cache does not change the hash")
+	}
+}
+
+func TestRegistriesIn(t *testing.T) {
+	o := Options{RegistryMirrors: []string{"http://Mirror.example.com", "quay.io=https://q.example.com"}, InsecureRegistries: []string{"10.0.0.0/8"}}
+	daemon := Registries{Mirrors: []string{"http://mirror.example.com/"}, Insecure: []string{"mirror.example.com", "10.0.0.0/8"}}
+	if !RegistriesOf(o).In(daemon) {
+		t.Errorf("%+v are not %+v", RegistriesOf(o), daemon)
+	}
+	daemon.Insecure = append(daemon.Insecure, "former.example.com:5000")
+	if RegistriesOf(o).In(daemon) {
+		t.Errorf("%+v are %+v", RegistriesOf(o), daemon)
+	}
+}
+
 // Only files that the daemon's pod reads when it starts change the hash.
 func TestConfigHash(t *testing.T) {
 	data := plan{Options: Defaults()}.configData()

@@ -19,6 +19,9 @@ func (s SmallDisk) Matters() bool { return s.CacheBytes*10 < s.ConfiguredCacheBy
 // smallDisk matches what limits.sh logs.
 var smallDisk = regexp.MustCompile(`dindctl: the build cache may use (\d+) bytes and not (\d+): the file system of the data root has (\d+)`)
 
+// NotHeld is what nest.sh logs if the pod's limits do not include builds.
+const NotHeld = "dindctl: the pod's limits do not include builds"
+
 // FindSmallDisk returns what limits.sh wrote to the daemon's log.
 func FindSmallDisk(log string) SmallDisk {
 	match := smallDisk.FindStringSubmatch(log)

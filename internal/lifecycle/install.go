@@ -108,7 +108,7 @@ func (i Instance) install(ctx context.Context, options dind.Options, how Install
 	if how.NoWait {
 		return nil
 	}
-	if err := i.wait(ctx, p.found, applied, outcome); err != nil {
+	if err := i.wait(ctx, p.found, applied, options, outcome); err != nil {
 		return err
 	}
 	i.reportEngineChange(p, outcome)

@@ -16,9 +16,9 @@ import (
 	"github.com/dindctl/dindctl/internal/rollout"
 )
 
-// wait waits for the pod and the volume, and verifies that the daemon answers and
-// that the Service routes to it.
-func (i Instance) wait(ctx context.Context, found installation, applied []apply.Applied, outcome *Installation) error {
+// wait waits for the pod and the volume, and verifies that the daemon answers, that the
+// Service routes to it, and that it has the registries of the options.
+func (i Instance) wait(ctx context.Context, found installation, applied []apply.Applied, options dind.Options, outcome *Installation) error {
 	prober := &readinessProber{i: i, ctx: ctx}
 	defer prober.Reset()
 	pod, err := i.waitReady(ctx, found, applied, prober)
@@ -28,20 +28,20 @@ func (i Instance) wait(ctx context.Context, found installation, applied []apply.
 	if err := i.waitGrown(ctx, applied); err != nil {
 		return err
 	}
-	var small dind.SmallDisk
+	var log string
 	var verifying errgroup.Group
 	verifying.Go(func() error { return i.verifyDaemon(pod, prober, outcome) })
 	verifying.Go(func() error {
-		small = i.findSmallDisk(ctx, pod, applied)
+		log = i.startLog(ctx, pod, applied)
 		return nil
 	})
 	if err := verifying.Wait(); err != nil {
 		return err
 	}
-	if small.Matters() {
-		message, hint := describeSmallDisk(small)
-		progress.Warn(i.Observer, message+" "+hint)
+	if err := i.waitRegistries(ctx, pod, applied, options, outcome); err != nil {
+		return err
 	}
+	i.warnOfLimits(log)
 	return nil
 }
 

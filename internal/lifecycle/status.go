@@ -33,6 +33,7 @@ type Status struct {
 	Objects      []ObjectState `json:"objects"`
 	Daemon       *daemon.Info  `json:"daemon"`
 	Disk         *Disk         `json:"disk"`
+	Limits       *Limits       `json:"limits"`
 	// Draining is what the daemon waits for before it stops; nil if it is not to stop.
 	Draining *dind.Draining `json:"draining"`
 	// Leftovers is what jobs have in the daemon.
@@ -154,6 +155,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 			answers := i.askDaemon(ctx, rolloutStatus.Pod)
 			status.Daemon, status.Leftovers, volume = answers.info, answers.left, answers.volume
 			status.Disk = newDisk(answers.volume, answers.usage)
+			status.Limits = newLimits(answers)
 			problems[2] = i.daemonProblems(rolloutStatus.Pod, answers, options)
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/kube"
+	"github.com/dindctl/dindctl/internal/progress"
 )
 
 // kubeletMark is the use of the node's disk, in percent, from which the kubelet removes
@@ -25,18 +27,42 @@ func describeSmallDisk(small dind.SmallDisk) (message, hint string) {
 		"The storage class does not enforce the size of the claim. Use a larger disk, or a --cache-limit that this one can hold."
 }
 
-// findSmallDisk returns what the daemon that this run started found out about its disk, in
-// the first lines of its log. status finds it later, too.
-func (i Instance) findSmallDisk(ctx context.Context, pod *corev1.Pod, applied []apply.Applied) dind.SmallDisk {
+// startLog returns the first lines of the log of a daemon that this run started: what it
+// found out about its disk and its limits. status finds it later, too.
+func (i Instance) startLog(ctx context.Context, pod *corev1.Pod, applied []apply.Applied) string {
 	started := slices.ContainsFunc(applied, func(a apply.Applied) bool { return a.Ref.Kind == "Deployment" && a.Change != apply.Unchanged })
 	if !started {
-		return dind.SmallDisk{}
+		return ""
 	}
-	log, err := i.Cluster.LogTail(ctx, pod.Name, dind.ContainerName, damageLines, false)
-	if err != nil {
-		return dind.SmallDisk{} // without the permission
+	log, _ := i.Cluster.LogTail(ctx, pod.Name, dind.ContainerName, damageLines, false) // the permission is optional
+	return log
+}
+
+// warnOfLimits warns of what the log of a daemon's start says about its limits.
+func (i Instance) warnOfLimits(log string) {
+	if small := dind.FindSmallDisk(log); small.Matters() {
+		message, hint := describeSmallDisk(small)
+		progress.Warn(i.Observer, message+" "+hint)
 	}
-	return dind.FindSmallDisk(log)
+	if strings.Contains(log, dind.NotHeld) {
+		progress.Warn(i.Observer, notHeld)
+	}
+}
+
+// notHeld is what it means that nest.sh could not keep builds in the pod's control group.
+const notHeld = "The pod's limits do not include builds: they run outside of its control group, where neither --memory-limit nor `kubectl top` nor the kubelet counts them."
+
+// Limits says whether the limits of the pod include builds; Held is nil if it is unknown.
+type Limits struct {
+	Held          *bool  `json:"held"`
+	CgroupVersion string `json:"cgroupVersion"`
+}
+
+func newLimits(a daemonAnswers) *Limits {
+	if a.volume == nil || a.info == nil {
+		return nil
+	}
+	return &Limits{a.volume.Limits.Held, a.info.CgroupVersion}
 }
 
 // addedLimitProblems returns the problem of limits that the daemon's pod has from admission,
@@ -67,6 +93,12 @@ func limitProblems(pod kube.Ref, volume *dind.FileSystem, networks int64) []Prob
 			Object: object, Reason: "NodeDisk", Severity: SeverityWarning,
 			Message: fmt.Sprintf("The data root is on the node's own disk. From %d%% on the kubelet evicts pods, and --high-water is not below that.", kubeletMark),
 			Hint:    fmt.Sprintf("Use --high-water %s, or a volume on a separate disk.", dind.NodeHighWater),
+		})
+	}
+	if limits.Held != nil && !*limits.Held {
+		problems = append(problems, Problem{
+			Object: object, Reason: "LimitsNotHeld", Severity: SeverityWarning, Message: notHeld,
+			Hint: fmt.Sprintf("`kubectl logs -n %s %s | grep dindctl:` says why.", pod.Namespace, pod.Name),
 		})
 	}
 	// Below this, the jobs of a busy hour still find an address.

@@ -57,6 +57,7 @@ func TestStatusHealthy(t *testing.T) {
 			CapacityBytes: new(int64(100 << 30)), UsedBytes: new(int64(20 << 30)), InodesUsedPercent: new(5.0),
 			ImagesBytes: new(int64(3 << 30)), BuildCacheBytes: new(int64(5 << 30)), VolumesBytes: new(int64(1 << 30)), ContainersBytes: new(int64(0)), ReclaimableBytes: new(int64(2 << 30)),
 		},
+		Limits:    &Limits{CgroupVersion: "2"},
 		Leftovers: &daemon.Leftovers{Containers: []daemon.Leftover{}, Builders: []daemon.Leftover{}, Networks: []daemon.Leftover{}},
 		Prune: &Prune{
 			Schedule: "0 0 * * 0", LastRun: &lastRun, LastResult: new("succeeded"), NextRun: &nextRun,

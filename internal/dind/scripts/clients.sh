@@ -5,17 +5,17 @@
 #
 # POSIX sh only: Alpine images have BusyBox ash, Debian images have dash.
 
-# connections prints a line for each connection to the daemon's port $1 in a state that
-# matches $2: the client's ADDRESS/PORT. /proc has an address as words of four bytes, each with its
-# lowest byte first; see proc_net(5).
+# connections prints a line for each connection to the daemon's port $1: STATE ADDRESS/PORT
+# of the client; state 01 is established. /proc has an address as words of four bytes, each
+# with its lowest byte first; see proc_net(5).
 connections() {
-    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port="$(printf ':%04X' "$1")" -v states="^$2\$" '
+    awk -v port="$(printf ':%04X' "$1")" '
         function value(hex, i, n) {
             for (i = 1; i <= length(hex); i++) n = n * 16 + index("0123456789ABCDEF", substr(hex, i, 1)) - 1
             return n
         }
         function octet(hex, n) { return value(substr(hex, length(hex) - 1 - 2 * n, 2)) }
-        $4 ~ states && substr($2, length($2) - 4) == port {
+        $4 != "0A" && substr($2, length($2) - 4) == port {
             split($3, remote, ":")
             address = ""
             if (length(remote[1]) == 8 || remote[1] ~ /^0000000000000000FFFF0000/)
@@ -24,12 +24,17 @@ connections() {
                 four = substr(remote[1], word, 8)
                 address = address (word > 1 ? ":" : "") tolower(substr(four, 7, 2) substr(four, 5, 2) ":" substr(four, 3, 2) substr(four, 1, 2))
             }
-            print address "/" remote[2]
-        }'
+            print $4, address "/" remote[2]
+        }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
 
 # clients prints the addresses that are connected to the port $1, separated by commas. It
 # looks twice: a probe of the kubelet does not last.
 clients() {
-    { connections "$1" 01 && sleep 0.3 && connections "$1" 01; } | sort | uniq -d | cut -d / -f 1 | sort -u | paste -s -d , - | sed 's/,/, /g'
+    first=$(connections "$1")
+    case $first in
+    *'01 '*) sleep 0.3 ;;
+    *) return ;;
+    esac
+    { echo "$first" && connections "$1"; } | sort | uniq -d | sed -n 's/^01 \(.*\)\/.*/\1/p' | sort -u | paste -s -d , - | sed 's/,/, /g'
 }

@@ -27,63 +27,71 @@ quiet=10
 cached=5
 # How long the daemon may take to answer.
 patience=60
-socket=unix:///var/run/docker.sock
+socket=/var/run/docker.sock
 
 # say writes to the log of the container: the kubelet shows a hook's own output only if
 # the hook fails.
 say() { echo "dindctl: $*" >/proc/1/fd/2; }
 
-# seconds prints the uptime, which does not jump as the clock may.
-seconds() { cut -d . -f 1 /proc/uptime; }
+# clock sets now to the uptime in seconds, which does not jump as the time may.
+clock() {
+    read -r now _ </proc/uptime
+    now=${now%.*}
+}
 
 # used reports whether a job has used the daemon within the last seconds.
 used() {
     until=$(date +%s)
-    timeout "$patience" docker -H "$socket" events --since $((until - quiet)) --until "$until" --filter type=image --filter type=container \
+    timeout "$patience" docker -H "unix://$socket" events --since $((until - quiet)) --until "$until" --filter type=image --filter type=container \
         --filter event=create --filter event=pull --filter event=push --filter event=load --filter event=import --filter event=tag \
         --format '{{.Action}}' 2>/dev/null | grep -q .
 }
 
-# remember notes who is connected, or was: the kernel remembers the kubelet's probes for a
-# minute.
-remember() { connections "$port" '0[1-9B]' | cut -d / -f 1 >>"$work/known"; }
-
-# refuse_others lets nobody connect any more whom remember has not noted.
+# refuse_others lets nobody connect any more who has not been connected since the drain
+# began. The kernel remembers the kubelet's probes, which close their connections last.
 refuse_others() {
-    sort -u "$work/known" >"$work/allowed"
-    while IFS= read -r address; do
+    sed 's/^.. //; s/\/.*//' "$work/known" | sort -u | while IFS= read -r address; do
         case $address in
         *:*) ip6tables -w -I INPUT -p tcp --dport "$port" -s "$address" -j ACCEPT ;;
         *) iptables -w -I INPUT -p tcp --dport "$port" -s "$address" -j ACCEPT ;;
         esac
-    done <"$work/allowed" 2>/dev/null
+    done 2>/dev/null
     for program in ip6tables iptables; do
         "$program" -w -A INPUT -p tcp --dport "$port" --syn -j REJECT --reject-with tcp-reset 2>/dev/null
     done && say "half of the drain timeout is over: jobs that begin now are refused"
 }
 
-# The daemon may not have started yet, or wait for the lock of its data root.
-timeout "$patience" docker -H "$socket" version >/dev/null 2>&1 || exit 0
-
 mkdir -p "$work"
 : >"$work/known"
-began=$(seconds)
-busy=$((began - quiet + cached)) # when the last client was seen
-! used || busy=$began
-asked=$began
+: >"$work/stop"
+# While the daemon starts, nobody is connected. start.sh stops by itself, but the image's
+# entrypoint would ignore the kubelet's signal: wait until the daemon runs.
+tries=0
+until [ -S "$socket" ]; do
+    ! grep -q start.sh /proc/1/cmdline || exit 0
+    [ "$tries" -lt 60 ] || exit 0
+    tries=$((tries + 1))
+    sleep 1
+done
+end=$(($(date +%s) + longest))
+clock
+began=$now
+asked=$now
+busy=$((now - quiet + cached)) # when the last client was seen
+! used || busy=$now
 told=
-told_at=0
+told_at=$((now - quiet))
 half=$((longest / 2))
 while true; do
-    now=$(seconds)
-    remember
+    clock
+    connections "$port" >>"$work/known"
     waits_for=$(clients "$port")
     [ -z "$waits_for" ] || busy=$now
     if [ $((now - busy)) -ge "$quiet" ]; then
         used || break
         busy=$now
     fi
-    echo "$(($(date +%s) + longest - now + began)) $waits_for" >"$work/draining"
+    echo "$end $waits_for" >"$work/draining"
     if [ $((now - began)) -ge "$longest" ]; then
         [ -z "$waits_for" ] || say "the drain timeout of $longest s is over: the daemon stops, although there are clients: $waits_for"
         exit 0
@@ -98,11 +106,11 @@ while true; do
         told_at=$now
     fi
     if [ $((now - asked)) -ge "$patience" ]; then
-        if ! timeout "$patience" docker -H "$socket" version >/dev/null 2>&1; then
+        if ! timeout "$patience" docker -H "unix://$socket" version >/dev/null 2>&1; then
             say "the daemon does not answer within $patience s: it stops, although there are clients: $waits_for"
             exit 0
         fi
-        asked=$(seconds)
+        asked=$now
     fi
     sleep 1
 done

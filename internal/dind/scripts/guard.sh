@@ -30,6 +30,8 @@ set -u
 . /etc/dindctl/leftovers.sh
 # shellcheck source=internal/dind/scripts/uses.sh
 . /etc/dindctl/uses.sh
+# shellcheck source=internal/dind/scripts/reload.sh
+. /etc/dindctl/reload.sh
 high=$1
 daemon=$2
 root=/var/lib/docker
@@ -229,6 +231,7 @@ while [ -d "/proc/$daemon" ]; do
     # The image's entrypoint may mount a tmpfs on /tmp after this script started.
     mkdir -p "$state" "$work"
     now=$(date +%s)
+    reload
     note_uses turn 2>/dev/null
     each_day 2>/dev/null
     [ "$high" = none ] || { measure && relieve; }

@@ -37,6 +37,7 @@ on_node_disk() {
 
 mkdir -p /run/dindctl
 : >"$limits"
+cp "$configured_file" /run/dindctl/configured # for reload.sh
 if on_node_disk; then
     high_water=$node_high_water
     echo 'N|1' >>"$limits"
@@ -57,6 +58,6 @@ if [ -n "$configured" ] && size=$(disk_size); then
         limit=$configured
     fi
     echo "C|$limit|$configured" >>"$limits"
-    sed "s/\"keepStorage\": \"$configured\"/\"keepStorage\": \"$limit\", \"reservedSpace\": \"$((limit / 4 + 1))\", \"maxUsedSpace\": \"$limit\", \"minFreeSpace\": \"$((size / 100 * kept_free))\"/" \
-        "$configured_file" >/run/dindctl/daemon.json && config_file=/run/dindctl/daemon.json
+    echo "s/\"keepStorage\": \"$configured\"/\"keepStorage\": \"$limit\", \"reservedSpace\": \"$((limit / 4 + 1))\", \"maxUsedSpace\": \"$limit\", \"minFreeSpace\": \"$((size / 100 * kept_free))\"/" >/run/dindctl/edit
+    sed -f /run/dindctl/edit "$configured_file" >/run/dindctl/daemon.json && config_file=/run/dindctl/daemon.json
 fi

@@ -23,10 +23,7 @@ if (: >>"$lock") 2>/dev/null; then
     if ! try_lock && [ -z "$problem" ]; then
         echo "dindctl: $held" >&2
         echo "$held" >"$waiting"
-        # The first process of a container ignores signals that it does not handle.
-        trap 'exit 143' TERM INT
         until try_lock || [ -n "$problem" ]; do sleep 1; done
-        trap - TERM INT
         rm -f "$waiting"
     fi
 else

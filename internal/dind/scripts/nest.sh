@@ -8,7 +8,10 @@
 # namespace: the daemon would put the groups of builds beside the pods, at the node's
 # root. See moby#45378.
 
+# It records for `status` in /run/dindctl/limits whether it succeeded: G|1 or G|0.
+
 cgroup_parent=
+held=1
 cgroup_root=/sys/fs/cgroup
 
 # divide GROUP moves the processes of GROUP to GROUP/init, and passes its controllers on
@@ -63,6 +66,7 @@ if [ -f "$cgroup_root/cgroup.controllers" ]; then
             # shellcheck disable=SC2034 # start.sh reads it
             cgroup_parent=$path/docker
         else
+            held=0
             echo "dindctl: the pod's limits do not include builds: $group cannot be divided" >&2
         fi
         ;;
@@ -70,3 +74,4 @@ if [ -f "$cgroup_root/cgroup.controllers" ]; then
 elif bytes=$(limit "$cgroup_root/memory/memory.limit_in_bytes") && mkdir -p "$cgroup_root/memory/docker" 2>/dev/null; then
     reserve "$bytes" "$cgroup_root/memory/docker/memory.limit_in_bytes"
 fi
+echo "G|$held" >>/run/dindctl/limits

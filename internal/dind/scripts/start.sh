@@ -17,6 +17,9 @@ high_water=$3
 pools=$2 node_high_water=$4 cache_share=$5
 shift 5
 
+# The first process of a container ignores signals that it does not handle.
+trap 'exit 143' TERM INT
+
 # Before dockerd runs, even if only for its help.
 . /etc/dindctl/lock.sh
 
@@ -72,6 +75,9 @@ while [ -d "/proc/$init" ]; do
     echo "dindctl: image garbage collection exited with code $?; restarting it in a minute" >&2
     sleep 60
 done 9>&- & # without the lock, which only the daemon holds
+
+# drain.sh has let the kubelet stop the pod.
+[ ! -e /run/dindctl/stop ] || exit 143
 
 # exec, so that the daemon receives the kubelet's signals.
 exec dockerd-entrypoint.sh "$@"
