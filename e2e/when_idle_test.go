@@ -22,7 +22,7 @@ func TestUpgradeWhenIdle(t *testing.T) {
 	claim, pod := i.claim(t).UID, i.pod(t).UID
 
 	i.image = env.newest()
-	work := i.work(t, "20")
+	work := i.work(t, "40")
 	i.busy(t, restart{Pod: i.pod(t).Name, Builds: new(1), Containers: new(1)})
 	r := i.install(t, "--when-idle", "-v").says(t, "waiting for 1 build and 1 container: ", "("+baseImage+", ", " aborts nothing",
 		"refuses clients older than API ", "--env DOCKER_MIN_API_VERSION=")

@@ -23,7 +23,8 @@ type Access struct {
 func AccessTo(o Options) Access {
 	access := Access{Name: o.Name, Variables: Variables(o.Namespace, o.Name, o.TLS), Ports: o.PublishPorts}
 	pod := fmt.Sprintf("tcp://%s:%d", PodHost(o.Namespace, o.Name), Port(o.TLS))
-	access.Wait = strings.NewReplacer("SERVICE", Endpoint(o.Namespace, o.Name, o.TLS), "POD", pod).Replace(jobScript)
+	_, script, _ := strings.Cut(jobScript, "\n") // without the line for shellcheck
+	access.Wait = strings.NewReplacer("SERVICE", Endpoint(o.Namespace, o.Name, o.TLS), "POD", pod).Replace(script)
 	if o.PublishPorts != "" {
 		access.Host = PodHost(o.Namespace, o.Name)
 		access.Variables = append(access.Variables, Variable{Name: "TESTCONTAINERS_HOST_OVERRIDE", Value: access.Host})

@@ -107,7 +107,7 @@ func TestCheck(t *testing.T) {
 		}, "warning API server: Kubernetes v1.29.15+k3s1 is older than 1.30.0, the oldest version dindctl supports"},
 		{"no permission to create Deployments", nil, nil, InstallOptions{}, denies("create deployments.apps"), "failed permissions: missing permission create deployments.apps in namespace ci"},
 		{"no permission to exec in pods", nil, nil, InstallOptions{}, denies("create pods/exec"),
-			"warning permissions: missing permission create pods/exec in namespace ci (needed for showing the disk size in status)"},
+			"warning permissions: missing permission create pods/exec in namespace ci (needed for showing the disk size in status, and waiting for pushes and pulls with --when-idle)"},
 		{"no permission to create namespaces", nil, nil, InstallOptions{CreateNamespace: true}, denies("create namespaces"),
 			"failed permissions: missing permission create namespaces in the cluster"},
 		{"Pod Security refuses the pod", nil, nil, InstallOptions{}, admission(`violates PodSecurity "baseline:latest": privileged`),

@@ -59,7 +59,7 @@ func grants() []grant {
 		{group: "discovery.k8s.io", resource: "endpointslices", verbs: []string{"list", "watch"}},
 		{resource: "events", verbs: []string{"list", "watch"}},
 		{resource: "pods/log", verbs: []string{"get"}, optional: "showing the last log lines of a crashed daemon"},
-		{resource: "pods/exec", verbs: []string{"get", "create"}, optional: "showing the disk size in status"},
+		{resource: "pods/exec", verbs: []string{"get", "create"}, optional: "showing the disk size in status, and waiting for pushes and pulls with --when-idle"},
 		{resource: "pods", verbs: []string{"create"}, optional: "the preflight check of pod admission (a dry run)"},
 		{resource: "namespaces", verbs: []string{"get", "create"}, clusterScoped: true, wanted: newNamespace},
 		{group: "storage.k8s.io", resource: "storageclasses", verbs: object, clusterScoped: true, wanted: local},

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/dindctl/dindctl/internal/dind"
+	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
 )
@@ -67,7 +71,7 @@ func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error)
 			continue
 		}
 		err := progress.Step(i.Observer, steps[stage], func(update func(string)) error {
-			update(fmt.Sprintf("removing %d", len(items)))
+			update(fmt.Sprintf("removing %d", len(items)) + drainNote(items))
 			gone, err := i.deleteAll(ctx, items)
 			for _, ref := range gone {
 				outcome.Removed = append(outcome.Removed, outcome.object(ref, ""))
@@ -82,6 +86,18 @@ func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error)
 		}
 	}
 	return outcome, nil
+}
+
+// drainNote says why the removal of a daemon may take long; "" if it does not.
+func drainNote(items []kube.Item) string {
+	for _, item := range items {
+		if d, is := item.Object.(*appsv1.Deployment); is {
+			if timeout := dind.DrainTimeout(d.Spec.Template.Spec); timeout > 0 {
+				return "; the daemon first lets builds, pushes and pulls end, for up to " + human.Duration(timeout)
+			}
+		}
+	}
+	return ""
 }
 
 // leftoverJobs returns Jobs that were not deleted with a CronJob.

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # >>> dindctl: wait while the Docker daemon takes no new jobs because it is to restart
 if [ "${DOCKER_HOST:-}" = 'SERVICE' ] && command -v docker >/dev/null 2>&1; then
   dindctl_told=
