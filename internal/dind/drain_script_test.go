@@ -73,7 +73,7 @@ esac`
 		name    string
 		longest string
 		prepare func(box)
-		later   func(box) // after a second and a half
+		later   func(box) // once it has said that it waits
 		log     string
 		atLeast time.Duration
 	}{
@@ -86,10 +86,10 @@ esac`
 		{"a job uses it again", "60", func(b box) { b.write("events", "create\npush\n") }, nil, "", 4 * time.Second},
 		{"a job ends", "60", func(b box) { b.write("proc/net/tcp6", tcpHeader+twoOf17) }, func(b box) { b.write("proc/net/tcp6", tcpHeader) },
 			"dindctl: draining: the daemon stops when these clients have ended, in N s at the latest: 10.244.0.17\ndindctl: drained: no client for 2 s\n", 2 * time.Second},
-		{"a job does not end", "3", func(b box) { b.write("proc/net/tcp6", tcpHeader+twoOf17) }, nil,
+		{"a job does not end", "6", func(b box) { b.write("proc/net/tcp6", tcpHeader+twoOf17) }, nil,
 			"dindctl: draining: the daemon stops when these clients have ended, in N s at the latest: 10.244.0.17\n" +
 				"dindctl: half of the drain timeout is over: jobs that begin now are refused\n" +
-				"dindctl: the drain timeout of 3 s is over: the daemon stops, although there are clients: 10.244.0.17\n", 3 * time.Second},
+				"dindctl: the drain timeout of 6 s is over: the daemon stops, although there are clients: 10.244.0.17\n", 6 * time.Second},
 		{"the daemon hangs", "60", func(b box) { b.write("proc/net/tcp6", tcpHeader+twoOf17) }, func(b box) { b.write("hangs", "") },
 			"dindctl: draining: the daemon stops when these clients have ended, in N s at the latest: 10.244.0.17\n" +
 				"dindctl: the daemon does not answer within 3 s: it stops, although there are clients: 10.244.0.17\n", 3 * time.Second},
@@ -120,8 +120,12 @@ esac`
 					test.prepare(b)
 				}
 				if test.later != nil {
-					later := time.AfterFunc(1500*time.Millisecond, func() { test.later(b) })
-					defer later.Stop()
+					go func() {
+						for !strings.Contains(b.read("proc/1/fd/2"), "draining") && t.Context().Err() == nil {
+							time.Sleep(10 * time.Millisecond)
+						}
+						test.later(b)
+					}()
 				}
 				began := time.Now()
 				got := b.runFile(shell, drainScriptName, []string{"BOX=" + b.root}, test.longest, "2375")

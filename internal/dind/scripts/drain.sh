@@ -92,6 +92,11 @@ while true; do
         busy=$now
     fi
     echo "$end $waits_for" >"$work/draining"
+    if [ -n "$waits_for" ] && [ "$waits_for" != "$told" ] && [ $((now - told_at)) -ge "$quiet" ]; then
+        say "draining: the daemon stops when these clients have ended, in $((longest - now + began)) s at the latest: $waits_for"
+        told=$waits_for
+        told_at=$now
+    fi
     if [ $((now - began)) -ge "$longest" ]; then
         [ -z "$waits_for" ] || say "the drain timeout of $longest s is over: the daemon stops, although there are clients: $waits_for"
         exit 0
@@ -99,11 +104,6 @@ while true; do
     if [ "$half" -gt 0 ] && [ $((now - began)) -ge "$half" ]; then
         refuse_others
         half=0
-    fi
-    if [ -n "$waits_for" ] && [ "$waits_for" != "$told" ] && [ $((now - told_at)) -ge "$quiet" ]; then
-        say "draining: the daemon stops when these clients have ended, in $((longest - now + began)) s at the latest: $waits_for"
-        told=$waits_for
-        told_at=$now
     fi
     if [ $((now - asked)) -ge "$patience" ]; then
         if ! timeout "$patience" docker -H "unix://$socket" version >/dev/null 2>&1; then
