@@ -14,11 +14,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// The pod is deleted during a build, and a container delays the daemon's end. The next
-// daemon starts only when the first has stopped, without a crash, and with its cache.
+// The pod is deleted during a build that takes longer than the drain, and a container
+// delays the daemon's end. The next daemon starts only when the first has stopped, without
+// a crash, and with its cache.
 func TestOneDaemonPerRoot(t *testing.T) {
 	t.Parallel()
-	i := install(t, env.newest())
+	i := install(t, env.newest(), "--drain-timeout", "10s")
 	i.buildsCold(t, "app")
 	for range times(2, 20) {
 		old := i.pod(t)

@@ -80,7 +80,13 @@ esac`
 		{"nobody is connected", "60", nil, nil, "", time.Second},
 		{"the daemon has not started", "60", func(b box) {
 			must(b.t, os.Remove(filepath.Join(b.root, "var/run/docker.sock")))
+			b.write("proc/1/comm", "sh\n")
 			b.write("proc/1/cmdline", "/bin/sh\x00/etc/dindctl/start.sh\x00auto")
+		}, nil, "", 0},
+		{"the daemon does not get ready", "60", func(b box) {
+			must(b.t, os.Remove(filepath.Join(b.root, "var/run/docker.sock")))
+			b.write("proc/1/comm", "docker-init\n")
+			b.write("proc/1/cmdline", "docker-init\x00--\x00dockerd")
 		}, nil, "", 0},
 		{"a job has just used it", "60", func(b box) { b.write("events", "push\n") }, nil, "", 2 * time.Second},
 		{"a job uses it again", "60", func(b box) { b.write("events", "create\npush\n") }, nil, "", 4 * time.Second},

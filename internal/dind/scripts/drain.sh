@@ -64,12 +64,15 @@ refuse_others() {
 mkdir -p "$work"
 : >"$work/known"
 : >"$work/stop"
-# While the daemon starts, nobody is connected. start.sh stops by itself, but the image's
-# entrypoint would ignore the kubelet's signal: wait until the daemon runs.
+# While the daemon starts, nobody is connected. It and start.sh stop by themselves, but the
+# image's entrypoint, which runs between the two, ignores the kubelet's signal.
 tries=0
 until [ -S "$socket" ]; do
-    ! grep -q start.sh /proc/1/cmdline || exit 0
-    [ "$tries" -lt 60 ] || exit 0
+    read -r program </proc/1/comm
+    case $program in
+    docker-init | dockerd) exit 0 ;;
+    esac
+    ! grep -q start.sh /proc/1/cmdline && [ "$tries" -lt 60 ] || exit 0
     tries=$((tries + 1))
     sleep 1
 done
