@@ -204,7 +204,14 @@ func TestAccessTo(t *testing.T) {
 		},
 		Certificates: &SecretMount{Secret: CertificateSecret{Name: "n-client-tls"}, Path: "/certs/client"},
 	}
-	if diff := cmp.Diff(want, AccessTo(Options{Namespace: "ns", Name: "n", TLS: true, PublishPorts: "20000-20999"})); diff != "" {
+	access := AccessTo(Options{Namespace: "ns", Name: "n", TLS: true, PublishPorts: "20000-20999"})
+	for _, address := range []string{"'tcp://n.ns.svc:2376'", "'tcp://n.n-pods.ns.svc:2376'"} {
+		if !strings.Contains(access.Wait, address) {
+			t.Errorf("the script does not have %s:\n%s", address, access.Wait)
+		}
+	}
+	access.Wait = ""
+	if diff := cmp.Diff(want, access); diff != "" {
 		t.Error(diff)
 	}
 	if plain := AccessTo(Options{Namespace: "ns", Name: "n"}); plain.Certificates != nil || len(plain.Variables) != 2 || plain.Host != "" {

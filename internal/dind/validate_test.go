@@ -20,7 +20,7 @@ func TestValidate(t *testing.T) {
 		{"no options", func(o *Options) { *o = Options{} }, []complaint{
 			{"--namespace", "not a valid namespace name"}, {"--name", "not a valid Service name"}, {"--image", "not an image reference"},
 			{"--mtu", "neither auto"}, {"--cache-limit", "not a size"}, {"--high-water", "neither"}, {"--prune-schedule", "not a cron schedule"},
-			{"--prune-unused-for", "not a duration"}, {"--max-container-age", "not a duration"}}},
+			{"--prune-unused-for", "not a duration"}, {"--max-container-age", "not a duration"}, {"--drain-timeout", "not a duration"}}},
 
 		{"namespace with capitals", func(o *Options) { o.Namespace = "CI" }, []complaint{{"--namespace", "not a valid"}}},
 		{"name that starts with a digit", func(o *Options) { o.Name = "1st" }, []complaint{{"--name", "not a valid Service name"}}},
@@ -216,6 +216,8 @@ func TestValidate(t *testing.T) {
 		{"unused for a negative time", func(o *Options) { o.PruneUnusedFor = "-1h" }, []complaint{{"--prune-unused-for", "negative"}}},
 		{"unused for less than a second", func(o *Options) { o.PruneUnusedFor = "10ms" }, []complaint{{"--prune-unused-for", "less than a second"}}},
 		{"a maximum age of nothing", func(o *Options) { o.MaxContainerAge = "0" }, []complaint{{"--max-container-age", "every container"}}},
+		{"no drain", func(o *Options) { o.DrainTimeout = "0" }, nil},
+		{"a negative drain", func(o *Options) { o.DrainTimeout = "-1m" }, []complaint{{"--drain-timeout", "is negative"}}},
 		{"a maximum age in words", func(o *Options) { o.MaxContainerAge = "day" }, []complaint{{"--max-container-age", "not a duration"}}},
 		{"a maximum age in days", func(o *Options) { o.MaxContainerAge = "1d" }, nil},
 		{"unused for a number", func(o *Options) { o.PruneUnusedFor = "24" }, []complaint{{"--prune-unused-for", "not a duration"}}},
