@@ -3,6 +3,7 @@ package dind
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
