@@ -12,8 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// A pod that is told to stop lets a job end that builds, is silent for a while, and pushes;
-// status and the pod's log name the job. A new job waits for the next pod. After the drain
+// Before its pod stops, the daemon waits for a job that builds, is silent for a while, and
+// pushes; status and the pod's log name the job. A new job waits for the next pod. After the drain
 // timeout the daemon stops although a job is not done.
 func TestDrain(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,7 @@ func (p *program) installCommand() *cli.Command {
 			switchFlag("skip-preflight", "skip the checks of `dindctl check`"),
 			switchFlag("adopt", "adopt objects with the same names that dindctl did not create; claims keep their data"),
 			switchFlag("allow-data-root-change", "allow an engine downgrade or driver change that abandons the cache"),
-			switchFlag("when-idle", "before restarting the pod, wait until no build or container is running in it"),
+			switchFlag("when-idle", "before restarting the pod, wait until nothing runs in it and nobody is connected"),
 			switchFlag("rotate-certs", "with --tls: issue new certificates; running jobs continue with the previous ones"),
 			switchFlag("dry-run", "preview the changes to each object with a server-side dry run, without applying them"),
 			text("verify", "how to verify: daemon (API responds) or job (runs `dindctl verify`) (default: daemon)", "METHOD"),

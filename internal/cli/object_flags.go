@@ -50,7 +50,7 @@ func objectFlags() []cli.Flag {
 			text("service-account", "ServiceAccount of the pod and of the Jobs' pods, which get no token of it", "NAME"),
 			list("pod-label", "label of the pod and of the Jobs' pods, for policies or a mesh", "KEY=VALUE"),
 			list("pod-annotation", "annotation of the pod and of the Jobs' pods", "KEY=VALUE"),
-			text("drain-timeout", "how long a pod that is to stop waits for builds, pushes and pulls (default: "+dind.DefaultDrainTimeout+")", "DURATION"),
+			text("drain-timeout", "how long the pod waits for builds, pushes and pulls before it stops (default: "+dind.DefaultDrainTimeout+")", "DURATION"),
 			switchFlag("allow-eviction", "let autoscalers move the pod, which interrupts CI"),
 		),
 		inGroup("Cache and pruning",

@@ -26,7 +26,7 @@ func (p *program) pruneNowCommand() *cli.Command {
 			switchFlag("all", "remove everything unused, even if it was used recently, but no volumes with a name"),
 			text("unused-for", "minimum time unused before removal (default: as installed)", "DURATION"),
 			text("keep-storage", "amount of build cache to keep, most recently used first, regardless of its age", "SIZE"),
-			switchFlag("when-idle", "first wait until no build or container is running"),
+			switchFlag("when-idle", "first wait until nothing runs and nobody is connected"),
 			switchFlag("yes", "with --all: do not ask for confirmation while builds or containers are running", "y"),
 			switchFlag("dry-run", "list what would be removed, without removing it"),
 		},

@@ -23,8 +23,8 @@ type Info struct {
 	StorageDriver string `json:"storageDriver"`
 	// ContainerdStore means that images are in containerd's image store.
 	ContainerdStore bool `json:"-"`
-	// Mirrors and Insecure are registries as the daemon writes them; Insecure without
-	// those of its own address, which always are.
+	// Mirrors and Insecure are registries, as the daemon writes them. Insecure does not
+	// include loopback addresses, which are always insecure.
 	Mirrors, Insecure []string `json:"-"`
 	// RootDir is the path of the data root in the daemon's container.
 	RootDir string `json:"rootDir"`

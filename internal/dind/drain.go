@@ -25,7 +25,7 @@ func (p plan) drainTimeout() int64 {
 	return int64(timeout / time.Second)
 }
 
-// withDrain lets builds, pushes and pulls end before the daemon is told to stop.
+// withDrain makes the pod wait for builds, pushes and pulls in progress before it stops.
 func (p plan) withDrain(pod *applycore.PodSpecApplyConfiguration) {
 	timeout := p.drainTimeout()
 	pod.WithTerminationGracePeriodSeconds(timeout + gracePeriod)

@@ -109,7 +109,8 @@ func (i Instance) waitIdle(ctx context.Context, pod *corev1.Pod) error {
 }
 
 // awaitClients returns the addresses of those that are connected to the pod's daemon, as
-// soon as there are none or others than the known ones. If they cannot be read, it says so and returns "".
+// soon as there are none or others than the known ones. If they cannot be read, it warns and
+// returns "".
 func (i Instance) awaitClients(ctx context.Context, pod *corev1.Pod, known string) (string, error) {
 	now, err := i.Cluster.Exec(ctx, pod.Name, dind.ContainerName, dind.ClientsCommand(dind.PodServesTLS(pod.Spec), known)...)
 	switch {

@@ -52,7 +52,7 @@ func (i Instance) warnOfLimits(log string) {
 // notHeld is what it means that nest.sh could not keep builds in the pod's control group.
 const notHeld = "The pod's limits do not include builds: they run outside of its control group, where neither --memory-limit nor `kubectl top` nor the kubelet counts them."
 
-// Limits says whether the limits of the pod include builds; Held is nil if it is unknown.
+// Limits reports whether the pod's limits include builds. Held is nil if that is unknown.
 type Limits struct {
 	Held          *bool  `json:"held"`
 	CgroupVersion string `json:"cgroupVersion"`

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Lets builds, pushes and pulls that are under way end before the daemon is told to stop:
-# the kubelet runs it first when the pod is deleted (preStop).
+# Waits for builds, pushes and pulls in progress before the daemon stops: the kubelet runs
+# it when the pod is deleted (preStop).
 # Arguments: how many seconds it waits at most, the daemon's port.
 #
 # From the deletion on, the pod's own name does not resolve any more, so new jobs wait for

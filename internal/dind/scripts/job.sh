@@ -9,7 +9,7 @@ if [ "${DOCKER_HOST:-}" = 'SERVICE' ] && command -v docker >/dev/null 2>&1; then
     *) break ;;
     esac
     if [ "$(date +%s)" -ge "$dindctl_end" ]; then
-      echo 'dindctl: the Docker daemon has taken no new jobs for 5 minutes; this one goes on without waiting'
+      echo 'dindctl: the Docker daemon has taken no new jobs for 5 minutes; continuing without waiting'
       break
     fi
     [ -n "$dindctl_told" ] || echo 'dindctl: the Docker daemon takes no new jobs at the moment; waiting for at most 5 minutes'
