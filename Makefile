@@ -16,6 +16,8 @@ VERSIONS ?= v1.30.14 v1.33.13 v1.37.2
 # Nothing here needs a C compiler. Without this, go would use the one that the
 # cluster installs, even before it is complete.
 export CGO_ENABLED = 0
+# The same flags for all, so that programs, tests and linters share compiled packages.
+export GOFLAGS += -trimpath -buildvcs=false
 export DINDCTL_BIN = $(CURDIR)/bin/dindctl
 
 with-cluster := hack/tools/with-cluster
@@ -31,7 +33,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build the program, bin/dindctl
-	go build -trimpath -buildvcs=false -ldflags "-s -w -X github.com/dindctl/dindctl/internal/cli.version=$(VERSION)" -o bin/dindctl ./cmd/dindctl
+	go build -ldflags "-s -w -X github.com/dindctl/dindctl/internal/cli.version=$(VERSION)" -o bin/dindctl ./cmd/dindctl
 
 .PHONY: unit
 unit: ## run the unit tests, without a cluster: seconds
@@ -87,15 +89,14 @@ demo: ## see it work: start a cluster, install, build twice, show the status, un
 		$(MAKE) --no-print-directory -C ../.. build bin/demo GOFLAGS='$(GOFLAGS) -v'
 	@$(with-cluster) --images demo bin/demo
 
-# With the flags of build, so that it compiles what both have only once.
 .PHONY: bin/demo
 bin/demo:
-	go build -trimpath -buildvcs=false -o bin/demo ./hack/demo
+	go build -o bin/demo ./hack/demo
 
 .PHONY: e2e
 e2e: build ## run the tests on a real cluster
 	go build -C hack/tools -o $(CURDIR)/bin/failures ./failures
-	$(with-cluster) go test -tags e2e -count=1 -json -parallel 5 -timeout 50m ./e2e/... | bin/failures
+	$(with-cluster) go test -tags e2e -count=1 -json -parallel 7 -timeout 50m ./e2e/... | bin/failures
 
 .PHONY: soak
 soak: build fuzz ## run them and the fuzz targets for hours: tests that depend on timing are repeated

@@ -38,7 +38,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 			must(t, c.Process.Signal(os.Interrupt))
 		}
 		if r := c.wait(t); r.code != code {
-			t.Errorf("%v: exit code %d, want %d", line, r.code, code)
+			t.Errorf("%v: exit code %d, want %d\n%s", line, r.code, code, r.stderr)
 		}
 	}
 	install := i.command("install", i.installOptions("-v")...)
@@ -83,30 +83,36 @@ const leaky = 99
 // runProgram runs a command line and then looks for goroutines that are still
 // running.
 func runProgram(line string) int {
+	// The program shares it, for as long as somebody holds it: see client-go's transport cache.
+	transport, err := sharedTransport()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return leaky
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	code := cli.Run(ctx, append([]string{"dindctl"}, strings.Split(line, "\n")...), os.LookupEnv,
 		streams.Streams{In: strings.NewReader(""), Out: os.Stdout, Err: os.Stderr})
 	stop()
-	if err := leftRunning(); err != nil {
+	if err := leftRunning(transport); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return leaky
 	}
 	return code
 }
 
+func sharedTransport() (http.RoundTripper, error) {
+	connected, err := kube.Connect(kube.Connection{})
+	if err != nil {
+		return nil, err
+	}
+	return rest.TransportFor(connected.Config)
+}
+
 // leftRunning returns an error that lists the goroutines that are still
 // running. Idle connections do not count, because transports keep them for the
 // next request. A connection whose last request was cancelled becomes idle only
 // after a moment, so closing is repeated.
-func leftRunning() error {
-	connected, err := kube.Connect(kube.Connection{})
-	if err != nil {
-		return err
-	}
-	transport, err := rest.TransportFor(connected.Config)
-	if err != nil {
-		return err
-	}
+func leftRunning(transport http.RoundTripper) (err error) {
 	for range 5 {
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 		utilnet.CloseIdleConnectionsFor(transport)

@@ -125,30 +125,33 @@ var (
 	command = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: (\$ |pod/\S+ ran:)`)
 )
 
-// edge is how many lines of a test's errors are repeated from the start and from
-// the end: the cause is usually in one of the two.
-const edge = 12
+// edge is how many lines of each error are repeated: what a reader sees of a run is often
+// only its end.
+const edge = 6
 
-// complaints returns the lines of a test's output that are errors, as far as they
-// can be distinguished from the others.
+// complaints returns the first lines of each error in a test's output, as far as errors can
+// be distinguished from the rest.
 func complaints(said []string) []string {
 	var lines []string
 	var quiet bool
+	var count int
 	for _, line := range said {
 		switch {
 		case logged.MatchString(line):
-			quiet = command.MatchString(line)
+			quiet, count = command.MatchString(line), 0
 		case strings.HasPrefix(line, "panic:"), strings.HasPrefix(line, "FAIL"):
-			quiet = false
+			quiet, count = false, 0
 		case !strings.HasPrefix(line, "     "):
 			quiet = true // a line that frames the output
 		}
-		if line = strings.TrimSpace(line); !quiet && line != "" {
-			lines = append(lines, line)
+		if line = strings.TrimSpace(line); quiet || line == "" {
+			continue
 		}
-	}
-	if len(lines) > 2*edge {
-		lines = slices.Replace(lines, edge, len(lines)-edge, "…")
+		if count++; count <= edge {
+			lines = append(lines, line)
+		} else if count == edge+1 {
+			lines = append(lines, "…")
+		}
 	}
 	return lines
 }

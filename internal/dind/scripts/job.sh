@@ -4,7 +4,7 @@ if [ "${DOCKER_HOST:-}" = 'SERVICE' ] && command -v docker >/dev/null 2>&1; then
   dindctl_told=
   dindctl_end=$(($(date +%s) + 300))
   while true; do
-    case $(docker -H 'POD' version 2>&1 </dev/null || true) in
+    case $({ docker -H 'POD' version && docker version; } 2>&1 </dev/null || true) in
     *'no such host'* | *'server misbehaving'* | *'annot connect to the Docker daemon'* | *'ailed to connect to the docker API'*) ;;
     *) break ;;
     esac

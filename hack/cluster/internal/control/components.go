@@ -44,6 +44,7 @@ func Components(p paths.Paths, programs Programs, on Node) []Component {
 			"--initial-advertise-peer-urls=http://127.0.0.1:2380",
 			"--initial-cluster=" + on.Name + "=http://127.0.0.1:2380",
 			"--quota-backend-bytes=1073741824",
+			"--unsafe-no-fsync", // no state outlives the machine
 			"--logger=zap",
 		}},
 		kubernetes(p, "kube-apiserver", "audit-policy.yaml",
