@@ -10,7 +10,6 @@ import (
 // Clients that others wrote work with the variables that install prints, and
 // share the daemon and its cache: with each engine, and with TLS.
 func TestClients(t *testing.T) {
-	soakOnly(t)
 	t.Parallel()
 	needsClients(t)
 	checks := map[string]func(*testing.T, *installation){

@@ -8,7 +8,7 @@ import (
 )
 
 // Layers are missing from the disk, as after a crash of the node: builds fail, status
-// names the damage with its remedy, and the remedy repairs it.
+// and verify name the damage with its remedy, and the remedy repairs it.
 func TestDamagedCache(t *testing.T) {
 	t.Parallel()
 	for _, image := range env.images {
@@ -27,6 +27,7 @@ func TestDamagedCache(t *testing.T) {
 			eventually(t, "status to name the damage", func(context.Context) (bool, error) {
 				return statusOf(t, i).says("The build cache is damaged: builds fail, last at", "`dindctl prune-now --all`"), nil
 			})
+			contains(t, "warnings of verify", succeed(t, i.command("verify")...).stderr, "The build cache is damaged: builds fail, last at")
 			succeed(t, i.command("prune-now", "--all")...)
 			i.buildsCold(t, "app")
 			i.buildsCached(t, "app", "after the repair")

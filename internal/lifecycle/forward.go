@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,7 +30,8 @@ const dialTime = 30 * time.Second
 //
 // What ends its direction of a connection is passed on, and the other direction stays
 // open, as `docker run -i` needs when its input ends. Without TLS, containerd then closes
-// the connection about a second later, and later output is lost.
+// the connection about a second later, and later output is lost. A client that has no input
+// for a container loses nothing.
 type Forward struct {
 	// Host is the address, as DOCKER_HOST has it.
 	Host string
@@ -46,6 +48,7 @@ type Forward struct {
 	open    context.Context
 	end     context.CancelFunc
 	serving sync.WaitGroup
+	input   atomic.Bool // see requests
 
 	mu  sync.Mutex
 	err error // the first failure of a connection

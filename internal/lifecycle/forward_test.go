@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -144,6 +145,58 @@ func TestForward(t *testing.T) {
 	}
 }
 
+// The end of a client that has no input for a container is not passed on.
+func TestForwardOfOutput(t *testing.T) {
+	const (
+		attach  = "POST /v1.51/containers/ab/attach?stderr=1&stdout=1&stream=1 HTTP/1.1\r\n\r\n"
+		typing  = "POST /v1.51/containers/ab/attach?stderr=1&stdin=1&stdout=1&stream=1 HTTP/1.1\r\n\r\n"
+		start   = "POST /v1.51/exec/ab/start HTTP/1.1\r\n\r\n{}"
+		create  = "POST /v1.51/containers/ab/exec HTTP/1.1\r\n\r\n{\"AttachStdin\":false}"
+		creates = "POST /v1.51/containers/ab/exec HTTP/1.1\r\n\r\n{\"AttachStdin\":true}"
+	)
+	for _, test := range []struct {
+		name string
+		sent []string // over a connection each
+		end  bool     // is passed on
+	}{
+		{"attach", []string{attach}, false},
+		{"attach with input", []string{typing}, true},
+		{"exec", []string{create, start}, false},
+		{"exec with input", []string{creates, start}, true},
+		{"anything else", []string{"POST /v1.51/build HTTP/1.1\r\n\r\n"}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ended := make(chan bool, 1)
+			w := forwardWorld(t, false, func(conn net.Conn) {
+				last := make([]byte, len(test.sent[len(test.sent)-1]))
+				if _, err := io.ReadFull(conn, last); err != nil || string(last) != test.sent[len(test.sent)-1] {
+					return // another of the connections
+				}
+				_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+				_, err := conn.Read(last)
+				ended <- errors.Is(err, io.EOF)
+				_, _ = io.WriteString(conn, "output")
+			})
+			f := w.forward(t)
+			for n, text := range test.sent {
+				conn := f.dial(t)
+				_, _ = io.WriteString(conn, text)
+				if n < len(test.sent)-1 {
+					time.Sleep(50 * time.Millisecond)
+					continue
+				}
+				_ = conn.CloseWrite()
+				if got, err := io.ReadAll(conn); err != nil || string(got) != "output" {
+					t.Errorf("got %q, %v", got, err)
+				}
+			}
+			if got := <-ended; got != test.end {
+				t.Errorf("the end was passed on: %v, want %v", got, test.end)
+			}
+		})
+	}
+}
+
 // When the daemon ends its direction, the client reads the end and can still send.
 func TestForwardPassesTheDaemonsEnd(t *testing.T) {
 	received := make(chan string, 1)
@@ -233,7 +286,7 @@ func (l silentLink) Dial(ctx context.Context, _ *tls.Config) (net.Conn, error) {
 func TestForwardLosesTheTunnel(t *testing.T) {
 	near, far := net.Pipe()
 	lost := brokenConn{far, fmt.Errorf("port 2375: %w", tunnel.ErrLost)}
-	if err := join(t.Context(), near, lost); !linkLost(err) {
+	if err := join(t.Context(), near, lost, new(atomic.Bool)); !linkLost(err) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := near.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
@@ -246,7 +299,7 @@ func TestForwardClosesBoth(t *testing.T) {
 	near, client := net.Pipe()
 	far, daemon := net.Pipe()
 	_ = client.Close()
-	if err := join(t.Context(), near, brokenConn{far, io.EOF}); err != nil {
+	if err := join(t.Context(), near, brokenConn{far, io.EOF}, new(atomic.Bool)); err != nil {
 		t.Error(err)
 	}
 	_ = daemon.SetDeadline(time.Now().Add(10 * time.Second))

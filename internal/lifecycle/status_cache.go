@@ -9,6 +9,7 @@ import (
 
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
+	"github.com/dindctl/dindctl/internal/progress"
 )
 
 const (
@@ -64,6 +65,19 @@ func damageProblems(pod kube.Ref, damage *dind.CacheDamage, volume *dind.FileSys
 		problem.Hint = fmt.Sprintf("`kubectl exec -n %s %s -c %s -- docker builder prune -af` removes the cache without its size; the next builds are slow.", pod.Namespace, pod.Name, dind.ContainerName)
 	}
 	return []Problem{problem}
+}
+
+// warnOfDamage warns of a damaged build cache, which a build that uses nothing of it does
+// not meet.
+func (i Instance) warnOfDamage(ctx context.Context, pod *corev1.Pod) {
+	damage := i.cacheDamage(ctx, pod)
+	if damage == nil {
+		return
+	}
+	volume, _ := i.fileSystem(ctx, pod.Name) // has the last prune
+	for _, problem := range damageProblems(kube.Ref{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}, damage, volume) {
+		progress.Warn(i.Observer, problem.Message+" "+problem.Hint)
+	}
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -87,7 +88,8 @@ func TestStatusOfDiskOnNode(t *testing.T) {
 	}
 }
 
-// A damaged cache is recognised in the daemon's log, and until it is pruned or a day old.
+// status and verify recognise a damaged cache in the daemon's log, until it is pruned or a
+// day old.
 func TestStatusOfDamagedCache(t *testing.T) {
 	const (
 		missing = "2026-11-21T11:00:00Z level=error msg=\"parent snapshot sha256:ab does not exist: not found\"\n"
@@ -113,6 +115,7 @@ func TestStatusOfDamagedCache(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := installedWorld(t, nil)
+			w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, verified)
 			if !test.notReady { // else the daemon would seem to wait for the lock
 				w.withExec(t, clustertest.Prints(clustertest.StatOutput+test.records))
 			}
@@ -141,6 +144,15 @@ func TestStatusOfDamagedCache(t *testing.T) {
 			}
 			if asked := status.Disk != nil && status.Disk.BuildCacheBytes != nil; asked == (test.unasked || test.notReady) {
 				t.Errorf("asked for sizes: %v", asked)
+			}
+			if test.notReady {
+				return
+			}
+			if _, err := w.Verify(t.Context(), "", nil); err != nil {
+				t.Fatal(err)
+			}
+			if warned := strings.Contains(fmt.Sprint(w.messages()), "The build cache is damaged"); warned != (len(test.want) > 0) {
+				t.Errorf("verify: %q", w.messages())
 			}
 		})
 	}

@@ -45,7 +45,8 @@ type Verification struct {
 // it resolves the Service's name, connects through the NetworkPolicies and builds an
 // image twice, the second time from the cache. If the installation's NetworkPolicy
 // does not allow that namespace, the Job must not be able to connect. The Job and
-// what it built are removed.
+// what it built are removed. It warns if the daemon's log shows that the build cache is
+// damaged: the Job's builds use only what they built.
 //
 // The error is a *NotInstalledError, *rollout.NotReadyError (of the daemon or of the
 // Job's pod), *VerifyError, or what the connection returns. log, if not nil, is
@@ -59,9 +60,9 @@ func (i Instance) Verify(ctx context.Context, from string, log func(string)) (Ve
 		Namespace: i.Cluster.Namespace, From: from,
 	}
 	var found installation
+	var pod *corev1.Pod
 	err := progress.Step(i.Observer, "Daemon", func(update func(string)) (err error) {
 		update("looking for the daemon")
-		var pod *corev1.Pod
 		if found, pod, err = i.findReady(ctx); err == nil {
 			update("pod " + pod.Name + " is ready")
 		}
@@ -69,6 +70,9 @@ func (i Instance) Verify(ctx context.Context, from string, log func(string)) (Ve
 	})
 	if err == nil {
 		err = i.verify(ctx, found, &outcome, log)
+	}
+	if err == nil {
+		i.warnOfDamage(ctx, pod)
 	}
 	outcome.DurationSeconds = i.Now().Sub(began).Seconds()
 	return outcome, err
