@@ -39,4 +39,5 @@ func TestNotInstalled(t *testing.T) {
 	if failure := decode[map[string]map[string]any](t, r); failure["error"]["message"] == nil {
 		t.Errorf("no error in the document:\n%s", r.stdout)
 	}
+	contains(t, "version", succeed(t, "version", "-n", "nowhere").stdout, "Kubernetes   v", "unknown: docker-dind is not installed")
 }

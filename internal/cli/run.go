@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -86,7 +85,7 @@ func (p *program) app(startedAs string) *cli.App {
 	}
 	app.Commands = []*cli.Command{
 		p.checkCommand(), p.installCommand(), p.statusCommand(), p.pruneNowCommand(), p.uninstallCommand(),
-		p.verifyCommand(), p.envCommand(), p.dockerCommand(), p.optionsCommand(), p.manifestsCommand(),
+		p.verifyCommand(), p.envCommand(), p.dockerCommand(), p.optionsCommand(), p.manifestsCommand(), p.versionCommand(),
 	}
 	for _, command := range app.Commands {
 		command.OnUsageError = p.usageError
@@ -109,28 +108,4 @@ func (p *program) noCommand(c *cli.Context) error {
 	default:
 		return cli.ShowAppHelp(c)
 	}
-}
-
-// version is set by the linker for releases.
-var version string
-
-// Version returns the version of the program: the release, or the module version
-// or commit that it was built from, or "dev".
-func Version() string {
-	if version != "" {
-		return version
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "dev"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return "dev-" + setting.Value[:min(12, len(setting.Value))]
-		}
-	}
-	return "dev"
 }

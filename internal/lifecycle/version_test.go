@@ -1,0 +1,33 @@
+package lifecycle
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestVersions(t *testing.T) {
+	t.Run("installed", func(t *testing.T) {
+		got, err := installedWorld(t, nil).Versions(t.Context())
+		want := Versions{Kubernetes: "v1.36.3", Daemon: &DaemonVersion{"29.7.2", "1.52", "1.40"}}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%v\n%s", err, diff)
+		}
+	})
+	t.Run("not installed", func(t *testing.T) {
+		got, err := newWorld(t).Versions(t.Context())
+		if err != nil || got.Kubernetes != "v1.36.3" || got.Daemon != nil || !strings.Contains(got.Problem, "is not installed in namespace ci") {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+	t.Run("no answer", func(t *testing.T) {
+		w := installedWorld(t, nil)
+		w.engine.InfoErr = errors.New("no route to host")
+		got, err := w.Versions(t.Context())
+		if err != nil || got.Kubernetes == "" || got.Daemon != nil || !strings.Contains(got.Problem, "no route to host") {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}
