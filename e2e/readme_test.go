@@ -36,6 +36,7 @@ func TestShellLines(t *testing.T) {
 		return string(out)
 	}
 	equal(t, "stdout of install > vars.yml", shell("dindctl install --create-namespace 2>err >vars.yml"), "")
+	equal(t, "completion in bash", shell(`bash -c 'source <(dindctl completion bash); COMP_WORDS=(dindctl status -n `+namespace[:len(namespace)-3]+`) COMP_CWORD=3; _dindctl; echo "${COMPREPLY[@]}"'`), namespace+"\n")
 	var block map[string]map[string]string
 	must(t, yaml.UnmarshalStrict(got[[]byte](t)(os.ReadFile(filepath.Join(directory, "vars.yml"))), &block))
 	equal(t, "vars.yml", block, map[string]map[string]string{"variables": {

@@ -56,6 +56,10 @@ func (p *program) getenv(name string) string {
 
 func (p *program) run(ctx context.Context, args []string) int {
 	app := p.app(args[0])
+	if len(args) > 1 && args[1] == completeName {
+		p.complete(ctx, app, args[2:])
+		return exitDone
+	}
 	args, p.scanned = scan(app, args)
 	err := app.RunContext(ctx, args)
 	if err == nil {
@@ -85,7 +89,7 @@ func (p *program) app(startedAs string) *cli.App {
 	}
 	app.Commands = []*cli.Command{
 		p.checkCommand(), p.installCommand(), p.statusCommand(), p.pruneNowCommand(), p.uninstallCommand(),
-		p.verifyCommand(), p.envCommand(), p.dockerCommand(), p.optionsCommand(), p.manifestsCommand(), p.versionCommand(),
+		p.verifyCommand(), p.envCommand(), p.dockerCommand(), p.optionsCommand(), p.manifestsCommand(), p.versionCommand(), p.completionCommand(),
 	}
 	for _, command := range app.Commands {
 		command.OnUsageError = p.usageError

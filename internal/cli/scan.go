@@ -19,6 +19,7 @@ import (
 func scan(app *cli.App, args []string) (clean []string, problems dind.OptionErrors) {
 	s := scanner{flags: app.Flags, clean: args[:1:1]}
 	rest := args[1:]
+	var words []string // that the command checks itself
 	for len(rest) > 0 {
 		switch arg := rest[0]; {
 		case arg == "--" && s.takesArguments():
@@ -44,6 +45,9 @@ func scan(app *cli.App, args []string) (clean []string, problems dind.OptionErro
 			s.clean = append(s.clean, arg)
 			s.flags = s.command.Flags
 			rest = rest[1:]
+		case s.command.ArgsUsage != "" && !s.takesArguments():
+			words = append(words, arg)
+			rest = rest[1:]
 		default:
 			s.leftover(arg)
 			rest = rest[1:]
@@ -56,7 +60,7 @@ func scan(app *cli.App, args []string) (clean []string, problems dind.OptionErro
 		}
 		s.problem("argument", strings.Join(s.leftovers, " "), "is not expected", hint)
 	}
-	return s.clean, s.problems
+	return append(s.clean, words...), s.problems
 }
 
 type scanner struct {
@@ -70,7 +74,9 @@ type scanner struct {
 }
 
 // takesArguments reports whether the command takes arguments after --.
-func (s *scanner) takesArguments() bool { return s.command != nil && s.command.ArgsUsage != "" }
+func (s *scanner) takesArguments() bool {
+	return s.command != nil && strings.HasPrefix(s.command.ArgsUsage, "--")
+}
 
 // leftover records an unexpected argument. After a secret, it may be the rest of
 // that secret, split at a space because of missing quotes.

@@ -11,15 +11,16 @@ import (
 // Installation names one installation.
 type Installation struct{ Namespace, Name string }
 
-// Installations returns the installations of all namespaces, sorted. A Deployment may be
-// missing, and so a Service counts too. The error is a *ReadError.
-func (c *Cluster) Installations(ctx context.Context) ([]Installation, error) {
+// Installations returns the installations of a namespace, or of all with
+// metav1.NamespaceAll, sorted. A Deployment may be missing, and so a Service counts too. The
+// error is a *ReadError.
+func (c *Cluster) Installations(ctx context.Context, namespace string) ([]Installation, error) {
 	managed := ByLabels(map[string]string{ManagedByLabel: ManagedByValue})
-	deployments, err := List(ctx, c.Client.AppsV1().Deployments(metav1.NamespaceAll).List, managed)
+	deployments, err := List(ctx, c.Client.AppsV1().Deployments(namespace).List, managed)
 	if err != nil {
 		return nil, &ReadError{Ref: Ref{Kind: "Deployment", Name: "*"}, Err: err}
 	}
-	services, err := List(ctx, c.Client.CoreV1().Services(metav1.NamespaceAll).List, managed)
+	services, err := List(ctx, c.Client.CoreV1().Services(namespace).List, managed)
 	if err != nil {
 		return nil, &ReadError{Ref: Ref{Kind: "Service", Name: "*"}, Err: err}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // statusAtOnce is how many installations StatusAll examines at the same time.
@@ -15,7 +16,7 @@ const statusAtOnce = 8
 // as Status does. An installation that cannot be examined is unhealthy. The error is that
 // of the list, which needs rights in the whole cluster.
 func (i Instance) StatusAll(ctx context.Context) ([]Status, error) {
-	found, err := i.Cluster.Installations(ctx)
+	found, err := i.Cluster.Installations(ctx, metav1.NamespaceAll)
 	if err != nil {
 		return nil, err
 	}
