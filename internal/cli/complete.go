@@ -12,8 +12,22 @@ import (
 // completeName is the hidden command that the scripts of all shells use: the words of the
 // command line follow, and the last is the one to complete. It prints what may be there,
 // one on a line, each with a tab and a description if it has one; the last line is :0 if
-// file names fit, too, and :4 if not. That is the protocol of kubectl's plugins.
-const completeName = "__complete"
+// file names fit, too, and :4 if not. That is how kubectl asks for completePlugin, too.
+const (
+	completeName   = "__complete"
+	completePlugin = "kubectl_complete-dindctl"
+)
+
+// completionWords returns the words to complete, and whether that is what was asked for.
+func completionWords(args []string) (words []string, asked bool) {
+	if programName(args[0]) == completePlugin {
+		return args[1:], true
+	}
+	if len(args) < 2 || args[1] != completeName {
+		return nil, false
+	}
+	return args[2:], true
+}
 
 // completion is a command line up to the word that is to be completed.
 type completion struct {

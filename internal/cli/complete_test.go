@@ -74,6 +74,9 @@ func TestComplete(t *testing.T) {
 	if found, _ := w.complete(t); len(found) != len(w.app("dindctl").Commands) {
 		t.Errorf("commands: %q", found)
 	}
+	if code, stdout, _ := w.runUnder(t.Context(), "/usr/local/bin/"+completePlugin, "status", "-o", "j"); code != exitDone || stdout != "json\n:4\n" {
+		t.Errorf("for kubectl: code %d, stdout %q", code, stdout)
+	}
 }
 
 // Without a cluster nothing fits, and nothing is said.

@@ -56,8 +56,8 @@ func (p *program) getenv(name string) string {
 
 func (p *program) run(ctx context.Context, args []string) int {
 	app := p.app(args[0])
-	if len(args) > 1 && args[1] == completeName {
-		p.complete(ctx, app, args[2:])
+	if words, asked := completionWords(args); asked {
+		p.complete(ctx, app, words)
 		return exitDone
 	}
 	args, p.scanned = scan(app, args)
@@ -70,7 +70,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 
 func (p *program) app(startedAs string) *cli.App {
 	name := "dindctl"
-	if strings.TrimSuffix(strings.ToLower(filepath.Base(startedAs)), ".exe") == "kubectl-dindctl" {
+	if programName(startedAs) == "kubectl-dindctl" {
 		name = "kubectl dindctl"
 	}
 	app := &cli.App{
@@ -99,6 +99,11 @@ func (p *program) app(startedAs string) *cli.App {
 	}
 	app.CustomAppHelpTemplate = appHelp(app)
 	return app
+}
+
+// programName returns the name of the program's file or link, without .exe.
+func programName(startedAs string) string {
+	return strings.TrimSuffix(strings.ToLower(filepath.Base(startedAs)), ".exe")
 }
 
 // noCommand handles a command line without a command or with an unknown one.
