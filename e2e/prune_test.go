@@ -234,6 +234,7 @@ client() {
 		builds=$((builds + 1))
 		printf 'FROM %s\nRUN echo shared >/dependencies && sleep 1\nRUN echo %%s >/application\n' "$1-$builds" >$1/Dockerfile
 		if docker build -t load:$1 $1 >$1/log 2>&1; then echo $1 >>succeeded; else echo $1 >>failures; cat $1/log >>failures.log; fi
+		sleep 3 # other tests use the same disk and processors
 	done
 }
 touch succeeded failures failures.log
