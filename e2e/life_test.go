@@ -53,7 +53,7 @@ func life(t *testing.T, image string) {
 		"DOCKER_TLS_CERTDIR": "",
 	})
 	i.job(t, `docker version --format 'server {{.Server.Version}}'`).want(t, "server "+engineOf(image))
-	contains(t, "versions", succeed(t, i.command("version")...).stdout, "Docker       "+engineOf(image)+" (API ")
+	contains(t, "versions", succeed(t, i.command("version")...).stdout, "Docker       "+engineOf(image), " (API ")
 	i.buildsCold(t, "app")
 	i.buildsCached(t, "app", "the second build")
 

@@ -22,8 +22,19 @@ mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
 mount -t tmpfs -o mode=1777 shm /dev/shm
 mount -t mqueue mqueue /dev/mqueue
 mount -t cgroup2 none /sys/fs/cgroup
-mount -t tmpfs -o mode=1777 tmp /tmp
-mount -t tmpfs -o mode=755 var /var
+
+# cover DIRECTORY MODE makes a directory writable, and empty unless the state is in it.
+cover() {
+	case $state in
+	"$1"/*)
+		mkdir -p "/run/cover$1/upper" "/run/cover$1/work"
+		mount -t overlay -o "lowerdir=$1,upperdir=/run/cover$1/upper,workdir=/run/cover$1/work" overlay "$1"
+		;;
+	*) mount -t tmpfs -o "mode=$2" tmpfs "$1" ;;
+	esac
+}
+cover /tmp 1777
+cover /var 755
 
 # What grows is on the disk.
 mount -t ext4 /dev/ubda /mnt
