@@ -36,7 +36,7 @@ func (p *program) completion(c *cli.Context) error {
 	if c.NArg() != 1 || !slices.Contains(shells, shell) {
 		s.problem("shell", strings.Join(c.Args().Slice(), " "), "is not known", "Use one of "+strings.Join(shells, ", ")+".")
 	}
-	if err := s.usageError(c); err != nil {
+	if err := s.validate(c); err != nil {
 		return err
 	}
 	script, err := completionScripts.ReadFile("completion/" + shell)

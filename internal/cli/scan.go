@@ -46,6 +46,9 @@ func scan(app *cli.App, args []string) (clean []string, problems dind.OptionErro
 			s.flags = s.command.Flags
 			rest = rest[1:]
 		case s.command.ArgsUsage != "" && !s.takesArguments():
+			if s.afterSecret && !slices.Contains(shells, arg) {
+				arg = redact.Hidden
+			}
 			words = append(words, arg)
 			rest = rest[1:]
 		default:
