@@ -22,6 +22,12 @@ sed 's/^/written: /' files/three
 			t.Errorf("build %d with the driver docker: steps %v come from the cache, want %d", n+1, cached, want)
 		}
 	}
+	create := "docker buildx create --driver docker-container --buildkitd-config /tmp/buildkitd.toml --use"
+	if i.variables["DOCKER_CERT_PATH"] != "" {
+		create = create + ` && exit 1
+docker context create dindctl --docker "host=$DOCKER_HOST,ca=$DOCKER_CERT_PATH/ca.pem,cert=$DOCKER_CERT_PATH/cert.pem,key=$DOCKER_CERT_PATH/key.pem"
+` + create + " dindctl"
+	}
 	config := strings.ReplaceAll(`
 cat >/tmp/buildkitd.toml <<'END'
 [registry."docker.io"]
@@ -29,15 +35,7 @@ mirrors = ["HOST"]
 [registry."HOST"]
 http = true
 END
-CREATE
-`, "HOST", env.registry)
-	create := "docker buildx create --driver docker-container --buildkitd-config /tmp/buildkitd.toml --use"
-	if i.variables["DOCKER_CERT_PATH"] != "" {
-		create = create + ` && exit 1
-docker context create dindctl --docker "host=$DOCKER_HOST,ca=$DOCKER_CERT_PATH/ca.pem,cert=$DOCKER_CERT_PATH/cert.pem,key=$DOCKER_CERT_PATH/key.pem"
-` + create + " dindctl"
-	}
-	config = strings.Replace(config, "CREATE", create, 1)
+`, "HOST", env.registry) + create + "\n"
 	for n := range 2 {
 		r := i.clientJob(t, "container", config+strings.Replace(build("container"), "docker build ", "docker buildx build ", 1)+`
 docker ps --format '{{.Image}}' | grep buildkit

@@ -109,7 +109,7 @@ func (l *load) add(log string) {
 
 var waitedFor = regexp.MustCompile(`(?m)^waited (\d+)$`)
 
-// loadJob returns the script of a job that builds and pushes an image of its own.
+// loadJob returns a job's script: it builds the image load-N and pushes it.
 func loadJob(n int, begin string) string {
 	return strings.NewReplacer("ID", strconv.Itoa(n), "BASE", baseImage, "REGISTRY", env.registry, "BEGIN", begin).Replace(`
 mkdir -p /tmp/context && cd /tmp/context

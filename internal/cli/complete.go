@@ -134,16 +134,3 @@ func (p *program) complete(ctx context.Context, app *cli.App, words []string) {
 		fmt.Fprintln(p.streams.Out, ":4")
 	}
 }
-
-// placeholder returns the usage of an option and the word for its value.
-func placeholder(flag cli.Flag) (usage, value string) {
-	documented, is := flag.(cli.DocGenerationFlag)
-	if !is {
-		return "", ""
-	}
-	usage = documented.GetUsage()
-	if quoted, rest, cut := strings.Cut(usage, ": "); cut && strings.HasPrefix(quoted, "`") {
-		return rest, strings.Trim(quoted, "`")
-	}
-	return usage, ""
-}

@@ -88,14 +88,8 @@ func writeFlags(b *strings.Builder, flags []cli.Flag) {
 // helpRow returns the heading of a flag and its row in the help:
 // "-n, --namespace NAME" and the description.
 func helpRow(flag cli.Flag) (group string, row [2]string) {
-	var usage, suffix string
-	switch flag := flag.(type) {
-	case *cli.StringFlag:
-		group, usage = flag.Category, flag.Usage
-	case *cli.StringSliceFlag:
-		group, usage, suffix = flag.Category, flag.Usage, "..."
-	case *cli.BoolFlag:
-		group, usage = flag.Category, flag.Usage
+	if flag, is := flag.(cli.CategorizableFlag); is {
+		group = flag.GetCategory()
 	}
 	if group == "" {
 		group = "Options"
@@ -105,11 +99,26 @@ func helpRow(flag cli.Flag) (group string, row [2]string) {
 	if len(names) > 1 {
 		spelling = "-" + names[1] + ", --" + names[0]
 	}
-	// The name of the value precedes the description, in backquotes.
-	if value, text, found := strings.Cut(strings.TrimPrefix(usage, "`"), "`: "); found {
-		spelling, usage = spelling+" "+value+suffix, text
+	usage, value := placeholder(flag)
+	if value != "" {
+		spelling += " " + value
+	}
+	if _, repeats := flag.(*cli.StringSliceFlag); repeats {
+		spelling += "..."
 	}
 	return group, [2]string{spelling, usage}
+}
+
+// placeholder returns the description of an option and the name of its value, which
+// precedes the description in backquotes; "" if it has none.
+func placeholder(flag cli.Flag) (usage, value string) {
+	if flag, is := flag.(cli.DocGenerationFlag); is {
+		usage = flag.GetUsage()
+	}
+	if value, text, found := strings.Cut(strings.TrimPrefix(usage, "`"), "`: "); found {
+		return text, value
+	}
+	return usage, ""
 }
 
 func sentence(text string) string {

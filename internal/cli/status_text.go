@@ -95,7 +95,7 @@ func engineLine(status lifecycle.Status) string {
 	if d == nil {
 		return "unknown"
 	}
-	return fmt.Sprintf("Docker %s, storage driver %s, cgroup v%s", engineVersion(d.Version, d.MinAPIVersion, d.APIVersion), d.StorageDriver, d.CgroupVersion)
+	return fmt.Sprintf("Docker %s, storage driver %s, cgroup v%s", engineVersion(*d), d.StorageDriver, d.CgroupVersion)
 }
 
 // leftoverLines returns what jobs have in the daemon; nothing if it is empty or unknown.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/dindctl/dindctl/internal/daemon"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -70,7 +71,7 @@ func writeVersions(out io.Writer, style terminal.Style, v versions) error {
 	table.Row("dindctl", v.Dindctl)
 	table.Row("Kubernetes", v.Kubernetes)
 	if d := v.Daemon; d != nil {
-		table.Row("Docker", engineVersion(d.Version, d.MinAPIVersion, d.APIVersion))
+		table.Row("Docker", engineVersion(*d))
 	} else {
 		table.Row("Docker", "unknown: "+v.Problem)
 	}
@@ -78,6 +79,6 @@ func writeVersions(out io.Writer, style terminal.Style, v versions) error {
 	return err
 }
 
-func engineVersion(version, minAPI, api string) string {
-	return fmt.Sprintf("%s (API %s to %s)", version, minAPI, api)
+func engineVersion(d daemon.Info) string {
+	return fmt.Sprintf("%s (API %s to %s)", d.Version, d.MinAPIVersion, d.APIVersion)
 }

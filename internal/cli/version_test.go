@@ -24,7 +24,10 @@ func TestVersionCommand(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]any{
 		"dindctl": "v1.2.3", "kubernetes": "v1.36.3",
-		"daemon": map[string]any{"version": "29.7.2", "apiVersion": "1.52", "minApiVersion": "1.40"},
+		"daemon": map[string]any{
+			"version": "29.7.2", "apiVersion": "1.52", "minApiVersion": "1.40",
+			"storageDriver": "overlay2", "rootDir": "/var/lib/docker", "cgroupVersion": "2",
+		},
 	}, got); diff != "" {
 		t.Error(diff)
 	}

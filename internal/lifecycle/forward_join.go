@@ -86,7 +86,7 @@ func (r *requests) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// onlyListens reports whether the client waits for output and has no input. Then too
-// Docker's client ends its direction; passed on without TLS, that would end the output: containerd
-// closes a forwarded connection about a second later.
+// onlyListens reports whether the client waits for output and has no input. Docker's client
+// ends its direction even then. Without TLS that must not be passed on: containerd closes a
+// forwarded connection about a second later, and later output would be lost.
 func (r *requests) onlyListens() bool { return r.output && !r.input.Load() }

@@ -14,15 +14,8 @@ type Versions struct {
 	// Kubernetes is the API server's, such as v1.36.3.
 	Kubernetes string `json:"kubernetes"`
 	// Daemon is nil if it is not installed or does not respond; Problem says which.
-	Daemon  *DaemonVersion `json:"daemon"`
-	Problem string         `json:"problem,omitempty"`
-}
-
-// DaemonVersion is the version of a Docker daemon and of its API.
-type DaemonVersion struct {
-	Version       string `json:"version"`
-	APIVersion    string `json:"apiVersion"`
-	MinAPIVersion string `json:"minApiVersion"`
+	Daemon  *daemon.Info `json:"daemon"`
+	Problem string       `json:"problem,omitempty"`
 }
 
 // Versions asks the API server and, if there is an installation, its daemon. The error is
@@ -45,10 +38,9 @@ func (i Instance) Versions(ctx context.Context) (versions Versions, err error) {
 	if err := reading.Wait(); err != nil {
 		return versions, err
 	}
-	var info daemon.Info
 	if problem == nil {
 		problem = i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
-			info, err = engine.Info(ctx)
+			versions.Daemon, err = answer(engine.Info(ctx))
 			return err
 		})
 	}
@@ -56,6 +48,5 @@ func (i Instance) Versions(ctx context.Context) (versions Versions, err error) {
 		versions.Problem = problem.Error()
 		return versions, context.Cause(ctx)
 	}
-	versions.Daemon = &DaemonVersion{info.Version, info.APIVersion, info.MinAPIVersion}
 	return versions, nil
 }
