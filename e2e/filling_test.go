@@ -25,10 +25,15 @@ func TestFillingDisk(t *testing.T) {
 			// t.Cleanup functions run.
 			defer remove()
 			i.install(t, append(i.options, "--cache-limit", "30%", "--high-water", "60%",
-				"--env", "DINDCTL_IMAGE_SPARE=5", "--env", "DINDCTL_GUARD_INTERVAL=2",
+				"--env", "DINDCTL_IMAGE_SPARE=20", "--env", "DINDCTL_GUARD_INTERVAL=2",
 				// Only the debug log shows what the garbage collector did.
 				"--dockerd-arg", "--debug")...)
 			pod := i.pod(t)
+			defer func() {
+				if t.Failed() {
+					t.Log("the daemon's log says of the disk:\n" + strings.Join(regexp.MustCompile(`(?m)^dindctl: the .*$`).FindAllString(i.log(t), -1), "\n"))
+				}
+			}()
 			i.checkCacheLimit(t)
 			i.checkImageLimit(t)
 			i.checkFullDisk(t)
@@ -91,17 +96,16 @@ func (i *installation) checkImageLimit(t *testing.T) {
 	t.Helper()
 	i.job(t, `
 mkdir /tmp/c && cd /tmp/c
-for n in $(seq 9); do
+n=0
+until [ $n -eq 60 ] || { [ $n -gt 2 ] && ! docker image inspect app:2 >/dev/null 2>&1; }; do
+	n=$((n + 1))
 	printf 'FROM `+baseImage+`\nRUN dd if=/dev/urandom of=/data bs=1M count=90 && echo image %s\n' $n >Dockerfile
 	docker build --quiet --tag app:$n .
 	docker run --rm app:1 true
-	sleep 2
 done
-tries=0
-while docker image inspect app:2 >/dev/null 2>&1 && [ $tries -lt 150 ]; do tries=$((tries + 1)); docker run --rm app:1 true; sleep 1; done
 docker run --rm app:1 echo app:1 is there
 docker image inspect app:2 >/dev/null 2>&1 || echo app:2 is gone
-docker image inspect --format '{{index .RepoTags 0}} is there' app:9`).want(t, "app:1 is there", "app:2 is gone", "app:9 is there")
+docker image inspect app:$n >/dev/null && echo the last image is there`).want(t, "app:1 is there", "app:2 is gone", "the last image is there")
 	eventually(t, "free space on the disk", func(context.Context) (bool, error) {
 		disk := statusOf(t, i).Disk
 		return disk.UsedBytes != nil && *disk.UsedBytes*100 < *disk.CapacityBytes*60, nil
@@ -133,7 +137,7 @@ func TestFillingByVolumes(t *testing.T) {
 	i, remove := onSmallDisk(t, env.newest())
 	defer remove()
 	i.install(t, append(i.options, "--cache-limit", "30%", "--high-water", "60%",
-		"--env", "DINDCTL_IMAGE_SPARE=5", "--env", "DINDCTL_GUARD_INTERVAL=2")...)
+		"--env", "DINDCTL_IMAGE_SPARE=20", "--env", "DINDCTL_GUARD_INTERVAL=2")...)
 	i.job(t, `docker run --name anonymous --volume /data `+baseImage+` dd if=/dev/zero of=/data/f bs=1M count=200 && docker rm anonymous
 docker run --rm --volume named:/data `+baseImage+` dd if=/dev/zero of=/data/f bs=1M count=1400`).want(t)
 	eventually(t, "status to name the volumes", func(context.Context) (bool, error) {
@@ -161,7 +165,7 @@ func TestFillingByCache(t *testing.T) {
 			i, remove := onSmallDisk(t, image)
 			defer remove()
 			i.install(t, append(i.options, "--storage-size", "20Gi", "--high-water", "80%",
-				"--env", "DINDCTL_IMAGE_SPARE=5", "--env", "DINDCTL_GUARD_INTERVAL=2")...)
+				"--env", "DINDCTL_IMAGE_SPARE=20", "--env", "DINDCTL_GUARD_INTERVAL=2")...)
 			i.job(t, `
 mkdir /tmp/c && cd /tmp/c
 for n in $(seq 30); do

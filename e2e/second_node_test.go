@@ -11,7 +11,6 @@ import (
 // A node whose control groups are of version 2: with each engine an installation
 // lives there, its limits include the builds, and it moves between the nodes.
 func TestSecondNode(t *testing.T) {
-	soakOnly(t)
 	t.Parallel()
 	node := secondNode(t)
 	// One after the other: the node has one slow processor.

@@ -17,6 +17,7 @@ import (
 	"github.com/dindctl/dindctl/hack/cluster/internal/images"
 	"github.com/dindctl/dindctl/hack/cluster/internal/imageset"
 	"github.com/dindctl/dindctl/hack/cluster/internal/paths"
+	"github.com/dindctl/dindctl/hack/cluster/internal/second"
 	"github.com/dindctl/dindctl/hack/cluster/internal/versions"
 )
 
@@ -46,7 +47,7 @@ func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs,
 	if missing != nil {
 		usually := "12"
 		if set == images.All {
-			usually = "18"
+			usually = "22"
 		}
 		l.board.Say("The first start compiles a Kubernetes cluster and a Docker Engine from source: usually %s min on 2 processors.", usually)
 		l.board.Say("The next one takes seconds. The logs are in %s.", l.paths.In("logs"))
@@ -64,7 +65,7 @@ func (l *launcher) build(ctx context.Context, set images.Set) (control.Programs,
 func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (programs control.Programs, err error) {
 	needed := host.Cluster
 	if builder.Set == images.All {
-		needed = slices.Concat(needed, host.Tests)
+		needed = slices.Concat(needed, host.Tests, host.SecondNode)
 	}
 	var kubeRouter string
 	side, ctx := errgroup.WithContext(ctx)
@@ -85,7 +86,11 @@ func (l *launcher) prepare(ctx context.Context, builder *images.Builder) (progra
 			if kubeRouter, err = l.kubeRouter(ctx, builder.Set); err != nil {
 				return err
 			}
-			return builder.CompileTools(ctx)
+			if err := builder.CompileTools(ctx); err != nil || builder.Set != images.All {
+				return err
+			}
+			_, err = second.Kernel(ctx, l.paths, l.board)
+			return err
 		})
 		return builder.FromPackages(ctx)
 	})

@@ -8,7 +8,6 @@ import (
 
 	"github.com/dindctl/dindctl/hack/cluster/internal/cgroup"
 	"github.com/dindctl/dindctl/hack/cluster/internal/control"
-	"github.com/dindctl/dindctl/hack/cluster/internal/host"
 	"github.com/dindctl/dindctl/hack/cluster/internal/images"
 	"github.com/dindctl/dindctl/hack/cluster/internal/network"
 	"github.com/dindctl/dindctl/hack/cluster/internal/node"
@@ -26,9 +25,6 @@ func (l *launcher) join(ctx context.Context) error {
 	}
 	programs, _, err := l.build(ctx, images.All)
 	if err != nil {
-		return err
-	}
-	if err := host.Install(ctx, host.SecondNode, l.paths.Log("apt"), l.board); err != nil {
 		return err
 	}
 	kernel, err := second.Kernel(ctx, l.paths, l.board)

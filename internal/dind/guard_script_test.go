@@ -57,19 +57,22 @@ func TestGuardScript(t *testing.T) {
 	const (
 		cache    = "docker builder prune -f --filter until="
 		networks = "docker network prune -f --filter until=24h"
-		size     = "docker builder prune -f --keep-storage "
+		keep     = " --keep-storage "
 	)
-	var (
-		ages  = strings.Split(cache+strings.Join([]string{"604800s", "302400s", "151200s", "75600s", "37800s", "18900s", "9450s", "4725s", "3600s"}, "\n"+cache), "\n")
-		flag  = "docker builder prune --help"
-		sizes = func(of ...int) (calls []string) {
-			calls = append(calls, flag)
-			for _, bytes := range of {
-				calls = append(calls, size+strconv.Itoa(bytes))
-			}
-			return calls
+	// steps returns the calls that leave less and less build cache, starting with a number of
+	// bytes: of the cache that is older than age, and then of all.
+	steps := func(age string, used, all int) []string {
+		calls := []string{"docker builder prune --help"}
+		for size := used; size > 0; {
+			size = max(size-10000, 0)
+			calls = append(calls, cache+age+keep+strconv.Itoa(size))
 		}
-	)
+		for size := all; size > 10000; {
+			size = max(size-10000, 10000)
+			calls = append(calls, "docker builder prune -f"+keep+strconv.Itoa(size))
+		}
+		return calls
+	}
 	for _, test := range []struct {
 		name, high   string
 		disk         string // one line per check
@@ -86,26 +89,26 @@ func TestGuardScript(t *testing.T) {
 		{name: "batches of images, by what the last one gained", high: "85", disk: disk(90, 89, 80), images: all,
 			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s", "docker image rm old:1 young:1", cache + "10800s"}, keeps: "|3|10000\n"},
 		{name: "no image that is recent or in use", high: "85", disk: disk(99, 99, 99), images: all,
-			wantCalls: slices.Concat([]string{"docker image rm oldest:1 oldest:2", cache + "1767600s", "docker image rm old:1 young:1", cache + "10800s"}, ages, sizes(49500, 24750, 12375)),
+			wantCalls: append([]string{"docker image rm oldest:1 oldest:2", cache + "1767600s", "docker image rm old:1 young:1", cache + "10800s"}, steps("3600s", 99000, 99000)...),
 			says:      "removed 3 images", keeps: "|3|0\n"},
 		{name: "an image that a container used stays longer", high: "85", disk: disk(85, 80), images: oldest + old, uses: "E|1795251600|oldest:2\n",
 			wantCalls: []string{"docker image rm old:1", cache + "990000s"}, keeps: "|1|5000\n"},
 		{name: "an image that a container used recently stays", high: "85", disk: disk(85), images: oldest, uses: "E|1795258700|oldest:1\n",
-			wantCalls: slices.Concat(ages, sizes(42500, 21250, 10625)),
+			wantCalls: steps("3600s", 85000, 85000),
 			says:      "the disk is 85% full, and no more can be removed: all images and build cache are in use or were used in the last 3600 s"},
 		{name: "the base of a recent image stays", high: "85", disk: disk(85), images: oldest + image("spared", fresh, never, "spared:1,", "o,s,"),
-			wantCalls: slices.Concat(ages, sizes(42500, 21250, 10625)), says: "no more can be removed"},
+			wantCalls: steps("3600s", 85000, 85000), says: "no more can be removed"},
 		{name: "images without tags first", high: "85", disk: disk(85, 80), images: oldest + image("untagged", "2026-11-20T00:00:00Z", never, "", "u,"),
 			wantCalls: []string{"docker image rm sha256:untagged"}, keeps: "|1|5000\n"},
 		{name: "build cache without images", high: "85", disk: disk(85, 84, 80), env: []string{"CACHE=300MB"},
-			wantCalls: ages[:2], says: "the disk was 85% full: removed build cache (--filter until=604800s); it is 84% full now", keeps: "|0|5000\n"},
-		{name: "build cache that is fresh, in halving sizes", high: "85", disk: disk(slices.Concat(slices.Repeat([]int{97}, 11), []int{70})...), env: []string{"CACHE=300MB"},
-			wantCalls: slices.Concat(ages, sizes(48500, 24250)), keeps: "|0|27000\n"},
+			wantCalls: steps("3600s", 85000, 0)[:3], says: "the disk was 85% full: removed build cache (--filter until=3600s --keep-storage 75000); it is 84% full now", keeps: "|0|5000\n"},
+		{name: "build cache that is fresh", high: "85", disk: disk(slices.Concat(slices.Repeat([]int{97}, 12), []int{70})...), env: []string{"CACHE=300MB"},
+			wantCalls: steps("3600s", 97000, 97000)[:13], keeps: "|0|27000\n"},
 		{name: "volumes fill the disk", high: "85", disk: disk(97, 97), images: oldest + young, env: []string{"VOLUMES=90"},
-			wantCalls: slices.Concat([]string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, ages[:3], []string{cache + "86400s"}),
+			wantCalls: append([]string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, steps("86400s", 7000, 0)...),
 			says:      "removed image oldest:1 oldest:2", keeps: "|1|0\n"},
 		{name: "foreign files fill the disk", high: "85", disk: disk(97), images: young, env: []string{"OWN=9"},
-			wantCalls: append(slices.Clone(ages[:3]), cache+"86400s"), says: "no more can be removed: files that are not the daemon's hold 0 MiB"},
+			wantCalls: steps("86400s", 9000, 0), says: "no more can be removed: files that are not the daemon's hold 0 MiB"},
 		{name: "the daemon refuses to remove an image", high: "85", disk: disk(85, 80), images: stuck + oldest,
 			wantCalls: []string{"docker image rm stuck:1", "docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|5000\n"},
 		{name: "DINDCTL_IMAGE_SPARE", high: "85", disk: disk(85, 80), images: spared, env: []string{"DINDCTL_IMAGE_SPARE=60"},
@@ -118,7 +121,7 @@ func TestGuardScript(t *testing.T) {
 		{name: "the uses are damaged", high: "85", disk: disk(85, 80), images: oldest, uses: "E|17U|oldest:1\nE|9999999999\x00\nE|1", env: []string{"DINDCTL_IMAGE_SPARE=1h"},
 			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|5000\n"},
 		{name: "nothing is tried again while nothing changes", high: "85", disk: disk(90, 90, 90, 90, 90, 90), images: spared,
-			wantCalls: slices.Concat(ages, sizes(45000, 22500, 11250), ages, sizes(45000, 22500, 11250), ages, sizes(45000, 22500, 11250))},
+			wantCalls: slices.Repeat(steps("3600s", 90000, 90000), 3)},
 	} {
 		for name, shell := range shells(t) {
 			t.Run(test.name+"/"+name, func(t *testing.T) {

@@ -145,21 +145,23 @@ prune_cache() {
     docker builder prune -f "$@" </dev/null | tail -n 1 | grep -q '[1-9]' && echo "removed build cache ($*)"
 }
 
-# remove_cache removes build cache by age in halving steps, and then, if the rest of the disk
-# allows it, also what was used lately, in halving sizes.
+# remove_cache removes build cache that was not used lately and then, if the rest of the disk
+# allows it, also what was, down to a tenth of the disk.
 remove_cache() {
-    age=604800
-    while [ "$age" -gt "$floor" ]; do
-        if try prune_cache --filter "until=${age}s"; then return 0; fi
-        age=$((age / 2))
-    done
-    if try prune_cache --filter "until=${floor}s"; then return 0; fi
-    [ "$floor" -eq "$spare" ] || return 1
     flag=$(keep_flag)
-    size=$(((own - volumes) / 2))
-    while [ "$size" -ge $((capacity / 10)) ]; do
-        if try prune_cache "$flag" "$size"; then return 0; fi
-        size=$((size / 2))
+    shrink_cache 0 --filter "until=${floor}s" || { [ "$floor" -eq "$spare" ] && shrink_cache $((capacity / 10)); }
+}
+
+# shrink_cache removes build cache, least recently used first, a tenth of the disk at a time,
+# until $1 bytes are left. The other arguments say which cache.
+shrink_cache() {
+    least=$1
+    shift
+    size=$((own - volumes))
+    while [ "$size" -gt "$least" ]; do
+        size=$((size - capacity / 10))
+        [ "$size" -gt "$least" ] || size=$least
+        if try prune_cache "$@" "$flag" "$size"; then return 0; fi
     done
     return 1
 }
