@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -54,6 +55,8 @@ func life(t *testing.T, image string) {
 	})
 	i.job(t, `docker version --format 'server {{.Server.Version}}'`).want(t, "server "+engineOf(image))
 	contains(t, "versions", succeed(t, i.command("version")...).stdout, "Docker       "+engineOf(image), " (API ")
+	contains(t, "metrics", succeed(t, i.command("status", "-o", "prometheus")...).stdout,
+		fmt.Sprintf("dindctl_up{namespace=%q,name=%q} 1\n", i.namespace, i.name), "dindctl_disk_used_bytes{", "dindctl_cache_limit_bytes{")
 	i.buildsCold(t, "app")
 	i.buildsCached(t, "app", "the second build")
 

@@ -36,7 +36,7 @@ func (p *program) valuesOf(ctx context.Context, app *cli.App, c completion) (fou
 func (s *session) valuesOf(ctx context.Context, option string) (found []string) {
 	switch option {
 	case "output":
-		return []string{string(formatText), string(formatJSON), string(formatYAML)}
+		return s.formats()
 	case "format":
 		return slices.Sorted(maps.Keys(envFormats))
 	case "context":

@@ -91,10 +91,19 @@ func (s *session) parseTimeout(given string) {
 
 func (s *session) parseOutput(given string) {
 	s.output = format(given)
-	if !slices.Contains([]format{formatText, formatJSON, formatYAML}, s.output) {
-		s.problem("--output", given, "unknown format", "Use text, json or yaml.")
+	if formats := s.formats(); !slices.Contains(formats, given) {
+		s.problem("--output", given, "unknown format", "Use one of "+strings.Join(formats, ", ")+".")
 		s.output = formatText
 	}
+}
+
+// formats returns the output formats of the command.
+func (s *session) formats() []string {
+	formats := []string{string(formatText), string(formatJSON), string(formatYAML)}
+	if s.context.Command.Name == "status" {
+		formats = append(formats, string(formatPrometheus))
+	}
+	return formats
 }
 
 // usageError returns all recorded problems as an error, or nil if there are

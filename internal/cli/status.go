@@ -27,7 +27,8 @@ func (p *program) statusCommand() *cli.Command {
 		Usage:     "show the health of the objects and the daemon, its disk usage and its prune schedule",
 		UsageText: "dindctl status [options]",
 		Description: "The exit code is 0 if healthy, 3 if unhealthy, and 4 if not installed. With -o json or yaml,\n" +
-			"fields that could not be read are null, and the problems say why.",
+			"fields that could not be read are null, and the problems say why. -o prometheus prints metrics,\n" +
+			"for example for the textfile collector of Prometheus' node exporter.",
 		Flags: []cli.Flag{
 			switchFlag("watch", "refresh every 5 seconds until interrupted", "w"),
 			switchFlag("all-namespaces", "show the installations of all namespaces, one in each row", "A"),
@@ -45,6 +46,9 @@ func (p *program) status(c *cli.Context) error {
 			}
 		}
 	}
+	if s.output == formatPrometheus && (s.on("watch") || s.on("all-namespaces")) {
+		s.problem("--output", string(s.output), "is of one installation, and printed once", "Leave out --watch and --all-namespaces.")
+	}
 	if err := s.validate(c); err != nil {
 		return err
 	}
@@ -58,9 +62,13 @@ func (p *program) status(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	err = s.print(status, func(out io.Writer) error {
-		return writeStatus(out, s.streams, status, s.program.now())
-	})
+	if s.output == formatPrometheus {
+		err = writeMetrics(s.streams.Out, status)
+	} else {
+		err = s.print(status, func(out io.Writer) error {
+			return writeStatus(out, s.streams, status, s.program.now())
+		})
+	}
 	if err == nil && !status.Healthy {
 		return errUnhealthy
 	}

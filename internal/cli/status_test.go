@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -84,7 +85,7 @@ func TestStatus(t *testing.T) {
 			w.withExec(t, test.exec)
 			test.damage(t, w)
 			printed := map[string]string{}
-			for _, as := range []string{"text", "json", "yaml"} {
+			for _, as := range []string{"text", "json", "yaml", "prometheus"} {
 				code, stdout, stderr := w.run(t, "status", "-o", as)
 				if code != test.code || stderr != "" {
 					t.Errorf("%s: code %d, stderr %q", as, code, stderr)
@@ -93,6 +94,10 @@ func TestStatus(t *testing.T) {
 			}
 			golden(t, "status-"+test.name, printed["text"])
 			golden(t, "status-"+test.name+".json", printed["json"])
+			golden(t, "status-"+test.name+".prom", printed["prometheus"])
+			if problems, err := promlint.New(strings.NewReader(printed["prometheus"])).Lint(); err != nil || len(problems) > 0 {
+				t.Errorf("metrics: %v, %v", problems, err)
+			}
 			if asJSON, err := yaml.YAMLToJSON([]byte(printed["yaml"])); err != nil || compact(t, asJSON) != compact(t, []byte(printed["json"])) {
 				t.Errorf("YAML and JSON differ (%v):\n%s", err, printed["yaml"])
 			}

@@ -66,7 +66,7 @@ next: ` + "`dindctl status --help`" + ` lists the options
 `},
 	{"an unknown format", "status -o xml", nil, `error: invalid command line
   --output "xml": unknown format
-    Use text, json or yaml.
+    Use one of text, json, yaml, prometheus.
 next: ` + "`dindctl status --help`" + ` lists the options
 `},
 	{"a zero timeout", "status --timeout 0s", nil, `error: invalid command line
