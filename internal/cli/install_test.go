@@ -34,11 +34,11 @@ func TestInstall(t *testing.T) {
 	}{
 		{"from nothing", "install", cluster + "7 of 7 objects to create\nObjects: 7 created\n" + ready + responding + routes + remark},
 		{"again", "install", cluster + "everything is up to date\nObjects: 7 unchanged\n" + ready + responding + routes + remark},
-		{"with other options", "install --prune-unused-for 24h", cluster + "0 of 7 objects to create, 2 to change\n" +
-			"cronjob/docker-dind-clear-cache spec.jobTemplate.spec.template.spec.containers[name=clear-cache].env[name=PRUNE_UNUSED_FOR].value: 168h → 24h\n" +
+		{"with other options", "install --prune-timezone UTC", cluster + "0 of 7 objects to create, 2 to change\n" +
+			"cronjob/docker-dind-clear-cache spec.timeZone: added UTC\n" +
 			"Objects: 2 configured, 5 unchanged\n" + ready + responding + routes + remark},
-		{"quietly", "-q install --prune-unused-for 24h", ""},
-		{"without waiting", "install --no-wait --prune-unused-for 24h", cluster + "everything is up to date\nObjects: 7 unchanged\n" + remark},
+		{"quietly", "-q install --prune-timezone UTC", ""},
+		{"without waiting", "install --no-wait --prune-timezone UTC", cluster + "everything is up to date\nObjects: 7 unchanged\n" + remark},
 	}
 	w := newWorld(t, clustertest.DefaultClass())
 	for _, step := range steps {

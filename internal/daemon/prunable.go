@@ -13,6 +13,8 @@ type PruneRule struct {
 	// KeepCacheBytes, if not 0, keeps this much of the build cache, most recently
 	// used first, regardless of UnusedFor.
 	KeepCacheBytes int64
+	// LeavesCache leaves the build cache to the builder's own garbage collection.
+	LeavesCache bool
 	// MaxContainerAge, if not 0, also removes running containers that were created
 	// longer ago.
 	MaxContainerAge time.Duration
@@ -132,6 +134,9 @@ func isPrunable(image Image, used []Image, rule PruneRule, old func(time.Time) b
 func (c Contents) CacheSizes(rule PruneRule, now time.Time) (before, after int64) {
 	for _, record := range c.BuildCache {
 		before += record.SizeBytes
+	}
+	if rule.LeavesCache {
+		return before, before
 	}
 	if rule.KeepCacheBytes == 0 {
 		for _, record := range kept(c.BuildCache, func(r CacheRecord) bool { return !rule.old(r.LastUsed, now) }) {

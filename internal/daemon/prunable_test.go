@@ -87,6 +87,7 @@ func TestCacheSizes(t *testing.T) {
 		{"parent of a younger record", PruneRule{UnusedFor: 49 * time.Hour}, 105},
 		{"unused for a week", PruneRule{UnusedFor: 7 * day}, 105},
 		{"everything unused", PruneRule{}, 3 + 2},
+		{"left to the builder", PruneRule{UnusedFor: day, LeavesCache: true}, 1105},
 		{"below the limit", PruneRule{UnusedFor: day, KeepCacheBytes: 105}, 1105},
 		{"limit, regardless of age", PruneRule{UnusedFor: 7 * day, KeepCacheBytes: 20}, 1020},
 		{"limit below the size in use", PruneRule{KeepCacheBytes: 1}, 1005},

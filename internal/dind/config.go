@@ -31,8 +31,10 @@ type daemonConfig struct {
 	RegistryMirrors    []string          `json:"registry-mirrors,omitempty"`
 }
 
-// gcConfig keeps the most recently used build cache of every type under one limit. The
-// engine's own policy would drop cache mounts after two days.
+// gcConfig keeps the most recently used build cache of every type under one limit, and
+// removes what was not used for PruneUnusedFor: not every engine can leave that to the prune,
+// see forgets_cache in images.sh. The engine's own policy would drop cache mounts after two
+// days.
 type gcConfig struct {
 	Enabled bool     `json:"enabled"`
 	Policy  []gcRule `json:"policy"`
@@ -43,8 +45,9 @@ type gcConfig struct {
 // what only engines since 28 support. With All the rule also removes cache that the
 // builder has for itself.
 type gcRule struct {
-	All         bool   `json:"all,omitempty"`
-	KeepStorage string `json:"keepStorage"`
+	All         bool     `json:"all,omitempty"`
+	Filter      []string `json:"filter,omitempty"`
+	KeepStorage string   `json:"keepStorage"`
 }
 
 func (p plan) daemonJSON() string { return p.daemonConfig(RegistriesOf(p.Options)) }
@@ -52,7 +55,11 @@ func (p plan) daemonJSON() string { return p.daemonConfig(RegistriesOf(p.Options
 func (p plan) daemonConfig(registries Registries) string {
 	config := daemonConfig{InsecureRegistries: registries.Insecure, RegistryMirrors: registries.Mirrors}
 	limit := strconv.FormatInt(p.cacheBytes, 10)
-	config.Builder.GC = gcConfig{Enabled: true, Policy: []gcRule{{KeepStorage: limit}, {All: true, KeepStorage: limit}}}
+	policy := []gcRule{{KeepStorage: limit}, {All: true, KeepStorage: limit}}
+	if age, _ := parseUnusedFor(p.PruneUnusedFor); age != "0" && p.PruneSchedule != NoSchedule {
+		policy = append(policy, gcRule{All: true, Filter: []string{"unused-for=" + age}, KeepStorage: "0"})
+	}
+	config.Builder.GC = gcConfig{Enabled: true, Policy: policy}
 	if !p.hasArg("--log-driver", "--log-opt") {
 		// Without a limit the log of one container can fill the volume.
 		config.LogDriver = "json-file"

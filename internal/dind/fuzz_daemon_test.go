@@ -110,7 +110,7 @@ func FuzzCacheLimit(f *testing.F) {
 		}
 		gc := daemonFile(t, objects).Builder.GC
 		bytes, err := strconv.ParseInt(gc.Policy[0].KeepStorage, 10, 64)
-		if err != nil || bytes <= 0 || bytes > volume || !gc.Enabled || gc.Policy[1] != (gcRule{true, gc.Policy[0].KeepStorage}) {
+		if err != nil || bytes <= 0 || bytes > volume || !gc.Enabled || !gc.Policy[1].All || gc.Policy[1].KeepStorage != gc.Policy[0].KeepStorage {
 			t.Errorf("%q became %+v", limit, gc)
 		}
 	})

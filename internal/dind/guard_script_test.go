@@ -58,6 +58,7 @@ func TestGuardScript(t *testing.T) {
 		cache    = "docker builder prune -f --filter until="
 		networks = "docker network prune -f --filter until=24h"
 		keep     = " --keep-storage "
+		collect  = "docker build --quiet --output type=cacheonly -"
 	)
 	// steps returns the calls that leave less and less build cache, starting with a number of
 	// bytes: of the cache that is older than age, and then of all.
@@ -104,6 +105,14 @@ func TestGuardScript(t *testing.T) {
 			wantCalls: steps("3600s", 85000, 0)[:3], says: "the disk was 85% full: removed build cache (--filter until=3600s --keep-storage 75000); it is 84% full now", keeps: "|0|5000\n"},
 		{name: "build cache that is fresh", high: "85", disk: disk(slices.Concat(slices.Repeat([]int{97}, 12), []int{70})...), env: []string{"CACHE=300MB"},
 			wantCalls: steps("3600s", 97000, 97000)[:13], keeps: "|0|27000\n"},
+		{name: "the daemon would forget cache", high: "85", disk: disk(88, 80, 80), images: all, env: []string{"CONTAINERD=1"},
+			wantCalls: []string{collect}, says: "the disk was 88% full: the builder collected its cache; it is 80% full now", keeps: "|0|8000\n"},
+		{name: "the daemon would forget cache, but the disk fills", high: "85", disk: disk(88, 96, 96, 80), images: all, env: []string{"CONTAINERD=1"},
+			wantCalls: []string{collect, "docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|8000\n"},
+		{name: "the daemon would forget cache, but the disk is nearly full", high: "85", disk: disk(96, 80), images: all, env: []string{"CONTAINERD=1"},
+			wantCalls: []string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, keeps: "|1|16000\n"},
+		{name: "the builder keeps its cache, and the images are recent", high: "85", disk: disk(slices.Repeat([]int{86}, 37)...), images: spared, env: []string{"CONTAINERD=1"},
+			wantCalls: []string{collect}, says: "86% full, and no more can be removed: all images are in use or were used in the last 3600 s, and the builder keeps the rest of its cache until the disk is 95% full"},
 		{name: "volumes fill the disk", high: "85", disk: disk(97, 97), images: oldest + young, env: []string{"VOLUMES=90"},
 			wantCalls: append([]string{"docker image rm oldest:1 oldest:2", cache + "1767600s"}, steps("86400s", 7000, 0)...),
 			says:      "removed image oldest:1 oldest:2", keeps: "|1|0\n"},

@@ -15,6 +15,7 @@ const (
 	unusedForEnv   = "PRUNE_UNUSED_FOR"
 	keepStorageEnv = "PRUNE_KEEP_STORAGE"
 	maxAgeEnv      = "PRUNE_MAX_CONTAINER_AGE"
+	cacheNowEnv    = "PRUNE_CACHE_NOW"
 	certificateEnv = "PRUNE_CERTIFICATE_DAYS"
 
 	// ExpiryDays is how long before the end of a certificate status warns and the Job of

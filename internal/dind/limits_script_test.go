@@ -93,7 +93,8 @@ func TestLimitsScript(t *testing.T) {
 				}
 				all := maps.Clone(rule)
 				all["all"] = true
-				if diff := cmp.Diff([]map[string]any{rule, all}, config.Builder.GC.Policy); diff != "" {
+				old := map[string]any{"all": true, "filter": []any{"unused-for=168h"}, "keepStorage": "0"}
+				if diff := cmp.Diff([]map[string]any{rule, all, old}, config.Builder.GC.Policy); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 				if diff := cmp.Diff(records, strings.Fields(b.read("run/dindctl/limits"))); diff != "" {

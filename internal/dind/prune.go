@@ -73,6 +73,9 @@ func (o PruneOverrides) apply(pod *corev1.PodSpec) {
 	if o.All {
 		setEnv(container, unusedForEnv, "0")
 	}
+	if o.All || o.UnusedFor != "" || o.KeepStorage != "" {
+		setEnv(container, cacheNowEnv, "1") // the garbage collection goes by other limits
+	}
 	if o.KeepStorage != "" {
 		keep := o.KeepStorage
 		if size, err := ParseSize(keep); err == nil {
@@ -100,6 +103,9 @@ type PruneTerms struct {
 	UnusedFor       time.Duration // the minimum time unused; 0 for everything unused
 	KeepBytes       int64         // of build cache; 0 for none
 	MaxContainerAge time.Duration // of running containers; 0 for any
+	// CacheNow means that the Job removes build cache in any case. Without it, with
+	// containerd's image store, only the builder's own garbage collection does.
+	CacheNow bool
 }
 
 // ReadPruneTerms returns the options of a prune Job.
@@ -118,6 +124,7 @@ func ReadPruneTerms(job *batchv1.Job) (terms PruneTerms, err error) {
 			return terms, fmt.Errorf("read %s of the prune Job: %w", keepStorageEnv, err)
 		}
 	}
+	terms.CacheNow = values[cacheNowEnv] != "" || terms.UnusedFor == 0
 	if age := values[maxAgeEnv]; age != "" {
 		if terms.MaxContainerAge, err = time.ParseDuration(age); err != nil {
 			return terms, fmt.Errorf("read %s of the prune Job: %w", maxAgeEnv, err)
@@ -139,9 +146,10 @@ func PruneFailure(terminationMessage string) string {
 }
 
 // ReadPruneLine parses a line of prune.sh's log. It returns the command or removal that
-// the line reports, or the reason why prune.sh is waiting, or "".
-func ReadPruneLine(line string) (text string, waiting bool) {
-	if strings.HasPrefix(line, "another prune is running") {
+// the line reports, or what the user must know: why prune.sh is waiting, or a side effect;
+// "" for any other line.
+func ReadPruneLine(line string) (text string, important bool) {
+	if strings.HasPrefix(line, "another prune is running") || strings.HasPrefix(line, "the daemon may have forgotten") {
 		return line, true
 	}
 	command, started := strings.CutPrefix(line, "+ ")

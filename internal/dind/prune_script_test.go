@@ -22,6 +22,7 @@ version*)
     echo $((down - 1)) >"$BOX/down"
     [ "$down" -le 0 ] || { echo "Cannot connect to the Docker daemon" >&2; exit 1; }
     echo 29.7.2 ;;
+"info --format {{.DriverStatus}}") [ -z "${CONTAINERD:-}" ] || echo "[[driver-type io.containerd.snapshotter.v1]]" ;;
 info*) echo "N|2026-11-21T12:00:00.5+01:00" ;;
 import*) [ -z "${NO_USES:-}" ] || exit 1; echo sha256:empty ;;
 "create --mount"*) echo never-started ;;
@@ -142,6 +143,12 @@ func TestPruneScript(t *testing.T) {
 			wantCalls: []string{version, networks + until, "docker image rm old:1", flags, cache + " --keep-storage 1000"}},
 		{name: "keeping some cache, new buildx", env: []string{"PRUNE_UNUSED_FOR=0", "PRUNE_KEEP_STORAGE=1000", "BUILDER_HELP=--max-used-space --reserved-space"},
 			wantCalls: []string{version, networks, "docker image prune -af", flags, cache + " --reserved-space 1000"}},
+		{name: "the daemon would forget cache", env: []string{"PRUNE_UNUSED_FOR=168h", "CONTAINERD=1"}, images: old,
+			wantCalls: []string{version, networks + until, "docker image rm old:1"}},
+		{name: "the daemon forgets cache, but somebody wants it", env: []string{"PRUNE_UNUSED_FOR=168h", "CONTAINERD=1", "PRUNE_CACHE_NOW=1"},
+			wantCalls: []string{version, networks + until, cache + until}},
+		{name: "there is no cache to forget", env: []string{"PRUNE_UNUSED_FOR=0", "CONTAINERD=1"},
+			wantCalls: []string{version, networks, images, cache}},
 		{name: "after another prune", env: []string{"PRUNE_UNUSED_FOR=0"}, busy: "2",
 			wantCalls: []string{version, networks, images, images, images, cache}},
 		{name: "another prune runs too long", env: []string{"PRUNE_UNUSED_FOR=0"}, busy: "400",
@@ -197,7 +204,7 @@ func TestPruneScript(t *testing.T) {
 						commands = append(commands, text)
 					}
 				}
-				if prunes := strings.Contains(strings.Join(calls, "\n"), " prune "); waited != (test.busy != "") || prunes != (len(commands) > 0) {
+				if prunes := strings.Contains(strings.Join(calls, "\n"), " prune "); waited != (test.busy != "" || strings.Contains(test.name, "somebody")) || prunes != (len(commands) > 0) {
 					t.Errorf("ReadPruneLine returns %q, waiting %v:\n%s", commands, waited, got.stdout)
 				}
 			})

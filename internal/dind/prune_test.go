@@ -58,11 +58,14 @@ func TestPruneJob(t *testing.T) {
 			if test.keep != "" {
 				want[keepStorageEnv] = test.keep
 			}
+			if test.overrides != (PruneOverrides{}) {
+				want[cacheNowEnv] = "1"
+			}
 			if diff := cmp.Diff(want, env); diff != "" {
 				t.Errorf("environment (-want +got):\n%s", diff)
 			}
 			terms, err := ReadPruneTerms(job)
-			if wantFor, _ := time.ParseDuration(test.unusedFor); err != nil || terms.UnusedFor != wantFor || strconv.FormatInt(terms.KeepBytes, 10) != max(test.keep, "0") {
+			if wantFor, _ := time.ParseDuration(test.unusedFor); err != nil || terms.UnusedFor != wantFor || strconv.FormatInt(terms.KeepBytes, 10) != max(test.keep, "0") || terms.CacheNow != (test.overrides != PruneOverrides{}) {
 				t.Errorf("terms: %+v, %v", terms, err)
 			}
 			wantMeta := metav1.ObjectMeta{

@@ -135,10 +135,10 @@ func TestInstallDeletesUnwantedObjects(t *testing.T) {
 	t.Run("managed", func(t *testing.T) {
 		w := installedWorld(t, nil)
 		outcome := w.install(t, options(bare))
-		if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies", "patch deployments"}, w.Writes()); diff != "" {
+		if diff := cmp.Diff([]string{"delete cronjobs", "delete networkpolicies", "patch configmaps", "patch deployments"}, w.Writes()); diff != "" {
 			t.Error(diff)
 		}
-		if got := summary(outcome.Objects); got != "1 configured, 2 deleted, 4 unchanged" {
+		if got := summary(outcome.Objects); got != "2 configured, 2 deleted, 3 unchanged" {
 			t.Errorf("got %q", got)
 		}
 	})

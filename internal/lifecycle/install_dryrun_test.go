@@ -23,13 +23,13 @@ func TestDryRunChangesNothing(t *testing.T) {
 	if err := w.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("services"), "ci", "d"); err != nil {
 		t.Fatal(err)
 	}
-	outcome, err := w.Install(t.Context(), options(func(o *dind.Options) { o.PruneSchedule = dind.NoSchedule }), InstallOptions{DryRun: true})
+	outcome, err := w.Install(t.Context(), options(func(o *dind.Options) { o.NoNetworkPolicy = true }), InstallOptions{DryRun: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := allObjects("unchanged")
 	want[5].Change, want[5].Fields = "configured", []apply.FieldChange{
-		{Path: "metadata.annotations.dindctl/options", From: "{}", To: `{"prune-schedule":"none"}`}, {Path: "spec.replicas", From: float64(3), To: float64(1)},
+		{Path: "metadata.annotations.dindctl/options", From: "{}", To: `{"no-network-policy":true}`}, {Path: "spec.replicas", From: float64(3), To: float64(1)},
 	}
 	for i := range outcome.Objects {
 		for k, field := range outcome.Objects[i].Fields { // numbers have different types
@@ -38,7 +38,7 @@ func TestDryRunChangesNothing(t *testing.T) {
 	}
 	want[5].Unmanaged = []string{"spec.template.spec.containers[name=mine]"}
 	want[4].Change = "created"
-	want = append(slices.Delete(want, 6, 7), object("CronJob", "d-clear-cache", "deleted"))
+	want = append(slices.Delete(want, 2, 3), object("NetworkPolicy", "d", "deleted"))
 	if diff := cmp.Diff(want, outcome.Objects); diff != "" {
 		t.Error(diff)
 	}

@@ -165,10 +165,10 @@ func (i Instance) pruneTarget(ctx context.Context) (*batchv1.CronJob, *corev1.Po
 // to log, or else reports those that matter.
 func (i Instance) pruneLine(update, log func(string)) func(string) {
 	return func(line string) {
-		switch text, waiting := dind.ReadPruneLine(line); {
+		switch text, important := dind.ReadPruneLine(line); {
 		case log != nil:
 			log(line)
-		case waiting:
+		case important:
 			progress.Inform(i.Observer, text)
 		case text != "":
 			update(text)

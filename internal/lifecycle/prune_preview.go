@@ -62,15 +62,19 @@ func (i Instance) PreviewPrune(ctx context.Context, overrides dind.PruneOverride
 			return err
 		}
 		var contents daemon.Contents
+		rule := daemon.PruneRule{UnusedFor: terms.UnusedFor, KeepCacheBytes: terms.KeepBytes, MaxContainerAge: terms.MaxContainerAge}
 		err = i.withEngine(ctx, pod, func(ctx context.Context, engine Engine) (err error) {
-			contents, err = engine.Contents(ctx)
+			if contents, err = engine.Contents(ctx); err != nil || terms.CacheNow {
+				return err
+			}
+			info, err := engine.Info(ctx)
+			rule.LeavesCache = info.ContainerdStore
 			return err
 		})
 		if err != nil {
 			return err
 		}
 		contents.Note(i.uses(ctx, pod.Name))
-		rule := daemon.PruneRule{UnusedFor: terms.UnusedFor, KeepCacheBytes: terms.KeepBytes, MaxContainerAge: terms.MaxContainerAge}
 		preview.fill(contents.Prunable(rule, i.Now()))
 		preview.BuildCache.BeforeBytes, preview.BuildCache.AfterBytes = contents.CacheSizes(rule, i.Now())
 		preview.UnusedFor = terms.UnusedFor.String()

@@ -12,7 +12,8 @@
 #
 # The builder's garbage collection does not remove images, nor layers that they share
 # with the build cache. Without its image such a layer counts as cache, so cache that is
-# as old as the image is removed too.
+# as old as the image is removed too. Where the daemon then forgets more cache than that, it
+# is left to the builder, unless the disk is about to be full.
 #
 # It keeps its state on the volume, so that it survives restarts. A disk that is full or
 # read-only, and a file that is cut short, may lose some of it, but not end this script.
@@ -78,9 +79,9 @@ each_day() {
 
 # try runs a step, logs what it removed, and reports whether that is enough.
 try() {
+    was=$percent
     "$@" >"$work/said" 2>/dev/null
     [ -s "$work/said" ] || return 1
-    was=$percent
     # The daemon frees space in the background, and builds have priority.
     sleep 1
     measure || return 0
@@ -135,9 +136,26 @@ remove_oldest() {
 remove_part() {
     remove_images "$work" <"$work/part" >"$work/gone"
     cat "$work/gone"
+    [ -s "$work/gone" ] || return 0
+    if [ -n "$gentle" ]; then
+        collect >/dev/null
+        return
+    fi
     # Without -a, which would also remove layers that images share.
-    [ ! -s "$work/gone" ] ||
-        docker builder prune -f --filter "until=$(tail -n 1 "$work/part" | cut -d '|' -f 1)s" >/dev/null 2>&1 </dev/null
+    docker builder prune -f --filter "until=$(tail -n 1 "$work/part" | cut -d '|' -f 1)s" >/dev/null 2>&1 </dev/null
+}
+
+# collect lets the builder collect its own garbage, which it does a minute after a build, and
+# waits for that, unless the disk is about to be full.
+collect() {
+    { echo FROM scratch && echo "LABEL time=$now"; } | docker build --quiet --output type=cacheonly - >/dev/null 2>&1 || return
+    waited=0
+    while [ "$waited" -lt 35 ] && measure && [ "$percent" -gt "$goal" ] && [ "$percent" -lt "$danger" ]; do
+        sleep 2
+        waited=$((waited + 1))
+    done
+    [ "$percent" -lt "$danger" ] || gentle=
+    echo "the builder collected its cache"
 }
 
 # prune_cache prints nothing if there was nothing to remove.
@@ -185,8 +203,13 @@ relieve() {
     note_uses turn 2>/dev/null
     list_images "$work" "$state/uses" >"$work/list" || say "the images cannot be listed: is the daemon responding?" >&2
     unused_images "$work" "$spare" <"$work/list" >"$work/unused"
+    danger=$(((high + 200) / 3))
+    gentle=
+    [ "$percent" -ge "$danger" ] || ! forgets_cache || gentle=yes
     try remove_untagged || try remove_stopped "$state/uses" "$spare" || try remove_volumes "$state/uses" "$spare" ||
-        try remove_builders "$state/uses" $((spare * 24)) || weigh_rest || remove_oldest || remove_cache
+        try remove_builders "$state/uses" $((spare * 24)) || weigh_rest ||
+        { [ -n "$gentle" ] && { try collect || [ "$percent" -lt "$high" ]; }; } ||
+        remove_oldest || { [ -z "$gentle" ] && remove_cache; }
     freed=$((before > used ? before - used : 0))
     if [ "$freed" -gt 0 ] || [ "$images" -gt 0 ]; then
         echo "R|$now|$images|$freed" >"$state/image-gc"
@@ -212,6 +235,8 @@ reason() {
         echo "volumes hold $((volumes / 1048576)) MiB, and only jobs remove those with a name (docker volume ls)"
     elif [ $((others * 4)) -ge "$used" ]; then
         echo "files that are not the daemon's hold $((others / 1048576)) MiB"
+    elif [ -n "$gentle" ]; then
+        echo "all images are in use or were used in the last $floor s, and the builder keeps the rest of its cache until the disk is $danger% full"
     else
         echo "all images and build cache are in use or were used in the last $floor s"
     fi

@@ -121,6 +121,15 @@ remove_images() {
         !($2 in left) { names = $5 == "" ? $7 : $5; gsub(/,/, " ", names); sub(/ $/, "", names); print "removed image " (names == "" ? $2 : names) }' "$1/left" "$1/going"
 }
 
+# forgets_cache reports whether the daemon forgets more build cache than a prune of it removes:
+# with containerd's image store, all that was built on images that were pulled. It looks for
+# the cache's results with a request that has ended, so those whose base it has to look up
+# seem to be gone (Prune in control/control.go of BuildKit, 0.13 to 0.33). The builder's own
+# garbage collection has no such fault.
+forgets_cache() {
+    case $(docker info --format '{{.DriverStatus}}' 2>/dev/null) in *io.containerd.snapshotter*) ;; *) return 1 ;; esac
+}
+
 # keep_flag prints the flag of docker builder prune for the size to keep, which buildx 0.17
 # renamed.
 keep_flag() {

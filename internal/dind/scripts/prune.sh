@@ -123,11 +123,17 @@ if [ "$unused_for" = 0 ]; then
 else
     prune_images
 fi
-if [ -z "$keep_storage" ]; then
+forgets=
+[ "$unused_for$keep_storage" = 0 ] || ! forgets_cache || forgets=yes
+if [ -n "$forgets" ] && [ -z "${PRUNE_CACHE_NOW:-}" ]; then
+    echo "+ no build cache: after each build the daemon itself removes what was not used for $unused_for"
+elif [ -z "$keep_storage" ]; then
     prune builder prune -af "$@"
 else
     prune builder prune -af "$(keep_flag)" "$keep_storage"
 fi
+[ -z "$forgets" ] || [ -z "${PRUNE_CACHE_NOW:-}" ] ||
+    echo "the daemon may have forgotten the cache of builds on images that were pulled: the next builds show it"
 # Somebody gave them a name to find them again.
 echo "volumes with a name, which stay: $(docker volume ls -q 2>/dev/null | grep -v -e '^dindctl-prune$' -e '^[0-9a-f]\{64\}$' | grep -c .)"
 if [ -n "${PRUNE_CERTIFICATE_DAYS:-}" ]; then
