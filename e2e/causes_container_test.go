@@ -57,7 +57,7 @@ func TestCausesContainer(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.noDisk(t)
-		r := dindctl(t, i.command("install", i.installOptions(neverReady, "--timeout", "25s", "-o", "json")...)...).want(t, notReady)
+		r := dindctl(t, i.command("install", i.installOptions(neverReady, "--timeout", "45s", "-o", "json")...)...).want(t, notReady)
 		r.says(t, "Warning: The node ended the pod: ", "ephemeral local storage")
 		failureOf(t, r).names(t, "Evicted", "The node ended the pod: ", "ephemeral local storage")
 	})
@@ -67,7 +67,7 @@ func TestCausesContainer(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.noDisk(t)
-		c := prepare(t, nil, i.command("install", i.installOptions(neverReady, "--timeout", "45s", "-o", "json")...)...).start(t)
+		c := prepare(t, nil, i.command("install", i.installOptions(neverReady, "--timeout", "75s", "-o", "json")...)...).start(t)
 		eventually(t, "a pod", func(ctx context.Context) (bool, error) {
 			pods, err := env.cluster.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{})
 			return err == nil && len(pods.Items) > 0, err
