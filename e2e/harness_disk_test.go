@@ -29,10 +29,11 @@ until [ -e /run/e2e-stop ]; do stat -f -c "%b %f" /var/lib/docker; sleep 1; done
 }
 
 // check stops the watch and checks that the disk was never full, and above the high-water
-// mark, in percent, only for as long as image garbage collection needs.
+// mark, in percent, only for as long as image garbage collection needs: the builder collects
+// its cache a minute after a build, perhaps twice.
 func (w diskWatch) check(t *testing.T, mark int) {
 	t.Helper()
-	const full, most = 95, 60
+	const full, most = 95, 180
 	peak, above, longest, seconds := 0, 0, 0, 0
 	for line := range strings.Lines(w.stop()) {
 		var blocks, free int

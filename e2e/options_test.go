@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,13 +119,16 @@ func checkPod(t *testing.T, pod *corev1.Pod, node string) {
 		Builder struct {
 			GC struct {
 				Enabled bool
-				Policy  []struct{ KeepStorage string }
+				Policy  []struct {
+					KeepStorage string
+					Filter      []string
+				}
 			}
 		}
 	}
 	must(t, json.Unmarshal([]byte(inPod(t, pod, "cat", configFile)), &config))
-	if gc := config.Builder.GC; !gc.Enabled || len(gc.Policy) != 2 || gc.Policy[1].KeepStorage != fmt.Sprint(3<<30) {
-		t.Errorf("the build cache's limit: %+v", gc)
+	if gc := config.Builder.GC; !gc.Enabled || len(gc.Policy) != 3 || gc.Policy[1].KeepStorage != fmt.Sprint(3<<30) || !slices.Equal(gc.Policy[2].Filter, []string{"unused-for=168h"}) {
+		t.Errorf("the build cache's limits: %+v", gc)
 	}
 }
 
