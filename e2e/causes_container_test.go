@@ -57,7 +57,7 @@ func TestCausesContainer(t *testing.T) {
 		t.Parallel()
 		i := inNewNamespace(t, nil)
 		i.noDisk(t)
-		r := dindctl(t, i.command("install", i.installOptions(neverReady, "--timeout", "45s", "-o", "json")...)...).want(t, notReady)
+		r := dindctl(t, i.command("install", i.installOptions(neverReady, "--timeout", "75s", "-o", "json")...)...).want(t, notReady)
 		r.says(t, "Warning: The node ended the pod: ", "ephemeral local storage")
 		failureOf(t, r).names(t, "Evicted", "The node ended the pod: ", "ephemeral local storage")
 	})
