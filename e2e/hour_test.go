@@ -77,7 +77,7 @@ func hours(t *testing.T, disk func(*testing.T, string) (*installation, func()), 
 			}
 			i.checkHealthy(t)
 		}
-		watch.check(t, mark)
+		watch.check(t, mark, statusOf(t, i).Daemon.StorageDriver == "overlayfs")
 	}
 	i.checkNewPod(t, func() { i.reschedule(t) })
 	equal(t, "pruned although it is new", i.prunes(t, "--unused-for", "24h"), stock{})

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -47,7 +48,7 @@ func metricsOf(status lifecycle.Status) []*dto.MetricFamily {
 	if p := status.Prune; p != nil {
 		m.addTime("prune_last_run_timestamp_seconds", "When the last prune started.", p.LastRun)
 		if p.LastResult != nil && p.LastDurationSeconds != nil {
-			m.add("prune_last_run_successful", "Whether the last prune that ended succeeded.", truth(p.LastFailure == nil))
+			m.add("prune_last_run_successful", "Whether the last prune that ended succeeded.", truth(*p.LastResult == "succeeded"))
 		}
 		m.addBytes("prune_last_reclaimed_bytes", "What the file system gained by the last prune.", p.LastReclaimedBytes)
 		m.addTime("prune_next_run_timestamp_seconds", "When the next prune is scheduled.", p.NextRun)
@@ -91,7 +92,7 @@ func (m *metrics) add(name, help string, value float64, labels ...*dto.LabelPair
 		m.families = append(m.families, &dto.MetricFamily{Name: &name, Help: &help, Type: dto.MetricType_GAUGE.Enum()})
 	}
 	family := m.families[len(m.families)-1]
-	sample := &dto.Metric{Label: append(append([]*dto.LabelPair{}, m.common...), labels...), Gauge: &dto.Gauge{Value: &value}}
+	sample := &dto.Metric{Label: slices.Concat(m.common, labels), Gauge: &dto.Gauge{Value: &value}}
 	for _, other := range family.Metric {
 		if other.String() == sample.String() {
 			return

@@ -73,7 +73,7 @@ func (o PruneOverrides) apply(pod *corev1.PodSpec) {
 	if o.All {
 		setEnv(container, unusedForEnv, "0")
 	}
-	if o.All || o.UnusedFor != "" || o.KeepStorage != "" {
+	if o.UnusedFor != "" || o.KeepStorage != "" {
 		setEnv(container, cacheNowEnv, "1") // the garbage collection goes by other limits
 	}
 	if o.KeepStorage != "" {

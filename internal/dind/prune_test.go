@@ -58,7 +58,7 @@ func TestPruneJob(t *testing.T) {
 			if test.keep != "" {
 				want[keepStorageEnv] = test.keep
 			}
-			if test.overrides != (PruneOverrides{}) {
+			if test.overrides.UnusedFor+test.overrides.KeepStorage != "" {
 				want[cacheNowEnv] = "1"
 			}
 			if diff := cmp.Diff(want, env); diff != "" {

@@ -12,8 +12,9 @@
 #
 # The builder's garbage collection does not remove images, nor layers that they share
 # with the build cache. Without its image such a layer counts as cache, so cache that is
-# as old as the image is removed too. Where the daemon then forgets more cache than that, it
-# is left to the builder, unless the disk is about to be full.
+# as old as the image is removed too. Where the daemon then forgets more cache than that, the
+# builder collects it first, and images stay if that gets below the threshold, unless the disk
+# is about to be full.
 #
 # It keeps its state on the volume, so that it survives restarts. A disk that is full or
 # read-only, and a file that is cut short, may lose some of it, but not end this script.
@@ -146,7 +147,7 @@ remove_part() {
 }
 
 # collect lets the builder collect its own garbage, which it does a minute after a build, and
-# waits for that, unless the disk is about to be full.
+# waits for that, unless the disk is about to be full. It prints nothing if that freed nothing.
 collect() {
     { echo FROM scratch && echo "LABEL time=$now"; } | docker build --quiet --output type=cacheonly - >/dev/null 2>&1 || return
     waited=0
@@ -155,7 +156,7 @@ collect() {
         waited=$((waited + 1))
     done
     [ "$percent" -lt "$danger" ] || gentle=
-    echo "the builder collected its cache"
+    [ "$percent" -ge "$was" ] || echo "the builder collected its cache"
 }
 
 # prune_cache prints nothing if there was nothing to remove.
