@@ -201,6 +201,9 @@ func onSmallDisk(t *testing.T, image string) (i *installation, remove func()) {
 		t.Skipf("node %s cannot create a file system in a file: %s", node, created.log)
 	}
 	return i, func() {
+		if t.Failed() {
+			describeNamespace(t, i.namespace) // while there is a pod
+		}
 		dindctl(t, i.command("uninstall", "--delete-data", "--yes")...)
 		removeDisk()
 	}
