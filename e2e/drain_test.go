@@ -64,12 +64,19 @@ sleep 5
 docker push --quiet REGISTRY/drain
 echo the image is pushed`))
 	}()
+	i.awaitProcess(t, "sleep."+seconds)
+	return ended
+}
+
+// awaitProcess waits until a process whose command line begins like this runs in the
+// daemon's pod.
+func (i *installation) awaitProcess(t *testing.T, line string) {
+	t.Helper()
 	pod := i.pod(t)
-	eventually(t, "the build to run", func(ctx context.Context) (bool, error) {
-		out, _, err := tryInPod(ctx, t, pod, "sh", "-c", "grep -lsa '^sleep."+seconds+"' /proc/[0-9]*/cmdline || true")
+	eventually(t, "the process "+line, func(ctx context.Context) (bool, error) {
+		out, _, err := tryInPod(ctx, t, pod, "sh", "-c", "grep -lsa '^"+line+"' /proc/[0-9]*/cmdline || true")
 		return out != "", err
 	})
-	return ended
 }
 
 // deletePod deletes the daemon's pod as `kubectl delete pod` does, and does not wait.

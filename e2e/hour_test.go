@@ -55,7 +55,7 @@ func hours(t *testing.T, disk func(*testing.T, string) (*installation, func()), 
 	i.options = append(i.options, "--high-water", fmt.Sprintf("%d%%", mark), "--cache-limit", fmt.Sprintf("%d%%", mark-10),
 		"--prune-unused-for", spare.String(), "--env", fmt.Sprintf("DINDCTL_IMAGE_SPARE=%.0f", spare.Seconds()), "--env", "DINDCTL_GUARD_INTERVAL=5")
 	i.install(t, i.options...)
-	i.yesterday(t, mark-5)
+	i.yesterday(t, mark-3)
 	i.buildsCold(t, "app")
 	for _, image := range images {
 		if image != i.image {

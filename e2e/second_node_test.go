@@ -59,15 +59,20 @@ func movesToFirstNode(t *testing.T, node string) {
 	uncordon()
 }
 
-// staysWithVolume drains the node of a local volume, and then loses it: status
-// says why there is no daemon. The daemon returns with the node, and its cache is
-// warm.
+// staysWithVolume drains the node of a replica's local volume, and then loses it: status
+// says why there is no daemon, and the replica's projects build on the other one. The daemon
+// returns with the node, and its cache is warm.
 func staysWithVolume(t *testing.T, node string) {
-	i := inNewNamespace(t, nil)
-	directory := "/mnt/" + i.namespace
-	defer removeDirectory(t, node, directory)
-	onNode(t, i.namespace, node, directory, "true")
-	i.install(t, append([]string{"--local-path", directory, "--local-node", node}, onSecondNode...)...)
+	set := inNewNamespace(t, nil)
+	directory, first := "/mnt/"+set.namespace, anyNode(t)
+	for _, node := range []string{first, node} {
+		defer removeDirectory(t, node, directory)
+		onNode(t, set.namespace, node, directory, "true")
+	}
+	set.install(t, "--replicas", "2", "--local-path", directory, "--local-node", first+","+node, "--storage-size", "10Gi", "--toleration", cgroupLabel+"=v2:NoSchedule")
+	equal(t, "the first replica's node", set.pod(t).Spec.NodeName, first)
+	i := set.replica("docker-dind-1")
+	equal(t, "the second replica's node", i.pod(t).Spec.NodeName, node)
 	i.buildsCold(t, "app")
 
 	uncordon := cordon(t, node)
@@ -85,8 +90,12 @@ func staysWithVolume(t *testing.T, node string) {
 		s := decode[status](t, dindctl(t, i.command("status", "-o", "json")...))
 		return s.says(node, "not ready"), nil
 	})
+	chosen := set.chooses(t, "none") + "DOCKER_HOST=tcp://docker-dind." + set.namespace + ".svc:2375\nDINDCTL_REPLICA=docker-dind-1\ndindctl_wait\n" + build("app")
+	set.job(t, chosen).want(t, "this project builds on docker-dind, because docker-dind-1 takes no new jobs at the moment")
 	launch(t.Context(), t, "join")
 	i.settle(t)
 	i.buildsCached(t, "app", "after the node returned")
 	i.eventuallyHealthy(t)
+	set.job(t, chosen).want(t, "this project builds on docker-dind-1\n")
+	set.eventuallyHealthy(t)
 }

@@ -1,15 +1,15 @@
 # shellcheck shell=sh
 # Builds an application for each of four commits, and runs it. Its dependencies stay the
-# same, and each commit adds a layer of 15 MB.
+# same, and each commit adds a layer of 8 MB.
 
 mkdir /tmp/context
 cd /tmp/context || exit
 cat >Dockerfile <<END
 FROM $BASE AS dependencies
-RUN echo dependencies are \$(echo downloaded) && head -c 25000000 /dev/urandom >/dependencies
+RUN echo dependencies are \$(echo downloaded) && head -c 20000000 /dev/urandom >/dependencies
 FROM dependencies
 COPY source /source
-RUN --mount=type=cache,target=/cache date >>/cache/builds && wc -l </cache/builds >/builds && head -c 15000000 /dev/urandom >/application
+RUN --mount=type=cache,target=/cache date >>/cache/builds && wc -l </cache/builds >/builds && head -c 8000000 /dev/urandom >/application
 END
 for n in 1 2 3 4; do
 	echo "$HOUR, commit $n" >source

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # Answers one request to the registry. The layer that never ends stops half-way,
-# and nothing that is pushed is ever taken. Both wait until the client has gone.
+# and nothing that is pushed is ever taken. Both wait until the client has gone, or, as a
+# proxy does, for a minute: Engine 26 does not end the upload of a client that has gone.
 
 answer() {
 	printf 'HTTP/1.1 %s\r\nConnection: close\r\n' "$1"
@@ -9,7 +10,7 @@ answer() {
 }
 hold() {
 	echo "holding $method $path" >&2
-	cat >/dev/null
+	timeout 60 cat >/dev/null
 }
 
 first=$(dd bs=1 count=1 2>/dev/null)

@@ -20,7 +20,7 @@ func writeGitLab(out io.Writer, access dind.Access) error {
 	err := writeYAMLMap(out, comment("#", gitLabComments(access)...)+"variables:", access.Variables, strings.NewReplacer("$", "$$"))
 	if err == nil {
 		// A list of script lines for `!reference [.dindctl, before_script]`.
-		_, err = io.WriteString(out, composeProject+comment("#", waitHint, gitLabWaitHint)+".dindctl:\n  before_script:\n    - |\n"+indent(indent(indent(access.Wait))))
+		_, err = io.WriteString(out, composeProject+comment("#", scriptHint(access), gitLabWaitHint)+".dindctl:\n  before_script:\n    - |\n"+indent(indent(indent(access.Script))))
 	}
 	return err
 }
@@ -29,7 +29,7 @@ func writeGitHub(out io.Writer, access dind.Access) error {
 	// GitHub evaluates expressions in ${{ }}.
 	err := writeYAMLMap(out, comment("#", gitHubComments(access)...)+"env:", access.Variables, strings.NewReplacer("${{", "${{ '${{' }}"))
 	if err == nil {
-		_, err = io.WriteString(out, comment("#", waitHint, "Make it the first step of the job:", "    - run: |")+commented("#", indent(indent(indent(indent(access.Wait))))))
+		_, err = io.WriteString(out, comment("#", scriptHint(access), "Make it the first step of the job:", "    - run: |")+commented("#", indent(indent(indent(indent(access.Script))))))
 	}
 	return err
 }
@@ -96,7 +96,7 @@ func runnerLines(access dind.Access) (variables, mount string) {
 // daemon takes no new jobs.
 // See https://docs.gitlab.com/runner/configuration/advanced-configuration/#the-runners-section
 func waitLines(access dind.Access) string {
-	return indent(comment("#", waitHint, runnerWaitHint)) + "  pre_build_script = '''\n" + access.Wait + "'''\n"
+	return indent(comment("#", scriptHint(access), runnerWaitHint)) + "  pre_build_script = '''\n" + access.Script + "'''\n"
 }
 
 // writeRunner writes lines to add to a runner that is registered already. It writes no
@@ -130,7 +130,13 @@ func writeJenkins(out io.Writer, access dind.Access) error {
 	for _, v := range access.Variables {
 		fmt.Fprintf(&b, "    %s = '%s'\n", v.Name, quote.Replace(v.Value))
 	}
-	b.WriteString("}\n" + comment("//", waitHint, "Make it the first step of the stage that uses docker:") + commented("//", "sh '''\n"+access.Wait+"'''\n"))
+	b.WriteString("}\n")
+	if access.Replicas > 1 {
+		b.WriteString(comment("//", scriptHint(access), "Add it to the environment of the stage that uses docker, which is inside of this one:") +
+			commented("//", "DOCKER_HOST = sh(returnStdout: true, script: '''\n"+access.Script+"echo \"$DOCKER_HOST\"\n''').trim()\n"))
+	} else {
+		b.WriteString(comment("//", waitHint, "Make it the first step of the stage that uses docker:") + commented("//", "sh '''\n"+access.Script+"'''\n"))
+	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }
@@ -141,7 +147,7 @@ func writeShell(out io.Writer, access dind.Access) error {
 	for _, v := range access.Variables {
 		fmt.Fprintf(&b, "export %s='%s'\n", v.Name, strings.ReplaceAll(v.Value, `'`, `'\''`))
 	}
-	b.WriteString(comment("#", waitHint, "Call it at the beginning of a job.") + "dindctl_wait() {\n" + indent(access.Wait) + "}\n")
+	b.WriteString(comment("#", scriptHint(access), "Call it at the beginning of a job.") + "dindctl_wait() {\n" + indent(access.Script) + "}\n")
 	_, err := io.WriteString(out, b.String())
 	return err
 }

@@ -220,7 +220,7 @@ func TestFormatsCanBeRead(t *testing.T) {
 	for format, write := range envFormats {
 		for name, access := range tests {
 			t.Run(format+"/"+name, func(t *testing.T) {
-				access.Wait = waitScript
+				access.Script = waitScript
 				var text strings.Builder
 				if err := write(&text, access); err != nil {
 					t.Fatal(err)

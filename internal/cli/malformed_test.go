@@ -93,6 +93,9 @@ func invalid(random *rand.Rand, app *cli.App, command *cli.Command) ingredient {
 		return ingredient{[]string{"--zz-" + name[2:]}, "--zz-" + name[2:]}
 	case 2: // an argument where none is expected
 		text := "surplus-" + word(random)
+		if command.Name == "where" { // which takes one argument
+			return ingredient{[]string{"--no-color", text, text}, text + " " + text}
+		}
 		return ingredient{[]string{"--no-color", text}, text}
 	case 3: // a switch with an invalid value
 		name := someFlag(random, command, func(flag cli.Flag) bool { _, is := flag.(*cli.BoolFlag); return is && flag.Names()[0] != "help" })

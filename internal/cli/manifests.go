@@ -29,14 +29,18 @@ func (p *program) manifests(c *cli.Context) error {
 	}
 	var live dind.Live
 	if options.IssuesCertificates() {
-		if live.Certificates, err = lifecycle.NewCertificates(options.Namespace, options.Name, s.program.now()); err != nil {
+		if live.Certificates, err = lifecycle.NewCertificates(options, s.program.now()); err != nil {
 			return err
 		}
 		fmt.Fprintln(s.streams.Err, s.streams.ErrStyle().Warn("Warning:")+" the Secrets contain newly generated private keys: encrypt them before you commit them to a repository.")
 	}
-	objects, err := dind.Build(options, live)
-	if err != nil {
-		return err
+	var objects dind.Objects
+	for n := range options.ReplicaCount() {
+		replica, err := dind.Build(options.Replica(n), live)
+		if err != nil {
+			return err
+		}
+		objects = append(objects, replica...)
 	}
 	if s.output == formatJSON {
 		return s.print(objects.List(), nil)

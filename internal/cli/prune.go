@@ -53,20 +53,29 @@ func (p *program) pruneNow(c *cli.Context) error {
 			return err
 		}
 	}
-	report, err := with(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.PruneReport, error) {
+	reports, err := eachReplica(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.PruneReport, error) {
 		return i.PruneNow(ctx, lifecycle.PruneOptions{Overrides: overrides, WhenIdle: whenIdle, Log: s.jobLog(i.Observer)})
 	})
 	if err != nil {
 		return err
 	}
-	return s.print(report, func(out io.Writer) error { return writePrune(out, s.streams.OutStyle(), report) })
+	reports[0].Replicas = reports[1:]
+	return printEach(s, reports, func(out io.Writer, report lifecycle.PruneReport) error {
+		return writePrune(out, s.streams.OutStyle(), report)
+	})
 }
 
 // confirmAll asks for confirmation before --all prunes while builds or containers
 // are running: the builds lose cache that they have not used yet, and images that
 // a pipeline has built but not pushed are removed.
 func (s *session) confirmAll(ctx context.Context) error {
-	running, err := with(ctx, s, func(ctx context.Context, i lifecycle.Instance) (daemon.Activity, error) { return i.PruneActivity(ctx) })
+	each, err := eachReplica(ctx, s, func(ctx context.Context, i lifecycle.Instance) (daemon.Activity, error) { return i.PruneActivity(ctx) })
+	var running daemon.Activity
+	for _, one := range each {
+		running.Builds += one.Builds
+		running.BuildsUnknown = running.BuildsUnknown || one.BuildsUnknown
+		running.Containers = append(running.Containers, one.Containers...)
+	}
 	if err != nil || running.Idle() && !running.BuildsUnknown {
 		return err
 	}

@@ -18,13 +18,14 @@ const nameWidth = 60
 
 // previewPrune prints what a prune would remove.
 func (s *session) previewPrune(ctx context.Context, overrides dind.PruneOverrides) error {
-	preview, err := with(ctx, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.PrunePreview, error) {
+	previews, err := eachReplica(ctx, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.PrunePreview, error) {
 		return i.PreviewPrune(ctx, overrides)
 	})
 	if err != nil {
 		return err
 	}
-	return s.print(preview, func(out io.Writer) error {
+	previews[0].Replicas = previews[1:]
+	return printEach(s, previews, func(out io.Writer, preview lifecycle.PrunePreview) error {
 		return writePrunePreview(out, s.streams.OutStyle(), preview, s.program.now())
 	})
 }

@@ -89,7 +89,7 @@ func (p *program) app(startedAs string) *cli.App {
 	}
 	app.Commands = []*cli.Command{
 		p.checkCommand(), p.installCommand(), p.statusCommand(), p.pruneNowCommand(), p.uninstallCommand(),
-		p.verifyCommand(), p.envCommand(), p.dockerCommand(), p.optionsCommand(), p.manifestsCommand(), p.versionCommand(), p.completionCommand(),
+		p.verifyCommand(), p.envCommand(), p.whereCommand(), p.dockerCommand(), p.optionsCommand(), p.manifestsCommand(), p.versionCommand(), p.completionCommand(),
 	}
 	for _, command := range app.Commands {
 		command.OnUsageError = p.usageError

@@ -78,6 +78,9 @@ func redactChecks(checks lifecycle.Checks, secrets redact.Values) lifecycle.Chec
 
 func redactStatus(status lifecycle.Status, secrets redact.Values) lifecycle.Status {
 	status.Problems = redactEach(secrets, status.Problems, func(p *lifecycle.Problem) []*string { return []*string{&p.Message, &p.Hint} })
+	for n := range status.Replicas {
+		status.Replicas[n] = redactStatus(status.Replicas[n], secrets)
+	}
 	return status
 }
 

@@ -66,7 +66,7 @@ func (p *program) status(c *cli.Context) error {
 		err = writeMetrics(s.streams.Out, status)
 	} else {
 		err = s.print(status, func(out io.Writer) error {
-			return writeStatus(out, s.streams, status, s.program.now())
+			return writeStatus(out, s.streams, status, s.program.now(), s.on("verbose"))
 		})
 	}
 	if err == nil && !status.Healthy {
@@ -156,7 +156,7 @@ func (s *session) frame(ctx context.Context, first bool) ([]byte, error) {
 		fmt.Fprintln(&frame, missing)
 		return frame.Bytes(), nil
 	case s.output == formatText:
-		err = writeStatus(&frame, s.streams, status, s.program.now())
+		err = writeStatus(&frame, s.streams, status, s.program.now(), s.on("verbose"))
 		return frame.Bytes(), err
 	}
 	if s.output == formatYAML && !first {

@@ -3,10 +3,8 @@ package cli
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 
-	"github.com/dindctl/dindctl/internal/human"
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/terminal"
 )
@@ -45,17 +43,11 @@ func writeStatuses(to io.Writer, streams terminal.Streams, all []lifecycle.Statu
 	rows := terminal.NewTable(style)
 	rows.Header("NAMESPACE", "NAME", "HEALTH", "ENGINE", "DISK", "DOCKER_HOST")
 	for _, status := range all {
-		health, engine, disk := style.Good("healthy"), "unknown", "unknown"
-		if !status.Healthy {
-			health = style.Bad("unhealthy")
-		}
+		engine := "unknown"
 		if status.Daemon != nil {
 			engine = status.Daemon.Version
 		}
-		if d := status.Disk; d != nil && d.CapacityBytes != nil && d.UsedBytes != nil && *d.CapacityBytes > 0 {
-			disk = fmt.Sprintf("%d%% of %s", 100**d.UsedBytes / *d.CapacityBytes, human.Size(*d.CapacityBytes))
-		}
-		rows.Row(status.Namespace, status.Name, health, engine, disk, status.DockerHost)
+		rows.Row(status.Namespace, status.Name, health(style, status.Healthy), engine, diskUse(status.Disk), status.DockerHost)
 	}
 	if _, err := rows.WriteTo(&out); err != nil {
 		return err

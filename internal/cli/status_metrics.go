@@ -17,7 +17,12 @@ const formatPrometheus format = "prometheus"
 // writeMetrics writes the status in the text format of Prometheus, as its node exporter
 // reads it from a file. What is unknown is left out.
 func writeMetrics(out io.Writer, status lifecycle.Status) error {
-	for _, family := range metricsOf(status) {
+	m := &metrics{}
+	m.addStatus(status)
+	for _, replica := range status.Replicas {
+		m.addStatus(replica)
+	}
+	for _, family := range m.families {
 		if _, err := expfmt.MetricFamilyToText(out, family); err != nil {
 			return err
 		}
@@ -25,14 +30,14 @@ func writeMetrics(out io.Writer, status lifecycle.Status) error {
 	return nil
 }
 
-// metrics are gauges of one installation. Each has its namespace and name as labels.
+// metrics are gauges of installations. Each has its namespace and name as labels.
 type metrics struct {
 	common   []*dto.LabelPair
 	families []*dto.MetricFamily
 }
 
-func metricsOf(status lifecycle.Status) []*dto.MetricFamily {
-	m := &metrics{common: []*dto.LabelPair{label("namespace", status.Namespace), label("name", status.Name)}}
+func (m *metrics) addStatus(status lifecycle.Status) {
+	m.common = []*dto.LabelPair{label("namespace", status.Namespace), label("name", status.Name)}
 	m.add("up", "Whether the daemon answers.", truth(status.Daemon != nil))
 	m.add("healthy", "Whether the installation is healthy, as the exit code of dindctl status says.", truth(status.Healthy))
 	if d := status.Daemon; d != nil {
@@ -61,7 +66,6 @@ func metricsOf(status lifecycle.Status) []*dto.MetricFamily {
 	for _, p := range status.Problems {
 		m.add("problem", "A problem that dindctl status reports.", 1, label("object", p.Object), label("reason", p.Reason), label("severity", p.Severity))
 	}
-	return m.families
 }
 
 func (m *metrics) addDisk(d *lifecycle.Disk) {
@@ -84,14 +88,16 @@ func (m *metrics) addDisk(d *lifecycle.Disk) {
 	}
 }
 
-// add adds a sample, in a new family unless the last one has this name. A sample that is
+// add adds a sample, in a new family unless there is one of this name. A sample that is
 // there already is not added again.
 func (m *metrics) add(name, help string, value float64, labels ...*dto.LabelPair) {
 	name = "dindctl_" + name
-	if n := len(m.families); n == 0 || m.families[n-1].GetName() != name {
+	at := slices.IndexFunc(m.families, func(f *dto.MetricFamily) bool { return f.GetName() == name })
+	if at < 0 {
+		at = len(m.families)
 		m.families = append(m.families, &dto.MetricFamily{Name: &name, Help: &help, Type: dto.MetricType_GAUGE.Enum()})
 	}
-	family := m.families[len(m.families)-1]
+	family := m.families[at]
 	sample := &dto.Metric{Label: slices.Concat(m.common, labels), Gauge: &dto.Gauge{Value: &value}}
 	for _, other := range family.Metric {
 		if other.String() == sample.String() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,15 +17,79 @@ import (
 // barWidth is the width of the disk bar, in columns.
 const barWidth = 24
 
-// writeStatus writes the status as text.
-func writeStatus(to io.Writer, streams terminal.Streams, status lifecycle.Status, now time.Time) error {
+// writeStatus writes the status as text: with several replicas a row for each, unless all
+// is true.
+func writeStatus(to io.Writer, streams terminal.Streams, status lifecycle.Status, now time.Time, all bool) error {
+	if len(status.Replicas) == 0 {
+		return writeReplica(to, streams, status, now)
+	}
+	replicas := append([]lifecycle.Status{status}, status.Replicas...)
+	if !all {
+		return writeReplicas(to, streams, replicas, now)
+	}
+	for n, replica := range replicas {
+		if n > 0 {
+			fmt.Fprintln(to)
+		}
+		if err := writeReplica(to, streams, replica, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeReplicas writes a row for each replica, and then the problems. The first replica is
+// healthy if all are.
+func writeReplicas(to io.Writer, streams terminal.Streams, replicas []lifecycle.Status, now time.Time) error {
 	style := streams.OutStyle()
 	var out bytes.Buffer
-	health := style.Good("healthy")
-	if !status.Healthy {
-		health = style.Bad("unhealthy")
+	fmt.Fprintf(&out, "%s in namespace %s: %s, %d replicas\n\n", style.Strong(replicas[0].Name), replicas[0].Namespace, health(style, replicas[0].Healthy), len(replicas))
+	rows := terminal.NewTable(style)
+	rows.Header("REPLICA", "DAEMON", "CONTAINERS", "DISK", "PRUNE")
+	for _, replica := range replicas {
+		daemon, containers, prune := style.Bad("no answer"), "unknown", pruneLines(replica.Prune, now)[0]
+		if replica.Daemon != nil {
+			daemon = style.Good(replica.Daemon.Version)
+		}
+		if replica.Draining != nil {
+			daemon = style.Warn("draining")
+		}
+		if replica.Leftovers != nil {
+			containers = strconv.Itoa(len(replica.Leftovers.Containers))
+		}
+		rows.Row(replica.Name, daemon, containers, diskUse(replica.Disk), prune)
 	}
-	fmt.Fprintf(&out, "%s in namespace %s: %s\n\n", style.Strong(status.Name), status.Namespace, health)
+	if _, err := rows.WriteTo(&out); err != nil {
+		return err
+	}
+	for _, replica := range replicas {
+		writeProblems(&out, style, "", replica.Problems)
+	}
+	fmt.Fprintf(&out, "\n`dindctl status -v` shows all of each replica, and --name %s of that one.\n", replicas[1].Name)
+	_, err := out.WriteTo(to)
+	return err
+}
+
+func health(style terminal.Style, healthy bool) string {
+	if healthy {
+		return style.Good("healthy")
+	}
+	return style.Bad("unhealthy")
+}
+
+// diskUse returns how full the disk is, for a cell of a table.
+func diskUse(d *lifecycle.Disk) string {
+	if d == nil || d.CapacityBytes == nil || d.UsedBytes == nil || *d.CapacityBytes == 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%d%% of %s", 100**d.UsedBytes / *d.CapacityBytes, human.Size(*d.CapacityBytes))
+}
+
+// writeReplica writes the status of one replica.
+func writeReplica(to io.Writer, streams terminal.Streams, status lifecycle.Status, now time.Time) error {
+	style := streams.OutStyle()
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "%s in namespace %s: %s\n\n", style.Strong(status.Name), status.Namespace, health(style, status.Healthy))
 
 	facts := terminal.NewTable(style)
 	fact := func(name string, lines ...string) {

@@ -36,13 +36,16 @@ func (p *program) verify(c *cli.Context) error {
 	if err := s.validate(c); err != nil {
 		return err
 	}
-	verified, err := with(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.Verification, error) {
+	verified, err := eachReplica(c.Context, s, func(ctx context.Context, i lifecycle.Instance) (lifecycle.Verification, error) {
 		return i.Verify(ctx, from, s.jobLog(i.Observer))
 	})
 	if err != nil {
 		return err
 	}
-	return s.print(verified, func(out io.Writer) error { return writeVerification(out, s.streams.OutStyle(), verified) })
+	verified[0].Replicas = verified[1:]
+	return printEach(s, verified, func(out io.Writer, v lifecycle.Verification) error {
+		return writeVerification(out, s.streams.OutStyle(), v)
+	})
 }
 
 func writeVerification(out io.Writer, style terminal.Style, v lifecycle.Verification) error {

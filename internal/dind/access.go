@@ -2,6 +2,8 @@ package dind
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -13,18 +15,22 @@ type Access struct {
 	// Ports are those that jobs may publish, FROM-TO, and Host is where they reach them;
 	// both are empty without PublishPorts.
 	Ports, Host string
-	// Wait is a shell script for the beginning of a job: it waits while the daemon takes no
-	// new jobs. It never fails, and works under set -eu.
-	Wait string
+	// Replicas is their number.
+	Replicas int
+	// Script is a shell script for the beginning of a job: it waits while the daemon takes
+	// no new jobs. With several replicas it also sets DOCKER_HOST to that of the project's
+	// replica, and TESTCONTAINERS_HOST_OVERRIDE if there is one. It never fails, and works
+	// under set -eu.
+	Script string
 }
 
 // AccessTo returns what a job needs to connect to the installation with these options:
 // Namespace, Name, PublishPorts and those of TLS count.
 func AccessTo(o Options) Access {
-	access := Access{Name: o.Name, Variables: Variables(o.Namespace, o.Name, o.TLS), Ports: o.PublishPorts}
-	pod := fmt.Sprintf("tcp://%s:%d", PodHost(o.Namespace, o.Name), Port(o.TLS))
-	_, script, _ := strings.Cut(jobScript, "\n") // without the line for shellcheck
-	access.Wait = strings.NewReplacer("SERVICE", Endpoint(o.Namespace, o.Name, o.TLS), "POD", pod).Replace(script)
+	access := Access{
+		Name: o.Name, Variables: Variables(o.Namespace, o.Name, o.TLS), Ports: o.PublishPorts,
+		Replicas: o.ReplicaCount(), Script: o.jobScript(),
+	}
 	if o.PublishPorts != "" {
 		access.Host = PodHost(o.Namespace, o.Name)
 		access.Variables = append(access.Variables, Variable{Name: "TESTCONTAINERS_HOST_OVERRIDE", Value: access.Host})
@@ -34,6 +40,26 @@ func AccessTo(o Options) Access {
 	}
 	return access
 }
+
+// jobScript returns the script for the beginning of a job. With several replicas it is the
+// same for any number of them.
+func (o Options) jobScript() string {
+	script := jobScript
+	if o.ReplicaCount() > 1 {
+		script = jobReplicasScript
+		if o.PublishPorts == "" {
+			script = testcontainersLine.ReplaceAllString(script, "")
+		}
+	}
+	_, script, _ = strings.Cut(script, "\n") // without the line for shellcheck
+	port := strconv.Itoa(int(Port(o.TLS)))
+	return strings.NewReplacer(
+		"SERVICE", Endpoint(o.Namespace, o.Name, o.TLS), "POD", "tcp://"+PodHost(o.Namespace, o.Name)+":"+port,
+		"NAMESPACE", o.Namespace, "PORT", port, "NAMES", strings.Join(replicaNames(o.Name), " "),
+	).Replace(script)
+}
+
+var testcontainersLine = regexp.MustCompile(`(?m)^ *export TESTCONTAINERS_.*\n`)
 
 // SecretMount is a Secret in the job's namespace and the directory to mount it at.
 type SecretMount struct {

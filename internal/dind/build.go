@@ -55,6 +55,7 @@ func Build(o Options, live Live) (Objects, error) {
 	p.checkMoved(&errs, live)
 	p.checkDataRoot(&errs, live)
 	p.checkTLS(&errs, live)
+	p.checkReplicaOf(&errs, live.Deployment)
 	p.checkHidden(&errs)
 	if err := errs.err(); err != nil {
 		if live.Claim != nil || live.Deployment != nil || live.Service != nil {
@@ -90,6 +91,9 @@ func (p plan) labels() map[string]string {
 	labels := Labels(p.Name)
 	if version := EngineVersion(p.Image); version != "" {
 		labels[VersionLabel] = version
+	}
+	if p.ReplicaOf != "" {
+		labels[ReplicaLabel] = p.ReplicaOf
 	}
 	return labels
 }

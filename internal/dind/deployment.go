@@ -67,6 +67,7 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 	if p.RuntimeClass != "" {
 		pod.WithRuntimeClassName(p.RuntimeClass)
 	}
+	p.withSpread(pod)
 	p.withScheduling(pod.WithNodeSelector(pairs(p.NodeSelector)))
 	return pod
 }

@@ -22,6 +22,7 @@ type Option struct {
 // Table returns all options that shape the objects, except the namespace and the name.
 func Table() []Option {
 	return []Option{
+		{Name: "replicas", Field: func(o *Options) any { return &o.Replicas }},
 		{Name: "image", Field: func(o *Options) any { return &o.Image }},
 		{Name: "image-pull-secret", Field: func(o *Options) any { return &o.ImagePullSecrets }},
 		{Name: "storage-size", Field: func(o *Options) any { return &o.StorageSize }},

@@ -8,7 +8,7 @@ import (
 // An option that the table does not have would not be remembered.
 func TestTableHasAllOptions(t *testing.T) {
 	// These say where to install and what is allowed, not what to install.
-	others := map[string]bool{"Namespace": true, "Name": true, "AllowDataRootChange": true, "NoTLS": true}
+	others := map[string]bool{"Namespace": true, "Name": true, "ReplicaOf": true, "AllowDataRootChange": true, "NoTLS": true}
 	var o Options
 	rows := map[any]string{}
 	for _, row := range Table() {

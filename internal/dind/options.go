@@ -5,7 +5,11 @@ package dind
 //
 // The zero value is not valid: start from Defaults.
 type Options struct {
-	Namespace, Name  string
+	Namespace, Name string
+	// Replicas is the number of daemons; "" is one.
+	Replicas string
+	// ReplicaOf is the installation that this is a replica of; "" for the first replica.
+	ReplicaOf        string
 	Image            string
 	ImagePullSecrets []string
 
@@ -16,7 +20,8 @@ type Options struct {
 	StorageClass string
 	// ExistingClaim is a claim that dindctl uses but does not own.
 	ExistingClaim string
-	// LocalPath on LocalNode becomes a Local PersistentVolume; set both or none.
+	// LocalPath on LocalNode becomes a Local PersistentVolume; set both or none. With
+	// several replicas, LocalNode has one node for each, separated by commas.
 	LocalPath, LocalNode string
 
 	// RegistryMirrors are [HOST=]URL; without HOST the mirror is one of Docker Hub.

@@ -18,6 +18,9 @@ import (
 // the class are those of the claim, which keeps them if the options have none.
 func (p plan) remembered() map[string]string {
 	o := p.Options
+	if o.ReplicaCount() == 1 {
+		o.Replicas = ""
+	}
 	if o.ExistingClaim == "" {
 		o.StorageSize = p.size.String()
 		if p.size.Cmp(resource.MustParse(DefaultStorageSize)) == 0 {
@@ -47,7 +50,7 @@ func Remembered(deployment *appsv1.Deployment) (Options, bool) {
 	if deployment == nil || o.decode(deployment.Annotations[OptionsAnnotation]) != nil {
 		return Options{}, false
 	}
-	o.Namespace, o.Name = deployment.Namespace, deployment.Name
+	o.Namespace, o.Name, o.ReplicaOf = deployment.Namespace, deployment.Name, ReplicaOf(deployment)
 	return o.WithHidden(live(deployment)), true
 }
 

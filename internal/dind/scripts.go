@@ -9,8 +9,8 @@ import (
 )
 
 // The scripts run in the image's shell, so that the installation needs no other image.
-// All but verify.sh, which may run in another namespace, and job.sh, which jobs run, are
-// files of the ConfigMap.
+// All but verify.sh, which may run in another namespace, and those that jobs run are files
+// of the ConfigMap.
 var (
 	//go:embed scripts
 	scriptFiles embed.FS
@@ -18,6 +18,8 @@ var (
 	verifyScript string
 	//go:embed scripts/job.sh
 	jobScript string
+	//go:embed scripts/job_replicas.sh
+	jobReplicasScript string
 	//go:embed scripts/clients.sh
 	clientsScript string
 )

@@ -54,7 +54,7 @@ func (p plan) volume() *applycore.PersistentVolumeApplyConfiguration {
 				WithRequired(applycore.NodeSelector().
 					WithNodeSelectorTerms(applycore.NodeSelectorTerm().
 						WithMatchExpressions(applycore.NodeSelectorRequirement().
-							WithKey(corev1.LabelHostname).WithOperator(corev1.NodeSelectorOpIn).WithValues(p.LocalNode))))))
+							WithKey(corev1.LabelHostname).WithOperator(corev1.NodeSelectorOpIn).WithValues(p.Node()))))))
 }
 
 // claim returns the claim for the daemon's data. A claim's spec is immutable except for

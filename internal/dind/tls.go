@@ -43,12 +43,18 @@ const (
 // Secret also contains the CA key, which no pod mounts.
 type CertificateFiles struct{ Server, Client map[string][]byte }
 
-// ServerNames returns the host names of the daemon.
-func ServerNames(namespace, name string) []string {
-	return []string{
-		name + "." + namespace + ".svc", name + "." + namespace + ".svc.cluster.local",
-		name + "." + namespace, name, PodHost(namespace, name), "localhost",
+// ServerNames returns the host names of the daemon, or of all replicas that there may be.
+func ServerNames(o Options) (names []string) {
+	replicas := 1
+	if o.ReplicaCount() > 1 {
+		replicas = MaxReplicas
 	}
+	for _, name := range replicaNames(o.Name)[:replicas] {
+		names = append(names,
+			name+"."+o.Namespace+".svc", name+"."+o.Namespace+".svc.cluster.local",
+			name+"."+o.Namespace, name, PodHost(o.Namespace, name))
+	}
+	return append(names, "localhost")
 }
 
 // CertificateHash returns a hash of the certificates that the daemon loads.

@@ -20,6 +20,9 @@ func SecretsOf(name string, o Options) CertificateSecrets {
 	if o.TLSSecret != "" {
 		return CertificateSecrets{CertificateSecret{o.TLSSecret, true}, CertificateSecret{o.TLSClientSecret, true}}
 	}
+	if o.ReplicaOf != "" {
+		name = o.ReplicaOf // replicas share the certificates
+	}
 	return CertificateSecrets{CertificateSecret{Name: ServerSecretName(name)}, CertificateSecret{Name: ClientSecretName(name)}}
 }
 
@@ -31,8 +34,9 @@ func ServerSecretName(name string) string { return name + "-server-tls" }
 // if dindctl issues it.
 func ClientSecretName(name string) string { return name + "-client-tls" }
 
-// IssuesCertificates reports whether dindctl issues the certificates.
-func (o Options) IssuesCertificates() bool { return o.TLS && o.TLSSecret == "" }
+// IssuesCertificates reports whether dindctl issues the certificates of the installation.
+// Replicas have those of the first.
+func (o Options) IssuesCertificates() bool { return o.TLS && o.TLSSecret == "" && o.ReplicaOf == "" }
 
 // KeyToFile is the key of a file in a Secret, and the name by which docker expects it.
 type KeyToFile struct{ Key, File string }

@@ -207,11 +207,11 @@ func TestAccessTo(t *testing.T) {
 	}
 	access := AccessTo(Options{Namespace: "ns", Name: "n", TLS: true, PublishPorts: "20000-20999"})
 	for _, address := range []string{"'tcp://n.ns.svc:2376'", "'tcp://n.n-pods.ns.svc:2376'"} {
-		if !strings.Contains(access.Wait, address) {
-			t.Errorf("the script does not have %s:\n%s", address, access.Wait)
+		if !strings.Contains(access.Script, address) {
+			t.Errorf("the script does not have %s:\n%s", address, access.Script)
 		}
 	}
-	access.Wait = ""
+	access.Script, access.Replicas = "", 0
 	if diff := cmp.Diff(want, access); diff != "" {
 		t.Error(diff)
 	}

@@ -21,7 +21,7 @@ const (
 func (o Options) Validate() error {
 	var errs OptionErrors
 	for _, check := range []func(*OptionErrors){
-		o.checkNames, o.checkImage, o.checkStorage, o.checkLocalVolume, o.checkRegistries, o.checkRegistryCAs, o.checkDaemon, o.checkAddressPools, o.checkEnv,
+		o.checkNames, o.checkReplicas, o.checkImage, o.checkStorage, o.checkLocalVolume, o.checkRegistries, o.checkRegistryCAs, o.checkDaemon, o.checkAddressPools, o.checkEnv,
 		o.checkDockerdArgs, o.checkResources, o.checkPlacement, o.checkAffinity, o.checkCacheLimit, o.checkHighWater, o.checkPrune, o.checkDrain, o.checkNetworkPolicy, o.checkPublishPorts, o.checkTLSSecrets,
 	} {
 		check(&errs)

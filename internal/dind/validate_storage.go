@@ -83,7 +83,9 @@ func (o Options) checkLocalVolume(errs *OptionErrors) {
 	switch {
 	case o.LocalNode == "":
 		errs.add("--local-path", o.LocalPath, "needs --local-node", "Set the node that has the directory; kubectl get nodes lists the nodes.")
-	case len(validation.IsDNS1123Subdomain(o.LocalNode)) > 0 || len(validation.IsValidLabelValue(o.LocalNode)) > 0:
+	case slices.ContainsFunc(o.localNodes(), func(node string) bool {
+		return len(validation.IsDNS1123Subdomain(node)) > 0 || len(validation.IsValidLabelValue(node)) > 0
+	}):
 		errs.add("--local-node", o.LocalNode, "is not a valid node name", "kubectl get nodes lists the nodes.")
 	}
 	if o.StorageClass != "" {

@@ -10,8 +10,8 @@ import (
 
 // certificates returns what the Secrets of TLS are to hold: what they hold now, as
 // long as it is valid.
-func (i Instance) certificates(found installation, rotate bool) (certs.Renewal, error) {
-	request := certificateRequest(i.Cluster.Namespace, i.Name, i.Now())
+func (i Instance) certificates(found installation, options dind.Options, rotate bool) (certs.Renewal, error) {
+	request := certificateRequest(options, i.Now())
 	request.Rotate = rotate
 	return certs.Renew(found.liveCertificates(), request)
 }
@@ -28,13 +28,13 @@ func (f installation) liveCertificates() (live certs.Set) {
 	return live
 }
 
-func certificateRequest(namespace, name string, now time.Time) certs.Request {
-	return certs.Request{Instance: name, Names: append(dind.ServerNames(namespace, name), "127.0.0.1", "::1"), Now: now}
+func certificateRequest(options dind.Options, now time.Time) certs.Request {
+	return certs.Request{Instance: options.Name, Names: append(dind.ServerNames(options), "127.0.0.1", "::1"), Now: now}
 }
 
-// NewCertificates returns the first certificates of an installation.
-func NewCertificates(namespace, name string, now time.Time) (dind.CertificateFiles, error) {
-	renewal, err := certs.Renew(certs.Set{}, certificateRequest(namespace, name, now))
+// NewCertificates returns the first certificates of an installation with these options.
+func NewCertificates(options dind.Options, now time.Time) (dind.CertificateFiles, error) {
+	renewal, err := certs.Renew(certs.Set{}, certificateRequest(options, now))
 	return dind.CertificateFiles(renewal.Set), err
 }
 

@@ -51,7 +51,7 @@ func TestInstallWithTLS(t *testing.T) {
 		t.Error("the copy differs")
 	}
 	live := certs.Set{Server: w.secret("ci", "d-server-tls").Data, Client: client.Data}
-	if again, err := certs.Renew(live, certificateRequest("ci", "d", noon)); err != nil || again.Authority+again.Server+again.Client != "" {
+	if again, err := certs.Renew(live, certificateRequest(options(nil), noon)); err != nil || again.Authority+again.Server+again.Client != "" {
 		t.Errorf("the certificates in the Secrets are not those of this installation: %+v, %v", again, err)
 	}
 	credentials := w.engine.Credentials
@@ -147,7 +147,7 @@ func TestInstallRenewsCertificates(t *testing.T) {
 
 // Two concurrent first installs must use the same authority.
 func TestConcurrentInstallsUseTheSameCertificates(t *testing.T) {
-	other, err := NewCertificates("ci", "d", noon)
+	other, err := NewCertificates(options(nil), noon)
 	if err != nil {
 		t.Fatal(err)
 	}

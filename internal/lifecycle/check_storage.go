@@ -101,17 +101,17 @@ func classNames(classes []storagev1.StorageClass) string {
 
 // checkNode checks the node of a local volume, the only one where the pod can run.
 func checkNode(ctx context.Context, in checkInput) []CheckResult {
-	if in.options.LocalNode == "" {
+	if in.options.Node() == "" {
 		return nil
 	}
-	node, err := in.Cluster.Node(ctx, in.options.LocalNode)
+	node, err := in.Cluster.Node(ctx, in.options.Node())
 	switch {
 	case apierrors.IsForbidden(err):
 		return unknown(errors.New("this user may not read Nodes"))
 	case err != nil:
 		return unknown(err)
 	}
-	if trouble, hint := nodeTrouble(node, in.options.LocalNode); trouble != "" {
+	if trouble, hint := nodeTrouble(node, in.options.Node()); trouble != "" {
 		return failed(hint, "%s", trouble)
 	}
 	if taint := untolerated(node.Spec.Taints, in.objects); taint != nil {

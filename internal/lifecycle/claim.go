@@ -102,9 +102,9 @@ func checkLocalPath(ctx context.Context, in checkInput) []CheckResult {
 	}
 	own := dind.VolumeObjectName(in.Cluster.Namespace, in.Name)
 	for n := range volumes {
-		if volumes[n].Name != own && onNode(&volumes[n], in.options.LocalNode, in.options.LocalPath) {
+		if volumes[n].Name != own && onNode(&volumes[n], in.options.Node(), in.options.LocalPath) {
 			return failed("Two daemons on one data root corrupt it: set another directory with --local-path, or delete that volume if nobody uses it.",
-				"%s on node %s is the directory of persistentvolume/%s", in.options.LocalPath, in.options.LocalNode, volumes[n].Name)
+				"%s on node %s is the directory of persistentvolume/%s", in.options.LocalPath, in.options.Node(), volumes[n].Name)
 		}
 	}
 	return nil

@@ -161,6 +161,7 @@ func (i Instance) credentials(ctx context.Context, pod *corev1.Pod) (*tls.Config
 		}
 		options, _ = dind.Remembered(found.deployment())
 	}
+	options.Namespace, options.Name, options.ReplicaOf = i.Cluster.Namespace, i.Name, pod.Labels[dind.ReplicaLabel]
 	name := dind.SecretsOf(i.Name, options).Client.Name
 	found, err := i.read(ctx, i.Cluster.Ref("Secret", name))
 	if err != nil {
@@ -178,7 +179,7 @@ func (i Instance) credentials(ctx context.Context, pod *corev1.Pod) (*tls.Config
 	authorities := x509.NewCertPool()
 	authorities.AppendCertsFromPEM(secret.Data[certs.CAFile])
 	return &tls.Config{
-		ServerName:   dind.ServerNames(i.Cluster.Namespace, i.Name)[0],
+		ServerName:   dind.ServerNames(options)[0],
 		Certificates: []tls.Certificate{pair},
 		RootCAs:      authorities,
 	}, nil

@@ -45,8 +45,10 @@ type Installation struct {
 	// Daemon is what the daemon says about itself; nil with NoWait and DryRun.
 	Daemon *daemon.Info `json:"daemon"`
 	// Verification is the result of a Job; nil without VerifyJob.
-	Verification    *Verification `json:"verification,omitempty"`
-	DurationSeconds float64       `json:"durationSeconds"`
+	Verification *Verification `json:"verification,omitempty"`
+	// Replicas are the results of the other replicas.
+	Replicas        []Installation `json:"replicas,omitempty"`
+	DurationSeconds float64        `json:"durationSeconds"`
 }
 
 // Install installs or updates the daemon and verifies that it answers. Running it
@@ -59,6 +61,14 @@ type Installation struct {
 // *rollout.NotReadyError, *DaemonError, *VerifyError, or what the connection
 // returns.
 func (i Instance) Install(ctx context.Context, options dind.Options, how InstallOptions) (Installation, error) {
+	if options.Replicas == "" {
+		return i.installOne(ctx, options, how)
+	}
+	return i.installReplicas(ctx, options, how)
+}
+
+// installOne is Install for one replica.
+func (i Instance) installOne(ctx context.Context, options dind.Options, how InstallOptions) (Installation, error) {
 	began := i.Now()
 	outcome := Installation{
 		Name: i.Name, Namespace: i.Cluster.Namespace,

@@ -68,7 +68,7 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 	var renewal certs.Renewal
 	switch {
 	case options.IssuesCertificates():
-		if renewal, err = i.certificates(p.found, how.RotateCertificates); err != nil {
+		if renewal, err = i.certificates(p.found, options, how.RotateCertificates); err != nil {
 			return p, err
 		}
 	case options.TLS:

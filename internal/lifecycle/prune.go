@@ -27,6 +27,8 @@ type PruneReport struct {
 	Before          *PruneUsage `json:"before"`
 	After           *PruneUsage `json:"after"`
 	DurationSeconds float64     `json:"durationSeconds"`
+	// Replicas are the results of the other replicas.
+	Replicas []PruneReport `json:"replicas,omitempty"`
 }
 
 // PruneUsage is the daemon's disk use in bytes.

@@ -25,6 +25,8 @@ type PrunePreview struct {
 	Volumes    []Prunable `json:"volumes"`
 	Images     []Prunable `json:"images"`
 	BuildCache SizeChange `json:"buildCache"`
+	// Replicas are what would be removed of the other replicas.
+	Replicas []PrunePreview `json:"replicas,omitempty"`
 }
 
 // SizeChange is a size now and after a prune.

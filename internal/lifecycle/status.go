@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dindctl/dindctl/internal/daemon"
@@ -40,6 +41,8 @@ type Status struct {
 	Leftovers *daemon.Leftovers `json:"leftovers"`
 	Prune     *Prune            `json:"prune"`
 	Problems  []Problem         `json:"problems"`
+	// Replicas are the states of the other replicas. Healthy is about all of them.
+	Replicas []Status `json:"replicas,omitempty"`
 }
 
 // ObjectState is the state of one object.
@@ -72,6 +75,15 @@ const (
 // not an error: Healthy is false and Problems say why. The error is a
 // *NotInstalledError, or what the connection returns.
 func (i Instance) Status(ctx context.Context) (Status, error) {
+	status, deployment, err := i.statusOfOne(ctx)
+	if err != nil {
+		return status, err
+	}
+	return status, i.addReplicas(ctx, deployment, &status)
+}
+
+// statusOfOne is Status for one replica, and returns its Deployment.
+func (i Instance) statusOfOne(ctx context.Context) (Status, *appsv1.Deployment, error) {
 	status := Status{
 		Name: i.Name, Namespace: i.Cluster.Namespace, Context: i.Cluster.Context,
 		DockerHost: dind.Endpoint(i.Cluster.Namespace, i.Name, false),
@@ -85,13 +97,13 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	reading.Go(func() { pods, podsErr = i.Cluster.Pods(ctx, i.labels()) })
 	reading.Wait()
 	if err != nil {
-		return status, err
+		return status, nil, err
 	}
 	if !found.exists() {
-		return status, found.notInstalled()
+		return status, nil, found.notInstalled()
 	}
 	if podsErr != nil {
-		return status, podsErr
+		return status, nil, podsErr
 	}
 
 	if options, known := dind.Remembered(found.deployment()); known {
@@ -101,7 +113,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	status.DockerHost = dind.Endpoint(i.Cluster.Namespace, i.Name, status.TLS)
 	daemons, err := i.podsOf(ctx, found.deployment(), pods)
 	if err != nil {
-		return status, err
+		return status, nil, err
 	}
 	state := found.state(daemons)
 	rolloutStatus := rollout.Compute(state)
@@ -164,7 +176,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	}
 	asking.Wait()
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
-		return status, err
+		return status, nil, err
 	}
 	if volume != nil {
 		status.Prune.gained(volume.LastPrune)
@@ -176,7 +188,7 @@ func (i Instance) Status(ctx context.Context) (Status, error) {
 	for _, problem := range status.Problems {
 		status.Healthy = status.Healthy && problem.Severity != SeverityError
 	}
-	return status, nil
+	return status, found.deployment(), nil
 }
 
 // checkLock asks a running pod that is not ready whether its daemon waits for the lock of

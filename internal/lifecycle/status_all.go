@@ -27,14 +27,10 @@ func (i Instance) StatusAll(ctx context.Context) ([]Status, error) {
 		examining.Go(func() error {
 			instance := i
 			instance.Cluster, instance.Name = i.Cluster.In(one.Namespace), one.Name
-			status, err := instance.Status(ctx)
+			status, _, err := instance.statusOfOne(ctx)
 			var removed *NotInstalledError // after it was listed
 			if err != nil && !errors.As(err, &removed) {
-				status.Problems = append(status.Problems, Problem{
-					Object: "deployment/" + one.Name, Reason: "StatusUnknown", Severity: SeverityError,
-					Message: "The installation could not be examined: " + err.Error(),
-					Hint:    hintFor(err, "read its objects", "`dindctl status -A` tries again."),
-				})
+				status.Problems = append(status.Problems, instance.unknownState(err))
 			}
 			if removed != nil {
 				return nil

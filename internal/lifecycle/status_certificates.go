@@ -66,7 +66,7 @@ func (i Instance) certificateState(ctx context.Context, found installation) (*Ce
 			problems[n].Hint = givenHint
 		}
 	}
-	if found.secrets.Client.Given || found.clientSecret() == nil {
+	if found.secrets.Client.Given || found.clientSecret() == nil || options.ReplicaOf != "" { // the copies are the first replica's
 		return expiry, states, problems
 	}
 	copies, more := i.copyStates(found, unread)

@@ -39,7 +39,7 @@ func TestStatusReportsCertificateProblems(t *testing.T) {
 		}, []string{"error Terminating secret/d-server-tls"}},
 		{"no copy in another namespace", noSecret("jobs", "d-client-tls"), []string{"error CopyMissing secret/d-client-tls"}},
 		{"another key", func(t *testing.T, w *world) {
-			other, err := NewCertificates("ci", "d", noon)
+			other, err := NewCertificates(options(nil), noon)
 			if err != nil {
 				t.Fatal(err)
 			}

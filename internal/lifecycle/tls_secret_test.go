@@ -18,7 +18,7 @@ func given(o *dind.Options) { o.TLS, o.TLSSecret, o.TLSClientSecret = true, "iss
 // issue returns Secrets as cert-manager fills them.
 func issue(t *testing.T) (server, client *corev1.Secret) {
 	t.Helper()
-	files, err := NewCertificates("ci", "d", noon)
+	files, err := NewCertificates(options(nil), noon)
 	if err != nil {
 		t.Fatal(err)
 	}

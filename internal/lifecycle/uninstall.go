@@ -60,8 +60,17 @@ const (
 // Uninstallation holds what was deleted also if an error is returned, which joins a
 // *kube.DeleteError for each object that remains; running it again resumes.
 func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error) {
-	outcome := r.outcome
+	outcome := r.Outcome()
 	outcome.Removed = []UninstallObject{}
+	for _, replica := range r.replicas {
+		named := i
+		named.Name, named.Observer = replica.outcome.Name, progress.Named(i.Observer, replica.outcome.Name)
+		removed, err := named.Remove(ctx, replica)
+		outcome.Removed = append(outcome.Removed, removed.Removed...)
+		if err != nil {
+			return outcome, err
+		}
+	}
 	steps := [stages]string{"Copies", "Secrets", "Objects", "Policy", "Jobs", "Storage", "Storage", "Storage"}
 	for stage, items := range r.items {
 		if stage == stageJobs {

@@ -16,6 +16,9 @@ type RemovedClaim struct {
 // Claims returns the claims that the removal would delete.
 func (r Removal) Claims() []RemovedClaim {
 	var claims []RemovedClaim
+	for _, replica := range r.replicas {
+		claims = append(claims, replica.Claims()...)
+	}
 	for _, item := range r.items[stageClaim] {
 		claim, is := item.Object.(*corev1.PersistentVolumeClaim)
 		if !is {

@@ -2,7 +2,10 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
+	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/dind"
@@ -13,14 +16,24 @@ import (
 type Removal struct {
 	outcome Uninstallation
 	items   [stages][]kube.Item
+	// replicas are the removals of the other replicas, which come first.
+	replicas   []Removal
+	deployment *appsv1.Deployment
 }
 
 // Outcome returns what the removal would do.
-func (r Removal) Outcome() Uninstallation { return r.outcome }
+func (r Removal) Outcome() Uninstallation {
+	outcome := r.outcome
+	for _, replica := range slices.Backward(r.replicas) {
+		outcome.Removed = slices.Concat(replica.outcome.Removed, outcome.Removed)
+		outcome.Kept = slices.Concat(replica.outcome.Kept, outcome.Kept)
+	}
+	return outcome
+}
 
 // DeletesData reports whether the removal would delete the cache.
 func (r Removal) DeletesData() bool {
-	return len(r.items[stageClaim])+len(r.items[stageVolume])+len(r.items[stageClass]) > 0
+	return slices.ContainsFunc(r.replicas, Removal.DeletesData) || len(r.items[stageClaim])+len(r.items[stageVolume])+len(r.items[stageClass]) > 0
 }
 
 func (r *Removal) keep(ref kube.Ref, reason string) {
@@ -33,10 +46,30 @@ func (r *Removal) keep(ref kube.Ref, reason string) {
 // *ClaimError if ending the pod would delete data that has to stay, or what the
 // connection returns.
 func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, error) {
+	removal, err := i.planRemovalOfOne(ctx, deleteData)
+	if err != nil {
+		return removal, err
+	}
+	for _, replica := range slices.Backward(i.replicas(removal.deployment)[1:]) {
+		one, err := replica.planRemovalOfOne(ctx, deleteData)
+		var missing *NotInstalledError
+		if errors.As(err, &missing) {
+			continue
+		}
+		if err != nil {
+			return removal, err
+		}
+		removal.replicas = append(removal.replicas, one)
+	}
+	return removal, nil
+}
+
+func (i Instance) planRemovalOfOne(ctx context.Context, deleteData bool) (Removal, error) {
 	removal := Removal{outcome: Uninstallation{
 		Name: i.Name, Namespace: i.Cluster.Namespace, Removed: []UninstallObject{}, Kept: []UninstallObject{},
 	}}
 	found, err := i.findCore(ctx)
+	removal.deployment = found.deployment()
 	if err == nil {
 		err = found.findStorage(ctx, deleteData)
 	}

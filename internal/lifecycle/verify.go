@@ -39,6 +39,8 @@ type Verification struct {
 	Steps           int                 `json:"steps"`
 	Cached          bool                `json:"cached"`
 	DurationSeconds float64             `json:"durationSeconds"`
+	// Replicas are the results of the other replicas.
+	Replicas []Verification `json:"replicas,omitempty"`
 }
 
 // Verify runs a Job in the namespace from, "" for the installation's. Like a CI job,
