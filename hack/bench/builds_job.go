@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +32,7 @@ type buildPod struct {
 	registry string
 	// script is run instead of buildScript.
 	script string
+	env    map[string]string
 }
 
 // awaitDaemon begins a script: the job's node may take a moment to route to the daemon.
@@ -66,11 +68,17 @@ func (b buildPod) pod(namespace string) *corev1.Pod {
 			}},
 		},
 	}
+	for name, value := range b.env {
+		pod.Spec.Containers[0].Env = append(pod.Spec.Containers[0].Env, corev1.EnvVar{Name: name, Value: literal(value)})
+	}
 	if b.daemon {
 		b.addDaemon(&pod.Spec)
 	}
 	return pod
 }
+
+// literal returns a value that Kubernetes does not expand.
+func literal(value string) string { return strings.ReplaceAll(value, "$", "$$") }
 
 // addDaemon adds the `services: docker:dind` of GitLab's guide, in its variant without
 // TLS. With --tls=false, dockerd does not wait 15 seconds before it opens the port.

@@ -1,8 +1,8 @@
 // Command bench measures how long dindctl, kubectl and Helm take from an empty
 // namespace to a Docker daemon that answers. They install the same objects and take
 // turns, each time in a new namespace. Then it measures builds: with a new daemon
-// for each job, and with the one that dindctl installs; the two image stores; and what
-// prunes cost. `make bench` starts the cluster and builds the clients.
+// for each job, and with the one that dindctl installs; the two image stores; what prunes
+// cost; and several replicas. `make bench` starts the cluster and builds the clients.
 //
 // The first round is not counted, because it pulls the image and fills the clients'
 // discovery caches. Deleting is not measured. Requests are counted in the API
@@ -31,7 +31,7 @@ import (
 const enoughRuns = 3
 
 // sections are the parts of the benchmark.
-var sections = []string{"commands", "builds", "stores", "prune"}
+var sections = []string{"commands", "builds", "stores", "prune", "replicas"}
 
 // setting is what the benchmark runs with.
 type setting struct {
@@ -128,6 +128,9 @@ func (s setting) measure(ctx context.Context, only string) (r report, err error)
 	}
 	if only == "prune" {
 		r.Prune, err = s.upkeep(ctx)
+	}
+	if only == "replicas" {
+		r.Replicas, err = s.replicas(ctx)
 	}
 	return r, err
 }

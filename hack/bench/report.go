@@ -18,7 +18,9 @@ type report struct {
 	// Stores are the image stores of one engine.
 	Stores *buildFigures `json:"stores,omitempty"`
 	Prune  []upkeep      `json:"prune,omitempty"`
-	Goals  []goal        `json:"goals"`
+	// Replicas are several daemons.
+	Replicas []routed `json:"replicas,omitempty"`
+	Goals    []goal   `json:"goals"`
 }
 
 type result struct {

@@ -26,10 +26,15 @@ func TestReportOfStores(t *testing.T) {
 			{Store: "overlay2", Images: 3000, Costs: []upkeepCost{{"a prune", 10, 4, 90}}},
 		},
 	}
+	r.Replicas = []routed{{Route: "key", Replicas: 2, Projects: 10}}
+	if err := r.Replicas[0].read("log\nmeasured: hundredths=1000 cached=9 failed=1 milliseconds=250\n"); err != nil {
+		t.Fatal(err)
+	}
 	text := strings.Join(strings.Fields(r.text()), " ")
 	for _, want := range []string{
 		"12.0 s 3.0 s dindctl, the first build", "1.5 s 1.5 s push of the image", "606 MB 205 MB on the volume after the first build",
 		"120 per minute, 0 failed", "with 3000 images", "20.0 s 2.0 × 100 10.0 s 4.0 × 90 a prune",
+		"60 90% 1 0.25 s 0.0 s 2, by key",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

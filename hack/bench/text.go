@@ -27,6 +27,7 @@ func (r report) text() string {
 	r.Builds.write(table)
 	r.Stores.write(table)
 	writeUpkeep(table, r.Prune)
+	writeReplicas(table, r.Replicas)
 	fmt.Fprintf(table, "\nmeasured\tgoal\t\t  \n")
 	for _, g := range r.Goals {
 		fmt.Fprintln(table, g)

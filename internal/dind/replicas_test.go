@@ -260,6 +260,9 @@ esac`)
 			})
 		}
 	}
+	if all := strings.Join(replicaNames("d"), " "); !strings.Contains(script, all) {
+		t.Errorf("the script does not rank %s", all)
+	}
 	if strings.Contains(AccessTo(Options{Namespace: "ci", Name: "d", Replicas: "2"}).Script, "TESTCONTAINERS_HOST_OVERRIDE=\"") {
 		t.Error("without published ports the script sets where they are")
 	}
