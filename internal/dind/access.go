@@ -55,7 +55,7 @@ func (o Options) jobScript() string {
 	port := strconv.Itoa(int(Port(o.TLS)))
 	return strings.NewReplacer(
 		"SERVICE", Endpoint(o.Namespace, o.Name, o.TLS), "POD", "tcp://"+PodHost(o.Namespace, o.Name)+":"+port,
-		"NAMESPACE", o.Namespace, "PORT", port, "NAME", o.Name,
+		"NAMESPACE", o.Namespace, "PORT", port, "FIRST", o.Name,
 	).Replace(script)
 }
 

@@ -8,7 +8,7 @@ if [ "${DOCKER_HOST:-}" = 'SERVICE' ] && command -v docker >/dev/null 2>&1 && co
     esac
   }
   dindctl_key=${DINDCTL_KEY:-${CI_PROJECT_ID:-${GITHUB_REPOSITORY_ID:-${JOB_NAME:-}}}}
-  dindctl_names=$(for dindctl_name in NAME NAME-1 NAME-2 NAME-3 NAME-4 NAME-5 NAME-6 NAME-7; do
+  dindctl_names=$(for dindctl_name in FIRST FIRST-1 FIRST-2 FIRST-3 FIRST-4 FIRST-5 FIRST-6 FIRST-7; do
     echo "$(printf %s "$dindctl_key/$dindctl_name" | sha256sum) $dindctl_name"
   done | sort | sed 's/.* //')
   dindctl_pin=${DINDCTL_REPLICA:-}
