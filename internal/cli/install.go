@@ -66,7 +66,11 @@ func (p *program) install(c *cli.Context) error {
 		return writeVariables(out, dind.AccessTo(options).Variables)
 	})
 	if err == nil && !s.on("quiet") && s.output == formatText {
-		fmt.Fprintln(s.streams.Err, "Jobs that set these variables share the daemon's cache.\n"+servicesHint)
+		share := "Jobs that set these variables share the daemon's cache."
+		if options.ReplicaCount() > 1 {
+			share = "Jobs that set these variables use the first replica. With the script that `dindctl env` prints, each project uses its own."
+		}
+		fmt.Fprintln(s.streams.Err, share+"\n"+servicesHint)
 	}
 	return err
 }

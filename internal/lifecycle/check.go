@@ -110,6 +110,11 @@ func (i Instance) Check(ctx context.Context, options dind.Options, how InstallOp
 	outcome := Checks{Namespace: i.Cluster.Namespace, Results: []CheckResult{}}
 	input := checkInput{Instance: i, options: options, how: how}
 	var err error
+	if options.ReplicaCount() > 1 {
+		if _, err = i.surplusReplicas(ctx, options.ReplicaCount()); err != nil && !apierrors.IsForbidden(err) {
+			return outcome, err
+		}
+	}
 	// A missing permission to read is a result of the check of permissions.
 	if input.found, err = i.readFor(ctx, options); err != nil && !apierrors.IsForbidden(err) {
 		return outcome, err

@@ -117,6 +117,9 @@ func TestReplicaNameTaken(t *testing.T) {
 	}
 	w.reset()
 	var invalid dind.OptionErrors
+	if _, err := w.Check(t.Context(), replicated("2"), InstallOptions{}); !errors.As(err, &invalid) {
+		t.Errorf("check: %v", err)
+	}
 	if _, err := w.Install(t.Context(), replicated("2"), InstallOptions{SkipPreflight: true}); !errors.As(err, &invalid) || !strings.Contains(err.Error(), "needs the name d-1") || len(w.Writes()) > 0 {
 		t.Errorf("got %v, and %q", err, w.Writes())
 	}
