@@ -64,6 +64,9 @@ func (i *installation) commandsOfReplicas(t *testing.T) {
 	contains(t, "verify", succeed(t, i.command("verify")...).stdout, "reaches tcp://docker-dind-2.")
 	equal(t, "prunes", strings.Count(succeed(t, i.command("prune-now")...).stdout, "Freed "), 3)
 
+	equal(t, "prunes of one", strings.Count(succeed(t, i.command("prune-now", "--replica", "0")...).stdout, "Freed "), 1)
+	contains(t, "status of one", succeed(t, i.command("status", "--replica", "2")...).stdout, "docker-dind-2 in namespace "+i.namespace+": healthy\n")
+
 	refused := dindctl(t, i.command("install", i.installOptions()...)...).want(t, failed)
 	contains(t, "install without the number", refused.stderr, "this installation has 3 replicas")
 	refused = dindctl(t, i.replica("docker-dind-1").command("install", i.installOptions()...)...).want(t, failed)

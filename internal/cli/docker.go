@@ -42,6 +42,7 @@ func (p *program) dockerCommand() *cli.Command {
 		Description: "Connects through the API server, with TLS where the daemon has it, and runs `docker ARGS...`.\n" +
 			"The exit code is docker's. --timeout applies until docker starts. Without TLS, output that a\n" +
 			"`docker run -i` writes more than a second after the end of its piped input may be lost.",
+		Flags:  []cli.Flag{text("replica", "connect to this replica of several (default: 0, the first)", "NUMBER")},
 		Action: p.docker,
 	}
 }

@@ -18,7 +18,7 @@ const (
 	unreachable    = "Ports that containers publish (-p) are not reachable, so Testcontainers needs TESTCONTAINERS_RYUK_DISABLED=true: connect from a container in the same network, or install with --publish-ports."
 	reachable      = "Ports that containers publish are at %s, not at localhost. Use a port in %s, or -p 80 for any free one of them."
 	waitHint       = "Without this script, a job that begins while the daemon restarts is refused. It does nothing if DOCKER_HOST is another one."
-	replicasHint   = "This script sets DOCKER_HOST to the replica that the project's builds always use, or to another one while that restarts. Without it, all jobs use %s. It takes DINDCTL_KEY in place of the project's ID, and DINDCTL_REPLICA for a replica by name."
+	replicasHint   = "This script sets DOCKER_HOST to the replica that the project's builds always use, or to another one while that restarts. Without it, all jobs use %s. It takes DINDCTL_KEY in place of the project's ID, and DINDCTL_REPLICA, a number or name, for a replica."
 	gitLabWaitHint = "Jobs run it with `before_script: [!reference [.dindctl, before_script]]`; `--format runner` has it for all jobs of a runner."
 	runnerWaitHint = "If the runner has a pre_build_script already, add the lines to it."
 	workspaceHint  = "The daemon does not see the job's files: %s cannot work, because they mount them."

@@ -29,6 +29,7 @@ func (p *program) pruneNowCommand() *cli.Command {
 			switchFlag("when-idle", "first wait until nothing runs and nobody is connected"),
 			switchFlag("yes", "with --all: do not ask for confirmation while builds or containers are running", "y"),
 			switchFlag("dry-run", "list what would be removed, without removing it"),
+			replicaFlag(),
 		},
 		Action: p.pruneNow,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -12,6 +13,29 @@ import (
 	"github.com/dindctl/dindctl/internal/lifecycle"
 	"github.com/dindctl/dindctl/internal/redact"
 )
+
+// replicaFlag returns the option of the commands that can work on one replica only.
+func replicaFlag() *cli.StringFlag {
+	return text("replica", "only this replica of several: 0 is the first (default: all)", "NUMBER")
+}
+
+// parseReplica reads --replica. As in a job, whose DINDCTL_REPLICA also sets it, it may be the
+// replica's name.
+func (s *session) parseReplica(given string) {
+	if given == "" {
+		return
+	}
+	number := strings.TrimPrefix(given, s.name+"-")
+	if given == s.name {
+		number = "0"
+	}
+	replica, err := strconv.Atoi(number)
+	if err != nil || replica < 0 || replica >= dind.MaxReplicas {
+		s.problem("--replica", given, fmt.Sprintf("must be a number from 0 to %d", dind.MaxReplicas-1), "`dindctl status` shows the replicas.")
+		return
+	}
+	s.name, s.alone = dind.ReplicaName(s.name, replica), true
+}
 
 // eachReplica is with for each replica of the installation, one after the other. Without an
 // error, there is at least one result.

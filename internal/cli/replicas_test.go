@@ -19,6 +19,8 @@ func TestCommandsWithReplicas(t *testing.T) {
 		"replicas-status":      {"status"},
 		"replicas-status-all":  {"status", "-v"},
 		"replicas-metrics":     {"status", "-o", "prometheus"},
+		"replicas-first":       {"status", "--replica", "0"},
+		"replicas-second":      {"status", "--replica", "docker-dind-1"},
 		"replicas-dry-run":     {"install", "--replicas", "1", "--dry-run", "--skip-preflight"},
 		"replicas-prune":       {"prune-now", "--dry-run"},
 		"replicas-uninstall":   {"uninstall", "--dry-run"},
@@ -32,6 +34,19 @@ func TestCommandsWithReplicas(t *testing.T) {
 			}
 			golden(t, name, stdout)
 		})
+	}
+	if code, stdout, stderr := w.run(t, "prune-now", "--dry-run", "--replica", "1"); code != 0 || strings.Contains(stdout, "docker-dind:") {
+		t.Errorf("code %d, %s%s", code, stdout, stderr)
+	}
+	w.env["DINDCTL_REPLICA"] = "docker-dind-1"
+	if code, stdout, stderr := w.run(t, "env"); code != 0 || !strings.Contains(stdout, "DOCKER_HOST: tcp://docker-dind.ci.svc:2375") {
+		t.Errorf("a command that knows no --replica: code %d, %s%s", code, stdout, stderr)
+	}
+	delete(w.env, "DINDCTL_REPLICA")
+	for _, replica := range []string{"8", "-1", "other"} {
+		if code, _, stderr := w.run(t, "status", "--replica", replica); code != 2 || !strings.Contains(stderr, "must be a number from 0 to 7") {
+			t.Errorf("code %d, %s", code, stderr)
+		}
 	}
 	w.RunJobs(batchv1.JobComplete, corev1.PodSucceeded, "")
 	if code, stdout, _ := w.run(t, "prune-now", "-o", "json"); code != 0 || strings.Count(stdout, `"job": "docker-dind-`) != 2 || !strings.Contains(stdout, `"replicas": [`) {

@@ -26,6 +26,7 @@ type session struct {
 	cluster    *kube.Cluster     // nil until connect
 	observer   progress.Observer // of the work that is being done; nil if there is none
 	name       string
+	alone      bool // with --replica, which name is then the name of
 	timeout    time.Duration
 	output     format
 	mode       terminal.Mode
@@ -54,6 +55,9 @@ func (p *program) session(c *cli.Context) *session {
 			WithoutExecWebsockets:    strings.EqualFold(p.getenv("KUBECTL_REMOTE_COMMAND_WEBSOCKETS"), "false"),
 			UserAgent:                "dindctl/" + Version(),
 		},
+	}
+	if flagNamed(c.Command.Flags, "replica") != nil {
+		s.parseReplica(v.text("replica", ""))
 	}
 	s.checkSwitches(c.Command.Flags)
 	s.readOptionsFile(c.Command.Flags)
@@ -172,7 +176,7 @@ func with[T any](ctx context.Context, s *session, work func(context.Context, lif
 	defer renderer.Close()
 	s.observer = redactingObserver{renderer, s.program}
 	result, err = work(ctx, lifecycle.Instance{
-		Cluster: s.cluster, Name: s.name, Observer: s.observer, Connect: s.program.daemon, Now: s.program.now,
+		Cluster: s.cluster, Name: s.name, Alone: s.alone, Observer: s.observer, Connect: s.program.daemon, Now: s.program.now,
 	})
 	if err != nil {
 		err = &endedError{ended: ctx.Err(), cause: context.Cause(ctx), err: err}

@@ -32,6 +32,7 @@ func (p *program) statusCommand() *cli.Command {
 		Flags: []cli.Flag{
 			switchFlag("watch", "refresh every 5 seconds until interrupted", "w"),
 			switchFlag("all-namespaces", "show the installations of all namespaces, one in each row", "A"),
+			replicaFlag(),
 		},
 		Action: p.status,
 	}
@@ -40,7 +41,7 @@ func (p *program) statusCommand() *cli.Command {
 func (p *program) status(c *cli.Context) error {
 	s := p.session(c)
 	if s.on("all-namespaces") {
-		for _, name := range []string{"watch", "name"} {
+		for _, name := range []string{"watch", "name", "replica"} {
 			if s.given(name) {
 				s.problem("--"+name, "", "is of one installation", "Leave out --all-namespaces, or --"+name+".")
 			}

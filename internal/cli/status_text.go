@@ -65,7 +65,7 @@ func writeReplicas(to io.Writer, streams terminal.Streams, replicas []lifecycle.
 	for _, replica := range replicas {
 		writeProblems(&out, style, "", replica.Problems)
 	}
-	fmt.Fprintf(&out, "\n`dindctl status -v` shows all of each replica, and --name %s of that one.\n", replicas[1].Name)
+	fmt.Fprintln(&out, "\n`dindctl status -v` shows all of each replica, and --replica 1 of one.")
 	_, err := out.WriteTo(to)
 	return err
 }

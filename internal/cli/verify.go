@@ -22,7 +22,7 @@ func (p *program) verifyCommand() *cli.Command {
 			"afterwards, with everything it built. With --from the Job runs in another namespace; if the\n" +
 			"NetworkPolicy does not allow that namespace, the Job must not reach the daemon. The exit code is 3\n" +
 			"if the result is not as expected. -v streams the Job's log.",
-		Flags:  inGroup("Verifying", text("from", "namespace to run the Job in (default: the installation's)", "NAMESPACE")),
+		Flags:  inGroup("Verifying", text("from", "namespace to run the Job in (default: the installation's)", "NAMESPACE"), replicaFlag()),
 		Action: p.verify,
 	}
 }

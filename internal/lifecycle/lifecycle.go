@@ -16,8 +16,10 @@ import (
 // Instance is one installation, which may not exist yet: the name it has or
 // would have, in the namespace of the cluster connection.
 type Instance struct {
-	Cluster  *kube.Cluster
-	Name     string
+	Cluster *kube.Cluster
+	Name    string
+	// Alone leaves out the other replicas of the installation.
+	Alone    bool
 	Observer progress.Observer
 	// Connect connects to the Docker daemon in a pod; outside of tests it is
 	// PortForward.

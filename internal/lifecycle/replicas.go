@@ -18,11 +18,11 @@ func (i Instance) replica(n int) Instance {
 }
 
 // replicas returns the instances of an installation with this Deployment: itself if it has
-// one daemon.
+// one daemon, or if it is meant alone.
 func (i Instance) replicas(deployment *appsv1.Deployment) []Instance {
 	options, _ := dind.Remembered(deployment)
 	count := options.ReplicaCount()
-	if count == 1 {
+	if count == 1 || i.Alone {
 		return []Instance{i}
 	}
 	all := make([]Instance, count)
@@ -35,22 +35,26 @@ func (i Instance) replicas(deployment *appsv1.Deployment) []Instance {
 // EachReplica does the work on each replica of an installation, one after the other, so that
 // there is always one that jobs find unburdened. It returns the results in order, and the
 // first error after it has tried all.
-func EachReplica[T any](ctx context.Context, i Instance, work func(context.Context, Instance) (T, error)) (results []T, first error) {
-	found, err := i.read(ctx, i.Cluster.Ref("Deployment", i.Name))
-	if err != nil {
-		return nil, err
+func EachReplica[T any](ctx context.Context, i Instance, work func(context.Context, Instance) (T, error)) (results []T, err error) {
+	replicas := []Instance{i}
+	if !i.Alone {
+		found, err := i.read(ctx, i.Cluster.Ref("Deployment", i.Name))
+		if err != nil {
+			return nil, err
+		}
+		replicas = i.replicas(found.deployment())
 	}
-	for _, replica := range i.replicas(found.deployment()) {
-		result, err := work(ctx, replica)
+	for _, replica := range replicas {
+		result, failure := work(ctx, replica)
 		results = append(results, result)
-		if first == nil {
-			first = err
+		if err == nil {
+			err = failure
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return results, first
+	return results, err
 }
 
 // installReplicas installs each replica, one after the other, so that only one restarts at

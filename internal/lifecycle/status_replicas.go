@@ -6,23 +6,19 @@ import (
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
-
-	"github.com/dindctl/dindctl/internal/dind"
 )
 
 // addReplicas adds the states of the other replicas of the installation with this
 // Deployment. The error is context.Canceled.
 func (i Instance) addReplicas(ctx context.Context, deployment *appsv1.Deployment, status *Status) error {
-	options, _ := dind.Remembered(deployment)
-	count := options.ReplicaCount()
-	if count == 1 {
+	others := i.replicas(deployment)[1:]
+	if len(others) == 0 {
 		return nil
 	}
-	status.Replicas = make([]Status, count-1)
+	status.Replicas = make([]Status, len(others))
 	var examining sync.WaitGroup
-	for n := range status.Replicas {
+	for n, replica := range others {
 		examining.Go(func() {
-			replica := i.replica(n + 1)
 			one, _, err := replica.statusOfOne(ctx)
 			if err != nil {
 				one.Problems = append(one.Problems, replica.unknownState(err))

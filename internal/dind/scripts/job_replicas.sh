@@ -11,7 +11,11 @@ if [ "${DOCKER_HOST:-}" = 'SERVICE' ] && command -v docker >/dev/null 2>&1 && co
   dindctl_names=$(for dindctl_name in FIRST FIRST-1 FIRST-2 FIRST-3 FIRST-4 FIRST-5 FIRST-6 FIRST-7; do
     echo "$(printf %s "$dindctl_key/$dindctl_name" | sha256sum) $dindctl_name"
   done | sort | sed 's/.* //')
-  dindctl_pin=${DINDCTL_REPLICA:-}
+  case ${DINDCTL_REPLICA:-} in
+  0) dindctl_pin=FIRST ;;
+  [1-9]) dindctl_pin=FIRST-$DINDCTL_REPLICA ;;
+  *) dindctl_pin=${DINDCTL_REPLICA:-} ;;
+  esac
   dindctl_told=
   dindctl_end=$(($(date +%s) + 300))
   while true; do
