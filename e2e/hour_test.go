@@ -55,7 +55,7 @@ func hours(t *testing.T, disk func(*testing.T, string) (*installation, func()), 
 	i.options = append(i.options, "--high-water", fmt.Sprintf("%d%%", mark), "--cache-limit", fmt.Sprintf("%d%%", mark-10),
 		"--prune-unused-for", spare.String(), "--env", fmt.Sprintf("DINDCTL_IMAGE_SPARE=%.0f", spare.Seconds()), "--env", "DINDCTL_GUARD_INTERVAL=5")
 	i.install(t, i.options...)
-	i.yesterday(t, mark-3)
+	i.yesterday(t, mark-4)
 	i.buildsCold(t, "app")
 	for _, image := range images {
 		if image != i.image {
@@ -97,9 +97,9 @@ func (i *installation) yesterday(t *testing.T, percent int) {
 	inPod(t, i.pod(t), "sh", "-euc", `percent=$1
 docker pull --quiet `+baseImage+`
 n=0
-until set -- $(stat -f -c "%b %f" /var/lib/docker); [ $((($1 - $2) * 100 / $1)) -ge "$percent" ] || [ $n -eq 40 ]; do
+until set -- $(stat -f -c "%b %f" /var/lib/docker); [ $((($1 - $2) * 100 / $1)) -ge "$percent" ] || [ $n -eq 100 ]; do
 	n=$((n + 1))
-	printf "FROM `+baseImage+`\nRUN echo $n && head -c 50000000 /dev/urandom >/data\n" | docker build --quiet --tag yesterday:$n -
+	printf "FROM `+baseImage+`\nRUN echo $n && head -c 20000000 /dev/urandom >/data\n" | docker build --quiet --tag yesterday:$n -
 done`, "sh", strconv.Itoa(percent))
 	select {
 	case <-old:
