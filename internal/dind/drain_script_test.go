@@ -182,7 +182,7 @@ func TestJobScript(t *testing.T) {
 		{"a foreign daemon", "tcp://docker:2375", gone, "done\n", 0},
 		{"no daemon", "", gone, "done\n", 0},
 	} {
-		for name, shell := range shells(t) {
+		for name, shell := range jobShells(t) {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				b := newBox(t)

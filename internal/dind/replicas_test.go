@@ -236,7 +236,7 @@ func TestJobReplicasScript(t *testing.T) {
 		{"another daemon", []string{"DOCKER_HOST=tcp://docker:2375"}, "", "tcp://docker:2375", ""},
 		{"none answers", nil, "-pods", host("d"), told + "dindctl: no Docker daemon has taken new jobs for 5 minutes; continuing without waiting\n"},
 	} {
-		for name, shell := range shells(t) {
+		for name, shell := range jobShells(t) {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				b := newBox(t)

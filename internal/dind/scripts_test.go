@@ -32,6 +32,18 @@ func shells(t *testing.T) map[string][]string {
 	return found
 }
 
+// jobShells returns the shells of jobs, with the options that GitLab sets.
+func jobShells(t *testing.T) map[string][]string {
+	t.Helper()
+	found := shells(t)
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found["bash"] = []string{bash, "-o", "pipefail"}
+	return found
+}
+
 // box is a directory with the files that a script reads and writes, and stubs for the
 // programs that it calls.
 type box struct {

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # >>> dindctl: use the Docker daemon of this project, or another one while it takes no new jobs
-if [ "${DOCKER_HOST:-}" = 'SERVICE' ] && command -v docker >/dev/null 2>&1 && command -v sha256sum >/dev/null 2>&1; then
+if [ "${DOCKER_HOST:-}" = 'SERVICE' ] && command -v docker >/dev/null 2>&1 && command -v sha256sum >/dev/null 2>&1 && command -v timeout >/dev/null 2>&1; then
   dindctl_ask() {
     case $(timeout 10 docker -H "tcp://$1:PORT" version 2>&1 </dev/null || echo "exit code $?") in
     *'no such host'*) return 2 ;;
