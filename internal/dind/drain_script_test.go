@@ -189,7 +189,7 @@ func TestJobScript(t *testing.T) {
 				b.realDate()
 				b.write("answers", test.answers)
 				b.stub("docker", `sed -n 1p "$BOX/answers"; case $(sed -n 1p "$BOX/answers") in Client*) code=0 ;; '') exit 0 ;; *) code=1 ;; esac; sed 1d "$BOX/answers" >"$BOX/rest"; mv "$BOX/rest" "$BOX/answers"; exit $code`)
-				got := b.run(shell, []string{"BOX=" + b.root, "DOCKER_HOST=" + test.host}, "-euc", b.move(access.Script)+"\necho done")
+				got := b.run(shell, []string{"BOX=" + b.root, "DOCKER_HOST=" + test.host}, "-c", jobOptions+b.move(access.Script)+"\necho done")
 				if got.code != 0 || got.stdout != test.want {
 					t.Errorf("got %+v", got)
 				}

@@ -250,7 +250,7 @@ esac`)
 				b.write("clock", "1000")
 				b.write("bin/date", "#!/bin/sh\nread -r now <\"$BOX/clock\"; echo $((now + 200)) >\"$BOX/clock\"; echo \"$now\"\n")
 				env := append([]string{"BOX=" + b.root, "DOCKER_HOST=" + host("d"), "CI_PROJECT_ID=4711", "GITHUB_ENV=" + b.root + "/github"}, test.env...)
-				got := b.run(shell, env, "-euc", b.move(script)+"\necho \"$DOCKER_HOST\"")
+				got := b.run(shell, env, "-c", jobOptions+b.move(script)+"\necho \"$DOCKER_HOST\"")
 				if got.code != 0 || got.stdout != test.want+"\n" || got.stderr != test.says {
 					t.Errorf("got %+v", got)
 				}

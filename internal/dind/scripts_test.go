@@ -32,7 +32,7 @@ func shells(t *testing.T) map[string][]string {
 	return found
 }
 
-// jobShells returns the shells of jobs, with the options that GitLab sets.
+// jobShells returns the shells of jobs.
 func jobShells(t *testing.T) map[string][]string {
 	t.Helper()
 	found := shells(t)
@@ -40,9 +40,12 @@ func jobShells(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found["bash"] = []string{bash, "-o", "pipefail"}
+	found["bash"] = []string{bash}
 	return found
 }
+
+// jobOptions are the options that GitLab sets in a job's shell, and -u.
+const jobOptions = "set -eu; case ${BASH_VERSION:-} in ?*) set -o pipefail ;; esac\n"
 
 // box is a directory with the files that a script reads and writes, and stubs for the
 // programs that it calls.
