@@ -86,7 +86,7 @@ type leftover struct {
 
 // statusFields holds all fields of the document, null or not.
 const statusFields = `
-	name namespace context options healthy dockerHost tls objects problems
+	name namespace context options healthy dockerHost tls node objects problems
 	daemon daemon.version daemon.apiVersion daemon.minApiVersion daemon.storageDriver daemon.rootDir daemon.cgroupVersion
 	disk disk.capacityBytes disk.usedBytes disk.inodesUsedPercent disk.imagesBytes disk.buildCacheBytes disk.reclaimableBytes
 	disk.volumesBytes disk.containersBytes disk.cacheLimitBytes disk.onNodeDisk disk.lastImageGC

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -45,7 +46,7 @@ func writeReplicas(to io.Writer, streams terminal.Streams, replicas []lifecycle.
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%s in namespace %s: %s, %d replicas\n\n", style.Strong(replicas[0].Name), replicas[0].Namespace, health(style, replicas[0].Healthy), len(replicas))
 	rows := terminal.NewTable(style)
-	rows.Header("REPLICA", "DAEMON", "CONTAINERS", "DISK", "PRUNE")
+	rows.Header("REPLICA", "NODE", "DAEMON", "CONTAINERS", "DISK", "PRUNE")
 	for _, replica := range replicas {
 		daemon, containers, prune := style.Bad("no answer"), "unknown", pruneLines(replica.Prune, now)[0]
 		if replica.Daemon != nil {
@@ -57,7 +58,7 @@ func writeReplicas(to io.Writer, streams terminal.Streams, replicas []lifecycle.
 		if replica.Leftovers != nil {
 			containers = strconv.Itoa(len(replica.Leftovers.Containers))
 		}
-		rows.Row(replica.Name, daemon, containers, diskUse(replica.Disk), prune)
+		rows.Row(replica.Name, cmp.Or(replica.Node, "none"), daemon, containers, diskUse(replica.Disk), prune)
 	}
 	if _, err := rows.WriteTo(&out); err != nil {
 		return err

@@ -26,6 +26,8 @@ type Status struct {
 	Healthy    bool   `json:"healthy"`
 	DockerHost string `json:"dockerHost"`
 	TLS        bool   `json:"tls"`
+	// Node is where the daemon's pod is; "" without one.
+	Node string `json:"node"`
 	// Options are those of the last install that differ from the defaults, without
 	// values that may be secrets; nil if they are unknown.
 	Options map[string]any `json:"options"`
@@ -172,6 +174,7 @@ func (i Instance) statusOfOne(ctx context.Context) (Status, *appsv1.Deployment, 
 		})
 	}
 	if rolloutStatus.Pod != nil {
+		status.Node = rolloutStatus.Pod.Spec.NodeName
 		asking.Go(func() { problems[4] = i.policyState(ctx, found, rolloutStatus.Pod) })
 	}
 	asking.Wait()

@@ -42,7 +42,7 @@ func TestStatusHealthy(t *testing.T) {
 	}
 	lastRun, nextRun := noon.Add(-time.Hour), time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	want := Status{
-		Name: "d", Namespace: "ci", Context: "test", Options: map[string]any{}, Healthy: true, DockerHost: "tcp://d.ci.svc:2375",
+		Name: "d", Namespace: "ci", Context: "test", Options: map[string]any{}, Healthy: true, DockerHost: "tcp://d.ci.svc:2375", Node: "node-1",
 		Objects: []ObjectState{
 			{"PersistentVolumeClaim", "d-data", "Bound", true, "100Gi, standard"},
 			{"ConfigMap", "d-config", "Present", true, ""},
