@@ -33,6 +33,7 @@ type buildPod struct {
 	// script is run instead of buildScript.
 	script string
 	env    map[string]string
+	token  bool // of the namespace's service account
 }
 
 // awaitDaemon begins a script: the job's node may take a moment to route to the daemon.
@@ -55,7 +56,7 @@ func (b buildPod) pod(namespace string) *corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "job-"},
 		Spec: corev1.PodSpec{
 			RestartPolicy:                 corev1.RestartPolicyNever,
-			AutomountServiceAccountToken:  new(false),
+			AutomountServiceAccountToken:  new(b.token),
 			EnableServiceLinks:            new(false),
 			TerminationGracePeriodSeconds: new(int64(0)),
 			Containers: []corev1.Container{{

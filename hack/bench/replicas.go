@@ -13,6 +13,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/dindctl/dindctl/internal/dind"
@@ -48,7 +49,7 @@ func (s setting) replicas(ctx context.Context) (all []routed, err error) {
 	}
 	for _, r := range []routed{
 		{Route: "key", Replicas: 1}, {Route: "key", Replicas: 2}, {Route: "key", Replicas: 3},
-		{Route: "random", Replicas: 3}, {Route: "service", Replicas: 3},
+		{Route: "random", Replicas: 3}, {Route: "buildx", Replicas: 3}, {Route: "service", Replicas: 3},
 	} {
 		r.Projects = projects
 		fmt.Fprintf(os.Stderr, "bench: %d replicas, by %s\n", r.Replicas, r.Route)
@@ -72,11 +73,17 @@ func (a arena) route(ctx context.Context, r *routed) error {
 	}
 	env := map[string]string{
 		"CHOOSE": choose + "\ndindctl_wait", "ROUTE": r.Route, "PROJECTS": strconv.Itoa(r.Projects),
-		"REPLICAS": strconv.Itoa(r.Replicas), "NAME": dind.DefaultName, "NAMESPACE": a.namespace,
+		"REPLICAS": strconv.Itoa(r.Replicas), "NAME": dind.DefaultName, "NAMESPACE": a.namespace, "CPU": replicaCPU,
 	}
 	job := buildPod{image: image, script: replicasScript, env: env}
 	if r.Route == "service" {
 		return a.byService(ctx, job, r)
+	}
+	if r.Route == "buildx" {
+		if err := a.allowBuildx(ctx); err != nil {
+			return err
+		}
+		job.token = true
 	}
 	log, err := a.runJob(ctx, job)
 	if err == nil {
@@ -119,6 +126,17 @@ printf 'FROM busybox:1.37\nRUN echo dependencies of %d are $(echo made)\n' | doc
 	}
 	r.Cached, r.BuildsPerMinute = float64(cached)/float64(r.Projects), float64(r.Projects)/time.Since(began).Minutes()
 	return nil
+}
+
+// allowBuildx gives the jobs what buildx's Kubernetes driver needs: they create Deployments
+// and run commands in their pods.
+func (a arena) allowBuildx(ctx context.Context) error {
+	_, err := a.client.RbacV1().RoleBindings(a.namespace).Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "buildx"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "edit"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: a.namespace, Name: "default"}},
+	}, metav1.CreateOptions{})
+	return err
 }
 
 // failover deletes the pod of a project's replica, and measures the project's next job.

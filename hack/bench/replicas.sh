@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # A CI job that stands for the jobs of PROJECTS projects, of which six build at the same time,
 # twice. By ROUTE each chooses a replica: "key" by the script in CHOOSE with the project's
-# number as its key, "random" any of REPLICAS, "service" none: it uses DOCKER_HOST. It prints
-# the time of the second round, how many of its builds came from the cache, and how long
-# choosing took.
+# number as its key, "random" any of REPLICAS, "buildx" one of the builders that buildx's
+# Kubernetes driver makes, by the path of the build. It prints the time of the second round,
+# how many of its builds came from the cache, and how long choosing took.
 
 set -eu
 clock() {
@@ -12,6 +12,13 @@ clock() {
 }
 eval "dindctl_choose() { $CHOOSE
 }"
+
+build="docker build"
+if [ "$ROUTE" = buildx ]; then
+    docker buildx create --name peer --driver kubernetes --bootstrap \
+        --driver-opt "namespace=$NAMESPACE,replicas=$REPLICAS,loadbalance=sticky,image=moby/buildkit:buildx-stable-1,requests.cpu=100m,limits.cpu=$CPU" >&2
+    build="docker buildx build --builder peer --output type=cacheonly"
+fi
 
 # project NUMBER ROUND builds one project: one step is the same each time, one is not.
 project() {
@@ -38,7 +45,7 @@ RUN echo dependencies of $1 are \$(echo made) && head -c 100000000 /dev/zero | s
 COPY source /source
 RUN head -c 50000000 /dev/zero | sha256sum >/application
 END
-    docker build --progress=plain "/tmp/project-$1" >"/tmp/log-$1-$2" 2>&1 || mv "/tmp/log-$1-$2" "/tmp/failed-$1-$2"
+    $build --progress=plain "/tmp/project-$1" >"/tmp/log-$1-$2" 2>&1 || mv "/tmp/log-$1-$2" "/tmp/failed-$1-$2"
 }
 
 round() {
