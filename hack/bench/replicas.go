@@ -75,7 +75,7 @@ func (a arena) route(ctx context.Context, r *routed) error {
 		"CHOOSE": choose + "\ndindctl_wait", "ROUTE": r.Route, "PROJECTS": strconv.Itoa(r.Projects),
 		"REPLICAS": strconv.Itoa(r.Replicas), "NAME": dind.DefaultName, "NAMESPACE": a.namespace, "CPU": replicaCPU,
 	}
-	job := buildPod{image: image, script: replicasScript, env: env}
+	job := buildPod{image: image, script: replicasScript, registry: a.registry, env: env}
 	if r.Route == "service" {
 		return a.byService(ctx, job, r)
 	}

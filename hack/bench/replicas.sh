@@ -15,7 +15,11 @@ eval "dindctl_choose() { $CHOOSE
 
 build="docker build"
 if [ "$ROUTE" = buildx ]; then
-    docker buildx create --name peer --driver kubernetes --bootstrap \
+    : >/tmp/buildkitd.toml
+    if [ -n "$REGISTRY" ]; then
+        printf '[registry."docker.io"]\n  mirrors = ["%s"]\n[registry."%s"]\n  http = true\n' "$REGISTRY" "$REGISTRY" >/tmp/buildkitd.toml
+    fi
+    docker buildx create --name peer --driver kubernetes --bootstrap --buildkitd-config /tmp/buildkitd.toml \
         --driver-opt "namespace=$NAMESPACE,replicas=$REPLICAS,loadbalance=sticky,image=moby/buildkit:buildx-stable-1,requests.cpu=100m,limits.cpu=$CPU" >&2
     build="docker buildx build --builder peer --output type=cacheonly"
 fi
