@@ -150,6 +150,23 @@ func TestReplicaMissing(t *testing.T) {
 	}
 }
 
+// Without the Deployment of the first replica, which has their number, uninstall finds the
+// others.
+func TestUninstallWithoutTheFirstReplica(t *testing.T) {
+	w := installedWorld(t, nil)
+	w.install(t, replicated("3"))
+	if err := w.Tracker().Delete(deployments, "ci", "d"); err != nil {
+		t.Fatal(err)
+	}
+	planned, err := w.PlanRemoval(t.Context(), true)
+	if err == nil {
+		_, err = w.Remove(t.Context(), planned)
+	}
+	if left := w.names(t); err != nil || len(left) > 0 {
+		t.Errorf("got %v, left %q", err, left)
+	}
+}
+
 // All replicas have the certificates of the first, and jobs one Secret.
 func TestReplicasWithTLS(t *testing.T) {
 	w := installedWorld(t, secureFor("jobs"))

@@ -50,7 +50,14 @@ func (i Instance) PlanRemoval(ctx context.Context, deleteData bool) (Removal, er
 	if err != nil {
 		return removal, err
 	}
-	for _, replica := range slices.Backward(i.replicas(removal.deployment)[1:]) {
+	others := i.replicas(removal.deployment)[1:]
+	slices.Reverse(others)
+	if removal.deployment == nil { // which has the number of replicas
+		if others, err = i.surplusReplicas(ctx, 1); err != nil {
+			return removal, err
+		}
+	}
+	for _, replica := range others {
 		one, err := replica.planRemovalOfOne(ctx, deleteData)
 		var missing *NotInstalledError
 		if errors.As(err, &missing) {
