@@ -110,11 +110,14 @@ weigh_rest() {
 remove_untagged() { awk -F '|' '$3 $4 == ""' "$work/unused" | remove_images "$work"; }
 
 # remove_oldest removes images in batches, of the size that will do by what the last one
-# gained: each removal costs the daemon a collection of its store.
+# gained: each removal costs the daemon a collection of its store. A batch is at most twice as
+# large as the last one, whose gain may not show yet. It begins with more where each batch waits
+# for the builder.
 remove_oldest() {
     unused_images "$work" "$floor" <"$work/list" | awk -F '|' '$3 $4 != ""' >"$work/tagged"
     from=1
     size=1
+    [ -z "$gentle" ] || size=4
     while sed -n "$from,$((from + size - 1))p" "$work/tagged" >"$work/part" && [ -s "$work/part" ]; do
         from=$((from + size))
         full=$used
@@ -123,12 +126,12 @@ remove_oldest() {
         gained=$((full - used))
         missing=$((used - capacity * goal / 100))
         # BusyBox evaluates both sides of ?:, and a division by zero ends the script.
+        most=$((removed > 10 ? 20 : removed * 2))
+        size=$most
         if [ "$gained" -gt 0 ] && [ "$missing" -gt 0 ]; then
             size=$((missing * removed / gained))
-        else
-            size=$((removed * 2))
         fi
-        size=$((size < 1 ? 1 : size > 20 ? 20 : size))
+        size=$((size < 1 ? 1 : size > most ? most : size))
     done
     return 1
 }
