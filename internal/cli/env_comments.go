@@ -43,7 +43,13 @@ func scriptHint(access dind.Access) string {
 }
 
 // overrides returns what a runner's jobs must not set themselves.
-func overrides(access dind.Access) string { return fmt.Sprintf(overridesHint, access.Name) }
+func overrides(access dind.Access) string {
+	name := access.Name
+	if access.Replicas > 1 {
+		name += ", or the name of another replica,"
+	}
+	return fmt.Sprintf(overridesHint, name)
+}
 
 // shared returns what jobs share, and how they reach the ports that they publish.
 func shared(access dind.Access) []string {

@@ -25,6 +25,7 @@ func TestCommandsWithReplicas(t *testing.T) {
 		"replicas-prune":       {"prune-now", "--dry-run"},
 		"replicas-uninstall":   {"uninstall", "--dry-run"},
 		"replicas-env-github":  {"env", "--format", "github"},
+		"replicas-env-runner":  {"env", "--format", "runner"},
 		"replicas-env-jenkins": {"env", "--format", "jenkins"},
 	} {
 		t.Run(name, func(t *testing.T) {

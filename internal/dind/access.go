@@ -25,7 +25,7 @@ type Access struct {
 }
 
 // AccessTo returns what a job needs to connect to the installation with these options:
-// Namespace, Name, PublishPorts and those of TLS count.
+// Namespace, Name, Replicas, PublishPorts and those of TLS count.
 func AccessTo(o Options) Access {
 	access := Access{
 		Name: o.Name, Variables: Variables(o.Namespace, o.Name, o.TLS), Ports: o.PublishPorts,
