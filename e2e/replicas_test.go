@@ -61,7 +61,9 @@ func (i *installation) commandsOfReplicas(t *testing.T) {
 	text := succeed(t, i.command("status")...).stdout
 	contains(t, "status", text, "healthy, 3 replicas")
 	contains(t, "status", text, "\ndocker-dind-2 ")
-	contains(t, "verify", succeed(t, i.command("verify")...).stdout, "reaches tcp://docker-dind-2.")
+	verified := succeed(t, i.command("verify", "-v")...)
+	contains(t, "verify", verified.stdout, "reaches tcp://docker-dind-2.")
+	equal(t, "jobs of a project that chose its replica", strings.Count(verified.stderr, "a job of project "), 6)
 	equal(t, "prunes", strings.Count(succeed(t, i.command("prune-now")...).stdout, "Freed "), 3)
 
 	equal(t, "prunes of one", strings.Count(succeed(t, i.command("prune-now", "--replica", "0")...).stdout, "Freed "), 1)

@@ -272,6 +272,33 @@ esac`)
 	}
 }
 
+// A verification of each replica has the script, and a project that ranks the replica first.
+func TestVerifyJobOfReplicas(t *testing.T) {
+	o := Defaults()
+	o.Name, o.Replicas = "d", "3"
+	for n := range 3 {
+		deployment, err := build(t, o.Replica(n)).deployment()
+		if err != nil {
+			t.Fatal(err)
+		}
+		deployment.Namespace = o.Namespace
+		for _, refused := range []bool{false, true} {
+			job, err := VerifyJob(deployment, VerifySpec{From: "ci", Token: "t", Refused: refused})
+			if err != nil {
+				t.Fatal(err)
+			}
+			env := map[string]string{}
+			for _, v := range job.Spec.Template.Spec.Containers[0].Env {
+				env[v.Name] = strings.ReplaceAll(v.Value, "$$", "$")
+			}
+			want := map[bool]string{false: AccessTo(o).Script, true: ""}[refused]
+			if env["VERIFY_SCRIPT"] != want || !refused && (Ranking("d", env["VERIFY_KEY"], 3)[0] != ReplicaName("d", n) || env["VERIFY_FIRST"] != "tcp://d.default.svc:2375") {
+				t.Errorf("replica %d: %v", n, env)
+			}
+		}
+	}
+}
+
 func TestReplicasAreValidated(t *testing.T) {
 	for _, test := range []struct {
 		change func(*Options)

@@ -15,6 +15,9 @@ const (
 	// The variables that verify.sh reads besides Variables.
 	verifyTokenEnv  = "VERIFY_TOKEN"
 	verifyExpectEnv = "VERIFY_EXPECT"
+	verifyScriptEnv = "VERIFY_SCRIPT"
+	verifyKeyEnv    = "VERIFY_KEY"
+	verifyFirstEnv  = "VERIFY_FIRST"
 
 	// If dindctl is killed before it deletes the Job, the Job ends after
 	// verifyDeadline, and the cluster deletes it after verifyKept.
@@ -42,7 +45,11 @@ func VerifyJob(daemon *appsv1.Deployment, v VerifySpec) (*batchv1.Job, error) {
 	if v.Refused {
 		expect = "refused"
 	}
+	env := []Variable{{verifyTokenEnv, v.Token}, {verifyExpectEnv, expect}}
 	options, _ := Remembered(daemon)
+	if !v.Refused {
+		env = append(env, options.routing(PodServesTLS(template))...)
+	}
 	labels := Labels(daemon.Name)
 	delete(labels, AppLabel) // so that the Service does not select the pod
 	labels[ComponentLabel] = VerifyComponent
@@ -56,7 +63,7 @@ func VerifyJob(daemon *appsv1.Deployment, v VerifySpec) (*batchv1.Job, error) {
 		namespace: daemon.Namespace, name: daemon.Name,
 		tls: PodServesTLS(template), withoutCerts: v.Refused, certificates: SecretsOf(daemon.Name, options).Client,
 		container: VerifyComponent, image: image, command: []string{"sh", "-c", verifyScript},
-		env: []Variable{{verifyTokenEnv, v.Token}, {verifyExpectEnv, expect}},
+		env: env,
 	}.pod()
 	besideDaemon(pod, namespace, daemon.Spec.Selector, template.NodeSelector)
 	spec := applybatch.Job(jobName(daemon.Name+"-verify", v.Token), v.From).
@@ -83,6 +90,25 @@ func VerifyJob(daemon *appsv1.Deployment, v VerifySpec) (*batchv1.Job, error) {
 	return job, nil
 }
 
+// routing returns the variables with which verify.sh checks that the jobs of a project of this
+// replica choose it; none if it is the only one.
+func (o Options) routing(tls bool) []Variable {
+	all := o
+	if all.ReplicaOf != "" {
+		all.Name = all.ReplicaOf
+	} else if all.ReplicaCount() == 1 {
+		return nil
+	}
+	all.Replicas, all.ReplicaOf, all.TLS = strconv.Itoa(MaxReplicas), "", tls
+	key := 1
+	for Ranking(all.Name, strconv.Itoa(key), MaxReplicas)[0] != o.Name {
+		key++
+	}
+	return []Variable{
+		{verifyScriptEnv, literal(all.jobScript())}, {verifyKeyEnv, strconv.Itoa(key)}, {verifyFirstEnv, Endpoint(all.Namespace, all.Name, tls)},
+	}
+}
+
 // VerifyOutcome is the outcome of a verification.
 type VerifyOutcome string
 
@@ -92,6 +118,7 @@ const (
 	VerifyUncached   VerifyOutcome = "uncached"   // both builds succeeded, the second not from the cache
 	VerifyFailed     VerifyOutcome = "failed"     // a build failed
 	VerifyReached    VerifyOutcome = "reached"    // the daemon responded; with Refused nothing is built
+	VerifyMisrouted  VerifyOutcome = "misrouted"  // the jobs of the replica's projects choose another one
 	VerifyUnresolved VerifyOutcome = "unresolved" // the Service's name does not resolve
 	VerifyRefused    VerifyOutcome = "refused"    // the connection was refused
 	VerifySilent     VerifyOutcome = "silent"     // no response
@@ -129,7 +156,7 @@ func ParseVerifyResult(terminationMessage string) (VerifyResult, error) {
 	}
 	result := VerifyResult{Outcome: VerifyOutcome(values["outcome"]), Detail: strings.TrimSpace(detail)}
 	switch result.Outcome {
-	case VerifyCached, VerifyUncached, VerifyFailed, VerifyReached,
+	case VerifyCached, VerifyUncached, VerifyFailed, VerifyReached, VerifyMisrouted,
 		VerifyUnresolved, VerifyRefused, VerifySilent, VerifyUnusable:
 	default:
 		return VerifyResult{}, fmt.Errorf("no outcome in %q", terminationMessage)

@@ -89,6 +89,30 @@ func TestVerifyScript(t *testing.T) {
 	}
 }
 
+// With several replicas, the jobs of a project must choose the one that is verified.
+func TestVerifyScriptOfReplicas(t *testing.T) {
+	for _, test := range []struct{ name, script, message string }{
+		{"at home", "export DOCKER_HOST=tcp://d.ci.svc:2375", "outcome=cached\n"},
+		{"elsewhere", "export DOCKER_HOST=tcp://d-1.ci.svc:2375; echo builds on d-1 >&2", "outcome=misrouted\nengine=29.7.2\n\nbuilds on d-1\nit chose tcp://d-1.ci.svc:2375\n"},
+		{"a script that fails", "exit 3", "outcome=misrouted\nengine=29.7.2\n\nit chose \n"},
+	} {
+		for name, shell := range shells(t) {
+			t.Run(test.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				b := verifyBox(t, "echo amd64 amd64 29.7.2", "echo built", `printf '#4 CACHED\n#5 CACHED\n'`)
+				got := b.runText(shell, verifyScript, []string{
+					"DOCKER_HOST=tcp://d.ci.svc:2375", "VERIFY_TOKEN=t0", "VERIFY_SCRIPT=" + test.script, "VERIFY_KEY=3", "VERIFY_FIRST=tcp://first.ci.svc:2375"})
+				if message := b.read("dev/termination-log"); got.code != 0 || !strings.HasPrefix(message, test.message) {
+					t.Errorf("got %+v, message %q", got, message)
+				}
+				if builds := count(got.calls, "docker build "); builds > 0 != (test.name == "at home") {
+					t.Errorf("%d builds", builds)
+				}
+			})
+		}
+	}
+}
+
 // checkRemoved checks that the script removed what it built and nothing else.
 func checkRemoved(t *testing.T, b box, got outcome, built bool) {
 	t.Helper()

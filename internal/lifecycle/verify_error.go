@@ -52,6 +52,8 @@ func (e *VerifyError) finding() string {
 			return "reaches the daemon, but its build fails because the build cache is damaged"
 		}
 		return "reaches the daemon, but its build fails"
+	case dind.VerifyMisrouted:
+		return "reaches the daemon, but the script of `dindctl env` chooses another one for this replica's projects"
 	case dind.VerifyUncached:
 		return fmt.Sprintf("reaches the daemon, but its second build is not served from the cache: only %d of %d steps are", e.cachedSteps(), e.Result.Steps)
 	}
@@ -110,6 +112,8 @@ func (e *VerifyError) Advice() (reason, hint string) {
 			return "RegistryRateLimit", "the registry limits pulls: `dindctl install --reuse-options --registry-mirror URL` uses a mirror, and jobs with `docker login` have the limit of their account"
 		}
 		return "BuildFailed", fmt.Sprintf("kubectl logs -n %s deployment/%s", e.Namespace, e.Name)
+	case dind.VerifyMisrouted:
+		return "Misrouted", fmt.Sprintf("a Service of that name is not the replica's, or the cluster's DNS is slow: `kubectl get service,endpointslice -n %s`", e.Namespace)
 	case dind.VerifyUncached:
 		return "NotCached", "something removes the build cache immediately: `dindctl status` shows its size, `dindctl install --cache-limit` sets its limit"
 	}

@@ -41,6 +41,8 @@ func TestVerifyFails(t *testing.T) {
 		}, &notReady, "deployment/d is not ready", "", ""},
 		{"not cached", nil, reporting("outcome=uncached\nsteps=2\ncold=9\ncold-cached=0\nwarm=9\nwarm-cached=1\n\n#4 x"), &failure,
 			"a job in namespace ci reaches the daemon, but its second build is not served from the cache: only 1 of 2 steps are", "NotCached", "#4 x"},
+		{"another replica", nil, reporting("outcome=misrouted\n\nit chose tcp://d-1.ci.svc:2375"), &failure,
+			"a job in namespace ci reaches the daemon, but the script of `dindctl env` chooses another one for this replica's projects", "Misrouted", "it chose tcp://d-1.ci.svc:2375"},
 		{"the build fails", nil, reporting("outcome=failed\nsteps=2\n\nERROR: no space left on device"), &failure,
 			"a job in namespace ci reaches the daemon, but its build fails", "BuildFailed", "ERROR: no space left on device"},
 		{"the daemon does not trust a registry", nil, reporting("outcome=failed\nsteps=2\n\nx509: certificate signed by unknown authority"), &failure,

@@ -5,6 +5,8 @@
 # VERIFY_TOKEN   is unique, so that nothing of the first build is cached
 # VERIFY_EXPECT  reached: connect and build twice;
 #                refused: the connection must fail, and nothing is built
+# VERIFY_SCRIPT  is what jobs begin with if there are several replicas; in those of the project
+#                VERIFY_KEY it must change DOCKER_HOST from VERIFY_FIRST to this address
 #
 # The termination message has the result: lines of NAME=VALUE, an empty line, and the
 # end of docker's output. The exit code is 0 for every result; other codes mean that
@@ -180,6 +182,19 @@ build() {
     fact "$1-cached" "$cached"
 }
 
+# choose checks which replica the jobs of a project of this one choose, twice: they meet.
+choose() {
+    for _ in 1 2; do
+        chosen=$(DOCKER_HOST=${VERIFY_FIRST:-} DINDCTL_KEY=${VERIFY_KEY:-} timeout 120 sh -euc "$VERIFY_SCRIPT"'
+            echo "$DOCKER_HOST"' 2>/tmp/said)
+        echo "a job of project ${VERIFY_KEY:-} chooses $chosen"
+        if [ "$chosen" != "$address" ]; then
+            echo "it chose $chosen" >>/tmp/said
+            conclude misrouted
+        fi
+    done
+}
+
 trap stopped TERM INT
 if [ -z "$token" ]; then
     echo "dindctl: VERIFY_TOKEN is not set" >&2
@@ -197,6 +212,7 @@ if [ "$expect" != reached ]; then
     : >/tmp/said
     conclude reached
 fi
+[ -z "${VERIFY_SCRIPT:-}" ] || choose
 context
 before=" $(timeout 60 docker buildx du --verbose --filter type=source.local 2>/dev/null | sed -n 's/^ID:[[:space:]]*//p' | tr '\n' ' ') "
 building=yes
