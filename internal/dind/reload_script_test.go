@@ -2,15 +2,22 @@ package dind
 
 import (
 	"bufio"
+	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
 // The daemon reads its configuration again only if it has changed since it started, and
 // with what limits.sh has added.
 func TestReloadScript(t *testing.T) {
+	// If this process ignores the signal, for example because of nohup, so would its children.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(signals) })
 	for _, test := range []struct {
 		name, configured, now, edit, want string
 		again                             bool
