@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// replica returns a replica as an installation of its own, which it is for everything but
-// install. Its jobs build on it.
+// replica returns a replica as an installation: only install treats it differently. Its jobs
+// build on it.
 func (i *installation) replica(name string) *installation {
 	replica := *i
 	replica.name = name

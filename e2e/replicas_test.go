@@ -104,12 +104,12 @@ func (i *installation) drainsReplica(t *testing.T) {
 	equal(t, "cached steps at home", len(cached), 4)
 }
 
-// awaitAway waits until no replica's pod has the name by which jobs look for it.
+// awaitAway waits until the replica's pod has lost the name by which jobs look for it.
 func (i *installation) awaitAway(t *testing.T, replica *installation) {
 	t.Helper()
-	slices := env.cluster.DiscoveryV1().EndpointSlices(i.namespace)
+	endpoints := env.cluster.DiscoveryV1().EndpointSlices(i.namespace)
 	eventually(t, "the pod of "+replica.name+" to take no new jobs", func(ctx context.Context) (bool, error) {
-		list, err := slices.List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + replica.name + "-pods"})
+		list, err := endpoints.List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + replica.name + "-pods"})
 		if err != nil {
 			return false, err
 		}

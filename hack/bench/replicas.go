@@ -96,7 +96,7 @@ func (a arena) route(ctx context.Context, r *routed) error {
 }
 
 // byService sends the projects' jobs, one after the other, to one Service for all replicas
-// that keeps a client at one of them by its address. Each job has a pod of its own, as in CI.
+// that keeps a client at one of them by its address. Each job has its own pod, as in CI.
 func (a arena) byService(ctx context.Context, job buildPod, r *routed) error {
 	service := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: "all"},

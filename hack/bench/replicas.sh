@@ -57,7 +57,7 @@ round() {
         {
             number=$worker
             while [ "$number" -lt "$PROJECTS" ]; do
-                # In a process of its own, so that DOCKER_HOST is the first again.
+                # In a separate process, so that DOCKER_HOST is the first again.
                 (project "$number" "$1")
                 number=$((number + 6))
             done

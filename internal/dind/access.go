@@ -2,7 +2,6 @@ package dind
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -19,7 +18,7 @@ type Access struct {
 	Replicas int
 	// Script is a shell script for the beginning of a job: it waits while the daemon takes
 	// no new jobs. With several replicas it also sets DOCKER_HOST to that of the project's
-	// replica, and TESTCONTAINERS_HOST_OVERRIDE if there is one. It never fails, and works
+	// replica, and changes TESTCONTAINERS_HOST_OVERRIDE with it. It never fails, and works
 	// under set -eu.
 	Script string
 }
@@ -47,9 +46,6 @@ func (o Options) jobScript() string {
 	script := jobScript
 	if o.ReplicaCount() > 1 {
 		script = jobReplicasScript
-		if o.PublishPorts == "" {
-			script = testcontainersLine.ReplaceAllString(script, "")
-		}
 	}
 	_, script, _ = strings.Cut(script, "\n") // without the line for shellcheck
 	port := strconv.Itoa(int(Port(o.TLS)))
@@ -58,8 +54,6 @@ func (o Options) jobScript() string {
 		"NAMESPACE", o.Namespace, "PORT", port, "FIRST", o.Name,
 	).Replace(script)
 }
-
-var testcontainersLine = regexp.MustCompile(`(?m)^ *export TESTCONTAINERS_.*\n`)
 
 // SecretMount is a Secret in the job's namespace and the directory to mount it at.
 type SecretMount struct {

@@ -29,6 +29,8 @@ func TestJobReplicasScript(t *testing.T) {
 		{"a pin that does not exist", []string{"DINDCTL_REPLICA=9"}, "", host(ranking[0]), "dindctl: there is no replica d-9\n" + building(ranking[0], "")},
 		{"a key", []string{"DINDCTL_KEY=a/b"}, "", host(Ranking("d", "a/b", 3)[0]), building(Ranking("d", "a/b", 3)[0], "")},
 		{"another daemon", []string{"DOCKER_HOST=tcp://docker:2375"}, "", "tcp://docker:2375", ""},
+		{"a pin that comes back", []string{"DINDCTL_REPLICA=" + ranking[1], "BACK=1"}, "-pods", host(ranking[1]), told + building(ranking[1], "")},
+		{"another host of ports", []string{"TESTCONTAINERS_HOST_OVERRIDE=localhost"}, "", host(ranking[0]), building(ranking[0], "")},
 		{"none answers", nil, "-pods", host("d"), told + "dindctl: no Docker daemon has taken new jobs for 5 minutes; continuing without waiting\n"},
 	} {
 		for name, shell := range jobShells(t) {
@@ -43,14 +45,19 @@ case $host in
 *"${away#hang:}"*) [ -z "$away" ] || case $away in hang:*) exit 124 ;; *) echo "lookup: no such host" >&2; exit 1 ;; esac ;;
 esac`)
 				b.write("clock", "1000")
-				b.write("bin/date", "#!/bin/sh\nread -r now <\"$BOX/clock\"; echo $((now + 200)) >\"$BOX/clock\"; echo \"$now\"\n")
-				env := append([]string{"BOX=" + b.root, "DOCKER_HOST=" + host("d"), "CI_PROJECT_ID=4711", "GITHUB_ENV=" + b.root + "/github"}, test.env...)
+				b.write("bin/date", "#!/bin/sh\n[ -z \"${BACK:-}\" ] || [ ! -e \"$BOX/late\" ] || : >\"$BOX/away\"\n: >\"$BOX/late\"\nread -r now <\"$BOX/clock\"; echo $((now + 200)) >\"$BOX/clock\"; echo \"$now\"\n")
+				env := append([]string{"BOX=" + b.root, "DOCKER_HOST=" + host("d"), "CI_PROJECT_ID=4711", "TESTCONTAINERS_HOST_OVERRIDE=d.d-pods.ci.svc", "GITHUB_ENV=" + b.root + "/github"}, test.env...)
 				got := b.run(shell, env, "-c", jobOptions+b.move(script)+"\necho \"$DOCKER_HOST\"")
 				if got.code != 0 || got.stdout != test.want+"\n" || got.stderr != test.says {
 					t.Errorf("got %+v", got)
 				}
 				chosen := strings.Contains(test.says, "builds on")
-				if github := b.read("github"); strings.Contains(github, "DOCKER_HOST="+test.want) != chosen || strings.Contains(github, "TESTCONTAINERS_HOST_OVERRIDE=") != chosen {
+				name, _, _ := strings.Cut(strings.TrimPrefix(test.want, "tcp://"), ".")
+				ports := name + "." + name + "-pods.ci.svc"
+				if test.name == "another host of ports" {
+					ports = "localhost"
+				}
+				if github := b.read("github"); strings.Contains(github, "DOCKER_HOST="+test.want) != chosen || strings.Contains(github, "TESTCONTAINERS_HOST_OVERRIDE="+ports) != chosen {
 					t.Errorf("GITHUB_ENV has %q", github)
 				}
 			})
@@ -58,9 +65,6 @@ esac`)
 	}
 	if all := strings.Join(replicaNames("d"), " "); !strings.Contains(script, all) {
 		t.Errorf("the script does not rank %s", all)
-	}
-	if strings.Contains(AccessTo(Options{Namespace: "ci", Name: "d", Replicas: "2"}).Script, "TESTCONTAINERS_HOST_OVERRIDE=\"") {
-		t.Error("without published ports the script sets where they are")
 	}
 	if more := (Options{Namespace: "ci", Name: "d", Replicas: "8", PublishPorts: "20000-20999"}); AccessTo(more).Script != script {
 		t.Error("the script depends on the number of replicas")

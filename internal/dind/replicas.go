@@ -94,7 +94,7 @@ func (o Options) checkReplicas(errs *OptionErrors) {
 	slices.Sort(nodes)
 	if len(nodes) != max(count, 1) || len(slices.Compact(nodes)) != len(nodes) {
 		errs.add("--local-node", o.LocalNode, fmt.Sprintf("must have one node for each of %d replicas", max(count, 1)),
-			"Each replica needs a directory of its own: separate different nodes by commas, as in --local-node node-1,node-2.")
+			"Each replica needs its own directory: separate different nodes by commas, as in --local-node node-1,node-2.")
 	}
 }
 

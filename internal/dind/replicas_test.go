@@ -46,7 +46,7 @@ func TestFirstReplica(t *testing.T) {
 	}
 }
 
-// Another replica has names of its own, prefers another node, prunes at another minute, and
+// Another replica has its own names, prefers another node, prunes at another minute, and
 // shares the certificates.
 func TestOtherReplica(t *testing.T) {
 	o := Defaults()
@@ -57,7 +57,7 @@ func TestOtherReplica(t *testing.T) {
 			t.Errorf("%s %s has the name of another replica", *object.GetKind(), name)
 		}
 		if *object.GetKind() == "Secret" {
-			t.Errorf("%s: the replica has certificates of its own", *object.GetName())
+			t.Errorf("%s: the replica has its own certificates", *object.GetName())
 		}
 	}
 	deployment, err := objects.deployment()
@@ -233,6 +233,24 @@ func TestVerifyJobOfReplicas(t *testing.T) {
 			if env["VERIFY_SCRIPT"] != want || !refused && (Ranking("d", env["VERIFY_KEY"], 3)[0] != ReplicaName("d", n) || env["VERIFY_FIRST"] != "tcp://d.default.svc:2375") {
 				t.Errorf("replica %d: %v", n, env)
 			}
+		}
+	}
+}
+
+// A label that somebody else set makes no replica.
+func TestVerifyJobOfAnotherLabel(t *testing.T) {
+	deployment, err := build(t, Defaults()).deployment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployment.Labels[ReplicaLabel] = "unrelated"
+	job, err := VerifyJob(deployment, VerifySpec{From: "default", Token: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range job.Spec.Template.Spec.Containers[0].Env {
+		if v.Name == "VERIFY_SCRIPT" {
+			t.Error("the Job has the script of replicas")
 		}
 	}
 }

@@ -2,6 +2,7 @@ package dind
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,6 +99,9 @@ func (o Options) routing(tls bool) []Variable {
 		all.Name = all.ReplicaOf
 	} else if all.ReplicaCount() == 1 {
 		return nil
+	}
+	if !slices.Contains(replicaNames(all.Name), o.Name) {
+		return nil // somebody else set the label
 	}
 	all.Replicas, all.ReplicaOf, all.TLS = strconv.Itoa(MaxReplicas), "", tls
 	key := 1

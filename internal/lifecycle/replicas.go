@@ -11,8 +11,10 @@ import (
 )
 
 // replica returns the instance of a replica. Its events have its name.
-func (i Instance) replica(n int) Instance {
-	i.Name = dind.ReplicaName(i.Name, n)
+func (i Instance) replica(n int) Instance { return i.named(dind.ReplicaName(i.Name, n)) }
+
+func (i Instance) named(name string) Instance {
+	i.Name = name
 	i.Observer = progress.Named(i.Observer, i.Name)
 	return i
 }

@@ -63,9 +63,7 @@ func (i Instance) Remove(ctx context.Context, r Removal) (Uninstallation, error)
 	outcome := r.Outcome()
 	outcome.Removed = []UninstallObject{}
 	for _, replica := range r.replicas {
-		named := i
-		named.Name, named.Observer = replica.outcome.Name, progress.Named(i.Observer, replica.outcome.Name)
-		removed, err := named.Remove(ctx, replica)
+		removed, err := i.named(replica.outcome.Name).Remove(ctx, replica)
 		outcome.Removed = append(outcome.Removed, removed.Removed...)
 		if err != nil {
 			return outcome, err

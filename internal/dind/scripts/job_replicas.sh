@@ -25,13 +25,15 @@ if [ "${DOCKER_HOST:-}" = 'SERVICE' ] && command -v docker >/dev/null 2>&1 && co
       dindctl_code=0
       dindctl_ask "$dindctl_name.NAMESPACE.svc" || dindctl_code=$?
       if [ "$dindctl_code" -eq 2 ]; then
-        [ "$dindctl_name" != "$dindctl_pin" ] || echo "dindctl: there is no replica $dindctl_name" >&2
-        dindctl_pin=
+        if [ "$dindctl_name" = "$dindctl_pin" ]; then
+          echo "dindctl: there is no replica $dindctl_name" >&2
+          dindctl_pin=
+        fi
         continue
       fi
       if [ "$dindctl_code" -eq 0 ] && dindctl_ask "$dindctl_pod"; then
         export DOCKER_HOST="tcp://$dindctl_name.NAMESPACE.svc:PORT"
-        export TESTCONTAINERS_HOST_OVERRIDE="$dindctl_pod"
+        [ "${TESTCONTAINERS_HOST_OVERRIDE:-}" != FIRST.FIRST-pods.NAMESPACE.svc ] || export TESTCONTAINERS_HOST_OVERRIDE="$dindctl_pod"
         [ -z "${GITHUB_ENV:-}" ] || env | grep -E '^(DOCKER_HOST|TESTCONTAINERS_HOST_OVERRIDE)=' >>"$GITHUB_ENV"
         echo "dindctl: this project builds on $dindctl_name${dindctl_away:+, because $dindctl_away takes no new jobs at the moment}" >&2
         break 2
