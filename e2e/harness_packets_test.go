@@ -37,14 +37,14 @@ func startPod(t *testing.T, namespace string, labels map[string]string, script s
 	return podUntil(t, got[*corev1.Pod](t)(env.cluster.CoreV1().Pods(namespace).Create(t.Context(), pod, metav1.CreateOptions{})), podReady)
 }
 
-// reaches reports whether a pod gets an answer from an address: host:port of a daemon
-// or of a server of a test.
+// reaches reports whether a pod gets an answer from an address: host:port of a daemon,
+// of its metrics, or of a server of a test.
 func reaches(t *testing.T, from *corev1.Pod, address string) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	_, stderr, err := tryInPod(ctx, t, from, "wget", "-q", "-O", "/dev/null", "-T", "5", "http://"+address+"/version")
-	if err == nil {
+	if err == nil || strings.Contains(stderr, "HTTP/1.1 404") {
 		return true
 	}
 	var exit exec.CodeExitError

@@ -55,6 +55,9 @@ func (p *Plan) Apply(ctx context.Context, done func(Applied)) ([]Applied, error)
 	outcomes := make([]Applied, len(p.steps))
 	failures := make([]error, len(p.steps))
 	for phase := range kube.Phases {
+		if phase == kube.Phases-1 && p.BeforeLast != nil {
+			p.BeforeLast(ctx, outcomes)
+		}
 		var applying sync.WaitGroup
 		for i, s := range p.steps {
 			if s.phase != phase {

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,6 +33,9 @@ func RefOf(config Config) kube.Ref {
 // which fields, and which would be adopted.
 type Plan struct {
 	steps []step
+	// BeforeLast is called before the last phase, with the outcomes so far: it may wait
+	// for what the objects of that phase need.
+	BeforeLast func(context.Context, []Applied)
 }
 
 // step is the plan for one object.

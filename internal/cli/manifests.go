@@ -7,6 +7,7 @@ import (
 
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/lifecycle"
+	"github.com/dindctl/dindctl/internal/monitoring"
 )
 
 func (p *program) manifestsCommand() *cli.Command {
@@ -27,7 +28,7 @@ func (p *program) manifests(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	var live dind.Live
+	live := dind.Live{Monitoring: true}
 	if options.IssuesCertificates() {
 		if live.Certificates, err = lifecycle.NewCertificates(options, s.program.now()); err != nil {
 			return err
@@ -41,6 +42,9 @@ func (p *program) manifests(c *cli.Context) error {
 			return err
 		}
 		objects = append(objects, replica...)
+	}
+	if options.Metrics {
+		objects = append(objects, monitoring.Objects(options)...)
 	}
 	if s.output == formatJSON {
 		return s.print(objects.List(), nil)

@@ -72,5 +72,10 @@ func objectFlags() []cli.Flag {
 			text("tls-client-secret", "Secret with the certificate of its clients, which are jobs and dindctl", "NAME"),
 			switchFlag("no-network-policy", "create no NetworkPolicy: every pod in the cluster may reach the daemon"),
 		),
+		inGroup("Metrics",
+			switchFlag("metrics", "serve metrics for Prometheus, with a PodMonitor where the cluster has that kind"),
+			text("metrics-namespace", "namespace whose pods may read the metrics (default: the installation's)", "NAME"),
+			list("metrics-label", "label of the PodMonitor, by which Prometheus selects it", "KEY=VALUE"),
+		),
 	)
 }

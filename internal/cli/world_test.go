@@ -62,7 +62,7 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 	t.Helper()
 	w := &world{Server: clustertest.New(t, objects...), env: map[string]string{}}
 	w.JobsTake = 500 * time.Millisecond
-	w.cluster = &kube.Cluster{Client: w.Clientset, Namespace: "ci", Context: "test"}
+	w.cluster = &kube.Cluster{Client: w.Clientset, Dynamic: clustertest.NewDynamic(), Namespace: "ci", Context: "test"}
 	w.program = program{
 		lookup: func(name string) (string, bool) {
 			value, set := w.env[name]

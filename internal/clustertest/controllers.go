@@ -37,7 +37,7 @@ func (s *Server) control(object runtime.Object) {
 func DefaultClass() *storagev1.StorageClass {
 	return &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{
 		Name: "standard", Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"},
-	}, Provisioner: "example.com/disk"}
+	}, Provisioner: "example.com/disk", VolumeBindingMode: new(storagev1.VolumeBindingWaitForFirstConsumer)}
 }
 
 // Bind binds a claim to a 100 GiB volume.

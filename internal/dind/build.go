@@ -22,6 +22,8 @@ type Live struct {
 	Service  *corev1.Service
 	// StorageDriver is the storage driver that the running daemon reports.
 	StorageDriver string
+	// Monitoring means that the cluster serves the kinds of Prometheus Operator.
+	Monitoring bool
 	// Certificates are given, because issuing them needs a clock and randomness.
 	Certificates CertificateFiles
 }
@@ -65,7 +67,7 @@ func Build(o Options, live Live) (Objects, error) {
 	}
 	var objects Objects
 	for _, part := range parts() {
-		if part.wanted(o) {
+		if part.wanted(o) && (part.group != Monitoring || live.Monitoring) {
 			objects = append(objects, part.build(p))
 		}
 	}

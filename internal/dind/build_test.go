@@ -72,7 +72,8 @@ func installations() []installation {
 			o.PruneSchedule, o.PruneTimezone, o.PruneUnusedFor = "30 4 * * 1-5", "Europe/Berlin", "14d"
 			o.AllowNamespaces = []string{"team-a", "team-b", "team-a"}
 			o.PublishPorts = "20000-29999"
-		})},
+			o.Metrics, o.MetricsNamespace, o.MetricsLabels = true, "monitoring", []string{"release=prometheus"}
+		}), live: Live{Monitoring: true}},
 		{name: "existing-claim",
 			options: with(func(o *Options) { o.ExistingClaim = "old-data" }),
 			live: Live{Claim: &corev1.PersistentVolumeClaim{
@@ -129,6 +130,7 @@ type decoded struct {
 	deployment *appsv1.Deployment
 	cronJob    *batchv1.CronJob
 	secrets    []*corev1.Secret
+	monitor    map[string]any
 }
 
 // decode decodes the manifests. An unknown field is an error.
@@ -144,6 +146,7 @@ func decode(t *testing.T, manifests []byte) decoded {
 		"Service":               func() any { d.service = new(corev1.Service); return d.service },
 		"Deployment":            func() any { d.deployment = new(appsv1.Deployment); return d.deployment },
 		"CronJob":               func() any { d.cronJob = new(batchv1.CronJob); return d.cronJob },
+		"PodMonitor":            func() any { d.monitor = map[string]any{}; return &d.monitor },
 		"Secret": func() any {
 			d.secrets = append(d.secrets, new(corev1.Secret))
 			return d.secrets[len(d.secrets)-1]

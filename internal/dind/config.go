@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -28,6 +29,7 @@ type daemonConfig struct {
 	InsecureRegistries []string          `json:"insecure-registries,omitempty"`
 	LogDriver          string            `json:"log-driver,omitempty"`
 	LogOpts            map[string]string `json:"log-opts,omitempty"`
+	MetricsAddr        string            `json:"metrics-addr,omitempty"`
 	RegistryMirrors    []string          `json:"registry-mirrors,omitempty"`
 }
 
@@ -64,6 +66,9 @@ func (p plan) daemonConfig(registries Registries) string {
 		// Without a limit the log of one container can fill the volume.
 		config.LogDriver = "json-file"
 		config.LogOpts = map[string]string{"max-size": "10m", "max-file": "3"}
+	}
+	if p.Metrics {
+		config.MetricsAddr = net.JoinHostPort(engineMetricsHost, strconv.Itoa(engineMetricsPort))
 	}
 	text, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {

@@ -56,6 +56,7 @@ func (p plan) pod() *applycore.PodSpecApplyConfiguration {
 	p.mountScripts(pod)
 	p.withDrain(pod)
 	p.withPublishedPorts(pod)
+	p.withMetrics(pod)
 	if p.TLS {
 		// Only root can read the daemon's key.
 		SecretsOf(p.Name, p.Options).Server.mount(pod, certDir+"/server").WithDefaultMode(0o400)

@@ -44,27 +44,34 @@ func (p plan) podsService() *applycore.ServiceApplyConfiguration {
 
 // networkPolicy allows pods of this namespace and of AllowNamespaces to connect to
 // the daemon's port and to PublishPorts only: access to the daemon is root access to the
-// node.
+// node. With Metrics it also lets Prometheus in, to the metrics only.
 func (p plan) networkPolicy() *applynetworking.NetworkPolicyApplyConfiguration {
 	from := []*applynetworking.NetworkPolicyPeerApplyConfiguration{
 		applynetworking.NetworkPolicyPeer().WithPodSelector(applymeta.LabelSelector()),
 	}
 	for _, namespace := range unique(p.AllowNamespaces) {
-		from = append(from, applynetworking.NetworkPolicyPeer().WithNamespaceSelector(
-			// The API server sets this label, so nobody can fake the name.
-			applymeta.LabelSelector().WithMatchLabels(map[string]string{corev1.LabelMetadataName: namespace})))
+		from = append(from, namespacePeer(namespace))
 	}
 	ports := append([]*applynetworking.NetworkPolicyPortApplyConfiguration{
 		applynetworking.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(Port(p.TLS))),
 	}, p.publishedPolicyPorts()...)
-	return applynetworking.NetworkPolicy(p.Name, p.Namespace).
-		WithLabels(p.labels()).
-		WithSpec(applynetworking.NetworkPolicySpec().
-			WithPodSelector(applymeta.LabelSelector().WithMatchLabels(p.traffic)).
-			WithPolicyTypes(networkingv1.PolicyTypeIngress).
-			WithIngress(applynetworking.NetworkPolicyIngressRule().
-				WithFrom(from...).
-				WithPorts(ports...)))
+	spec := applynetworking.NetworkPolicySpec().
+		WithPodSelector(applymeta.LabelSelector().WithMatchLabels(p.traffic)).
+		WithPolicyTypes(networkingv1.PolicyTypeIngress).
+		WithIngress(applynetworking.NetworkPolicyIngressRule().
+			WithFrom(from...).
+			WithPorts(ports...))
+	if p.Metrics {
+		spec.WithIngress(p.metricsRule())
+	}
+	return applynetworking.NetworkPolicy(p.Name, p.Namespace).WithLabels(p.labels()).WithSpec(spec)
+}
+
+// namespacePeer returns all pods of a namespace. The API server sets the label, so nobody
+// can fake the name.
+func namespacePeer(namespace string) *applynetworking.NetworkPolicyPeerApplyConfiguration {
+	return applynetworking.NetworkPolicyPeer().WithNamespaceSelector(
+		applymeta.LabelSelector().WithMatchLabels(map[string]string{corev1.LabelMetadataName: namespace}))
 }
 
 // unique returns the values without duplicates, in order of first appearance.

@@ -32,6 +32,7 @@ const (
 	Core         Group = iota // any installation
 	LocalStorage              // with LocalPath
 	TLSSecrets                // with TLS
+	Monitoring                // with Metrics, where the cluster serves the kind
 )
 
 // Part names an object that an installation may have.
@@ -75,6 +76,7 @@ func parts() []part {
 		{TLSSecrets, "Secret", named(ServerSecretName), tls, func(p plan) Object { return p.serverSecret() }},
 		{TLSSecrets, "Secret", named(ClientSecretName), tls, func(p plan) Object { return p.clientSecret() }},
 		{Core, "NetworkPolicy", same, func(o Options) bool { return !o.NoNetworkPolicy }, func(p plan) Object { return p.networkPolicy() }},
+		{Monitoring, "PodMonitor", same, func(o Options) bool { return o.Metrics }, func(p plan) Object { return p.podMonitor() }},
 		{Core, "Service", named(PodsServiceName), always, func(p plan) Object { return p.podsService() }},
 		{Core, "Service", same, always, func(p plan) Object { return p.service() }},
 		{Core, "Deployment", same, always, func(p plan) Object { return p.deployment() }},

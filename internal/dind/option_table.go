@@ -65,6 +65,9 @@ func Table() []Option {
 		{Name: "tls-secret", Field: func(o *Options) any { return &o.TLSSecret }},
 		{Name: "tls-client-secret", Field: func(o *Options) any { return &o.TLSClientSecret }},
 		{Name: "no-network-policy", Field: func(o *Options) any { return &o.NoNetworkPolicy }},
+		{Name: "metrics", Field: func(o *Options) any { return &o.Metrics }},
+		{Name: "metrics-namespace", Field: func(o *Options) any { return &o.MetricsNamespace }},
+		{Name: "metrics-label", Field: func(o *Options) any { return &o.MetricsLabels }},
 	}
 }
 

@@ -85,6 +85,12 @@ type Options struct {
 	// PublishPorts is FROM-TO: the ports that jobs may publish; "" for none.
 	PublishPorts string
 
+	// Metrics serves metrics for Prometheus to the pods of MetricsNamespace; "" is the
+	// installation's own. MetricsLabels are KEY=VALUE, for the PodMonitor.
+	Metrics          bool
+	MetricsNamespace string
+	MetricsLabels    []string
+
 	AllowNamespaces []string
 	NoNetworkPolicy bool
 	// TLS enables mutual TLS on TLSPort. Disabling it for an installation that has

@@ -17,10 +17,7 @@ import (
 // namespace selector matches only by name: other labels are unknown here. Another policy
 // may allow more, and a network plugin may not enforce any.
 func PolicyAllows(policy *networkingv1.NetworkPolicy, namespace string) bool {
-	if policy == nil {
-		return true
-	}
-	return slices.ContainsFunc(policy.Spec.Ingress, func(rule networkingv1.NetworkPolicyIngressRule) bool {
+	return policy == nil || slices.ContainsFunc(policy.Spec.Ingress, func(rule networkingv1.NetworkPolicyIngressRule) bool {
 		return opensPort(rule.Ports, PlainPort, TLSPort) && (len(rule.From) == 0 || slices.ContainsFunc(rule.From, func(peer networkingv1.NetworkPolicyPeer) bool {
 			return peer.IPBlock == nil && isPeer(peer, policy.Namespace, namespace)
 		}))
@@ -94,13 +91,16 @@ func namespacesOf(selector *metav1.LabelSelector) ([]string, bool) {
 	return nil, false
 }
 
-// PolicyNamespaces returns the other namespaces that the daemon's NetworkPolicy allows by
-// name. The policy may be nil.
+// PolicyNamespaces returns the other namespaces that the daemon's NetworkPolicy lets connect to
+// the daemon by name. The policy may be nil.
 func PolicyNamespaces(policy *networkingv1.NetworkPolicy) (names []string) {
 	if policy == nil {
 		return nil
 	}
 	for _, rule := range policy.Spec.Ingress {
+		if !opensPort(rule.Ports, PlainPort, TLSPort) {
+			continue
+		}
 		for _, peer := range rule.From {
 			if peer.NamespaceSelector != nil {
 				more, _ := namespacesOf(peer.NamespaceSelector)

@@ -42,7 +42,7 @@ const (
 // commented returns the scripts of the ConfigMap, by name, with their comments.
 func commented() map[string]string {
 	all := map[string]string{}
-	for _, name := range []string{startScriptName, awaitScriptName, pruneScriptName, "registries.sh", "lock.sh", "limits.sh", "pools.sh", "nest.sh", "ports.sh", drainScriptName, "clients.sh", "guard.sh", "reload.sh", "images.sh", "leftovers.sh", "uses.sh", certificatesScriptName} {
+	for _, name := range []string{startScriptName, awaitScriptName, pruneScriptName, "registries.sh", "lock.sh", "limits.sh", "pools.sh", "nest.sh", "ports.sh", drainScriptName, "clients.sh", "guard.sh", "reload.sh", "metrics.sh", pageScriptName, "images.sh", "leftovers.sh", "uses.sh", certificatesScriptName} {
 		text, err := scriptFiles.ReadFile("scripts/" + name)
 		if err != nil {
 			panic(err) // they are embedded

@@ -127,7 +127,7 @@ func (b box) runText(shell []string, script string, env []string) outcome {
 func (b box) run(shell []string, env []string, args ...string) outcome {
 	b.t.Helper()
 	if len(shell) > 1 {
-		for _, applet := range []string{"awk", "cat", "cp", "cut", "date", "grep", "mkdir", "mv", "paste", "readlink", "sed", "sleep", "sort", "stat", "tail", "timeout", "touch", "tr", "uniq", "xargs"} {
+		for _, applet := range []string{"awk", "cat", "cp", "cut", "date", "grep", "hostname", "mkdir", "mv", "nc", "paste", "readlink", "sed", "sleep", "sort", "stat", "tail", "timeout", "touch", "tr", "uniq", "wget", "xargs"} {
 			if err := os.Symlink(shell[0], filepath.Join(b.root, "bin", applet)); err != nil && !errors.Is(err, os.ErrExist) {
 				b.t.Fatal(err)
 			}

@@ -22,7 +22,7 @@ func (o Options) Validate() error {
 	var errs OptionErrors
 	for _, check := range []func(*OptionErrors){
 		o.checkNames, o.checkReplicas, o.checkImage, o.checkStorage, o.checkLocalVolume, o.checkRegistries, o.checkRegistryCAs, o.checkDaemon, o.checkAddressPools, o.checkEnv,
-		o.checkDockerdArgs, o.checkResources, o.checkPlacement, o.checkAffinity, o.checkCacheLimit, o.checkHighWater, o.checkPrune, o.checkDrain, o.checkNetworkPolicy, o.checkPublishPorts, o.checkTLSSecrets,
+		o.checkDockerdArgs, o.checkResources, o.checkPlacement, o.checkAffinity, o.checkCacheLimit, o.checkHighWater, o.checkPrune, o.checkDrain, o.checkNetworkPolicy, o.checkPublishPorts, o.checkMetrics, o.checkTLSSecrets,
 	} {
 		check(&errs)
 	}

@@ -43,15 +43,8 @@ func (o Options) checkPlacement(errs *OptionErrors) {
 			errs.add("--node-selector", pair, "selects no Linux node", "The daemon runs on Linux only. "+omitIt)
 		}
 	})
-	reserved := func(option string) func(pair, key, value string) {
-		return func(pair, key, _ string) {
-			if reservedMark(key) {
-				errs.add(option, pair, "has a key that dindctl or Kubernetes sets", "Use another key.")
-			}
-		}
-	}
-	checkPairs(errs, "--pod-label", o.PodLabels, true, reserved("--pod-label"))
-	checkPairs(errs, "--pod-annotation", o.PodAnnotations, false, reserved("--pod-annotation"))
+	checkMarks(errs, "--pod-label", o.PodLabels, true)
+	checkMarks(errs, "--pod-annotation", o.PodAnnotations, false)
 	for _, s := range o.Tolerations {
 		if _, err := parseToleration(s); err != nil {
 			errs.add("--toleration", s, err.Error(), "Use key[=value][:effect], for example dedicated=ci:NoSchedule.")
@@ -66,6 +59,15 @@ func (o Options) checkPlacement(errs *OptionErrors) {
 	if o.ServiceAccount != "" {
 		checkObjectName(errs, "--service-account", o.ServiceAccount, "ServiceAccount")
 	}
+}
+
+// checkMarks checks labels of objects, or else annotations.
+func checkMarks(errs *OptionErrors, option string, list []string, labels bool) {
+	checkPairs(errs, option, list, labels, func(pair, key, _ string) {
+		if reservedMark(key) {
+			errs.add(option, pair, "has a key that dindctl or Kubernetes sets", "Use another key.")
+		}
+	})
 }
 
 // checkPairs checks KEY=VALUE pairs of labels, or else of annotations, and calls more with

@@ -146,6 +146,16 @@ func TestValidate(t *testing.T) {
 		{"no labels and annotations", func(o *Options) {
 			o.PodLabels, o.PodAnnotations = []string{"team", "team=a b"}, []string{"a b=c"}
 		}, []complaint{{"--pod-label", "has no value"}, {"--pod-label", "label value"}, {"--pod-annotation", "annotation key"}}},
+		{"metrics", func(o *Options) {
+			o.Metrics, o.MetricsNamespace, o.MetricsLabels = true, "monitoring", []string{"release=prometheus"}
+		}, nil},
+		{"no metrics", func(o *Options) {
+			o.MetricsNamespace, o.MetricsLabels = "monitoring", []string{"release=prometheus"}
+		}, []complaint{{"--metrics-label", "without --metrics"}, {"--metrics-namespace", "without --metrics"}}},
+		{"metrics without a policy", func(o *Options) {
+			o.Metrics, o.MetricsNamespace, o.NoNetworkPolicy, o.MetricsLabels = true, "-", true, []string{"app=x"}
+		}, []complaint{{"--metrics-label", "dindctl or Kubernetes sets"}, {"--metrics-namespace", "valid namespace name"}, {"--metrics-namespace", "--no-network-policy"}}},
+		{"metrics on a port of jobs", func(o *Options) { o.Metrics, o.PublishPorts = true, "9000-9400" }, []complaint{{"--publish-ports", "port of --metrics"}}},
 		{"affinity", func(o *Options) {
 			o.Affinity = "podAntiAffinity:\n  requiredDuringSchedulingIgnoredDuringExecution:\n  - topologyKey: kubernetes.io/hostname"
 		}, nil},

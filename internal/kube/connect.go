@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"sync"
 
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // the logins that a kubeconfig may name, as in kubectl
 	"k8s.io/client-go/rest"
@@ -38,6 +39,7 @@ type Connection struct {
 // for concurrent use and needs no closing.
 type Cluster struct {
 	Client    kubernetes.Interface
+	Dynamic   dynamic.Interface // for kinds without a type
 	Config    *rest.Config
 	Namespace string
 	Context   string // name of the kubeconfig's context; "" in a pod
@@ -143,8 +145,12 @@ func Connect(c Connection) (*Cluster, error) {
 	if err != nil {
 		return nil, &ConfigurationError{Err: err}
 	}
+	untyped, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, &ConfigurationError{Err: err}
+	}
 	return &Cluster{
-		Client: client, Config: config, Namespace: namespace, Context: name,
+		Client: client, Dynamic: untyped, Config: config, Namespace: namespace, Context: name,
 		WithoutForwardWebsockets: c.WithoutForwardWebsockets, WithoutExecWebsockets: c.WithoutExecWebsockets,
 	}, nil
 }

@@ -221,7 +221,7 @@ func TestReadEach(t *testing.T) {
 
 func TestKindOf(t *testing.T) {
 	order := []string{"StorageClass", "PersistentVolume", "PersistentVolumeClaim", "ConfigMap", "Secret",
-		"NetworkPolicy", "Service", "Deployment", "CronJob", "Job"}
+		"NetworkPolicy", "Service", "PodMonitor", "Deployment", "CronJob", "Job"}
 	var got []string
 	for _, kind := range kinds() {
 		got = append(got, KindOf(kind.Name).Name)

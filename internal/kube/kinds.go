@@ -1,10 +1,6 @@
 package kube
 
-import (
-	"fmt"
-
-	"k8s.io/client-go/kubernetes"
-)
+import "fmt"
 
 // Kind is one row of the table of kinds: how the objects of a kind are read,
 // applied and deleted.
@@ -28,7 +24,7 @@ type Kind struct {
 	// a conflict if the object was changed after it was read.
 	Exclusive bool
 
-	client func(c kubernetes.Interface, namespace string) Client
+	client func(c *Cluster, namespace string) Client
 }
 
 // lastPhase is the highest Phase in the table.
@@ -40,16 +36,17 @@ func kinds() []Kind {
 	const yes, no = true, false
 	return []Kind{
 		// name, namespaced, phase, replaceable, owns pods, exclusive, client
-		{"StorageClass", no, 0, no, no, no, func(c kubernetes.Interface, _ string) Client { return typed(c.StorageV1().StorageClasses()) }},
-		{"PersistentVolume", no, 0, no, no, no, func(c kubernetes.Interface, _ string) Client { return typed(c.CoreV1().PersistentVolumes()) }},
-		{"PersistentVolumeClaim", yes, 1, no, no, no, func(c kubernetes.Interface, ns string) Client { return typed(c.CoreV1().PersistentVolumeClaims(ns)) }},
-		{"ConfigMap", yes, 1, yes, no, no, func(c kubernetes.Interface, ns string) Client { return typed(c.CoreV1().ConfigMaps(ns)) }},
-		{"Secret", yes, 1, yes, no, yes, func(c kubernetes.Interface, ns string) Client { return typed(c.CoreV1().Secrets(ns)) }},
-		{"NetworkPolicy", yes, 1, yes, no, no, func(c kubernetes.Interface, ns string) Client { return typed(c.NetworkingV1().NetworkPolicies(ns)) }},
-		{"Service", yes, 1, yes, no, no, func(c kubernetes.Interface, ns string) Client { return typed(c.CoreV1().Services(ns)) }},
-		{"Deployment", yes, lastPhase, yes, yes, no, func(c kubernetes.Interface, ns string) Client { return typed(c.AppsV1().Deployments(ns)) }},
-		{"CronJob", yes, 1, yes, yes, no, func(c kubernetes.Interface, ns string) Client { return typed(c.BatchV1().CronJobs(ns)) }},
-		{"Job", yes, 1, no, yes, no, func(c kubernetes.Interface, ns string) Client { return typed(c.BatchV1().Jobs(ns)) }},
+		{"StorageClass", no, 0, no, no, no, func(c *Cluster, _ string) Client { return typed(c.Client.StorageV1().StorageClasses()) }},
+		{"PersistentVolume", no, 0, no, no, no, func(c *Cluster, _ string) Client { return typed(c.Client.CoreV1().PersistentVolumes()) }},
+		{"PersistentVolumeClaim", yes, 1, no, no, no, func(c *Cluster, ns string) Client { return typed(c.Client.CoreV1().PersistentVolumeClaims(ns)) }},
+		{"ConfigMap", yes, 1, yes, no, no, func(c *Cluster, ns string) Client { return typed(c.Client.CoreV1().ConfigMaps(ns)) }},
+		{"Secret", yes, 1, yes, no, yes, func(c *Cluster, ns string) Client { return typed(c.Client.CoreV1().Secrets(ns)) }},
+		{"NetworkPolicy", yes, 1, yes, no, no, func(c *Cluster, ns string) Client { return typed(c.Client.NetworkingV1().NetworkPolicies(ns)) }},
+		{"Service", yes, 1, yes, no, no, func(c *Cluster, ns string) Client { return typed(c.Client.CoreV1().Services(ns)) }},
+		{"PodMonitor", yes, 1, yes, no, no, func(c *Cluster, ns string) Client { return c.untyped(PodMonitors, ns) }},
+		{"Deployment", yes, lastPhase, yes, yes, no, func(c *Cluster, ns string) Client { return typed(c.Client.AppsV1().Deployments(ns)) }},
+		{"CronJob", yes, 1, yes, yes, no, func(c *Cluster, ns string) Client { return typed(c.Client.BatchV1().CronJobs(ns)) }},
+		{"Job", yes, 1, no, yes, no, func(c *Cluster, ns string) Client { return typed(c.Client.BatchV1().Jobs(ns)) }},
 	}
 }
 
@@ -68,4 +65,4 @@ func KindOf(name string) Kind {
 const Phases = lastPhase + 1
 
 // For returns the client for the kind and namespace of an object.
-func (c *Cluster) For(ref Ref) Client { return KindOf(ref.Kind).client(c.Client, ref.Namespace) }
+func (c *Cluster) For(ref Ref) Client { return KindOf(ref.Kind).client(c, ref.Namespace) }

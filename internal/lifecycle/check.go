@@ -71,6 +71,7 @@ type checkInput struct {
 	// size they depend on, does not exist.
 	objects dind.Objects
 	found   installation
+	classes listClasses
 }
 
 // preflight returns the checks that ask the cluster, which install runs too. They
@@ -108,7 +109,7 @@ func checks() []check {
 // returns.
 func (i Instance) Check(ctx context.Context, options dind.Options, how InstallOptions) (Checks, error) {
 	outcome := Checks{Namespace: i.Cluster.Namespace, Results: []CheckResult{}}
-	input := checkInput{Instance: i, options: options, how: how}
+	input := checkInput{Instance: i, options: options, how: how, classes: i.storageClasses(ctx)}
 	var err error
 	if options.ReplicaCount() > 1 {
 		if _, err = i.surplusReplicas(ctx, options.ReplicaCount()); err != nil && !apierrors.IsForbidden(err) {
@@ -120,7 +121,7 @@ func (i Instance) Check(ctx context.Context, options dind.Options, how InstallOp
 		return outcome, err
 	}
 	if options.ExistingClaim == "" || input.found.claim() != nil {
-		live, err := i.live(ctx, options, input.found, certs.Renewal{})
+		live, err := i.live(ctx, options, input.found, certs.Renewal{}, input.classes)
 		if err != nil {
 			return outcome, err
 		}

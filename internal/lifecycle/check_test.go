@@ -42,7 +42,7 @@ func TestCheckHealthyCluster(t *testing.T) {
 		"ok API server: Kubernetes v1.36.3",
 		"ok pod admission: a privileged pod is admitted, if this user creates it",
 		"ok prune admission: the Job's pod is admitted, if this user creates it",
-		"ok storage class: standard (example.com/disk): binds immediately, cannot grow later",
+		"ok storage class: standard (example.com/disk): binds when the pod is scheduled, cannot grow later",
 		"ok verify admission: the Job's pod is admitted, if this user creates it",
 		"ok names: available",
 		"ok claim: will be created",

@@ -60,6 +60,9 @@ func (i Instance) readFor(ctx context.Context, options dind.Options) (installati
 	}
 	found, err := i.read(ctx, refs...)
 	found.claimName, found.secrets = claimName, dind.SecretsOf(i.Name, options)
+	if err == nil {
+		err = found.findMonitoring(ctx, options.Metrics)
+	}
 	if mounted := dind.MountedClaim(found.deployment()); err == nil && mounted != "" && mounted != claimName {
 		err = found.more(ctx, i.Cluster.Ref("PersistentVolumeClaim", mounted))
 	}
@@ -76,6 +79,9 @@ func (i Instance) findCore(ctx context.Context) (installation, error) {
 	if pods := found.podsService(); pods != nil && kube.InstanceOf(pods) == pods.Name {
 		// The Service of another installation, which is called NAME-pods.
 		found.objects = found.objects.Without(i.Cluster.Ref("Service", pods.Name))
+	}
+	if err := found.findMonitoring(ctx, false); err != nil {
+		return found, err
 	}
 	mounted := dind.MountedClaim(found.deployment())
 	if mounted == "" || mounted == found.claimName {

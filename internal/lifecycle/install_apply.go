@@ -33,6 +33,9 @@ func (i Instance) apply(ctx context.Context, p plan, how InstallOptions, outcome
 		if err := i.deleteUnwanted(ctx, unwanted.copies, outcome); err != nil {
 			return err
 		}
+		if !how.NoWait {
+			p.BeforeLast = i.awaitBinding(p.classes)
+		}
 		applied, err = p.Apply(ctx, func(a apply.Applied) { i.reportApplied(a, update) })
 		outcome.add(i.changes(applied))
 		if err != nil {
@@ -57,8 +60,8 @@ func (i Instance) deleteUnwanted(ctx context.Context, items []kube.Item, outcome
 // leftovers are objects of an earlier installation with other options.
 type leftovers struct{ copies, rest []kube.Item }
 
-// unwanted returns the leftovers. Only the CronJob, the policy and the Secrets of
-// TLS ever are; storage is never deleted here, whatever the options say.
+// unwanted returns the leftovers. Only the CronJob, the policy, the PodMonitor and the
+// Secrets of TLS ever are; storage is never deleted here, whatever the options say.
 func (p plan) unwanted() leftovers {
 	var left leftovers
 	for _, item := range p.found.objects {
@@ -67,7 +70,7 @@ func (p plan) unwanted() leftovers {
 		case wanted || p.found.notOurs(item.Object) != "":
 		case item.Ref.Kind == "Secret" && item.Object.GetLabels()[kube.HomeLabel] != "":
 			left.copies = append(left.copies, item)
-		case item.Ref.Kind == "CronJob", item.Ref.Kind == "NetworkPolicy", item.Ref.Kind == "Secret":
+		case item.Ref.Kind == "CronJob", item.Ref.Kind == "NetworkPolicy", item.Ref.Kind == "Secret", item.Ref.Kind == "PodMonitor":
 			left.rest = append(left.rest, item)
 		}
 	}

@@ -22,6 +22,7 @@ type plan struct {
 	found  installation
 	wanted dind.Objects
 	*apply.Plan
+	classes listClasses
 }
 
 // plan reads the cluster, plans the changes and runs the preflight checks. It
@@ -46,6 +47,7 @@ func (i Instance) plan(ctx context.Context, options dind.Options, how InstallOpt
 
 func (i Instance) planOnce(ctx context.Context, options dind.Options, how InstallOptions, update func(string)) (p plan, err error) {
 	update("reading " + i.target())
+	p.classes = i.storageClasses(ctx)
 	if p.found, err = i.readFor(ctx, options); err != nil {
 		return p, err
 	}
@@ -74,7 +76,7 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 	case options.TLS:
 		renewal.Set = p.found.liveCertificates() // the pod restarts when they change
 	}
-	live, err := i.live(ctx, options, p.found, renewal)
+	live, err := i.live(ctx, options, p.found, renewal, p.classes)
 	if err != nil {
 		return p, err
 	}
@@ -100,25 +102,28 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 	if p.Empty() || how.SkipPreflight {
 		return p, nil
 	}
-	return p, i.preflight(ctx, checkInput{Instance: i, options: options, how: how, objects: p.wanted, found: p.found})
+	return p, i.preflight(ctx, checkInput{Instance: i, options: options, how: how, objects: p.wanted, found: p.found, classes: p.classes})
 }
 
 // live returns what has to be carried over from the cluster into the objects.
-func (i Instance) live(ctx context.Context, options dind.Options, found installation, renewal certs.Renewal) (live dind.Live, err error) {
+func (i Instance) live(ctx context.Context, options dind.Options, found installation, renewal certs.Renewal, classes listClasses) (live dind.Live, err error) {
 	mounted := dind.MountedClaim(found.deployment())
 	live = dind.Live{
 		Claim: found.claim(), Deployment: found.deployment(), Service: found.service(),
 		DataGone:      mounted != "" && objectOf[corev1.PersistentVolumeClaim](found, "PersistentVolumeClaim", mounted) == nil,
 		StorageDriver: i.liveDriver(ctx, options, found), Certificates: dind.CertificateFiles(renewal.Set),
 	}
-	live.Class, err = i.growthClass(ctx, options, found)
+	if live.Monitoring, err = i.mayMonitor(ctx, options); err != nil {
+		return live, err
+	}
+	live.Class, err = growthClass(options, found, classes)
 	return live, err
 }
 
 // growthClass returns the class of the claim if the options request a larger size: the
 // class shows whether the claim can be expanded. It returns nil for any other size, and if
 // the class cannot be read; the API server then reports whether expansion is possible.
-func (i Instance) growthClass(ctx context.Context, options dind.Options, found installation) (*storagev1.StorageClass, error) {
+func growthClass(options dind.Options, found installation, list listClasses) (*storagev1.StorageClass, error) {
 	claim := found.claim()
 	if options.StorageSize == "" || options.ExistingClaim != "" || claim == nil || className(claim) == "" {
 		return nil, nil
@@ -127,7 +132,7 @@ func (i Instance) growthClass(ctx context.Context, options dind.Options, found i
 	if err != nil || size.Cmp(*claim.Spec.Resources.Requests.Storage()) <= 0 {
 		return nil, nil
 	}
-	classes, err := i.Cluster.StorageClasses(ctx)
+	classes, err := list()
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}

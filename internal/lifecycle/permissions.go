@@ -42,6 +42,7 @@ func grants() []grant {
 	tls := func(o dind.Options, _ InstallOptions) bool { return o.TLS || o.NoTLS }
 	scheduled := func(o dind.Options, _ InstallOptions) bool { return o.PruneSchedule != dind.NoSchedule }
 	policy := func(o dind.Options, _ InstallOptions) bool { return !o.NoNetworkPolicy }
+	metrics := func(o dind.Options, _ InstallOptions) bool { return o.Metrics }
 	newNamespace := func(_ dind.Options, how InstallOptions) bool { return how.CreateNamespace }
 	return []grant{
 		{resource: "persistentvolumeclaims", verbs: object},
@@ -53,6 +54,7 @@ func grants() []grant {
 		{group: "batch", resource: "cronjobs", verbs: object, wanted: scheduled, otherwise: former},
 		{group: "networking.k8s.io", resource: "networkpolicies", verbs: object, wanted: policy, otherwise: former},
 		{group: "networking.k8s.io", resource: "networkpolicies", verbs: []string{"list"}, optional: "finding other policies that open the daemon's port in status"},
+		{group: kube.PodMonitors.Group, resource: kube.PodMonitors.Resource, verbs: object, wanted: metrics, optional: "the PodMonitor of --metrics"},
 		{group: "batch", resource: "jobs", verbs: []string{"get", "list", "watch", "create", "delete"}, optional: "prune-now and verify, and deleting their Jobs"},
 		{resource: "pods", verbs: []string{"list", "watch"}},
 		{resource: "pods/portforward", verbs: []string{"get", "create"}},

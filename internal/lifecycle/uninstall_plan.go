@@ -147,6 +147,8 @@ func stageOf(i Instance, item kube.Item) int {
 		return stageClass
 	case "NetworkPolicy":
 		return stagePolicy
+	case "PodMonitor": // only an installation with a Deployment is asked for one
+		return stageCopies
 	case "Secret":
 		if i.elsewhere(item.Ref) != "" {
 			return stageCopies

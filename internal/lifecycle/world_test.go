@@ -73,7 +73,7 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 	t.Helper()
 	w := &world{Server: clustertest.New(t, append(objects, clustertest.DefaultClass())...), engine: &clustertest.Engine{}}
 	w.Instance = Instance{
-		Cluster: &kube.Cluster{Client: w.Clientset, Namespace: "ci", Context: "test"}, Name: "d",
+		Cluster: &kube.Cluster{Client: w.Clientset, Dynamic: clustertest.NewDynamic(), Namespace: "ci", Context: "test"}, Name: "d",
 		Observer: progress.Func(func(e progress.Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -34,6 +34,8 @@ set -u
 . /etc/dindctl/uses.sh
 # shellcheck source=internal/dind/scripts/reload.sh
 . /etc/dindctl/reload.sh
+# shellcheck source=internal/dind/scripts/metrics.sh
+. /etc/dindctl/metrics.sh
 high=$1
 daemon=$2
 root=/var/lib/docker
@@ -62,8 +64,10 @@ measure() {
     capacity=$(($1 * $2))
     used=$(($1 * ($2 - $3)))
     percent=$((($2 - $3) * 100 / $2))
-    if [ "$4" -gt 0 ] && [ $((($4 - $5) * 100 / $4)) -gt "$percent" ]; then
-        percent=$((($4 - $5) * 100 / $4))
+    inodes=$4
+    free_inodes=$5
+    if [ "$inodes" -gt 0 ] && [ $(((inodes - free_inodes) * 100 / inodes)) -gt "$percent" ]; then
+        percent=$(((inodes - free_inodes) * 100 / inodes))
     fi
 }
 
@@ -217,6 +221,10 @@ relieve() {
     freed=$((before > used ? before - used : 0))
     if [ "$freed" -gt 0 ] || [ "$images" -gt 0 ]; then
         echo "R|$now|$images|$freed" >"$state/image-gc"
+        collections=$((collections + 1))
+        collected=$((collected + images))
+        reclaimed=$((reclaimed + freed))
+        write_metrics
         say "image garbage collection removed $images images and freed $freed bytes"
     fi
     tried=$percent
@@ -253,6 +261,9 @@ tried=0
 volumes=0
 others=0
 floor=$spare
+collections=0
+collected=0
+reclaimed=0
 mkdir -p "$state" "$work"
 now=$(date +%s)
 follow_events "$now" &
@@ -265,5 +276,8 @@ while [ -d "/proc/$daemon" ]; do
     reload
     note_uses turn 2>/dev/null
     each_day 2>/dev/null
-    [ "$high" = none ] || { measure && relieve; }
+    if measure; then
+        write_metrics
+        [ "$high" = none ] || relieve
+    fi
 done
