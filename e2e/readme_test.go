@@ -52,16 +52,17 @@ func TestShellLines(t *testing.T) {
 	shell("dindctl uninstall")
 }
 
-// Every command in a console block of the README succeeds. The commands run in
+// Every command in a console block of the README and of its operations page succeeds. The commands run in
 // order, in a shell with the program on its path. Only the namespaces are
 // replaced, so that no existing `ci` or `gitlab-jobs` is touched.
 func TestReadmeCommands(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("..")
 	must(t, err)
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
-	must(t, err)
-	commands := consoleCommands(string(text))
+	var commands []string
+	for _, page := range []string{"README.md", "hack/docs/operations.md"} {
+		commands = append(commands, consoleCommands(string(got[[]byte](t)(os.ReadFile(filepath.Join(root, page)))))...)
+	}
 	if len(commands) < 10 {
 		t.Fatalf("only %d commands found: %q", len(commands), commands)
 	}

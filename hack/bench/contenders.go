@@ -25,9 +25,15 @@ const (
 	uninstall = "dindctl uninstall"
 )
 
-// options are dindctl's options for the objects of all contenders. Any cluster has a
+// options returns dindctl's options for the objects of all contenders. Any cluster has a
 // volume of this size.
-var options = []string{"--storage-size", "1Gi"}
+func (a arena) options() []string {
+	options := []string{"--storage-size", "1Gi"}
+	if a.class != "" {
+		options = append(options, "--storage-class", a.class)
+	}
+	return options
+}
 
 // arena is the environment of one run of a contender.
 type arena struct {
@@ -54,8 +60,8 @@ func dindctl(ctx context.Context, a arena, measure measure) error {
 		name      string
 		arguments []string
 	}{
-		{byDindctl, append([]string{"install"}, options...)},
-		{again, append([]string{"install"}, options...)},
+		{byDindctl, append([]string{"install"}, a.options()...)},
+		{again, append([]string{"install"}, a.options()...)},
 		{status, []string{"status"}},
 		{uninstall, []string{"uninstall"}},
 	} {
@@ -122,7 +128,7 @@ func helm(ctx context.Context, a arena, measure measure) error {
 // manifests writes the objects of install to a file and returns its name. This is
 // not measured.
 func (a arena) manifests(ctx context.Context) (string, error) {
-	printed, err := a.run(ctx, a.dindctl, append([]string{"manifests", "-n", a.namespace}, options...)...)
+	printed, err := a.run(ctx, a.dindctl, append([]string{"manifests", "-n", a.namespace}, a.options()...)...)
 	if err != nil {
 		return "", err
 	}

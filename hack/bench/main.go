@@ -31,7 +31,7 @@ import (
 const enoughRuns = 3
 
 // sections are the parts of the benchmark.
-var sections = []string{"commands", "builds", "stores", "prune", "replicas"}
+var sections = []string{"commands", "builds", "stores", "prune", "replicas", "binding"}
 
 // setting is what the benchmark runs with.
 type setting struct {
@@ -42,6 +42,7 @@ type setting struct {
 	scratch                string // a directory for what clients write
 	runs                   int
 	registry               string // a mirror of Docker Hub, for the daemons
+	class                  string // of the claims; "" is the default
 }
 
 func main() {
@@ -115,6 +116,9 @@ func (s setting) measure(ctx context.Context, only string) (r report, err error)
 	commands, builds := &measurements{}, (*buildFigures)(nil)
 	if wanted("commands") {
 		commands, err = s.rounds(ctx)
+	}
+	if only == "binding" {
+		commands, err = s.binding(ctx)
 	}
 	if wanted("builds") {
 		builds, err = s.builds(ctx)

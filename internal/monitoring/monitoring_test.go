@@ -49,9 +49,16 @@ func TestAlerts(t *testing.T) {
 	}
 	promtool(t, "check", "rules", "--lint-fatal", rules)
 	promtool(t, "test", "rules", tests)
+	operations, err := os.ReadFile("../../hack/docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, alert := range regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(string(Alerts(options())), -1) {
 		if !strings.Contains(string(content), "alertname: "+alert[1]+"\n") {
 			t.Errorf("no test lets %s fire", alert[1])
+		}
+		if !strings.Contains(string(operations), "| "+alert[1]+" | ") {
+			t.Errorf("operations.md does not say what to do on %s", alert[1])
 		}
 	}
 }
