@@ -16,7 +16,7 @@ func connectionFlags() []cli.Flag {
 		aliased(text("namespace", "namespace of the installation (default: the context's namespace)", "NAME"), "n"),
 		text("name", "name of the installation (default: docker-dind)", "NAME"),
 		text("timeout", "maximum duration of the whole command (default: 5m)", "DURATION"),
-		aliased(text("output", "output format: text, json or yaml (default: text)", "FORMAT"), "o"),
+		aliased(text("output", "output format: text, json or yaml, for status also prometheus (default: text)", "FORMAT"), "o"),
 		switchFlag("quiet", "print only results, warnings and errors", "q"),
 		switchFlag("verbose", "print every step on a separate line", "v"),
 		switchFlag("no-color", "print without colors"),

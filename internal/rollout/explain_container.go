@@ -49,10 +49,17 @@ func (v State) waiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
 	if pod == nil {
 		return nil
 	}
-	if status := kube.ContainerStatus(pod, v.Container); status != nil {
-		return status.State.Waiting
+	status := kube.ContainerStatus(pod, v.Container)
+	if status == nil {
+		return nil
 	}
-	return nil
+	// A sidecar of the same image comes first, and meets what the image has in store.
+	for _, sidecar := range pod.Status.InitContainerStatuses {
+		if sidecar.State.Waiting != nil && sidecar.Image != "" && sidecar.Image == status.Image && !started(pod) {
+			return sidecar.State.Waiting
+		}
+	}
+	return status.State.Waiting
 }
 
 // started reports whether any container has run: the volumes are mounted then.

@@ -94,6 +94,13 @@ func TestCauses(t *testing.T) {
 				Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "not found"},
 			}}}
 		}, "OtherContainer", "vault-agent-init, which dindctl did not add, does not start (ImagePullBackOff): not found", false},
+		{"the image of the container for metrics cannot be pulled", func(v *State) {
+			own := unready(v.Pods[0])
+			own.Image, own.State.Waiting = "docker:29", &corev1.ContainerStateWaiting{Reason: "PodInitializing"}
+			v.Pods[0].Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "metrics", Image: "docker:29", State: corev1.ContainerState{
+				Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "not found"},
+			}}}
+		}, "ErrImagePull", "docker:29 cannot be pulled: not found", false},
 		{"a proxy is not ready", func(v *State) {
 			v.Pods[0].Status.Conditions = nil
 			v.Pods[0].Status.ContainerStatuses = append(v.Pods[0].Status.ContainerStatuses, corev1.ContainerStatus{
