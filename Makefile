@@ -70,6 +70,10 @@ lint: ## run gofmt, go vet, staticcheck, go mod tidy and shellcheck; type-check 
 	cd hack/cluster && go vet ./... && $(staticcheck) ./...
 	cd hack/tools && go vet ./... && $(staticcheck) ./...
 
+.PHONY: reference
+reference: ## write hack/release/reference.md from the program's commands
+	go run ./hack/release/docs -reference hack/release/reference.md
+
 .PHONY: supply-chain
 supply-chain: build ## list the program's dependencies and check them for known vulnerabilities
 	@hack/tools/supply-chain
