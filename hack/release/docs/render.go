@@ -27,7 +27,6 @@ func manPages(manual cli.Manual, version, date string) map[string]string {
 		pages[title(m.Name)+".1"] = render("page.1.tmpl", page{m, title(m.Name), version, date})
 	}
 	add(manual)
-
 	for _, command := range manual.Commands {
 		add(cli.Manual{Page: command, Environment: manual.Environment, ExitCodes: manual.ExitCodes})
 	}

@@ -4,9 +4,12 @@ go 1.26.3
 
 tool (
 	github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	github.com/dindctl/dindctl/hack/release/tools/certificates
 	github.com/goreleaser/goreleaser/v2
 	sigs.k8s.io/krew/cmd/krew
 )
+
+require golang.org/x/crypto/x509roots/fallback v0.0.0-20261030153154-30a33513ff6d
 
 require (
 	al.essio.dev/pkg/shellescape v1.6.0 // indirect
