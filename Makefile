@@ -41,6 +41,7 @@ unit: ## run the unit tests, without a cluster: seconds
 	go test -timeout 10m ./cmd/... ./internal/... ./hack/...
 	cd hack/cluster && go test -timeout 10m ./...
 	cd hack/tools && go test -timeout 10m ./...
+	cd hack/release/tools && go test -timeout 10m ./...
 
 .PHONY: race
 race: ## run the unit tests with the race detector; needs the C compiler that `make cluster` installs
@@ -61,7 +62,7 @@ lint: ## run gofmt, go vet, staticcheck, go mod tidy and shellcheck; type-check 
 	@hack/tools/packages shellcheck
 	$(shellcheck) $$(find . -name '*.sh')
 	$(shellcheck) $$(grep -rl --exclude-dir=.git '^#!/usr/bin/env bash' .)
-	@for module in . hack/cluster hack/tools; do (cd $$module && go mod tidy -diff) || { echo "make lint: run go mod tidy in $$module" >&2; exit 1; }; done
+	@for module in . hack/cluster hack/tools hack/release/tools; do (cd $$module && go mod tidy -diff) || { echo "make lint: run go mod tidy in $$module" >&2; exit 1; }; done
 	go vet -tags e2e ./...
 	go build -C hack/tools -o $(CURDIR)/bin/crosscheck ./crosscheck
 	bin/crosscheck windows,darwin ./cmd/... ./internal/...
@@ -69,6 +70,7 @@ lint: ## run gofmt, go vet, staticcheck, go mod tidy and shellcheck; type-check 
 	$(staticcheck) -tags e2e ./...
 	cd hack/cluster && go vet ./... && $(staticcheck) ./...
 	cd hack/tools && go vet ./... && $(staticcheck) ./...
+	cd hack/release/tools && go vet ./... && $(staticcheck) ./...
 
 .PHONY: reference
 reference: ## write hack/release/reference.md from the program's commands
@@ -128,6 +130,10 @@ prepare: ## only build what the cluster and bench need
 .PHONY: test
 test: ## run everything: lint, unit, fuzz, e2e on a cluster, bench once
 	@hack/tools/test
+
+.PHONY: release-check
+release-check: ## build a release twice without publishing it, and try the packages, plugin and image in it
+	hack/release/check
 
 .PHONY: clean
 clean: ## remove bin; the caches outside the checkout stay
