@@ -73,8 +73,8 @@ lint: ## run gofmt, go vet, staticcheck, go mod tidy and shellcheck; type-check 
 	cd hack/release/tools && go vet ./... && $(staticcheck) ./...
 
 .PHONY: reference
-reference: ## write hack/release/reference.md from the program's commands
-	go run ./hack/release/docs -reference hack/release/reference.md
+reference: ## write the reference and the GitLab CI components in hack/release, from the program
+	go run ./hack/release/docs -reference hack/release/reference.md -components hack/release/gitlab/templates
 
 .PHONY: supply-chain
 supply-chain: build ## list the program's dependencies and check them for known vulnerabilities
