@@ -1,7 +1,7 @@
-// Command docs writes the documents that say what the program's help says: the reference,
-// and the manual pages of a release.
+// Command docs writes the files that say what the program says: the reference and the
+// manual pages of a release, from the help, and the GitLab CI components.
 //
-//	docs -reference FILE
+//	docs -reference FILE -components FOLDER
 //	docs -man FOLDER -version VERSION -date YYYY-MM-DD
 package main
 
@@ -25,14 +25,15 @@ func main() {
 func run(args []string) error {
 	flags := flag.NewFlagSet("docs", flag.ContinueOnError)
 	reference := flags.String("reference", "", "`FILE` of the reference")
+	gitlab := flags.String("components", "", "`FOLDER` of the GitLab CI components")
 	man := flags.String("man", "", "`FOLDER` of the manual pages")
 	version := flags.String("version", "", "version in the manual pages")
 	date := flags.String("date", "", "date in the manual pages, YYYY-MM-DD")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *reference == "" && *man == "" {
-		return errors.New("nothing to write: give -reference or -man")
+	if *reference == "" && *gitlab == "" && *man == "" {
+		return errors.New("nothing to write: give -reference, -components or -man")
 	}
 	manual := cli.NewManual()
 	if *reference != "" {
@@ -40,18 +41,28 @@ func run(args []string) error {
 			return err
 		}
 	}
-	if *man == "" {
-		return nil
+	if *gitlab != "" {
+		if err := replace(*gitlab, components()); err != nil {
+			return err
+		}
 	}
-	// A page of a command that is no more must not stay.
-	if err := os.RemoveAll(*man); err != nil {
+	if *man != "" {
+		return replace(*man, manPages(manual, *version, *date))
+	}
+	return nil
+}
+
+// replace writes a folder that has nothing but these files. One of a command that is gone
+// must not stay.
+func replace(folder string, files map[string]string) error {
+	if err := os.RemoveAll(folder); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(*man, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	for name, page := range manPages(manual, *version, *date) {
-		if err := os.WriteFile(filepath.Join(*man, name), []byte(page), 0o644); err != nil {
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}

@@ -38,7 +38,7 @@ func render(name string, data any) string {
 	var b strings.Builder
 	parsed := template.Must(template.New(name).Funcs(template.FuncMap{
 		"anchor": title, "title": title, "upper": strings.ToUpper, "trim": strings.TrimSpace,
-		"cell": cell, "sentence": sentence, "roff": roff, "option": option,
+		"cell": cell, "sentence": sentence, "roff": roff, "option": option, "indent": indent,
 	}).ParseFS(files, name))
 	if err := parsed.Execute(&b, data); err != nil {
 		panic(err)
