@@ -1,5 +1,5 @@
 # A machine needs only Go, make, git and, for the embedded cluster, root. On Debian,
-# root also lets lint and unit install shellcheck, dash and busybox.
+# root also lets lint and unit install shellcheck, dash, busybox, curl and unzip.
 # `make` without a target lists the targets.
 
 SHELL       := bash
@@ -37,7 +37,7 @@ build: ## build the program, bin/dindctl (the tag makes its start a fifth shorte
 
 .PHONY: unit
 unit: ## run the unit tests, without a cluster: seconds
-	@hack/tools/packages dash busybox
+	@hack/tools/packages dash busybox curl unzip
 	go test -timeout 10m ./cmd/... ./internal/... ./hack/...
 	cd hack/cluster && go test -timeout 10m ./...
 	cd hack/tools && go test -timeout 10m ./...
@@ -136,5 +136,5 @@ release-check: ## build a release twice without publishing it, and try the packa
 	hack/release/check
 
 .PHONY: clean
-clean: ## remove bin; the caches outside the checkout stay
-	rm -rf bin
+clean: ## remove bin and dist; the caches outside the checkout stay
+	rm -rf bin dist
