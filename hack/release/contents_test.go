@@ -26,7 +26,7 @@ func TestContents(t *testing.T) {
 	}
 	packed := map[string]string{}
 	for _, f := range slices.Concat(c.Archives[0].Files, c.NFPMs[0].Contents) {
-		if f.Type == "symlink" || strings.HasPrefix(f.Src, generated) {
+		if f.Type != "" || strings.HasPrefix(f.Src, generated) {
 			continue
 		}
 		if _, err := os.Stat(filepath.Join(root, f.Src)); err != nil {
