@@ -1,5 +1,5 @@
 # A machine needs only Go, make, git and, for the embedded cluster, root. On Debian,
-# root also lets lint and unit install shellcheck, dash and busybox.
+# root also lets lint and unit install shellcheck, dash, busybox, curl and unzip.
 # `make` without a target lists the targets.
 
 SHELL       := bash
@@ -37,10 +37,11 @@ build: ## build the program, bin/dindctl (the tag makes its start a fifth shorte
 
 .PHONY: unit
 unit: ## run the unit tests, without a cluster: seconds
-	@hack/tools/packages dash busybox
+	@hack/tools/packages dash busybox curl unzip
 	go test -timeout 10m ./cmd/... ./internal/... ./hack/...
 	cd hack/cluster && go test -timeout 10m ./...
 	cd hack/tools && go test -timeout 10m ./...
+	cd hack/release/tools && go test -timeout 10m ./...
 
 .PHONY: race
 race: ## run the unit tests with the race detector; needs the C compiler that `make cluster` installs
@@ -61,7 +62,7 @@ lint: ## run gofmt, go vet, staticcheck, go mod tidy and shellcheck; type-check 
 	@hack/tools/packages shellcheck
 	$(shellcheck) $$(find . -name '*.sh')
 	$(shellcheck) $$(grep -rl --exclude-dir=.git '^#!/usr/bin/env bash' .)
-	@for module in . hack/cluster hack/tools; do (cd $$module && go mod tidy -diff) || { echo "make lint: run go mod tidy in $$module" >&2; exit 1; }; done
+	@for module in . hack/cluster hack/tools hack/release/tools; do (cd $$module && go mod tidy -diff) || { echo "make lint: run go mod tidy in $$module" >&2; exit 1; }; done
 	go vet -tags e2e ./...
 	go build -C hack/tools -o $(CURDIR)/bin/crosscheck ./crosscheck
 	bin/crosscheck windows,darwin ./cmd/... ./internal/...
@@ -69,6 +70,11 @@ lint: ## run gofmt, go vet, staticcheck, go mod tidy and shellcheck; type-check 
 	$(staticcheck) -tags e2e ./...
 	cd hack/cluster && go vet ./... && $(staticcheck) ./...
 	cd hack/tools && go vet ./... && $(staticcheck) ./...
+	cd hack/release/tools && go vet ./... && $(staticcheck) ./...
+
+.PHONY: reference
+reference: ## write the reference and the GitLab CI components in hack/release, from the program
+	go run ./hack/release/docs -reference hack/release/reference.md -components hack/release/gitlab/templates
 
 .PHONY: supply-chain
 supply-chain: build ## list the program's dependencies and check them for known vulnerabilities
@@ -125,6 +131,10 @@ prepare: ## only build what the cluster and bench need
 test: ## run everything: lint, unit, fuzz, e2e on a cluster, bench once
 	@hack/tools/test
 
+.PHONY: release-check
+release-check: ## build a release twice without publishing it, and try the packages, plugin and image in it
+	hack/release/check
+
 .PHONY: clean
-clean: ## remove bin; the caches outside the checkout stay
-	rm -rf bin
+clean: ## remove bin and dist; the caches outside the checkout stay
+	rm -rf bin dist

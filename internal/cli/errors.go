@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,7 +19,7 @@ import (
 	"github.com/dindctl/dindctl/internal/terminal"
 )
 
-// The exit codes, as documented in the help and the README.
+// The exit codes, as documented in the README.
 const (
 	exitDone         = 0
 	exitFailed       = 1
@@ -27,6 +28,12 @@ const (
 	exitNotInstalled = 4
 	exitInterrupted  = 130
 )
+
+// exitCodes are what they mean, in the words of the help.
+var exitCodes = []Term{
+	{strconv.Itoa(exitDone), "success"}, {strconv.Itoa(exitFailed), "failure"}, {strconv.Itoa(exitUsage), "usage error"},
+	{strconv.Itoa(exitNotReady), "not ready"}, {strconv.Itoa(exitNotInstalled), "not installed"}, {strconv.Itoa(exitInterrupted), "interrupted"},
+}
 
 var (
 	// errAborted is returned when the user does not confirm.

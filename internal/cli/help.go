@@ -54,7 +54,11 @@ func appHelp(app *cli.App) string {
 	}
 	writeFlags(&b, app.Flags)
 	b.WriteString(environmentHelp)
-	fmt.Fprintf(&b, "\nExit codes: 0 success · 1 failure · 2 usage error · 3 not ready · 4 not installed · 130 interrupted\n\n`%s COMMAND --help` lists the options of a command.\n", app.Name)
+	var codes []string
+	for _, code := range exitCodes {
+		codes = append(codes, code.Name+" "+code.Text)
+	}
+	fmt.Fprintf(&b, "\nExit codes: %s\n\n`%s COMMAND --help` lists the options of a command.\n", strings.Join(codes, " · "), app.Name)
 	return literal(b.String())
 }
 
@@ -63,31 +67,25 @@ Each option can be set by an environment variable: DINDCTL_STORAGE_SIZE sets --s
 If an option can be repeated (...), put each value on a separate line of the variable.
 `
 
-// writeFlags lists flags under their headings, which are in the order of their
-// first flags.
+// writeFlags lists flags under their headings.
 func writeFlags(b *strings.Builder, flags []cli.Flag) {
-	var order []string
-	rows := map[string][][2]string{}
-	width := 0
-	for _, flag := range flags {
-		group, row := helpRow(flag)
-		if rows[group] == nil {
-			order = append(order, group)
+	all, width := groups(flags), 0
+	for _, group := range all {
+		for _, option := range group.Options {
+			width = max(width, len(option.Name))
 		}
-		rows[group] = append(rows[group], row)
-		width = max(width, len(row[0]))
 	}
-	for _, group := range order {
-		fmt.Fprintf(b, "\n%s:\n", group)
-		for _, row := range rows[group] {
-			fmt.Fprintf(b, "  %-*s  %s\n", width, row[0], row[1])
+	for _, group := range all {
+		fmt.Fprintf(b, "\n%s:\n", group.Title)
+		for _, option := range group.Options {
+			fmt.Fprintf(b, "  %-*s  %s\n", width, option.Name, option.Text)
 		}
 	}
 }
 
 // helpRow returns the heading of a flag and its row in the help:
 // "-n, --namespace NAME" and the description.
-func helpRow(flag cli.Flag) (group string, row [2]string) {
+func helpRow(flag cli.Flag) (group string, row Term) {
 	if flag, is := flag.(cli.CategorizableFlag); is {
 		group = flag.GetCategory()
 	}
@@ -106,7 +104,7 @@ func helpRow(flag cli.Flag) (group string, row [2]string) {
 	if _, repeats := flag.(*cli.StringSliceFlag); repeats {
 		spelling += "..."
 	}
-	return group, [2]string{spelling, usage}
+	return group, Term{spelling, usage}
 }
 
 // placeholder returns the description of an option and the name of its value, which

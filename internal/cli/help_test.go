@@ -90,7 +90,7 @@ func TestOptions(t *testing.T) {
 		seen := map[string]bool{}
 		for _, flag := range command.Flags {
 			group, row := helpRow(flag)
-			if group == "" || row[1] == "" {
+			if group == "" || row.Text == "" {
 				t.Errorf("%s --%s has no group or no text", command.Name, flag.Names()[0])
 			}
 			for _, name := range flag.Names() {
