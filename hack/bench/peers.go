@@ -94,11 +94,25 @@ docker buildx inspect --bootstrap peer`)
 			if err := a.allowBuildx(ctx); err != nil {
 				return err
 			}
-			return bootstrap(ctx)
+			if err := bootstrap(ctx); err != nil || a.registry == "" {
+				return err
+			}
+			return a.mountConfig(ctx)
 		},
 		prune: once(`eval "$SETUP"
 docker buildx prune --builder peer --all --force --filter until=168h`),
 	}
+}
+
+// mountConfig mounts buildx's ConfigMap with the mirror: with a claim, buildx 0.37 leaves
+// this mount out.
+func (a arena) mountConfig(ctx context.Context) error {
+	const patch = `{"spec":{"template":{"spec":{"containers":[{"name":"buildkitd","volumeMounts":[{"name":"config","mountPath":"/etc/buildkit"}]}]}}}}`
+	if _, err := a.run(ctx, a.kubectl, "patch", "-n", a.namespace, buildxBuilder.workload, "--patch", patch); err != nil {
+		return err
+	}
+	_, err := a.run(ctx, a.kubectl, "rollout", "status", "-n", a.namespace, buildxBuilder.workload)
+	return err
 }
 
 // mirrorConfig is a command that makes a configuration for buildkitd.

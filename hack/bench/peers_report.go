@@ -94,11 +94,14 @@ func writePeers(table io.Writer, all []peerFigures) {
 		for _, name := range columns {
 			fmt.Fprintf(table, "%s\t", known(wayNamed(p.Ways, name), "%.1f s", 1))
 		}
-		note := p.Needs.String()
+		note, kept := p.Needs.String(), known(number(p.KeptBytes), "%.0f MB", 1e6)
 		if p.Skipped != "" {
 			note = "skipped: " + p.Skipped
 		}
+		if p.KeptBytes != nil {
+			kept += " " + p.KeptIn
+		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t  %s (%s)\n", known(number(p.ReceivedBytes), "%.2f MB", 1e6), known(number(p.SentBytes), "%.2f MB", 1e6),
-			strings.TrimSpace(known(number(p.KeptBytes), "%.0f MB", 1e6)+" "+p.KeptIn), p.Name, note)
+			kept, p.Name, note)
 	}
 }

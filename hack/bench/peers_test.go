@@ -20,7 +20,7 @@ func TestReportOfPeers(t *testing.T) {
 		measured.ways[way] = seconds
 	}
 	measured.bytes, measured.received, measured.sent = []int64{600e6}, []int64{1.5e6}, []int64{20e3}
-	missing := newPeerSamples(peer{name: "another"})
+	missing := newPeerSamples(peer{name: "another", cache: "r:5000/bench-cache:ns"})
 	missing.skipped = "there is no registry for the cache"
 	r := report{Peers: []peerFigures{measured.figures(), missing.figures()}}
 	text := strings.Join(strings.Fields(r.text()), " ")
