@@ -39,11 +39,9 @@ type parallelBuilds struct {
 func newBuildFigures(all []*buildSamples, size buildSize) *buildFigures {
 	figures := &buildFigures{DependencyMegabytes: size.megabytes}
 	for _, samples := range all {
-		engine := engineBuilds{Image: samples.image, VolumeBytes: medianOrNil(samples.bytes)}
-		for _, way := range []string{perJob, firstBuild, warmBuild, pushAll, afterPrune, afterSystemPrune} {
-			if seconds := samples.ways[way]; len(seconds) > 0 {
-				engine.Ways = append(engine.Ways, buildWay{way, seconds, median(seconds)})
-			}
+		engine := engineBuilds{
+			Image: samples.image, VolumeBytes: medianOrNil(samples.bytes),
+			Ways: samples.medians(perJob, firstBuild, warmBuild, pushAll, afterPrune, afterSystemPrune),
 		}
 		for _, n := range size.parallel {
 			p := parallelBuilds{Builds: n}
@@ -71,7 +69,7 @@ func (f *buildFigures) goals() []goal {
 	var goals []goal
 	for _, engine := range f.Engines {
 		var ratio *float64
-		before, after := engine.way(warmBuild), engine.way(afterPrune)
+		before, after := wayNamed(engine.Ways, warmBuild), wayNamed(engine.Ways, afterPrune)
 		if before != nil && after != nil && *before > 0 {
 			ratio = new(*after / *before)
 		}
@@ -86,13 +84,23 @@ func (f *buildFigures) goals() []goal {
 	return goals
 }
 
-// way returns the median of one way, nil if it was not measured.
-func (e engineBuilds) way(name string) *float64 {
-	i := slices.IndexFunc(e.Ways, func(w buildWay) bool { return w.Name == name })
+// medians returns the named ways that were measured, in this order.
+func (b *buildSamples) medians(names ...string) (ways []buildWay) {
+	for _, name := range names {
+		if seconds := b.ways[name]; len(seconds) > 0 {
+			ways = append(ways, buildWay{name, seconds, median(seconds)})
+		}
+	}
+	return ways
+}
+
+// wayNamed returns the median of one way, nil if it was not measured.
+func wayNamed(ways []buildWay, name string) *float64 {
+	i := slices.IndexFunc(ways, func(w buildWay) bool { return w.Name == name })
 	if i < 0 {
 		return nil
 	}
-	return &e.Ways[i].MedianSeconds
+	return &ways[i].MedianSeconds
 }
 
 // write adds the section to a table, with a column for each engine.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,45 +60,47 @@ func TestFewRunsBuildLess(t *testing.T) {
 	}
 }
 
-func TestReadBurst(t *testing.T) {
-	got, err := readBurst("#1 DONE\nmeasured: hundredths=1234 failed=2\n")
-	if err != nil || got != (burst{12.34, 2}) {
+func TestReadBursts(t *testing.T) {
+	got, err := readBursts("#1 DONE\nmeasured: hundredths=1234 failed=2\npushing\nmeasured: hundredths=50 failed=0\n")
+	if err != nil || !slices.Equal(got, []burst{{12.34, 2}, {0.5, 0}}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if _, err := readBurst("Cannot connect to the Docker daemon\n"); err == nil {
+	if _, err := readBursts("Cannot connect to the Docker daemon\n"); err == nil {
 		t.Error("no error for a job that measured nothing")
 	}
+}
+
+// runScript runs a job's script with a docker that is a script too, in a directory that
+// it returns.
+func runScript(t *testing.T, script, docker string, variables ...string) (root, output string) {
+	root = t.TempDir()
+	for _, directory := range []string{"bin", "tmp"} {
+		if err := os.Mkdir(filepath.Join(root, directory), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "bin/docker"), []byte("#!/bin/sh\n"+strings.ReplaceAll(docker, "ROOT", root)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command("sh", "-c", strings.ReplaceAll(script, "/tmp/", root+"/tmp/"))
+	command.Env = append(os.Environ(), "PATH="+root+"/bin:"+os.Getenv("PATH"))
+	command.Env = append(command.Env, variables...)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return root, string(out)
 }
 
 // The script waits for the daemon, changes the application for each build, and counts
 // the builds that failed.
 func TestBuildScript(t *testing.T) {
-	root := t.TempDir()
-	write := func(name, content string) {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("bin/docker", `#!/bin/sh
-case $1 in
-version) echo >>`+root+`/versions; [ "$(wc -l <`+root+`/versions)" -ge 3 ] ;;
-build) echo "${5##*/}" >>`+root+`/built; [ "$(basename "$4")" != 2 ] || { echo it broke; exit 1; } ;;
-esac`)
-	if err := os.Mkdir(filepath.Join(root, "tmp"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	script := exec.Command("sh", "-c", strings.ReplaceAll(buildScript, "/tmp/", root+"/tmp/"))
-	script.Env = append(os.Environ(), "PATH="+root+"/bin:"+os.Getenv("PATH"), "BUILDS=3", "MEGABYTES=20")
-	out, err := script.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	built, err := readBurst(string(out))
-	if err != nil || built.failed != 1 || !strings.Contains(string(out), "it broke") {
+	root, out := runScript(t, buildScript, `case $1 in
+version) echo >>ROOT/versions; [ "$(wc -l <ROOT/versions)" -ge 3 ] ;;
+build) [ "$(basename "$4")" != 2 ] || { echo it broke; exit 1; } ;;
+esac`, "BUILDS=3", "MEGABYTES=20")
+	built, err := readBursts(out)
+	if err != nil || built[0].failed != 1 || !strings.Contains(out, "it broke") {
 		t.Errorf("got %+v, %v\n%s", built, err, out)
 	}
 	sources := map[string]bool{}

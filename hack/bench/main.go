@@ -2,7 +2,8 @@
 // namespace to a Docker daemon that answers. They install the same objects and take
 // turns, each time in a new namespace. Then it measures builds: with a new daemon
 // for each job, and with the one that dindctl installs; the two image stores; what prunes
-// cost; and several replicas. `make bench` starts the cluster and builds the clients.
+// cost; several replicas; and other ways to build. `make bench` starts the cluster and
+// builds the clients.
 //
 // The first round is not counted, because it pulls the image and fills the clients'
 // discovery caches. Deleting is not measured. Requests are counted in the API
@@ -31,7 +32,7 @@ import (
 const enoughRuns = 3
 
 // sections are the parts of the benchmark.
-var sections = []string{"commands", "builds", "stores", "prune", "replicas", "binding"}
+var sections = []string{"commands", "builds", "stores", "prune", "replicas", "binding", "peers"}
 
 // setting is what the benchmark runs with.
 type setting struct {
@@ -135,6 +136,9 @@ func (s setting) measure(ctx context.Context, only string) (r report, err error)
 	}
 	if only == "replicas" {
 		r.Replicas, err = s.replicas(ctx)
+	}
+	if only == "peers" {
+		r.Peers, err = s.peers(ctx)
 	}
 	return r, err
 }

@@ -93,6 +93,7 @@ func (s setting) removePods(ctx context.Context, namespace string) error {
 	background, all := metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}, metav1.ListOptions{}
 	err := errors.Join(
 		s.client.AppsV1().Deployments(namespace).DeleteCollection(ctx, background, all),
+		s.client.AppsV1().StatefulSets(namespace).DeleteCollection(ctx, background, all),
 		s.client.BatchV1().CronJobs(namespace).DeleteCollection(ctx, background, all),
 		s.client.BatchV1().Jobs(namespace).DeleteCollection(ctx, background, all),
 		s.client.CoreV1().Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, all),

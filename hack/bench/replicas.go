@@ -128,12 +128,15 @@ printf 'FROM busybox:1.37\nRUN echo dependencies of %d are $(echo made)\n' | doc
 	return nil
 }
 
+// buildxRole is the ClusterRole that allowBuildx gives.
+const buildxRole = "edit"
+
 // allowBuildx gives the jobs what buildx's Kubernetes driver needs: they create Deployments
 // and run commands in their pods.
 func (a arena) allowBuildx(ctx context.Context) error {
 	_, err := a.client.RbacV1().RoleBindings(a.namespace).Create(ctx, &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "buildx"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "edit"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: buildxRole},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: a.namespace, Name: "default"}},
 	}, metav1.CreateOptions{})
 	return err

@@ -20,7 +20,9 @@ type report struct {
 	Prune  []upkeep      `json:"prune,omitempty"`
 	// Replicas are several daemons.
 	Replicas []routed `json:"replicas,omitempty"`
-	Goals    []goal   `json:"goals"`
+	// Peers are ways to build.
+	Peers []peerFigures `json:"peers,omitempty"`
+	Goals []goal        `json:"goals"`
 }
 
 type result struct {

@@ -101,7 +101,7 @@ func (s setting) contenders() []contender { return []contender{dindctl, kubectl,
 
 const competitors = 3
 
-func rotated(all []contender, turn int) []contender {
+func rotated[T any](all []T, turn int) []T {
 	first := turn % len(all)
 	return slices.Concat(all[first:], all[:first])
 }

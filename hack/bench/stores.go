@@ -6,10 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
-
-	"github.com/dindctl/dindctl/internal/dind"
 )
 
 // imageStore is one of the two image stores that engines since 29 have.
@@ -62,7 +58,7 @@ func (a arena) store(ctx context.Context, store imageStore, samples *buildSample
 	if err := a.install(ctx, image, store.options...); err != nil {
 		return err
 	}
-	before, err := a.dataRootBytes(ctx)
+	before, err := a.dataBytes(ctx, daemon)
 	if err != nil {
 		return err
 	}
@@ -74,7 +70,7 @@ func (a arena) store(ctx context.Context, store imageStore, samples *buildSample
 	if err := a.buildSteps(ctx, samples, steps[:1]); err != nil {
 		return err
 	}
-	after, err := a.dataRootBytes(ctx)
+	after, err := a.dataBytes(ctx, daemon)
 	if err != nil {
 		return err
 	}
@@ -83,20 +79,4 @@ func (a arena) store(ctx context.Context, store imageStore, samples *buildSample
 		return err
 	}
 	return a.buildParallel(ctx, samples, job, size.parallel)
-}
-
-// inDaemon runs a shell script in the daemon's container and returns its output.
-func (a arena) inDaemon(ctx context.Context, script string) (string, error) {
-	return a.run(ctx, a.kubectl, "exec", "-n", a.namespace, "deployment/"+dind.DefaultName, "-c", dind.ContainerName, "--", "sh", "-c", script)
-}
-
-// dataRootBytes returns how much the daemon's files take.
-func (a arena) dataRootBytes(ctx context.Context) (int64, error) {
-	out, err := a.inDaemon(ctx, "sync; du -skx "+dind.DataRoot)
-	if err != nil {
-		return 0, err
-	}
-	number, _, _ := strings.Cut(out, "\t")
-	kilobytes, err := strconv.ParseInt(number, 10, 64)
-	return 1024 * kilobytes, err
 }

@@ -28,6 +28,7 @@ func (r report) text() string {
 	r.Stores.write(table)
 	writeUpkeep(table, r.Prune)
 	writeReplicas(table, r.Replicas)
+	writePeers(table, r.Peers)
 	fmt.Fprintf(table, "\nmeasured\tgoal\t\t  \n")
 	for _, g := range r.Goals {
 		fmt.Fprintln(table, g)

@@ -71,7 +71,7 @@ func (a arena) upkeep(ctx context.Context, store imageStore, measured *upkeep) e
 		return err
 	}
 	inDaemon := func(script string) func() error {
-		return func() error { _, err := a.inDaemon(ctx, script); return err }
+		return func() error { _, err := a.inBuilder(ctx, daemon, script); return err }
 	}
 	prune := func(unusedFor string) func() error {
 		return func() error {
