@@ -25,6 +25,9 @@ func TestMetrics(t *testing.T) {
 	i := newInstallation(t, env.newest())
 	options := []string{"--create-namespace", "--tls", "--metrics", "--metrics-namespace", monitoring, "--metrics-label", "release=prometheus"}
 	r := i.install(t, options...)
+	if strings.Contains(r.stderr, "cannot be read") {
+		t.Errorf("install cannot read the metrics: %s", r.stderr)
+	}
 	if !podMonitorsServed(t) {
 		r.says(t, "the cluster has no PodMonitors", "prometheus.io/port=9323")
 	}
@@ -88,11 +91,13 @@ func TestMetrics(t *testing.T) {
 func TestMetricsWithoutServer(t *testing.T) {
 	t.Parallel()
 	image := env.images[0]
-	i := install(t, image, "--metrics")
+	i := newInstallation(t, image)
+	r := i.install(t, "--create-namespace", "--metrics")
 	daemon := i.pod(t)
 	if _, _, err := tryInPod(t.Context(), t, daemon, "sh", "-c", "command -v nc"); err == nil {
 		t.Skip("each image has nc")
 	}
+	r.says(t, "cannot be read", "its image needs BusyBox's nc")
 	eventually(t, "the log to say so", func(ctx context.Context) (bool, error) {
 		log, err := env.cluster.CoreV1().Pods(i.namespace).GetLogs(daemon.Name, &corev1.PodLogOptions{Container: "metrics"}).DoRaw(ctx)
 		return strings.Contains(string(log), "does not serve the metrics"), err

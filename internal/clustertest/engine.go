@@ -27,7 +27,7 @@ type Engine struct {
 	Work    []daemon.Activity
 	Endless bool
 	Lost    error
-	// Address is the host:port of the daemon for Dial.
+	// Address is the host:port of the daemon for Dial, and of its metrics for DialPort.
 	Address string
 
 	mu sync.Mutex
@@ -64,6 +64,9 @@ func (l Link) Connect(credentials *tls.Config) error {
 func (l Link) Dial(ctx context.Context, _ *tls.Config) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", l.Daemon.Address)
 }
+
+// DialPort connects to Address.
+func (l Link) DialPort(ctx context.Context, _ int) (net.Conn, error) { return l.Dial(ctx, nil) }
 
 // Info returns a fixed description and InfoErr.
 func (e *Engine) Info(context.Context) (daemon.Info, error) {

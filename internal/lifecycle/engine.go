@@ -39,6 +39,8 @@ type Link interface {
 	// Dial connects to the daemon's port as Engine does, and speaks TLS there with
 	// these credentials. The connection has a CloseWrite.
 	Dial(context.Context, *tls.Config) (net.Conn, error)
+	// DialPort connects to another port of the pod.
+	DialPort(ctx context.Context, port int) (net.Conn, error)
 	// Close closes the link, after its Engines and connections were closed.
 	Close() error
 }
@@ -81,6 +83,10 @@ func (p portForward) Dial(ctx context.Context, credentials *tls.Config) (net.Con
 		return nil, err
 	}
 	return secured(ctx, conn, credentials)
+}
+
+func (p portForward) DialPort(ctx context.Context, port int) (net.Conn, error) {
+	return p.DialContext(ctx, port)
 }
 
 // secured starts TLS on a connection to the daemon. If it fails, it closes the

@@ -42,6 +42,9 @@ func (i Instance) wait(ctx context.Context, found installation, applied []apply.
 		return err
 	}
 	i.warnOfLimits(log)
+	if options.Metrics {
+		i.warnOfMetrics(ctx, prober.probe)
+	}
 	return nil
 }
 

@@ -3,6 +3,9 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -55,4 +58,40 @@ func (i Instance) mayMonitor(ctx context.Context, options dind.Options) (bool, e
 		return false, nil
 	}
 	return true, nil
+}
+
+// metricsTime is how long the page of metrics may take, which Prometheus waits for as long.
+const metricsTime = 10 * time.Second
+
+// warnOfMetrics reads the metrics as Prometheus does, but through the API server, and says if
+// they cannot be read: the daemon works all the same.
+func (i Instance) warnOfMetrics(ctx context.Context, probe *podProbe) {
+	err := func() error {
+		link, err := probe.open()
+		if err != nil {
+			return err
+		}
+		transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return link.DialPort(ctx, dind.MetricsPort)
+		}}
+		ctx, cancel := context.WithTimeout(ctx, metricsTime)
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+probe.pod.Name+dind.MetricsPath, nil)
+		if err != nil {
+			return err
+		}
+		answer, err := transport.RoundTrip(request)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("the answer is %s", answer.Status)
+		}
+		return nil
+	}()
+	if err != nil && ctx.Err() == nil {
+		progress.Warn(i.Observer, fmt.Sprintf("the metrics of pod %s cannot be read (%v): its image needs BusyBox's nc; `kubectl logs -n %s %s -c %s` says more",
+			probe.pod.Name, err, probe.pod.Namespace, probe.pod.Name, dind.MetricsContainerName))
+	}
 }

@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -93,5 +95,26 @@ func TestPodMonitorThatCannotBe(t *testing.T) {
 		return strings.Contains(s, "you may not get podmonitors.monitoring.coreos.com")
 	}) {
 		t.Errorf("without the right, install said %q", said)
+	}
+}
+
+// Install reads the metrics once, and says if it cannot.
+func TestInstallReadsMetrics(t *testing.T) {
+	for code, warns := range map[int]bool{http.StatusOK: false, http.StatusNotFound: true, 0: true} {
+		asked := ""
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = r.URL.Path
+			w.WriteHeader(code)
+		}))
+		if code == 0 {
+			server.Close()
+		}
+		w, _ := monitoredWorld(t)
+		w.engine.Address = server.Listener.Addr().String()
+		w.install(t, options(metered))
+		server.Close()
+		if warned := slices.ContainsFunc(w.messages(), func(s string) bool { return strings.Contains(s, "the metrics of pod d-abc-1 cannot be read") }); warned != warns || code != 0 && asked != dind.MetricsPath {
+			t.Errorf("for an answer %d to %q install said %q", code, asked, w.messages())
+		}
 	}
 }
