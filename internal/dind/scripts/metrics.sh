@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154 # guard.sh sets the variables
 # Functions of guard.sh that write what it measures for page.sh, in the text format of
 # Prometheus. Without --metrics there is no directory for them, and they do nothing.
 # `dindctl status -o prometheus` uses the same names for what both know.
