@@ -10,7 +10,7 @@ import (
 	"github.com/dindctl/dindctl/internal/dind"
 )
 
-// builder is what builds for jobs in a pod of its own.
+// builder is what builds for jobs, in its own pod.
 type builder struct {
 	workload, container string
 	data                string // the directory of its volume
