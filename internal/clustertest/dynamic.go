@@ -13,7 +13,7 @@ import (
 	"github.com/dindctl/dindctl/internal/kube"
 )
 
-// NewDynamic returns a client for PodMonitors. An applied object replaces the one before.
+// NewDynamic returns a client for PodMonitors. Applying an object replaces it.
 func NewDynamic() *fake.FakeDynamicClient {
 	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{kube.PodMonitors: "PodMonitorList"})
 	client.PrependReactor("patch", kube.PodMonitors.Resource, func(action ktesting.Action) (bool, runtime.Object, error) {

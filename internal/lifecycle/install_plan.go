@@ -80,6 +80,10 @@ func (i Instance) planOnce(ctx context.Context, options dind.Options, how Instal
 	if err != nil {
 		return p, err
 	}
+	if options.Metrics && !live.Monitoring {
+		// An administrator may have created it: it is wanted, but not this user's to change.
+		p.found.objects = p.found.objects.Without(i.Cluster.Ref("PodMonitor", i.Name))
+	}
 	if p.wanted, err = dind.Build(options, live); err != nil {
 		return p, err
 	}

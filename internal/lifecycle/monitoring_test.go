@@ -82,6 +82,7 @@ func TestPodMonitorThatCannotBe(t *testing.T) {
 	}
 
 	w, fake := monitoredWorld(t)
+	w.install(t, options(metered)) // as an administrator
 	for _, resource := range []string{"selfsubjectrulesreviews", "selfsubjectaccessreviews"} {
 		w.PrependReactor("create", resource, func(action ktesting.Action) (bool, runtime.Object, error) {
 			if action.GetResource().Resource == "selfsubjectrulesreviews" {
@@ -91,7 +92,7 @@ func TestPodMonitorThatCannotBe(t *testing.T) {
 		})
 	}
 	w.install(t, options(metered))
-	if said := w.messages(); monitor(fake) != nil || !slices.ContainsFunc(said, func(s string) bool {
+	if said := w.messages(); monitor(fake) == nil || !slices.ContainsFunc(said, func(s string) bool {
 		return strings.Contains(s, "you may not get podmonitors.monitoring.coreos.com")
 	}) {
 		t.Errorf("without the right, install said %q", said)
