@@ -14,11 +14,26 @@ import (
 )
 
 // listClasses lists the cluster's StorageClasses.
-type listClasses func() ([]storagev1.StorageClass, error)
+type listClasses func(context.Context) ([]storagev1.StorageClass, error)
 
-// storageClasses returns a function that sends one request, however often it is called.
-func (i Instance) storageClasses(ctx context.Context) listClasses {
-	return sync.OnceValues(func() ([]storagev1.StorageClass, error) { return i.Cluster.StorageClasses(ctx) })
+// storageClasses returns a function that keeps the first answer of the API server. A call
+// that its own context ended has none.
+func (i Instance) storageClasses() listClasses {
+	var (
+		mu       sync.Mutex
+		answered bool
+		classes  []storagev1.StorageClass
+		err      error
+	)
+	return func(ctx context.Context) ([]storagev1.StorageClass, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !answered {
+			classes, err = i.Cluster.StorageClasses(ctx)
+			answered = ctx.Err() == nil
+		}
+		return classes, err
+	}
 }
 
 // bindsAtOnce reports whether a claim of the class binds before a pod uses it.
@@ -35,9 +50,11 @@ const bindingTime = 5 * time.Second
 // what is missing.
 func (i Instance) awaitBinding(list listClasses) func(context.Context, []apply.Applied) {
 	return func(ctx context.Context, applied []apply.Applied) {
+		ctx, cancel := context.WithTimeout(ctx, bindingTime)
+		defer cancel()
 		for _, a := range applied {
 			if claim, is := a.Object.(*corev1.PersistentVolumeClaim); is && a.Change == apply.Created && !bound(claim) {
-				classes, err := list()
+				classes, err := list(ctx)
 				if class := chooseClass(classes, className(claim)); err == nil && class != nil && bindsAtOnce(class) {
 					i.untilBound(ctx, claim)
 				}
@@ -47,8 +64,6 @@ func (i Instance) awaitBinding(list listClasses) func(context.Context, []apply.A
 }
 
 func (i Instance) untilBound(ctx context.Context, claim *corev1.PersistentVolumeClaim) {
-	ctx, cancel := context.WithTimeout(ctx, bindingTime)
-	defer cancel()
 	options := kube.ByName(claim.Name)
 	options.ResourceVersion = claim.ResourceVersion
 	_, _ = kube.Follow(ctx, i.Cluster.Client.CoreV1().PersistentVolumeClaims(claim.Namespace).Watch, options, func(object runtime.Object, deleted bool) bool {

@@ -61,3 +61,20 @@ func TestAwaitBinding(t *testing.T) {
 		})
 	}
 }
+
+// The answer of the API server is kept; a call that its own context ended has none.
+func TestStorageClassesAreListedOnce(t *testing.T) {
+	w := newWorld(t)
+	classes := w.storageClasses()
+	ended, end := context.WithCancel(t.Context())
+	end()
+	_, _ = classes(ended)
+	for range 3 {
+		if found, err := classes(t.Context()); err != nil || len(found) != 1 {
+			t.Errorf("found %v, %v", found, err)
+		}
+	}
+	if asked := len(w.Requests("list")); asked != 2 {
+		t.Errorf("asked %d times, want 2", asked)
+	}
+}

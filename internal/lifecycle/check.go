@@ -109,7 +109,7 @@ func checks() []check {
 // returns.
 func (i Instance) Check(ctx context.Context, options dind.Options, how InstallOptions) (Checks, error) {
 	outcome := Checks{Namespace: i.Cluster.Namespace, Results: []CheckResult{}}
-	input := checkInput{Instance: i, options: options, how: how, classes: i.storageClasses(ctx)}
+	input := checkInput{Instance: i, options: options, how: how, classes: i.storageClasses()}
 	var err error
 	if options.ReplicaCount() > 1 {
 		if _, err = i.surplusReplicas(ctx, options.ReplicaCount()); err != nil && !apierrors.IsForbidden(err) {

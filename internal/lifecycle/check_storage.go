@@ -26,7 +26,7 @@ const defaultClassAnnotation = "storageclass.kubernetes.io/is-default-class"
 // file systems, on which overlay2 does not work.
 var networkFileSystems = []string{"nfs", "efs.csi", "cephfs", "file.csi.azure", "azure-file", "smb", "glusterfs", "filestore"}
 
-func checkStorageClass(_ context.Context, in checkInput) []CheckResult {
+func checkStorageClass(ctx context.Context, in checkInput) []CheckResult {
 	if in.options.ExistingClaim != "" || in.options.LocalPath != "" {
 		return nil
 	}
@@ -37,7 +37,7 @@ func checkStorageClass(_ context.Context, in checkInput) []CheckResult {
 		}
 		name = cmp.Or(name, className(claim)) // which it keeps
 	}
-	classes, err := in.classes()
+	classes, err := in.classes(ctx)
 	if apierrors.IsForbidden(err) {
 		return unknown(errors.New("this user may not list StorageClasses"))
 	}

@@ -47,7 +47,7 @@ func (i Instance) plan(ctx context.Context, options dind.Options, how InstallOpt
 
 func (i Instance) planOnce(ctx context.Context, options dind.Options, how InstallOptions, update func(string)) (p plan, err error) {
 	update("reading " + i.target())
-	p.classes = i.storageClasses(ctx)
+	p.classes = i.storageClasses()
 	if p.found, err = i.readFor(ctx, options); err != nil {
 		return p, err
 	}
@@ -120,14 +120,14 @@ func (i Instance) live(ctx context.Context, options dind.Options, found installa
 	if live.Monitoring, err = i.mayMonitor(ctx, options); err != nil {
 		return live, err
 	}
-	live.Class, err = growthClass(options, found, classes)
+	live.Class, err = growthClass(ctx, options, found, classes)
 	return live, err
 }
 
 // growthClass returns the class of the claim if the options request a larger size: the
 // class shows whether the claim can be expanded. It returns nil for any other size, and if
 // the class cannot be read; the API server then reports whether expansion is possible.
-func growthClass(options dind.Options, found installation, list listClasses) (*storagev1.StorageClass, error) {
+func growthClass(ctx context.Context, options dind.Options, found installation, list listClasses) (*storagev1.StorageClass, error) {
 	claim := found.claim()
 	if options.StorageSize == "" || options.ExistingClaim != "" || claim == nil || className(claim) == "" {
 		return nil, nil
@@ -136,7 +136,7 @@ func growthClass(options dind.Options, found installation, list listClasses) (*s
 	if err != nil || size.Cmp(*claim.Spec.Resources.Requests.Storage()) <= 0 {
 		return nil, nil
 	}
-	classes, err := list()
+	classes, err := list(ctx)
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}
