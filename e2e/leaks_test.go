@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
@@ -111,9 +112,10 @@ func sharedTransport() (http.RoundTripper, error) {
 // leftRunning returns an error that lists the goroutines that are still
 // running. Idle connections do not count, because transports keep them for the
 // next request. A connection whose last request was cancelled becomes idle only
-// after a moment, so closing is repeated.
+// after a moment, so closing is repeated. A stream that the node had not answered when
+// the command ended waits for 30 s: see createStreamResponseTimeout in k8s.io/streaming.
 func leftRunning(transport http.RoundTripper) (err error) {
-	for range 5 {
+	for began := time.Now(); time.Since(began) < 35*time.Second; {
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 		utilnet.CloseIdleConnectionsFor(transport)
 		if err = goleak.Find(); err == nil {
