@@ -5,6 +5,8 @@ package e2e
 import (
 	"context"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,24 +19,31 @@ import (
 // removed, and a build that fills the disk fails without affecting others.
 func TestFillingDisk(t *testing.T) {
 	t.Parallel()
-	for _, image := range env.images {
+	for _, image := range env.mainImages() {
 		t.Run(image, func(t *testing.T) {
 			t.Parallel()
 			i, remove := onSmallDisk(t, image)
 			// Deferred, because the context of the test is cancelled before
 			// t.Cleanup functions run.
 			defer remove()
-			i.install(t, append(i.options, "--cache-limit", "30%", "--high-water", "60%",
-				"--env", "DINDCTL_IMAGE_SPARE=20", "--env", "DINDCTL_GUARD_INTERVAL=2",
-				// Only the debug log shows what the garbage collector did.
-				"--dockerd-arg", "--debug")...)
+			spare := func(seconds int) []string {
+				return append(slices.Clone(i.options), "--cache-limit", "30%", "--high-water", "60%",
+					"--env", "DINDCTL_IMAGE_SPARE="+strconv.Itoa(seconds), "--env", "DINDCTL_GUARD_INTERVAL=2",
+					// Only the debug log shows what the garbage collector did.
+					"--dockerd-arg", "--debug")
+			}
+			i.install(t, spare(20)...)
 			pod := i.pod(t)
 			defer func() {
 				if t.Failed() {
 					t.Log("the daemon's log says of the disk:\n" + strings.Join(regexp.MustCompile(`(?m)^dindctl: the .*$`).FindAllString(i.log(t), -1), "\n"))
 				}
 			}()
-			i.checkCacheLimit(t)
+			// On a slow machine, too, an image must stay while the next ones are built.
+			if seconds := 6 * i.checkCacheLimit(t); seconds > 20 {
+				i.install(t, spare(seconds)...)
+				pod = i.pod(t)
+			}
 			i.checkImageLimit(t)
 			i.checkFullDisk(t)
 			after := i.pod(t)
@@ -48,9 +57,11 @@ func TestFillingDisk(t *testing.T) {
 // checkCacheLimit builds twice the limit of the build cache, and waits for
 // BuildKit's garbage collector, which runs within a minute of a build. On a
 // busy machine the collector has stopped halfway. Then one more build must
-// start it again, and the test records that it was needed.
-func (i *installation) checkCacheLimit(t *testing.T) {
+// start it again, and the test records that it was needed. It returns how many seconds a
+// build took.
+func (i *installation) checkCacheLimit(t *testing.T) int {
 	t.Helper()
+	began := time.Now()
 	const limit = 2 << 30 * 30 / 100
 	i.job(t, `
 mkdir /tmp/c && cd /tmp/c
@@ -59,6 +70,7 @@ for n in $(seq 13); do
 	docker build --quiet --output type=cacheonly .
 done`).want(t)
 	built, again := time.Now(), false
+	each := built.Sub(began) / 13
 	eventually(t, "the build cache to be under its limit", func(context.Context) (bool, error) {
 		bytes := statusOf(t, i).Disk.BuildCacheBytes
 		if bytes != nil && *bytes > 0 && *bytes <= limit {
@@ -80,6 +92,7 @@ docker build --progress=plain --output type=cacheonly . 2>&1`).want(t).log
 	if !strings.Contains(log, " CACHED\n") {
 		t.Errorf("the last build is no longer in the cache:\n%s", log)
 	}
+	return int(each.Seconds())
 }
 
 // collected matches a line of the daemon's log about its garbage collector.
@@ -110,10 +123,8 @@ docker image inspect app:$n >/dev/null && echo the last image is there`).want(t,
 		disk := statusOf(t, i).Disk
 		return disk.UsedBytes != nil && *disk.UsedBytes*100 < *disk.CapacityBytes*60, nil
 	})
-	log := i.log(t)
-	if !regexp.MustCompile(`dindctl: the disk was \d+% full: removed image app:2`).MatchString(log) {
-		t.Errorf("the daemon's log does not mention it:\n%s", log)
-	}
+	removed := regexp.MustCompile(`dindctl: the disk was \d+% full: removed image app:2`)
+	eventually(t, "the daemon's log to mention it", func(context.Context) (bool, error) { return removed.MatchString(i.log(t)), nil })
 }
 
 // checkFullDisk runs a build that writes more than the disk holds.

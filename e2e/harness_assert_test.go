@@ -62,11 +62,14 @@ func ignoreNotFound(err error) error {
 // it.
 const patience = 5 * time.Minute
 
-// eventually waits until ok returns true. what completes the sentence "waiting
-// for".
+// eventually waits until ok returns true, which it asks less and less often, down to once a
+// second: asking may keep a processor busy. what completes the sentence "waiting for".
 func eventually(t *testing.T, what string, ok func(ctx context.Context) (bool, error)) {
 	t.Helper()
-	if err := wait.PollUntilContextTimeout(t.Context(), 300*time.Millisecond, patience, true, ok); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	pauses := wait.Backoff{Duration: 300 * time.Millisecond, Factor: 1.2, Steps: 10, Cap: time.Second}
+	if err := pauses.DelayFunc().Until(ctx, true, true, ok); err != nil {
 		t.Fatalf("waiting for %s: %v", what, err)
 	}
 }

@@ -125,5 +125,14 @@ func soakOnly(t *testing.T) {
 	}
 }
 
+// mainImages returns the images for tests that keep the processors busy: the newest, or all
+// with DINDCTL_SOAK=1.
+func (e environment) mainImages() []string {
+	if e.soak {
+		return e.images
+	}
+	return e.images[len(e.images)-1:]
+}
+
 // newest returns the image for tests that do not depend on the version.
 func (e environment) newest() string { return e.images[len(e.images)-1] }

@@ -158,11 +158,11 @@ func (i *installation) startScheduledPrune(t *testing.T, change func(*batchv1.Jo
 	must(t, err)
 }
 
-// Sixteen clients build in a loop while prune runs with and without
+// Clients build in a loop while prune runs with and without
 // --unused-for. No build fails.
 func TestPruneUnderLoad(t *testing.T) {
 	t.Parallel()
-	const clients = 16
+	clients := times(6, 16)
 	i := install(t, env.newest())
 	pods := env.cluster.CoreV1().Pods(i.namespace)
 	pod := got[*corev1.Pod](t)(pods.Create(t.Context(), jobPod(i.image, i.variables, awaitService+loops(clients)), metav1.CreateOptions{}))

@@ -21,7 +21,7 @@ func TestReplicas(t *testing.T) {
 	i := install(t, env.newest())
 	i.buildsCold(t, "app")
 	first := i.pod(t).UID
-	projects := times(24, 120)
+	projects := times(9, 120)
 
 	i.install(t, "--replicas", "2")
 	equal(t, "the first replica's pod", i.pod(t).UID, first)

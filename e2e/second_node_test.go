@@ -8,13 +8,12 @@ import (
 	"testing"
 )
 
-// A node whose control groups are of version 2: with each engine an installation
-// lives there, its limits include the builds, and it moves between the nodes.
+// A node whose control groups are of version 2: an installation lives there, its limits include the builds, and it moves between the nodes.
 func TestSecondNode(t *testing.T) {
 	t.Parallel()
 	node := secondNode(t)
 	// One after the other: the node has one slow processor.
-	for _, image := range env.images {
+	for _, image := range env.mainImages() {
 		t.Run("life/"+image, func(t *testing.T) { lifeOnSecondNode(t, image, node) })
 	}
 	t.Run("drain", func(t *testing.T) { movesToFirstNode(t, node) })

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Upgrades that no build notices: eight jobs at a time, or sixteen, build and push. They
+// Upgrades that no build notices: several jobs at a time build and push. They
 // begin with the script of `dindctl env`, and none fails. Without the script, jobs keep a daemon
 // from stopping until half of the drain timeout is over: none fails that has begun, but the
 // first connection of others is refused.
@@ -29,14 +29,12 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	}
 	wait := succeed(t, i.command("env", "--format", "shell")...).stdout + "dindctl_wait\n"
 	upgrades := []func(){func() { i.image = env.newest() }, mtu(1300)}
-	jobs := 8
 	if env.soak {
-		jobs = 16
 		for n := range 8 {
 			upgrades = append(upgrades, mtu(1301+n))
 		}
 	}
-	with := i.upgradeUnder(t, jobs, wait, upgrades...)
+	with := i.upgradeUnder(t, times(4, 16), wait, upgrades...)
 	if with.refused > 0 || with.waited == 0 {
 		t.Errorf("with the script: %+v", with)
 	}
