@@ -38,7 +38,8 @@ import*) [ -z "${NO_USES:-}" ] || exit 1; echo sha256:empty ;;
     kind=running
     case "$*" in *ExecIDs*) kind=builders ;; *FinishedAt*) kind=stopped ;; esac
     lines "$@" ;;
-"image ls -aq"*) cut -d '|' -f 2 "$BOX/images" ;;
+"image ls -a --no-trunc --format {{.ID}}|{{.Repository}}:{{.Tag}}")
+    awk -F '|' '{ n = split($5, tags, ",") - 1; if (n < 1) print $2 "|<none>:<none>"; for (i = 1; i <= n; i++) print $2 "|" tags[i] }' "$BOX/images" ;;
 "image ls"*) awk -F '|' '$5 != "" { print $2 }' "$BOX/images" ;;
 "image inspect --format {{.Id}} "*) for id; do case $id in sha256:*) grep -qF "I|$id|" "$BOX/images" && echo "$id" ;; esac; done ;;
 "image inspect"*)

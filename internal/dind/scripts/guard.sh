@@ -118,7 +118,7 @@ remove_untagged() { awk -F '|' '$3 $4 == ""' "$work/unused" | remove_images "$wo
 # large as the last one, whose gain may not show yet. It begins with more where each batch waits
 # for the builder.
 remove_oldest() {
-    unused_images "$work" "$floor" <"$work/list" | awk -F '|' '$3 $4 != ""' >"$work/tagged"
+    unused_images "$floor" <"$work/list" | awk -F '|' '$3 $4 != ""' >"$work/tagged"
     from=1
     size=1
     [ -z "$gentle" ] || size=4
@@ -210,7 +210,7 @@ relieve() {
     sleep 1
     note_uses turn 2>/dev/null
     list_images "$work" "$state/uses" >"$work/list" || say "the images cannot be listed: is the daemon responding?" >&2
-    unused_images "$work" "$spare" <"$work/list" >"$work/unused"
+    unused_images "$spare" <"$work/list" >"$work/unused"
     danger=$(((high + 200) / 3))
     gentle=
     [ "$percent" -ge "$danger" ] || ! forgets_cache || gentle=yes

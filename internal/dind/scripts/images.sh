@@ -53,20 +53,45 @@ $1 == "E" { note($2, $3) }'
 # in_seconds converts a Go duration.
 in_seconds() { awk "$time_awk"'BEGIN { printf "%.0f", seconds(ARGV[1]); exit }' "$1"; }
 
-# list_images prints all images, least recently used first: the seconds since the last use
-# by the daemon's clock (-1: unknown), the ID, the tags, the digests, and "busy" if a
-# container has it. Its arguments are a directory for temporary files and a file with the
-# uses that guard.sh noted.
+# present_images lists the images, before the uses are read: one that comes later is new,
+# even if its publisher made it long ago. Its argument is a directory for this and the files
+# of list_images.
 #
 # With -a: since 29.0 the client hides images without tags otherwise.
+present_images() { docker image ls -a --no-trunc --format '{{.ID}}|{{.Repository}}:{{.Tag}}' >"$1/present" || rm -f "$1/present"; }
+
+# read_images reads the images of present_images. With many images each request takes long,
+# so what is known of one that has the same tags as before is not read again.
+read_images() {
+    touch "$1/images"
+    true >"$1/ids"
+    awk -F '|' -v ids="$1/ids" '
+        function same(id, list,   n, i, names) {
+            n = list == "" ? 0 : split(list, names, ",") - 1
+            for (i = 1; i <= n; i++) if (!((id "|" names[i]) in tagged)) return 0
+            return n == tags[id] + 0
+        }
+        FILENAME == ARGV[1] {
+            present[$1]
+            if ($2 !~ /<none>/ && !(($1 "|" $2) in tagged)) { tagged[$1 "|" $2]; tags[$1]++ }
+            next
+        }
+        $2 in present && same($2, $5) { print; delete present[$2] }
+        END { for (id in present) print id >ids }' "$1/present" "$1/images" >"$1/known"
+    # Ignore errors: images may have been removed since.
+    sort "$1/ids" | xargs -r -n 100 timeout 300 docker image inspect --format "$image_format" >>"$1/known" 2>/dev/null
+    mv "$1/known" "$1/images"
+}
+
+# list_images prints the images of present_images, least recently used first: the seconds
+# since the last use by the daemon's clock (-1: unknown), the ID, the tags, the digests, and
+# "busy" if a container has it. Its arguments are the directory and a file with the uses that
+# guard.sh noted.
 list_images() {
-    {
-        docker info --format 'N|{{.SystemTime}}' && docker ps -aq --no-trunc >"$1/containers" &&
-            docker image ls -aq --no-trunc >"$1/ids"
-    } >"$1/facts" || return 1
-    # Ignore errors: containers and images may have been removed since.
+    [ -e "$1/present" ] && docker info --format 'N|{{.SystemTime}}' >"$1/facts" && docker ps -aq --no-trunc >"$1/containers" || return 1
+    # Ignore errors: containers may have been removed since.
     xargs -r -n 100 timeout 300 docker inspect --format 'C|{{.Image}}' <"$1/containers" >>"$1/facts" 2>/dev/null
-    sort -u "$1/ids" | xargs -r -n 100 timeout 300 docker image inspect --format "$image_format" >"$1/images" 2>/dev/null
+    read_images "$1"
     cat "$1/facts" "$2" "$1/images" 2>/dev/null | awk -F '|' "$time_awk"'
         # layer returns the number of the last of some layers, which stands for all of
         # them in this order, and makes each as recently used as the image.
@@ -98,21 +123,19 @@ list_images() {
         }' | sort -t '|' -k 1,1nr -k 2
 }
 
-# present_images lists the images that there are before the uses are read. One that comes
-# later is new, even if its publisher made it long ago.
-present_images() { docker image ls -aq --no-trunc | sort -u >"$1/present"; }
-
-# unused_images prints those of list_images on standard input that can go: they were present,
-# no container has them, and nobody used them for $2 seconds.
-unused_images() { awk -F '|' -v oldest="$2" '$1 >= oldest && $1 >= 0 && $5 == ""' | grep -Ff "$1/present"; }
+# unused_images prints those of list_images on standard input that can go: no container has
+# them, and nobody used them for $1 seconds.
+unused_images() { awk -F '|' -v oldest="$1" '$1 >= oldest && $1 >= 0 && $5 == ""'; }
 
 # remove_images removes the images on standard input, given the directory of list_images. It
-# skips those that were tagged or removed since. It forces nothing, so that the daemon
-# keeps an image that a container uses.
+# skips those that were tagged or removed since they were read, and forgets what it knew of
+# them. It forces nothing, so that the daemon keeps an image that a container uses.
 remove_images() {
     cut -d '|' -f 2 | xargs -r timeout 300 docker image inspect --format "$image_format" >"$1/again" 2>/dev/null
     [ -s "$1/again" ] || return 0
     grep -xFf "$1/again" "$1/images" >"$1/going"
+    awk -F '|' 'FILENAME == ARGV[1] { read[$2]; next } !($2 in read)' "$1/again" "$1/images" >"$1/known"
+    mv "$1/known" "$1/images"
     # One tag removes a digest of the same repository as well, so errors say nothing.
     awk -F '|' '{ print ($5 $7 == "" ? $2 : $5 $7) }' "$1/going" | tr ',' '\012' | grep . |
         xargs -r timeout 300 docker image rm >/dev/null 2>&1

@@ -80,7 +80,7 @@ read_uses() {
 prune_images() {
     echo "+ images not used for $unused_for"
     list_images "$work" "$work/uses" >"$work/list" || fail "cannot list the images"
-    unused_images "$work" "$oldest" <"$work/list" >"$work/old"
+    unused_images "$oldest" <"$work/list" >"$work/old"
     from=1
     while sed -n "$from,$((from + 19))p" "$work/old" >"$work/part" && [ -s "$work/part" ]; do
         remove_images "$work" <"$work/part"

@@ -79,6 +79,7 @@ note_uses() {
 # as it is there. An image of unknown age was used when it is first seen. It writes a new
 # file first, because the disk may be full.
 tidy_uses() {
+    present_images "$work"
     list_images "$work" "$state/uses" >"$work/list" || return 1
     awk -F '|' -v now="$now" "$time_awk"'
         END { for (name in noted) if (noted[name] > now - 5184000) print "E|" noted[name] "|" name }' "$state/uses" >"$work/kept" &&
