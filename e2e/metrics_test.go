@@ -66,6 +66,9 @@ func TestMetrics(t *testing.T) {
 	eventually(t, "the guard to have measured the prune", func(context.Context) (bool, error) {
 		return len(p.query(t, "dindctl_prune_last_end_timestamp_seconds and on (pod) engine_daemon_container_actions_seconds_count")) > 0, nil
 	})
+	if s := statusOf(t, i); !s.Healthy || len(s.Problems) > 0 {
+		t.Errorf("problems: %+v", s.Problems)
+	}
 	equal(t, "up", slices.Collect(maps.Values(p.query(t, "dindctl_up"))), []string{"1"})
 	for title, expression := range objects.expressions {
 		expression = strings.NewReplacer("$namespace", i.namespace, "$name", ".*").Replace(expression)
@@ -98,6 +101,9 @@ func TestMetricsWithoutServer(t *testing.T) {
 		t.Skip("each image has nc")
 	}
 	r.says(t, "cannot be read", "its image needs BusyBox's nc")
+	for _, text := range []string{"The metrics cannot be read: ", "its image needs BusyBox's nc"} {
+		contains(t, "status", succeed(t, i.command("status")...).stdout, text)
+	}
 	eventually(t, "the log to say so", func(ctx context.Context) (bool, error) {
 		log, err := env.cluster.CoreV1().Pods(i.namespace).GetLogs(daemon.Name, &corev1.PodLogOptions{Container: "metrics"}).DoRaw(ctx)
 		return strings.Contains(string(log), "does not serve the metrics"), err

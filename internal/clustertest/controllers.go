@@ -64,7 +64,10 @@ func PodOf(d *appsv1.Deployment) *corev1.Pod {
 			Name: d.Name + "-abc-1", Namespace: d.Namespace, UID: "pod", Labels: labels,
 			OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", Name: d.Name + "-abc", Controller: new(true)}},
 		},
-		Spec: corev1.PodSpec{NodeName: "node-1", Containers: []corev1.Container{container}, Volumes: d.Spec.Template.Spec.Volumes},
+		Spec: corev1.PodSpec{
+			NodeName: "node-1", Containers: []corev1.Container{container},
+			InitContainers: d.Spec.Template.Spec.InitContainers, Volumes: d.Spec.Template.Spec.Volumes,
+		},
 		Status: corev1.PodStatus{
 			Phase:      corev1.PodRunning,
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},

@@ -2,6 +2,7 @@ package dind
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,11 @@ const (
 	metricsPath       = "/run/dindctl/metrics"
 	nobody            = 65534
 )
+
+// PodServesMetrics reports whether such a pod has the container MetricsContainerName.
+func PodServesMetrics(pod corev1.PodSpec) bool {
+	return slices.ContainsFunc(pod.InitContainers, func(c corev1.Container) bool { return c.Name == MetricsContainerName })
+}
 
 func (o Options) checkMetrics(errs *OptionErrors) {
 	const namespace, label = "--metrics-namespace", "--metrics-label"

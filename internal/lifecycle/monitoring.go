@@ -2,16 +2,19 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/dind"
 	"github.com/dindctl/dindctl/internal/kube"
 	"github.com/dindctl/dindctl/internal/progress"
+	"github.com/dindctl/dindctl/internal/tunnel"
 )
 
 // findMonitoring reads the PodMonitor of an installation that has metrics, or is to have
@@ -63,35 +66,58 @@ func (i Instance) mayMonitor(ctx context.Context, options dind.Options) (bool, e
 // metricsTime is how long the page of metrics may take, which Prometheus waits for as long.
 const metricsTime = 10 * time.Second
 
-// warnOfMetrics reads the metrics as Prometheus does, but through the API server, and says if
-// they cannot be read: the daemon works all the same.
+// warnOfMetrics says if the metrics cannot be read: the daemon works all the same.
 func (i Instance) warnOfMetrics(ctx context.Context, probe *podProbe) {
-	err := func() error {
-		link, err := probe.open()
-		if err != nil {
-			return err
-		}
-		transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return link.DialPort(ctx, dind.MetricsPort)
-		}}
-		ctx, cancel := context.WithTimeout(ctx, metricsTime)
-		defer cancel()
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+probe.pod.Name+dind.MetricsPath, nil)
-		if err != nil {
-			return err
-		}
-		answer, err := transport.RoundTrip(request)
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		if answer.StatusCode != http.StatusOK {
-			return fmt.Errorf("the answer is %s", answer.Status)
-		}
-		return nil
-	}()
-	if err != nil && ctx.Err() == nil {
-		progress.Warn(i.Observer, fmt.Sprintf("the metrics of pod %s cannot be read (%v): its image needs BusyBox's nc; `kubectl logs -n %s %s -c %s` says more",
-			probe.pod.Name, err, probe.pod.Namespace, probe.pod.Name, dind.MetricsContainerName))
+	link, err := probe.open()
+	if err == nil {
+		err = readMetrics(ctx, link, probe.pod)
 	}
+	if err != nil && ctx.Err() == nil {
+		progress.Warn(i.Observer, fmt.Sprintf("the metrics of pod %s cannot be read (%v): %s", probe.pod.Name, err, metricsHint(probe.pod)))
+	}
+}
+
+// metricsState returns a problem if the metrics of the pod cannot be read. If there is no link
+// to the pod, askDaemon has none either, and says so.
+func (i Instance) metricsState(ctx context.Context, pod *corev1.Pod) []Problem {
+	_, err := kube.RetryIf(ctx, linkLost, func(ctx context.Context) (struct{}, error) {
+		link, err := i.Connect(i.Cluster, pod.Name)
+		if err != nil {
+			return struct{}{}, err
+		}
+		defer link.Close()
+		return struct{}{}, readMetrics(ctx, link, pod)
+	})
+	var opening *tunnel.OpenError
+	if err == nil || errors.As(err, &opening) {
+		return nil
+	}
+	object := kube.Ref{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}.String()
+	return []Problem{{object, "MetricsUnreadable", "The metrics cannot be read: " + err.Error(), metricsHint(pod), SeverityWarning}}
+}
+
+func metricsHint(pod *corev1.Pod) string {
+	return fmt.Sprintf("its image needs BusyBox's nc; `kubectl logs -n %s %s -c %s` says more", pod.Namespace, pod.Name, dind.MetricsContainerName)
+}
+
+// readMetrics reads the metrics as Prometheus does, but through the API server.
+func readMetrics(ctx context.Context, link Link, pod *corev1.Pod) error {
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return link.DialPort(ctx, dind.MetricsPort)
+	}}
+	ctx, cancel := context.WithTimeout(ctx, metricsTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+pod.Name+dind.MetricsPath, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := transport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("the answer is %s", answer.Status)
+	}
+	return nil
 }

@@ -99,8 +99,8 @@ func TestPodMonitorThatCannotBe(t *testing.T) {
 	}
 }
 
-// Install reads the metrics once, and says if it cannot.
-func TestInstallReadsMetrics(t *testing.T) {
+// Install and status read the metrics once, and say if they cannot.
+func TestMetricsAreRead(t *testing.T) {
 	for code, warns := range map[int]bool{http.StatusOK: false, http.StatusNotFound: true, 0: true} {
 		asked := ""
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -113,7 +113,11 @@ func TestInstallReadsMetrics(t *testing.T) {
 		w, _ := monitoredWorld(t)
 		w.engine.Address = server.Listener.Addr().String()
 		w.install(t, options(metered))
+		s, err := w.Status(t.Context())
 		server.Close()
+		if has := slices.ContainsFunc(s.Problems, func(p Problem) bool { return p.Reason == "MetricsUnreadable" }); err != nil || has != warns {
+			t.Errorf("for an answer %d the problems are %+v, %v", code, s.Problems, err)
+		}
 		if warned := slices.ContainsFunc(w.messages(), func(s string) bool { return strings.Contains(s, "the metrics of pod d-abc-1 cannot be read") }); warned != warns || code != 0 && asked != dind.MetricsPath {
 			t.Errorf("for an answer %d to %q install said %q", code, asked, w.messages())
 		}

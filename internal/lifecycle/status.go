@@ -155,7 +155,7 @@ func (i Instance) statusOfOne(ctx context.Context) (Status, *appsv1.Deployment, 
 	var asking sync.WaitGroup
 	var certificates []ObjectState
 	var volume *dind.FileSystem
-	var problems [5][]Problem
+	var problems [6][]Problem
 	asking.Go(func() { status.Prune, problems[3] = i.pruneState(ctx, found.cronJob(), pods) })
 	if status.TLS {
 		asking.Go(func() { status.Certificates, certificates, problems[0] = i.certificateState(ctx, found) })
@@ -172,6 +172,9 @@ func (i Instance) statusOfOne(ctx context.Context) (Status, *appsv1.Deployment, 
 			status.Limits = newLimits(answers)
 			problems[2] = i.daemonProblems(rolloutStatus.Pod, answers, options)
 		})
+	}
+	if rolloutStatus.Ready && dind.PodServesMetrics(rolloutStatus.Pod.Spec) {
+		asking.Go(func() { problems[5] = i.metricsState(ctx, rolloutStatus.Pod) })
 	}
 	if rolloutStatus.Pod != nil {
 		status.Node = rolloutStatus.Pod.Spec.NodeName
