@@ -26,8 +26,9 @@ func TestFillingDisk(t *testing.T) {
 			// Deferred, because the context of the test is cancelled before
 			// t.Cleanup functions run.
 			defer remove()
+			disk := i.options
 			spare := func(seconds int) []string {
-				return append(slices.Clone(i.options), "--cache-limit", "30%", "--high-water", "60%",
+				return append(slices.Clone(disk), "--cache-limit", "30%", "--high-water", "60%",
 					"--env", "DINDCTL_IMAGE_SPARE="+strconv.Itoa(seconds), "--env", "DINDCTL_GUARD_INTERVAL=2",
 					// Only the debug log shows what the garbage collector did.
 					"--dockerd-arg", "--debug")
