@@ -101,7 +101,7 @@ bin/demo:
 .PHONY: e2e
 e2e: build ## run the tests on a real cluster
 	go build -C hack/tools -o $(CURDIR)/bin/failures ./failures
-	$(with-cluster) go test -tags e2e -count=1 -json -parallel 5 -timeout 50m ./e2e/... | bin/failures
+	$(with-cluster) go test -tags e2e -count=1 -json -parallel 6 -timeout 60m ./e2e/... | bin/failures
 
 .PHONY: soak
 soak: build fuzz ## run them and the fuzz targets for hours: tests that depend on timing are repeated
