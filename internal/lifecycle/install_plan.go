@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/dindctl/dindctl/internal/apply"
 	"github.com/dindctl/dindctl/internal/certs"
@@ -117,30 +116,27 @@ func (i Instance) live(ctx context.Context, options dind.Options, found installa
 		DataGone:      mounted != "" && objectOf[corev1.PersistentVolumeClaim](found, "PersistentVolumeClaim", mounted) == nil,
 		StorageDriver: i.liveDriver(ctx, options, found), Certificates: dind.CertificateFiles(renewal.Set),
 	}
-	if live.Monitoring, err = i.mayMonitor(ctx, options); err != nil {
-		return live, err
-	}
-	live.Class, err = growthClass(ctx, options, found, classes)
+	live.Class = growthClass(ctx, options, found, classes)
+	live.Monitoring, err = i.mayMonitor(ctx, options)
 	return live, err
 }
 
 // growthClass returns the class of the claim if the options request a larger size: the
 // class shows whether the claim can be expanded. It returns nil for any other size, and if
 // the class cannot be read; the API server then reports whether expansion is possible.
-func growthClass(ctx context.Context, options dind.Options, found installation, list listClasses) (*storagev1.StorageClass, error) {
+func growthClass(ctx context.Context, options dind.Options, found installation, list listClasses) *storagev1.StorageClass {
 	claim := found.claim()
 	if options.StorageSize == "" || options.ExistingClaim != "" || claim == nil || className(claim) == "" {
-		return nil, nil
+		return nil
 	}
 	size, err := resource.ParseQuantity(options.StorageSize)
 	if err != nil || size.Cmp(*claim.Spec.Resources.Requests.Storage()) <= 0 {
-		return nil, nil
+		return nil
 	}
-	classes, err := list(ctx)
-	if apierrors.IsForbidden(err) {
-		return nil, nil
-	}
-	return chooseClass(classes, className(claim)), err
+	ctx, cancel := context.WithTimeout(ctx, checkDeadline)
+	defer cancel()
+	classes, _ := list(ctx)
+	return chooseClass(classes, className(claim))
 }
 
 // liveDriver returns the storage driver of the running daemon if the options name
