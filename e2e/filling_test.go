@@ -21,7 +21,6 @@ func TestFillingDisk(t *testing.T) {
 	t.Parallel()
 	for _, image := range env.mainImages() {
 		t.Run(image, func(t *testing.T) {
-			t.Parallel()
 			i, remove := onSmallDisk(t, image)
 			// Deferred, because the context of the test is cancelled before
 			// t.Cleanup functions run.
