@@ -16,13 +16,13 @@ func TestImagesAreReadOnce(t *testing.T) {
 			b := newBox(t)
 			b.stub("docker", dockerStub)
 			b.write("images", image("one", old, old, "one:1,", "a,")+image("two", old, old, "two:1,two:2,", "b,")+image("none", old, old, "", "c,"))
-			b.write("work/uses", "")
+			b.write("facts/uses", "")
 			got := b.runText(shell, commented()["images.sh"]+`
 list() {
     docker "list $1"
-    present_images "$BOX/work"
-    list_images "$BOX/work" "$BOX/work/uses" >"$BOX/work/list"
-    docker "found $(cut -d '|' -f 2 "$BOX/work/list" | sort | tr '\012' ' ')"
+    present_images "$BOX/facts"
+    list_images "$BOX/facts" "$BOX/facts/uses" >"$BOX/facts/list"
+    docker "found $(cut -d '|' -f 2 "$BOX/facts/list" | sort | tr '\012' ' ')"
 }
 list first
 list unchanged
@@ -34,7 +34,7 @@ sed -e '/one:1/s/`+old+`"/`+later+`"/' "$BOX/images" >"$BOX/changed"
 mv "$BOX/changed" "$BOX/images"
 list "tagged again"
 docker "remove one and two"
-printf '1|sha256:%s|||\n' one two | remove_images "$BOX/work"
+printf '1|sha256:%s|||\n' one two | remove_images "$BOX/facts"
 list last
 `, []string{"BOX=" + b.root})
 			var log strings.Builder
