@@ -131,7 +131,7 @@ func (e environment) mainImages() []string {
 	if e.soak {
 		return e.images
 	}
-	return e.images[len(e.images)-1:]
+	return []string{e.newest()}
 }
 
 // newest returns the image for tests that do not depend on the version.
